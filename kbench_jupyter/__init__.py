@@ -1,0 +1,81 @@
+"""Write, validate, push, run and compare Kaggle Benchmarks tasks without leaving the notebook.
+
+``%load_ext kbench_jupyter`` adds the ``%kbench`` magics. Loading is cheap on purpose: nothing that talks
+to a server, reads notebooks or draws widgets is imported until a command needs it. Scripts use the same
+actions as functions: ``from kbench_jupyter import compare, push, run``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kbench_jupyter._version import __version__
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from kbench_jupyter.api import Client
+    from kbench_jupyter.errors import KBenchError
+    from kbench_jupyter.scripts import (
+        auth,
+        check,
+        compare,
+        download,
+        list_models,
+        list_tasks,
+        push,
+        run,
+        session,
+        status,
+        validate,
+    )
+
+__all__ = [
+    "Client",
+    "KBenchError",
+    "__version__",
+    "auth",
+    "check",
+    "compare",
+    "download",
+    "list_models",
+    "list_tasks",
+    "load_ipython_extension",
+    "push",
+    "run",
+    "session",
+    "status",
+    "unload_ipython_extension",
+    "validate",
+]
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Add ``%kbench`` and ``%%kbench`` to `shell` (what ``%load_ext kbench_jupyter`` calls)."""
+    from kbench_jupyter.magics import register
+    from kbench_jupyter.notebook import mirror
+
+    register(shell)
+    mirror.install(shell)
+
+
+def unload_ipython_extension(shell: InteractiveShell) -> None:
+    """Take everything away again that :func:`load_ipython_extension` added."""
+    from kbench_jupyter.magics import unregister
+    from kbench_jupyter.notebook import mirror
+
+    mirror.uninstall(shell)
+    unregister(shell)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    home = {"Client": "api", "KBenchError": "errors"}.get(name, "scripts")
+    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

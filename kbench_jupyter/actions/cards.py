@@ -1,0 +1,103 @@
+"""Cards: how runs, assertions and findings look wherever a result shows them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.display.view import Cell, Facts, Part, Table, Value, duration, money
+from kbench_jupyter.validation.findings import Finding, Severity
+
+if TYPE_CHECKING:
+    from kbench_jupyter.notebook.source import SourceCell, TaskSource
+    from kbench_jupyter.results.runfiles import Assertion, RunResult
+
+
+def run_parts(run: RunResult, source: TaskSource) -> list[Part]:
+    """Return the parts that show one run: facts, and a line for each assertion with its place in `source`."""
+    verdict = Cell("passed", "good") if run.passed else Cell("errored" if run.errored else "failed", "bad")
+    facts: dict[str, Value] = {
+        "task": run.task,
+        "model": run.model,
+        "verdict": verdict,
+        "result": result_text(run),
+        "tokens": f"{run.usage.input_tokens:,} in, {run.usage.output_tokens:,} out",
+        "cost": money(run.usage.cost),
+        "latency": duration(run.usage.latency),
+        "elapsed": duration(run.elapsed),
+    }
+    parts: list[Part] = [Facts(facts)]
+    if run.assertions:
+        rows: list[list[Value]] = [
+            [
+                Cell("passed", "good") if a.passed else Cell("failed", "bad"),
+                a.expectation or a.definition,
+                place_of(a, source),
+            ]
+            for a in run.assertions
+        ]
+        parts.append(Table(["assertion", "expectation", "where"], rows))
+    return parts
+
+
+def place_of(assertion: Assertion, source: TaskSource) -> str:
+    """Say where in the notebook an assertion stands; the run file knows the line in its cell, not the cell."""
+    line = assertion.line
+    if line is None:
+        return ""
+    first = assertion.definition.strip().partition("\n")[0]
+    cells = [cell for cell in source.cells if _has_line(cell, line, first)]
+    if len(cells) != 1:
+        return f"line {line}"
+    [cell] = cells
+    return f"cell {cell.ref.number}, line {cell.lines[line - 1] if line <= len(cell.lines) else line}"
+
+
+def _has_line(cell: SourceCell, line: int, text: str) -> bool:
+    lines = cell.text.splitlines()
+    return bool(text) and cell.kind == "code" and line <= len(lines) and text in lines[line - 1]
+
+
+def result_text(run: RunResult) -> str:
+    """Say a run's result value; "" for a task that only asserts."""
+    if run.score is not None:
+        return f"{run.score:g}" + (f" ± {run.interval:g}" if run.interval else "")
+    if run.values is not None:
+        return ", ".join(f"{name}: {value}" for name, value in run.values.items())
+    return ""
+
+
+def finding_parts(findings: Sequence[Finding]) -> list[Part]:
+    """Return the parts that show findings."""
+    if not findings:
+        return []
+    rows: list[list[Value]] = [
+        [
+            Cell(f.code, "bad" if f.severity is Severity.ERROR else "warn"),
+            f.where,
+            f.message + (f" → {f.hint}" if f.hint else ""),
+        ]
+        for f in findings
+    ]
+    return [Table(["rule", "where", "what"], rows)]
+
+
+def finding_lines(finding: Finding) -> list[str]:
+    """Return one finding as plain lines."""
+    lines = [f"{finding.code} {finding.severity} in {finding.where}: {finding.message}"]
+    if finding.text:
+        lines.append(f"    {finding.text.strip()}")
+    if finding.hint:
+        lines.append(f"    → {finding.hint}")
+    return lines
+
+
+def notes_on(source: TaskSource) -> list[str]:
+    """Return what a user should know about the source: nothing but what was left out unasked."""
+    tagged = [left for left in source.left_out if left.line is None and "%%kbench" not in left.text]
+    return [f"Left out: cell {left.ref.number} ({left.reason})" for left in tagged]
+
+
+def last_line(text: str) -> str:
+    """Return the last line of a traceback that says something: the exception itself."""
+    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "no message")

@@ -1,0 +1,103 @@
+"""What a download came to: which runs lie where, and which have nothing to fetch."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.actions.push import state_cell
+from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View, count, size
+
+if TYPE_CHECKING:
+    from kbench_jupyter.api import Run
+
+__all__ = ["DownloadResult", "DownloadedRun", "names", "placed"]
+
+
+@dataclass(frozen=True)
+class DownloadedRun:
+    """A run whose output is on disk.
+
+    Parameters
+    ----------
+    run : Run
+    folder : Path
+    size : int
+        Bytes on disk.
+    cached : bool
+        Whether it was there before.
+    """
+
+    run: Run
+    folder: Path
+    size: int
+    cached: bool = False
+
+
+@dataclass(frozen=True)
+class DownloadResult(Shown):
+    """What was downloaded, and where it lies.
+
+    Parameters
+    ----------
+    task : str
+    folder : Path
+        The task's folder.
+    runs : tuple of DownloadedRun
+    pending : tuple of Run
+        Runs that have not ended, and so have nothing to download yet.
+    empty : tuple of Run
+        Runs that errored before they had an output.
+    """
+
+    task: str
+    folder: Path
+    runs: tuple[DownloadedRun, ...] = ()
+    pending: tuple[Run, ...] = ()
+    empty: tuple[Run, ...] = ()
+
+    def view(self) -> View:
+        """Describe the downloads."""
+        fresh = [done for done in self.runs if not done.cached]
+        title = f"Downloaded {count(len(fresh), 'run')} of {self.task} ({size(sum(d.size for d in fresh))})"
+        if not fresh:
+            title = f"All {count(len(self.runs), 'run')} of {self.task} were there already"
+        rows: list[list[str | Cell | None]] = [
+            [
+                done.run.model,
+                str(done.run.id),
+                str(done.run.task.version or "unset"),
+                state_cell(done.run.state),
+                size(done.size),
+                Cell("there already", "quiet") if done.cached else Cell("downloaded", "good"),
+            ]
+            for done in self.runs
+        ]
+        notes = [f"Not ended yet, so not here: {names(self.pending)}"] if self.pending else []
+        notes += [f"Errored before they had an output: {names(self.empty)}"] if self.empty else []
+        return View(
+            Cell(title, "good"),
+            [
+                Facts({"folder": f"{self.folder}{os.sep}", "layout": "version / model / run"}),
+                Table(["model", "run", "version>", "state", "size>", ""], rows),
+            ],
+            notes=notes,
+            next=[(f"%kbench results {self.task}{placed(self.folder.parent)}", "compare them")],
+            footer=self.footer,
+        )
+
+
+def placed(output: Path) -> str:
+    """Return what a line to type needs for the same folder: `` -o DIR``, nothing for the working directory."""
+    return "" if output == Path() else f" -o {shlex.quote(str(output))}"
+
+
+def names(runs: Sequence[Run]) -> str:
+    """Name the first few runs, each with its state."""
+    shown = [f"{run.model} (run {run.id}, {run.state.lower().replace('_', ' ')})" for run in runs[:6]]
+    more = [f"{len(runs) - 6} more"] if len(runs) > 6 else []
+    return ", ".join(shown + more)

@@ -1,0 +1,130 @@
+"""The ``.env`` file: values upserted in place, everything else of the file kept, readable by its owner only."""
+
+from __future__ import annotations
+
+import io
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.errors import UsageError
+
+if TYPE_CHECKING:
+    from dotenv.parser import Binding
+
+
+def read(path: Path) -> dict[str, str]:
+    """Read an env file without expanding anything; a missing file is empty.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    dict
+        Values by name; names without a value are left out.
+
+    Raises
+    ------
+    UsageError
+        If the file is there and cannot be read.
+    """
+    try:
+        if not path.is_file():  # a pipe, say, would be waited for
+            return {}
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        line = error.object[: error.start].count(b"\n") + 1
+        raise UsageError(
+            f"{path} cannot be read: line {line} is not UTF-8.",
+            hint="Save the file as UTF-8, then try again.",
+        ) from None
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
+    return {line.key: line.value for line in _lines(text) if line.key and line.value is not None}
+
+
+def odd_lines(path: Path) -> list[int]:
+    """Return the numbers of the lines that say nothing: neither a value, a name nor a comment."""
+    try:
+        return [line.original.line for line in _lines(path.read_text(encoding="utf-8")) if line.error]
+    except (OSError, UnicodeDecodeError):
+        return []
+
+
+def _lines(text: str) -> Iterator[Binding]:
+    # dotenv's parser, and not its reader, which warns of an odd line each time a file is read.
+    from dotenv.parser import parse_stream
+
+    return parse_stream(io.StringIO(text))
+
+
+def upsert(path: Path, values: Mapping[str, str]) -> list[str]:
+    """Set `values` in the file, keeping its other lines and comments, and make it mode 0600.
+
+    Of a name that stands in the file several times (earlier tools appended), the last line is updated and
+    the earlier ones, which it shadowed, are removed. The file is swapped in whole: it is never half
+    written, and never readable by others with the new values in it.
+
+    Parameters
+    ----------
+    path : Path
+        The file; made if missing. Its folder must exist.
+    values : mapping
+        Values of one line each.
+
+    Returns
+    -------
+    list of str
+        The names whose value changed.
+
+    Raises
+    ------
+    UsageError
+        If the file cannot be read or written.
+    """
+    try:
+        before = read(path)
+        target = path.resolve()
+        _replace(target, _updated(target.read_text(encoding="utf-8") if target.exists() else "", values))
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(
+            f"Cannot write {path}: {getattr(error, 'strerror', None) or error}.",
+            hint="Choose another file: %kbench init --env-file PATH",
+        ) from error
+    return [name for name, value in values.items() if before.get(name) != value]
+
+
+def _updated(text: str, values: Mapping[str, str]) -> str:
+    # The parser says where each line ends and begins; dotenv's set_key would drop empty lines.
+    lines = list(_lines(text))
+    last = {line.key: index for index, line in enumerate(lines)}
+    out = []
+    for index, line in enumerate(lines):
+        original = line.original.string
+        if line.key is None or line.key not in values:
+            out.append(original)
+            continue
+        body = original.lstrip()
+        out.append(original[: len(original) - len(body)])  # empty lines before it
+        if index == last[line.key]:
+            export = "export " if body.startswith("export ") else ""
+            out.append(f"{export}{line.key}={values[line.key]}\n")
+    kept = "".join(out)
+    if kept and not kept.endswith("\n"):
+        kept += "\n"
+    return kept + "".join(f"{name}={value}\n" for name, value in values.items() if name not in last)
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600 from the start
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,187 @@
+"""The embedded server's process and its wire: how it is launched, recognised, spoken to and ended.
+
+The parts that `local_server` is made of. A state file proves nothing, because its server may have been
+killed and its port taken by another program: `proves_itself` asks for a proof that whoever answers knows
+the token, and only then is the token sent.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import importlib.util
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import threading
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kbench_jupyter.errors import LocalServerError
+
+INSTALL = "%pip install 'kbench-jupyter[local]'"
+_NEEDED = (
+    "starlette",
+    "uvicorn",
+    "httpx",
+    "filelock",
+    "psutil",
+    "nbclient",
+    "ipykernel",
+    "jupyter_bokeh",
+    "kaggle_benchmarks",
+)
+PACE = 0.1
+
+
+@dataclass(frozen=True)
+class LocalServer:
+    """A running embedded server.
+
+    Parameters
+    ----------
+    url : str
+        Its base address, such as ``http://127.0.0.1:41234``.
+    token : str
+        The bearer token; not part of the repr.
+    pid : int
+        Its process.
+    started : bool
+        Whether this very call started it.
+    home : Path
+        Where it keeps everything.
+    """
+
+    url: str
+    token: str = field(repr=False)
+    pid: int
+    started: bool
+    home: Path
+
+
+# -- the wire -------------------------------------------------------------------------------------
+
+
+def proves_itself(server: LocalServer) -> bool:
+    """Ask whoever listens at the address for a proof of the token, without showing ours."""
+    nonce = secrets.token_hex(16)
+    answer = _request("GET", f"{server.url}/ping", params={"nonce": nonce})
+    proof = hmac.new(server.token.encode(), nonce.encode(), hashlib.sha256).hexdigest()
+    return answer is not None and hmac.compare_digest(str(answer.get("proof", "")), proof)
+
+
+def call(server: LocalServer, method: str, **body: object) -> dict[str, Any] | None:
+    """Make a call of the server's own service; None when it fails."""
+    headers = {"Authorization": f"Bearer {server.token}"}
+    return _request("POST", f"{server.url}/v1/local.LocalService/{method}", headers=headers, json=body)
+
+
+def _request(verb: str, url: str, **options: Any) -> dict[str, Any] | None:
+    """Return the JSON object that came back, or None for anything else."""
+    import requests
+
+    with suppress(requests.RequestException, ValueError), requests.Session() as session:
+        session.trust_env = False  # a proxy has no business with loopback, and .netrc none with our token
+        answer = session.request(verb, url, timeout=(2, 10), allow_redirects=False, **options)
+        found = answer.json() if answer.status_code == 200 else None
+        return found if isinstance(found, dict) else None
+    return None
+
+
+# -- the process ----------------------------------------------------------------------------------
+
+
+def check_installed() -> None:
+    """Raise LocalServerError unless everything in ``[local]`` that a server needs is there."""
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise LocalServerError(
+            f"The embedded server needs packages that are not installed here: {', '.join(missing)}.",
+            hint=INSTALL,
+        )
+
+
+def check_folder(folder: Path) -> None:
+    """Make the home and raise LocalServerError unless it can be written."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe = folder / f".probe-{os.getpid()}-{secrets.token_hex(4)}"
+        probe.touch(mode=0o600)
+        probe.unlink()
+    except OSError as error:
+        raise LocalServerError(
+            f"The embedded server's folder cannot be written: {folder} ({error.strerror or error})",
+            hint="Set KBENCH_HOME to a folder you may write.",
+        ) from error
+
+
+def launch(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], int]:
+    """Start the process; return it and where in ``start.log`` its words begin."""
+    path = folder / "start.log"
+    if path.exists() and path.stat().st_size > 2**20:
+        path.unlink(missing_ok=True)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        begin = os.fstat(descriptor).st_size
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                "kbench_jupyter.local",
+                "--home",
+                str(folder),
+                "--port",
+                str(port),
+                "--idle-minutes",
+                os.environ.get("KBENCH_IDLE_MINUTES") or "720",
+            ],
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            cwd=folder,
+            # It outlives this kernel, and an interrupted cell must not interrupt it.
+            start_new_session=True,
+        )
+    finally:
+        os.close(descriptor)
+    # Somebody has to take note of its end one day, or it stays behind as a zombie.
+    threading.Thread(target=process.wait, name="kbench-local-server", daemon=True).start()
+    return process, begin
+
+
+def exit_code(process: subprocess.Popen[bytes]) -> int | None:
+    """Return the process's exit code; None when it still runs after a moment."""
+    try:
+        return process.wait(timeout=PACE)
+    except subprocess.TimeoutExpired:
+        return None
+
+
+def alive(server: LocalServer) -> bool:
+    """Say whether the server's process is still there."""
+    if sys.platform == "win32":  # os.kill would end it there
+        return proves_itself(server)
+    try:
+        os.kill(server.pid, 0)
+        # In a container nobody may take note of an orphan's end: it stays in the table as a zombie.
+        return Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return not Path("/proc/self").exists()  # no such table on this platform: kill found it
+    except OSError:
+        return False  # gone, or the number belongs to somebody else's process by now
+
+
+def kill(server: LocalServer) -> None:
+    """End a server that does not stop when told; raises LocalServerError."""
+    try:
+        os.kill(server.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    except OSError as error:
+        raise LocalServerError(
+            f"The embedded server (process {server.pid}) cannot be stopped: {error.strerror or error}",
+            hint=f"Type `kill {server.pid}` in a terminal.",
+        ) from error
+    (server.home / "server.json").unlink(missing_ok=True)

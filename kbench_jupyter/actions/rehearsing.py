@@ -1,0 +1,128 @@
+"""Rehearsing: where a rehearsal runs, what it leaves behind, and the kernel that is kept for the next one."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from kbench_jupyter.actions.interrupted import Interrupted
+from kbench_jupyter.actions.settings import switch
+from kbench_jupyter.errors import UsageError
+from kbench_jupyter.results.runfiles import RunResult, read_run_files
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.notebook.source import TaskSource
+    from kbench_jupyter.validation.rehearsal import Progress, Rehearsal
+
+_SETTING = "KBENCH_KERNEL_AHEAD"
+
+
+def rehearse_source(
+    session: Session,
+    source: TaskSource,
+    env: Mapping[str, str],
+    timeout: float | None,
+    interrupt: threading.Event | None,
+) -> tuple[Rehearsal, tuple[RunResult, ...]]:
+    """Rehearse a task source, and have a kernel ready for the next time.
+
+    Parameters
+    ----------
+    session : Session
+    source : TaskSource
+    env : mapping
+        The kernel's whole environment.
+    timeout : float or None
+        Seconds for the whole rehearsal, by default the rehearsal's own.
+    interrupt : threading.Event or None
+        Setting it stops the rehearsal.
+
+    Returns
+    -------
+    rehearsal : Rehearsal
+    runs : tuple of RunResult
+        The runs it recorded; their files are gone.
+
+    Raises
+    ------
+    UsageError
+        If the setting is neither on nor off.
+    ExecutionError
+        If no kernel can be started.
+    Interrupted
+        If it was stopped.
+    """
+    keep = _keeps_ahead(session)
+    try:
+        return _rehearse(session, source, env, timeout, interrupt)
+    finally:
+        # Not before: those who never rehearse pay nothing, and most who mend a cell rehearse again.
+        if keep:
+            session.next_kernel.expect(env)
+
+
+def _rehearse(
+    session: Session,
+    source: TaskSource,
+    env: Mapping[str, str],
+    timeout: float | None,
+    interrupt: threading.Event | None,
+) -> tuple[Rehearsal, tuple[RunResult, ...]]:
+    from kbench_jupyter.validation.rehearsal import TIMEOUT, rehearse
+
+    with session.next_kernel.place(env) as place:
+        try:
+            rehearsal = rehearse(
+                source,
+                folder=place.folder,
+                env=env,
+                timeout=timeout or TIMEOUT,
+                on_progress=lambda step: _report(session, step),
+                interrupt=interrupt,
+                ahead=place.ahead,
+            )
+            if rehearsal.outcome.interrupted:
+                raise KeyboardInterrupt
+            if rehearsal.failure is None:
+                cells = len(source.cells)
+                session.reporter.progress("every cell ran", cells, cells)
+        except KeyboardInterrupt:
+            raise Interrupted("The rehearsal was stopped; nothing was pushed.") from None
+        finally:
+            session.reporter.close()
+        # The folder is about to be removed.
+        return rehearsal, tuple(replace(run, path=None) for run in read_run_files(place.folder))
+
+
+def _report(session: Session, step: Progress) -> None:
+    if step.text:
+        session.reporter.write(step.text, step.stream)
+    else:
+        session.reporter.progress(f"cell {step.cell.number}", step.position - 1, step.total)
+
+
+def _keeps_ahead(session: Session) -> bool:
+    """Whether a kernel is to wait for the session's next rehearsal."""
+    try:
+        wanted = switch(session.environ.get(_SETTING) or "on")
+    except ValueError as error:
+        raise UsageError(f"{_SETTING} takes {error}.", hint=f"%env {_SETTING}=off") from None
+    return wanted and _attended(session.shell)
+
+
+def _attended(shell: Any) -> bool:
+    """Whether somebody sits at a shell, who may mend a cell and rehearse again.
+
+    What tells is whether anyone could be asked. Whatever executes a notebook (nbconvert, nbclient, papermill, CI)
+    says with each cell that it takes no questions; front ends say that they do, and a panel's clicks come from the
+    front end that ran the last cell. In a terminal it is what IPython does when its first code has run: one started
+    with ``-c`` or a file ends. A script has no shell.
+    """
+    kernel = getattr(shell, "kernel", None)
+    if kernel is not None:
+        return bool(getattr(kernel, "_allow_stdin", False))
+    return bool(getattr(getattr(shell, "parent", None), "interact", False)) and sys.stdin.isatty()

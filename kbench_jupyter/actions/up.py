@@ -1,0 +1,146 @@
+"""Up: the whole chain, from credentials to a table of results, after one yes."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kbench_jupyter.errors import KBenchError, UsageError
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.results import Results
+    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.actions.sources import ChosenTask
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the chain.
+
+    Parameters
+    ----------
+    name : str
+        The command that does it alone.
+    plan : str
+        What it will do.
+    do : callable
+        Does it and returns what it came to.
+    typed : str
+        What to type where it is not ``%kbench`` and the name.
+    """
+
+    name: str
+    plan: str
+    do: Callable[[], Any]
+    typed: str = ""
+
+    @property
+    def line(self) -> str:
+        """What to type to do it alone."""
+        return self.typed or f"%kbench {self.name}"
+
+
+def up(
+    session: Session,
+    chosen: ChosenTask,
+    models: Sequence[str],
+    *,
+    output: Path = Path(),
+    confirmed: bool = False,
+) -> Results:
+    """Validate, push, run, download and compare, stopping at the first failure.
+
+    Parameters
+    ----------
+    session : Session
+    chosen : ChosenTask
+        The source and the task in it.
+    models : sequence of str
+        Names or patterns.
+    output : Path
+        The folder downloads go to.
+    confirmed : bool
+        Whether the user has agreed to the plan; if not, they are asked once.
+
+    Raises
+    ------
+    UsageError
+        If no model is named, or the user did not agree.
+    NotFoundError
+        If the server knows no such model; nothing was done.
+    KBenchError
+        What the failing step has to say, with what was done before and how to go on.
+    """
+    from kbench_jupyter.actions.wanted_models import settle_models
+
+    steps = _steps(session, chosen, settle_models(session, models), output)
+    session.reporter.say(f"Target: {session.target().place}.")
+    for number, step in enumerate(steps, 1):
+        session.reporter.say(f"{number}. {step.name}: {step.plan}")
+    if not confirmed and not session.reporter.confirm(
+        f"Do all {len(steps)} steps at {session.target().place}?"
+    ):
+        raise UsageError(
+            "Nothing was done: the plan was not agreed to.", hint="To do it without being asked: add -y"
+        )
+    result: Any = None
+    for number, step in enumerate(steps):
+        session.reporter.say(f"── {step.name}")
+        try:
+            result = step.do()
+        except KBenchError as error:
+            raise _stopped(error, steps, number) from error
+        except KeyboardInterrupt:
+            session.reporter.say(_story(steps, number))
+            raise
+    found: Results = result
+    return found
+
+
+def _steps(session: Session, chosen: ChosenTask, models: Sequence[str], output: Path) -> list[Step]:
+    from kbench_jupyter.actions.push import push
+    from kbench_jupyter.actions.results import results
+    from kbench_jupyter.actions.run import run
+    from kbench_jupyter.actions.validate import validate
+
+    slug = chosen.slug
+    names = " ".join(f"-m {model}" for model in models)
+    return [
+        Step(
+            "validate",
+            "check the rules and run the task once in a fresh kernel",
+            lambda: validate(session, slug, chosen=chosen),
+            chosen.line("validate"),
+        ),
+        Step(
+            "push",
+            f"send it as the next version of {slug}, unless it is there already",
+            lambda: push(session, chosen, wait=0.0),
+            chosen.line("push --wait"),
+        ),
+        Step(
+            f"run {slug} {names}",
+            f"run it on {', '.join(models)} and wait",
+            lambda: run(session, slug, models, wait=0.0),
+        ),
+        Step(
+            f"results {slug} -o {shlex.quote(str(output))}",
+            f"download to {output} and compare",
+            lambda: results(session, slug, output=output),
+        ),
+    ]
+
+
+def _stopped(error: KBenchError, steps: Sequence[Step], number: int) -> KBenchError:
+    """Return the error with what was done before it and what to type to go on."""
+    error.detail = "\n".join(filter(None, [error.detail, "", _story(steps, number)]))
+    return error
+
+
+def _story(steps: Sequence[Step], number: int) -> str:
+    done = ", ".join(step.name for step in steps[:number]) or "nothing"
+    left = "\n".join(f"  {step.line}" for step in steps[number:])
+    return f"Done: {done}. To go on:\n{left}"

@@ -1,0 +1,262 @@
+"""Validate: what the rules say about the task source, and a rehearsal of it."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.actions.cards import finding_lines, finding_parts, last_line, notes_on, run_parts
+from kbench_jupyter.actions.init import ensure_proxy
+from kbench_jupyter.actions.proxied_models import AVAILABLE, DEFAULT, proxy_slug, usable
+from kbench_jupyter.actions.rehearsing import rehearse_source
+from kbench_jupyter.actions.server_settings import models_hint, with_model_notes
+from kbench_jupyter.actions.sources import ChosenTask, choose_task
+from kbench_jupyter.api.names import normalize_model
+from kbench_jupyter.display.view import Cell, Shown, View, count, duration
+from kbench_jupyter.errors import UsageError, ValidationError
+from kbench_jupyter.results.runfiles import RunResult
+from kbench_jupyter.validation.findings import Finding, Severity
+from kbench_jupyter.validation.tracebacks import raised, tell
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.actions.target import Target
+    from kbench_jupyter.notebook.source import TaskSource
+    from kbench_jupyter.validation.rehearsal import Rehearsal
+
+
+@dataclass(frozen=True)
+class Checked(Shown):
+    """What the rules had to say.
+
+    Parameters
+    ----------
+    source : TaskSource
+    findings : tuple of Finding
+    """
+
+    source: TaskSource
+    findings: tuple[Finding, ...] = ()
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """The findings that stop a push."""
+        return tuple(f for f in self.findings if f.severity is Severity.ERROR)
+
+    def view(self) -> View:
+        """Describe the findings."""
+        title = Cell("No findings", "good")
+        if self.findings:
+            title = Cell(count(len(self.findings), "finding"), "bad" if self.errors else "warn")
+        return View(title, finding_parts(self.findings), notes=notes_on(self.source), footer=self.footer)
+
+
+@dataclass(frozen=True)
+class ValidateResult(Checked):
+    """What the rules and the rehearsal had to say.
+
+    Parameters
+    ----------
+    rehearsal : Rehearsal
+    runs : tuple of RunResult
+        The runs it recorded.
+    model : str
+        Proxy slug of the default model.
+    push : str
+        What to type to push it.
+    """
+
+    rehearsal: Rehearsal | None = None
+    runs: tuple[RunResult, ...] = ()
+    model: str = ""
+    push: str = "%kbench push"
+
+    @property
+    def passed(self) -> bool:
+        """Whether every recorded run passed."""
+        return bool(self.runs) and all(run.passed for run in self.runs)
+
+    def view(self) -> View:
+        """Describe the rehearsal's result card."""
+        recorded = count(len(self.runs), "run")
+        seconds = self.rehearsal.outcome.seconds if self.rehearsal else None
+        verdict = (
+            "every assertion passed" if self.passed else "not everything passed (that is the model's matter)"
+        )
+        title = Cell(f"Valid: {recorded} recorded in {duration(seconds)}, {verdict}", "good")
+        parts = [part for run in self.runs for part in run_parts(run, self.source)]
+        notes = [*notes_on(self.source), *(self.rehearsal.hints if self.rehearsal else ())]
+        return View(
+            title,
+            [*parts, *finding_parts(self.findings)],
+            notes=notes,
+            next=[(self.push, "send it to the target")],
+            footer=self.footer,
+        )
+
+
+def check(
+    session: Session,
+    task: str | None = None,
+    *,
+    chosen: ChosenTask | None = None,
+    datasets: Sequence[str] = (),
+) -> Checked:
+    """Check the current notebook's task source against the rules, running nothing.
+
+    Parameters
+    ----------
+    session : Session
+    task : str, optional
+        The task meant, by name or slug.
+    chosen : ChosenTask, optional
+        Another source than the current notebook's.
+    datasets : sequence of str
+        Datasets that will be attached, ``owner/name``.
+
+    Returns
+    -------
+    Checked
+        Findings of any severity.
+    """
+    from kbench_jupyter.validation import check as check_rules
+
+    chosen = chosen or choose_task(session, task, required=False)
+    findings = check_rules(chosen.source, task=task, datasets=datasets)
+    return Checked(chosen.source, tuple(findings))
+
+
+def refuse_errors(checked: Checked, doing: str) -> None:
+    """Raise if a finding is an error.
+
+    Raises
+    ------
+    ValidationError
+        Listing every finding.
+    """
+    if not checked.errors:
+        return
+    many = count(len(checked.errors), "finding")
+    raise ValidationError(
+        f"{many} would make this task fail or record nothing, so {doing}.",
+        detail="\n".join(line for finding in checked.findings for line in finding_lines(finding)),
+        hint=f"Explain a rule: %kbench rule {checked.errors[0].code}",
+    )
+
+
+def validate(
+    session: Session,
+    task: str | None = None,
+    *,
+    chosen: ChosenTask | None = None,
+    model: str | None = None,
+    timeout: float | None = None,
+    env_file: Path | None = None,
+    interrupt: threading.Event | None = None,
+) -> ValidateResult:
+    """Check the rules, then rehearse the task source in a fresh kernel and read the run files it leaves.
+
+    Parameters
+    ----------
+    session : Session
+    task : str, optional
+        The task meant, by name or slug.
+    chosen : ChosenTask, optional
+        Another source than the current notebook's.
+    model : str, optional
+        The model to rehearse with, by any of its names; by default ``LLM_DEFAULT``.
+    timeout : float, optional
+        Seconds for the whole rehearsal.
+    env_file : Path, optional
+        By default the session's.
+    interrupt : threading.Event, optional
+        Setting it, in any thread, stops the rehearsal as Ctrl+C does.
+
+    Raises
+    ------
+    ValidationError
+        If a finding is an error, a cell fails, the task errors, or no run file comes out.
+    ExecutionError
+        If no kernel can be started.
+    """
+    chosen = chosen or choose_task(session, task, required=False)
+    checked = check(session, task, chosen=chosen)
+    refuse_errors(checked, "it was not rehearsed")
+    values = ensure_proxy(session, env_file)
+    env = {**os.environ, **values}
+    if model:
+        name = _proxy_name(session, model)
+        env[DEFAULT] = name
+        env[AVAILABLE] = ",".join(dict.fromkeys([name, *filter(None, env.get(AVAILABLE, "").split(","))]))
+    session.reporter.say(f"Rehearsing {chosen.source.origin} in a fresh kernel with {env[DEFAULT]}.")
+    rehearsal, runs = rehearse_source(session, chosen.source, env, timeout, interrupt)
+    target = session.target()
+    _refuse_failure(rehearsal, runs, target)
+    return ValidateResult(
+        checked.source,
+        checked.findings,
+        rehearsal=rehearsal,
+        runs=runs,
+        model=env[DEFAULT],
+        push=chosen.line("push"),
+        footer=target.label,
+    )
+
+
+def _proxy_name(session: Session, model: str) -> str:
+    """Return the name the model proxy knows a model by.
+
+    Raises
+    ------
+    UsageError
+        If the target knows no such model.
+    """
+    wanted = normalize_model(model)
+    target = session.target()
+    models = usable(session.client(target).list_models())
+    found = next((m for m in models if wanted in (m.slug, normalize_model(proxy_slug(m)))), None)
+    if found is None:
+        error = UsageError(
+            f"The target has no model {model!r} to rehearse with.",
+            hint=models_hint(wanted, (m.slug for m in models)),
+        )
+        raise with_model_notes(session, target, error)
+    return proxy_slug(found)
+
+
+def _refuse_failure(rehearsal: Rehearsal, runs: Sequence[RunResult], target: Target) -> None:
+    failure = rehearsal.failure
+    if failure is not None:
+        where = f" in {failure.where}" if failure.where else ""
+        raise ValidationError(
+            f"The rehearsal failed{where}: {failure.message}",
+            detail=failure.traceback,
+            hint=failure.hint or _what_to_mend("cell", target, endpoint=failure.endpoint),
+        )
+    errored = next((run for run in runs if run.errored), None)
+    if errored is not None:
+        told = tell(errored.error_message, *raised(errored.error_message))
+        said = told.message if told.endpoint else last_line(errored.error_message)
+        raise ValidationError(
+            f"The task {errored.task!r} failed while it ran: {said}",
+            detail=told.traceback,
+            hint=_what_to_mend("task", target, endpoint=told.endpoint),
+        )
+    if not runs:
+        raise ValidationError(
+            "All cells ran, but no run was recorded: the server would keep nothing of this task.",
+            detail="\n".join(rehearsal.hints),
+            hint="End the notebook with a call like: my_task.run(kbench.llm)\n"
+            "A task that returns a value needs a return annotation (-> bool, -> float, ...).",
+        )
+
+
+def _what_to_mend(what: str, target: Target, *, endpoint: bool) -> str:
+    if not endpoint:
+        return f"Mend the {what}, then %kbench validate again."
+    local = "; the endpoint behind them: %kbench local status" if target.is_local else ""
+    return f"It is the model's endpoint that failed, not the {what}. What can be had: %kbench models{local}"

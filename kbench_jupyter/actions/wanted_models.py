@@ -1,0 +1,98 @@
+"""Which models a user means by names and patterns, and what to say of one that the server does not list."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.actions.proxied_models import usable
+from kbench_jupyter.actions.server_settings import model_notes, models_hint, with_model_notes
+from kbench_jupyter.api.names import normalize_model
+from kbench_jupyter.errors import NotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.actions.target import Target
+    from kbench_jupyter.api import Model
+
+__all__ = ["expand", "settle_models", "unknown_models"]
+
+
+def settle_models(session: Session, models: Sequence[str]) -> list[str]:
+    """Return the slugs that names and patterns stand for, once all are known to the server.
+
+    For what is asked before anything is pushed or rehearsed: a slip of the pen should cost nothing.
+
+    Raises
+    ------
+    UsageError
+        If no model is named, or a pattern fits none.
+    NotFoundError
+        If the server knows no such model.
+    """
+    if not models:
+        raise UsageError(
+            "Which models? None was named.", hint="Add -m MODEL [-m MODEL]   (the list: %kbench models)"
+        )
+    target = session.target()
+    listed = list(session.client(target).list_models())
+    wanted = expand(session, target, models, listed)
+    if error := unknown_models(session, target, listed, wanted):
+        raise error
+    return wanted
+
+
+def expand(
+    session: Session, target: Target, models: Sequence[str], listed: Iterable[Model] | None = None
+) -> list[str]:
+    """Return the slugs that names and patterns stand for, each once, in the order given.
+
+    Parameters
+    ----------
+    session : Session
+    target : Target
+    models : sequence of str
+    listed : iterable of Model, optional
+        The server's models; asked for only where there is a pattern.
+
+    Raises
+    ------
+    UsageError
+        If a pattern fits no model that can run.
+    """
+    names = [normalize_model(model) for model in models]
+    if not any(_is_pattern(name) for name in names):
+        return list(dict.fromkeys(names))
+    listed = session.client(target).list_models() if listed is None else listed
+    known = [model.slug for model in usable(listed)]
+    wanted: list[str] = []
+    for name in names:
+        fitting = fnmatch.filter(known, name) if _is_pattern(name) else [name]
+        if not fitting:
+            error = UsageError(f"No model that can run fits {name!r}.", hint="The list: %kbench models")
+            raise with_model_notes(session, target, error)
+        wanted += fitting
+    # What a pattern stands for may be less than the user has in mind.
+    for note in model_notes(session, target):
+        session.reporter.say(f"! {note}")
+    return list(dict.fromkeys(wanted))
+
+
+def unknown_models(
+    session: Session, target: Target, listed: Iterable[Model], wanted: Sequence[str]
+) -> NotFoundError | None:
+    """Return what to say of models that the server does not list, None if it lists all."""
+    known = [model.slug for model in listed]
+    unknown = [model for model in wanted if model not in known]
+    if not unknown:
+        return None
+    names = ", ".join(repr(model) for model in unknown)
+    error = NotFoundError(
+        f"The server knows no model {names}; nothing was scheduled.", hint=models_hint(unknown[0], known)
+    )
+    return with_model_notes(session, target, error)
+
+
+def _is_pattern(name: str) -> bool:
+    return any(sign in name for sign in "*?[")

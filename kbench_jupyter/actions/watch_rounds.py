@@ -1,0 +1,191 @@
+"""The rhythm of a watch: look, wait, look again; sooner after a change, later while nothing happens."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from kbench_jupyter.errors import KBenchError, may_pass
+
+__all__ = ["Clock", "Pacing", "Rounds", "TimeUp", "Trouble"]
+
+#: Seconds between the first two looks, and the most there ever are between two.
+FIRST, MOST = 2.0, 30.0
+GROWTH = 1.5
+#: Seconds that even the last look, made when the time is up, may take.
+LAST_LOOK = 5.0
+#: Seconds of nothing but failed looks after which a watch gives up.
+GIVE_UP = 900.0
+# Waiting for a lock is not interrupted by Ctrl+C on Windows, so a wait there is cut in slices.
+_SLICE = 0.5 if sys.platform == "win32" else float("inf")
+
+T = TypeVar("T")
+
+
+class Clock:
+    """Monotonic time and waiting; a test hands in its own."""
+
+    def now(self) -> float:
+        """Return seconds on a monotonic clock."""
+        return time.monotonic()
+
+    def wait(self, event: threading.Event, seconds: float) -> None:
+        """Wait until `event` is set, at most `seconds`."""
+        end = self.now() + seconds
+        while (left := end - self.now()) > 0 and not event.wait(min(left, _SLICE)):
+            pass
+
+
+class Pacing:
+    """How long to wait before the next look: from `first` seconds, growing to `most`.
+
+    Parameters
+    ----------
+    first, most : float
+        Seconds.
+    growth : float
+        What each gap is multiplied by to give the next.
+    """
+
+    def __init__(self, first: float = FIRST, most: float = MOST, growth: float = GROWTH) -> None:
+        self._first, self._most, self._growth = min(first, most), most, growth
+        self._gap = self._first
+
+    def next(self) -> float:
+        """Return the seconds to wait now; the next will be longer."""
+        gap = self._gap
+        self._gap = min(self._most, gap * self._growth)
+        return gap
+
+    def restart(self) -> None:
+        """Start fast again, because something has happened."""
+        self._gap = self._first
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A look failed in a way that may pass; the watch goes on.
+
+    Parameters
+    ----------
+    error : KBenchError
+        Why.
+    seconds : float
+        How long all looks have been failing.
+    """
+
+    error: KBenchError
+    seconds: float
+
+    @property
+    def text(self) -> str:
+        """The trouble in one line."""
+        return f"{str(self.error).rstrip('.')}; looking again"
+
+
+class TimeUp(Exception):
+    """The time-out passed, and one look after it changed nothing."""
+
+
+class Rounds:
+    """Looks again and again until closed or out of time; one thread at a time goes round.
+
+    Parameters
+    ----------
+    timeout : float or None
+        Seconds from the first look to the last; None for no limit.
+    max_interval : float or None
+        Most seconds between two looks, by default `MOST`.
+    clock : Clock, optional
+    give_up : float
+        Seconds of failed looks only after which the last failure is raised.
+    """
+
+    def __init__(
+        self,
+        timeout: float | None = None,
+        max_interval: float | None = None,
+        *,
+        clock: Clock | None = None,
+        give_up: float = GIVE_UP,
+    ) -> None:
+        self.clock = clock or Clock()
+        self._timeout = timeout
+        self._pacing = Pacing(most=max_interval or MOST)
+        self._give_up = give_up
+        self._wake = threading.Event()
+        self._closed = False
+        self._deadline: float | None = None
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds a look may take until the time is up, never none at all; None for no limit."""
+        if self._deadline is None:
+            return None
+        return max(LAST_LOOK, self._deadline - self.clock.now())
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
+
+    def look_now(self) -> None:
+        """Cut the present wait short, and start fast again; callable from any thread."""
+        self._pacing.restart()
+        self._wake.set()
+
+    def restart(self) -> None:
+        """Start fast again."""
+        self._pacing.restart()
+
+    def close(self) -> None:
+        """End the rounds; callable from any thread."""
+        self._closed = True
+        self._wake.set()
+
+    def rounds(self, look: Callable[[], T]) -> Iterator[T | Trouble]:
+        """Yield what each look gives, or the trouble it met.
+
+        Parameters
+        ----------
+        look : callable
+            Raises a `KBenchError`; one that another look cannot mend goes through.
+
+        Raises
+        ------
+        TimeUp
+            When the time is up.
+        KBenchError
+            What a look raised, if looking again cannot help or has not helped for long.
+        """
+        start = self.clock.now()
+        deadline = self._deadline = None if self._timeout is None else start + self._timeout
+        failing_since: float | None = None
+        while True:
+            self._wake.clear()  # before looking: what woke us up to now is answered by this look
+            if self._closed:
+                return
+            begun = self.clock.now()
+            try:
+                outcome: T | Trouble = look()
+                failing_since = None
+            except KBenchError as error:
+                if not may_pass(error):
+                    raise
+                failing_since = begun if failing_since is None else failing_since
+                seconds = self.clock.now() - failing_since
+                if seconds >= self._give_up:
+                    raise
+                outcome = Trouble(error, seconds)
+            yield outcome
+            now = self.clock.now()
+            # A look that failed used up its time already; only one that saw something is worth a last one.
+            late = now if isinstance(outcome, Trouble) else begun
+            if deadline is not None and late >= deadline:
+                raise TimeUp
+            gap = self._pacing.next()
+            self.clock.wait(self._wake, gap if deadline is None else max(0.0, min(gap, deadline - now)))

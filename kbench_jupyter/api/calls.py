@@ -1,0 +1,288 @@
+"""A call that survives: time-outs, retries with back-off and a deadline, redirects, refreshed credentials.
+
+What may be sent again is decided here and nowhere else. A *safe* call (a read, or a write that changes
+nothing the second time) is sent again after any failure that another try could mend. An unsafe one only
+when the request surely was not acted on: no connection came about, the server answered 429, or 503 with a
+Retry-After (it declines and says when to come back). Everything else leaves an unsafe call *ambiguous*,
+and `kbench_jupyter.api.writes` looks before anybody sends again. A 503 without Retry-After counts as
+ambiguous, since a load balancer sends it too when the server behind it dies in the middle of the work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from kbench_jupyter.api.addresses import check_address
+from kbench_jupyter.api.answers import Answer, error_of, json_object, refusal
+from kbench_jupyter.api.credentials import Credentials
+from kbench_jupyter.api.limits import Limits
+from kbench_jupyter.api.redirects import redirected
+from kbench_jupyter.api.transport import Cancel, Request, Response, Transport, TransportFault
+from kbench_jupyter.errors import AmbiguousWriteError, KBenchError
+
+__all__ = ["Caller"]
+
+T = TypeVar("T")
+_TRANSIENT = frozenset({429, 500, 502, 503, 504})
+_MAX_REDIRECTS = 5
+
+
+class _Failure(Exception):
+    """One try's failure that another try could mend; never leaves this module."""
+
+    def __init__(self, error: KBenchError, *, maybe_processed: bool, delay: float | None = None) -> None:
+        super().__init__()
+        self.error = error
+        self.maybe_processed = maybe_processed
+        self.delay = delay
+
+
+class Caller:
+    """Makes calls to one server.
+
+    Parameters
+    ----------
+    base_url : str
+        The server.
+    credentials : Credentials or None
+        Who is calling.
+    transport : Transport
+        How a request is exchanged for a response.
+    limits : Limits
+        Time-outs and retries.
+    user_agent : str
+        How the client names itself.
+    clock, sleep, rand : callable
+        Monotonic seconds, waiting, and a number in [0, 1).
+
+    Raises
+    ------
+    CredentialsError
+        If nothing may be sent to `base_url`.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        credentials: Credentials | None,
+        transport: Transport,
+        limits: Limits,
+        user_agent: str,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        rand: Callable[[], float],
+    ) -> None:
+        check_address(base_url)
+        self.base_url = base_url.rstrip("/")
+        self.credentials = credentials
+        self.limits = limits
+        self.clock = clock
+        self.sleep = sleep
+        self.rand = rand
+        self._transport = transport
+        self._user_agent = user_agent
+
+    def call(
+        self,
+        service: str,
+        method: str,
+        body: Mapping[str, Any],
+        *,
+        safe: bool = True,
+        headers: Mapping[str, str] | None = None,
+        subject: str = "",
+        anonymous: bool = False,
+        deadline: float | None = None,
+    ) -> dict[str, Any]:
+        """Make a call and return the answer's JSON object.
+
+        Parameters
+        ----------
+        service, method : str
+            What to call.
+        body : mapping
+            The request.
+        safe : bool
+            Whether sending it twice does no harm.
+        headers : mapping, optional
+            Further header fields.
+        subject : str
+            What is asked for, for messages.
+        anonymous : bool
+            Leave the credentials out.
+        deadline : float, optional
+            Seconds for all tries together, if fewer than the limits allow.
+
+        Raises
+        ------
+        ApiError, CredentialsError
+            If the server answered with an error.
+        TransportError
+            If no usable answer came.
+        AmbiguousWriteError
+            If an unsafe call may or may not have been acted on.
+        """
+
+        def once(remaining: float) -> dict[str, Any]:
+            fields = {"Accept-Encoding": "gzip", **(headers or {})}
+            # Half of what is left, so that a slow drip leaves time for another try.
+            total = remaining / 2 if safe else remaining
+            request = self._request(service, method, body, fields, total, anonymous)
+            response = self._exchange(request, method, subject, safe)
+            try:
+                raw = response.read()
+                answer = refusal(method, response, body=raw)
+                data = json_object(method, response, raw, self.credentials) if answer is None else {}
+            except TransportFault as fault:
+                raise self._failed(fault, safe) from None
+            if answer is not None:
+                raise self._refused(answer, subject)
+            return data
+
+        return self._persist(once, method, safe, self.sleep, deadline=deadline)
+
+    def open(
+        self,
+        service: str,
+        method: str,
+        body: Mapping[str, Any],
+        *,
+        headers: Mapping[str, str] | None = None,
+        cancel: Cancel | None = None,
+        subject: str = "",
+        check: Callable[[Response], Answer | None] | None = None,
+    ) -> Response:
+        """Make a (safe) call and return its answer as soon as its header has come, error statuses raised.
+
+        Parameters
+        ----------
+        cancel : Cancel, optional
+            Lets another thread end the pauses and the answer.
+        check : callable, optional
+            Looks at an answer for an error in disguise, which then counts as one with that status.
+
+        Raises
+        ------
+        ApiError, CredentialsError, TransportError
+            As `call`; what breaks off later is a `TransportFault` of the response.
+        """
+
+        def once(_remaining: float) -> Response:
+            request = self._request(service, method, body, headers or {}, None, False, cancel)
+            response = self._exchange(request, method, subject, safe=True)
+            try:
+                answer = check(response) if check is not None else None
+            except TransportFault as fault:
+                raise self._failed(fault, True) from None
+            if answer is not None:
+                raise self._refused(answer, subject)
+            return response
+
+        return self._persist(once, method, True, cancel.wait if cancel else self.sleep, cancel)
+
+    def _persist(
+        self,
+        once: Callable[[float], T],
+        method: str,
+        safe: bool,
+        sleep: Callable[[float], None],
+        cancel: Cancel | None = None,
+        deadline: float | None = None,
+    ) -> T:
+        limits, began, failures = self.limits, self.clock(), 0
+        deadline = limits.deadline if deadline is None else min(deadline, limits.deadline)
+        while True:
+            remaining = deadline - (self.clock() - began)
+            try:
+                return once(max(remaining, 0.001))
+            except _Failure as failure:
+                problem = failure
+            failures += 1
+            if problem.maybe_processed and not safe:
+                raise AmbiguousWriteError(
+                    f"{method} got no usable answer, and may have been acted on. {problem.error}",
+                    hint=problem.error.hint,
+                )
+            pause = limits.pause(failures, self.rand)
+            if problem.delay is not None:
+                pause = max(pause, min(problem.delay, limits.retry_after_cap))
+            remaining = deadline - (self.clock() - began)
+            over = failures >= limits.attempts or pause >= remaining
+            if over or (cancel is not None and cancel.is_set):
+                raise problem.error
+            sleep(pause)
+
+    def _failed(self, fault: TransportFault, safe: bool) -> KBenchError | _Failure:
+        if fault.retryable or (fault.maybe_processed and not safe):
+            return _Failure(fault, maybe_processed=fault.maybe_processed)
+        return fault
+
+    def _refused(self, answer: Answer, subject: str) -> KBenchError | _Failure:
+        error = error_of(answer, self.credentials, subject)
+        if answer.status not in _TRANSIENT:
+            return error
+        declined = answer.status == 429 or (answer.status == 503 and answer.retry_after is not None)
+        return _Failure(error, maybe_processed=not declined, delay=answer.retry_after)
+
+    def _request(
+        self,
+        service: str,
+        method: str,
+        body: Mapping[str, Any],
+        headers: Mapping[str, str],
+        total: float | None,
+        anonymous: bool,
+        cancel: Cancel | None = None,
+    ) -> Request:
+        fields = {"Content-Type": "application/json", "Accept-Encoding": "identity", **headers}
+        fields["User-Agent"] = self._user_agent
+        if self.credentials is not None and not anonymous:
+            fields["Authorization"] = self.credentials.authorization(self.refresh)
+        limits = self.limits
+        return Request(
+            "POST",
+            f"{self.base_url}/v1/{service}/{method}",
+            fields,
+            json.dumps(body).encode("ascii"),  # escaped, so that even a lone surrogate is valid JSON
+            connect_timeout=limits.connect,
+            read_timeout=limits.read if total is not None else limits.stream_read,
+            total_timeout=total,
+            cancel=cancel,
+        )
+
+    def refresh(self, service: str, method: str, body: Mapping[str, Any]) -> dict[str, Any]:
+        """Make a call that gives fresh credentials, and so cannot carry any."""
+        return self.call(service, method, body, anonymous=True)
+
+    def _exchange(self, request: Request, method: str, subject: str, safe: bool) -> Response:
+        """Return an answer without error status, following redirects and refreshing credentials once."""
+        refreshed = False
+        for _ in range(_MAX_REDIRECTS):
+            try:
+                response = self._transport(request)
+            except TransportFault as fault:
+                raise self._failed(fault, safe) from None
+            location = response.headers.get("location")
+            if 300 <= response.status < 400 and location:
+                response.close()
+                request = redirected(request, response.status, location, method, safe)
+                continue
+            answer = refusal(method, response)
+            if answer is None:
+                return response
+            credentials = self.credentials
+            if answer.status == 401 and not refreshed and credentials and "Authorization" in request.headers:
+                refreshed = True
+                fresh = credentials.refreshed(self.refresh, request.headers["Authorization"])
+                if fresh is not None:
+                    request = _with_headers(request, {**request.headers, "Authorization": fresh})
+                    continue
+            raise self._refused(answer, subject)
+        raise TransportFault(f"{method}: the server redirects in circles.", retryable=False)
+
+
+def _with_headers(request: Request, headers: Mapping[str, str]) -> Request:
+    return replace(request, headers=headers)

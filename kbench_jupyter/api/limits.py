@@ -1,0 +1,55 @@
+"""How long a client waits, and how often it tries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+__all__ = ["Limits"]
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long to wait, and how often to try; all times in seconds.
+
+    Parameters
+    ----------
+    connect, read : float
+        For a connection, and for the next bytes of an answer.
+    stream_read : float
+        For the next bytes of a log stream or a download; above the three minutes after which a load
+        balancer cuts an idle stream by itself.
+    attempts : int
+        Tries of one call, the first included.
+    deadline : float
+        For a call with all its tries and pauses.
+    backoff, backoff_cap : float
+        Pause after the first failure, doubled after each further one, up to the cap. Each pause is a
+        random part of that, at least half of it.
+    retry_after_cap : float
+        Longest Retry-After that is waited for.
+    poll, poll_cap : float
+        First and longest pause between looks at a log that is not there yet.
+    looks : int
+        Looks after an ambiguous write, with a pause of ``backoff`` doubling before each.
+    outage : float
+        How long a log that has begun waits for a server that has gone away, or fails.
+    """
+
+    connect: float = 10.0
+    read: float = 30.0
+    stream_read: float = 200.0
+    attempts: int = 5
+    deadline: float = 120.0
+    backoff: float = 0.5
+    backoff_cap: float = 8.0
+    retry_after_cap: float = 60.0
+    poll: float = 2.0
+    poll_cap: float = 30.0
+    looks: int = 4
+    outage: float = 900.0
+
+    def pause(self, failures: int, rand: Callable[[], float]) -> float:
+        """Return the pause after so many failures in a row."""
+        full = min(self.backoff_cap, self.backoff * 2.0 ** min(failures - 1, 30))
+        return full * (0.5 + 0.5 * rand())

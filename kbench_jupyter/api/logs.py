@@ -1,0 +1,291 @@
+"""Log streams: a run's entries as they are written, through every cut of the connection.
+
+While a run is going the server streams events; once it has ended it answers with the whole log. A cut
+stream is opened again, `kbench_jupyter.api.replay` tells what of it is new, and at the end the persisted
+log settles what was missed.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+from typing import Self
+
+from kbench_jupyter.api.calls import Caller
+from kbench_jupyter.api.entries import entries_of, persisted_entries
+from kbench_jupyter.api.models import LogEntry
+from kbench_jupyter.api.replay import Ledger
+from kbench_jupyter.api.sse import EventParser
+from kbench_jupyter.api.transport import Cancel, Response, TransportFault
+from kbench_jupyter.errors import (
+    ApiError,
+    KBenchError,
+    NotFoundError,
+    RateLimitError,
+    ServerError,
+    TransportError,
+    may_pass,
+)
+
+__all__ = ["LogStream", "is_event_stream", "open_log", "read_log"]
+
+SERVICE = "benchmarks.BenchmarkTasksApiService"
+METHOD = "GetBenchmarkTaskRunLogs"
+_KEEPALIVES = frozenset({"ping", "keepalive", "heartbeat"})
+
+
+def open_log(caller: Caller, run_id: int, cancel: Cancel | None = None, last_id: str = "") -> Response:
+    """Ask for a run's log and return the answer: events of a run that is going, or the whole log."""
+    headers = {"Accept": "text/event-stream, application/json", "Cache-Control": "no-cache"}
+    if last_id:
+        # As bytes of UTF-8 in the header's Latin-1, which is how browsers send it.
+        headers["Last-Event-ID"] = last_id.encode("utf-8").decode("latin-1")
+    body = {"runId": run_id} if run_id else {}
+    return caller.open(SERVICE, METHOD, body, headers=headers, cancel=cancel, subject=f"log of run {run_id}")
+
+
+def is_event_stream(response: Response) -> bool:
+    """Return whether an answer is a stream of events."""
+    return response.content_type == "text/event-stream"
+
+
+def read_log(caller: Caller, run_id: int, quiet: float) -> list[LogEntry]:
+    """Return the log there is now; see `Client.run_logs`.
+
+    A going run's stream never says "that is all so far", so it is read until nothing has come for a while,
+    or for ten times as long when the run never stops writing.
+    """
+    stream = LogStream(caller, run_id, wait_for_start=False)
+    over = threading.Event()
+
+    def close_when_quiet() -> None:
+        idle = live = received = 0
+        while idle < 4 and live < 40 and not over.wait(quiet / 4):
+            came, received = stream.received - received, stream.received
+            idle = idle + 1 if stream.going and not came else 0
+            # What is there comes by the thousand; a few at a time are being written just now.
+            live += stream.going and came < 50
+        stream.close()
+
+    watcher = threading.Thread(target=close_when_quiet, name="kbench-log-quiet", daemon=True)
+    watcher.start()
+    try:
+        return list(stream)
+    finally:
+        over.set()
+        watcher.join()
+
+
+class LogStream:
+    """A run's log, as an iterator of entries that ends when the log does.
+
+    One thread iterates; `close` may be called from any. Also a context manager.
+
+    Parameters
+    ----------
+    caller : Caller
+        Makes the calls.
+    run_id : int
+        Whose log.
+    wait_for_start : bool
+        Wait while there is no log yet (404), instead of raising.
+    start_timeout : float or None
+        Seconds to wait for it at most; None waits for as long as it takes.
+    ended : callable, optional
+        Tells that the run has ended: then a log that is not there will never come.
+    joined : bool
+        Where nothing was streamed and the whole log comes at once, join what neighbouring entries of one
+        stream wrote into one, with the time of the first: for many long logs of which only the text counts.
+
+    Attributes
+    ----------
+    run_id : int
+    settled : bool
+        Whether the persisted log was seen, so that nothing is missing.
+    reconnects : int
+        How often the stream was opened again.
+    received : int
+        Entries received so far, those sent twice included.
+
+    Raises
+    ------
+    NotFoundError
+        From the iteration: there is no such run, or no log within `start_timeout`.
+    ApiError, CredentialsError, TransportError
+        From the iteration: the server refuses, or cannot be reached any more.
+    """
+
+    def __init__(
+        self,
+        caller: Caller,
+        run_id: int,
+        *,
+        wait_for_start: bool = True,
+        start_timeout: float | None = None,
+        ended: Callable[[], bool] | None = None,
+        joined: bool = False,
+    ) -> None:
+        self.run_id = run_id
+        self.settled = False
+        self.reconnects = 0
+        self.received = 0
+        self._started = False
+        self._caller = caller
+        self._wait_for_start = wait_for_start
+        self._start_timeout = start_timeout
+        self._run_ended = ended or (lambda: False)
+        self._joined = joined
+        self._cancel = Cancel()
+        self._turn = threading.Lock()  # held by whoever runs the generator
+        self._ledger = Ledger()
+        self._last_id = ""
+        self._retry: float | None = None
+        self._at_end = False  # END_OF_LOG was seen
+        self._entries = self._follow()
+
+    def __iter__(self) -> Iterator[LogEntry]:
+        return self
+
+    def __next__(self) -> LogEntry:
+        with self._turn:
+            try:
+                return next(self._entries)
+            finally:
+                if self.closed:  # by another thread, which must not touch a generator that is running
+                    self._entries.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._cancel.is_set
+
+    @property
+    def going(self) -> bool:
+        """Whether a stream was opened and has not come to the log's end."""
+        return self._started and not self._at_end
+
+    def close(self) -> None:
+        """End the iteration and free the connection at once; callable from any thread."""
+        self._cancel.cancel()
+        # Only when no thread is in the iteration: CPython does not bear a generator closed while another
+        # thread runs it. That thread finds the cancelled exchange, and closes the generator itself.
+        if self._turn.acquire(blocking=False):
+            try:
+                self._entries.close()
+            finally:
+                self._turn.release()
+
+    def _follow(self) -> Generator[LogEntry, None, None]:
+        fruitless = ends = 0
+        while not self.closed:
+            response = self._open()
+            if response is None:
+                return
+            before = len(self._ledger)
+            with response:
+                if not is_event_stream(response):
+                    done = yield from self._settle(response, ends)
+                    if done:
+                        return
+                else:
+                    yield from self._events(response)
+            if self._at_end:
+                ends += 1
+            fruitless = 0 if len(self._ledger) > before and not self._at_end else fruitless + 1
+            if self.closed or ends >= self._caller.limits.looks:
+                return
+            self._pause(fruitless)
+            self.reconnects += not self._at_end
+            self._ledger.reconnect()
+
+    def _pause(self, fruitless: int) -> None:
+        limits = self._caller.limits
+        pause = limits.pause(max(1, fruitless), self._caller.rand)
+        if self._at_end:
+            pause = min(pause, limits.backoff)  # only the persisted log is awaited
+        elif self._retry is not None:
+            pause = max(pause, min(self._retry, limits.retry_after_cap))
+        self._cancel.wait(pause)
+
+    def _events(self, response: Response) -> Iterator[LogEntry]:
+        parser = EventParser(self._last_id)
+        self._started = True
+        try:
+            for piece in response.iter_bytes():
+                for event in parser.feed(piece):
+                    self._last_id = event.id
+                    if not event.data or event.type in _KEEPALIVES:
+                        continue
+                    for entry in entries_of(event.data):
+                        if entry is None:
+                            self._at_end = True
+                            return
+                        self.received += 1
+                        yield from self._ledger.take(entry)
+                self._retry = parser.retry if parser.retry is not None else self._retry
+        except TransportFault:
+            return  # cut, or silent for too long: opened again, unless closed
+
+    def _settle(self, response: Response, tries: int) -> Generator[LogEntry, None, bool]:
+        """Yield what the persisted log adds; return whether that was the end."""
+        try:
+            joined = self._joined and not len(self._ledger)
+            entries = persisted_entries(self._caller, response, joined=joined)
+        except (
+            TransportFault,
+            ServerError,
+            RateLimitError,
+        ) as problem:  # the latter two under a status of 200
+            if self.closed:
+                return True
+            if not may_pass(problem) or tries >= self._caller.limits.looks:
+                raise
+            self._at_end = True  # the run has ended: the whole log is all that is left to get
+            return False
+        # Right after the end the persisted log may not be complete yet.
+        short = sum(len(entry.data) for entry in entries) < self._ledger.characters
+        if short and tries + 1 < self._caller.limits.looks:
+            self._at_end = True
+            return False
+        yield from self._ledger.settle(entries)
+        self.settled = True
+        return True
+
+    def _open(self) -> Response | None:
+        """Return the answer once there is one; None when there is nothing to come."""
+        caller, limits = self._caller, self._caller.limits
+        began, pause, failures = caller.clock(), limits.poll, 0
+        while not self.closed:
+            try:
+                return open_log(caller, self.run_id, self._cancel, self._last_id)
+            except KBenchError as error:
+                problem = error
+            if self.closed:
+                return None
+            if self._at_end and isinstance(problem, ApiError | TransportError):
+                return None  # the stream came to its end; only settling was left
+            waited = caller.clock() - began
+            if not isinstance(problem, NotFoundError):
+                failures += 1
+                # A log that has begun outlives its server's restart, as the watch of its run does.
+                lasting = waited >= limits.outage or self._run_ended()
+                if not self._started or not may_pass(problem) or lasting:
+                    raise problem
+                self._cancel.wait(limits.pause(failures, caller.rand))
+                continue
+            if self._run_ended():
+                return None
+            if not self._wait_for_start or (
+                self._start_timeout is not None and waited >= self._start_timeout
+            ):
+                raise problem
+            left = pause if self._start_timeout is None else max(0.0, self._start_timeout - waited)
+            self._cancel.wait(min(pause, left))
+            pause = min(limits.poll_cap, pause * 1.6)
+        return None

@@ -1,0 +1,144 @@
+"""Credentials that renew themselves: what ``kaggle auth login`` leaves in ``~/.kaggle/credentials.json``."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from kbench_jupyter.api import parse
+from kbench_jupyter.api.credentials import Credentials, RefreshCall
+from kbench_jupyter.errors import ApiError, CredentialsError
+
+__all__ = ["OAuthCredentials"]
+
+MARGIN = timedelta(minutes=2)
+LIFETIME = "43200s"  # twelve hours, what the official client asks for (kagglesdk 0.1.37)
+_SOURCE = "~/.kaggle/credentials.json (kaggle auth login)"
+_ADVICE = "Sign in again with: kaggle auth login"
+
+
+class OAuthCredentials(Credentials):
+    """An access token with a refresh token behind it.
+
+    A token counts as expired two minutes *before* its expiry, so that it does not expire on its way. A
+    refreshed one is saved for the official client too, atomically and readable by the owner only.
+
+    Parameters
+    ----------
+    path : Path
+        The file they are kept in.
+    data : dict
+        The file's content; fields this client does not know are kept.
+    now : callable
+        The current time, aware.
+    """
+
+    def __init__(
+        self, path: Path, data: dict[str, Any], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        super().__init__(_SOURCE, "", username=parse.text(data.get("username")) or None, advice=_ADVICE)
+        self._path = path
+        self._now = now
+        self._lock = threading.Lock()
+        self._take(data)
+
+    @classmethod
+    def load(cls, path: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Self | None:
+        """Return the credentials in a file; None when it holds no refresh token."""
+        data = _stored(path)
+        return cls(path, data, now) if parse.text(data.get("refresh_token")) else None
+
+    @property
+    def identity(self) -> object:
+        """Equal for the same sign-in, however often its access token was renewed."""
+        return self._path, self._data.get("refresh_token")
+
+    def _take(self, data: dict[str, Any]) -> None:
+        self._data = data
+        self._token = parse.text(data.get("access_token")) or None
+        secrets = (self._token, parse.text(data.get("refresh_token")))
+        self._secrets = tuple(dict.fromkeys((*self._secrets, *(s for s in secrets if s))))
+
+    def _is_fresh(self) -> bool:
+        expiry = parse.when(self._data.get("access_token_expiration"))
+        return bool(self._token) and expiry is not None and self._now() < expiry - MARGIN
+
+    def authorization(self, call: RefreshCall | None = None) -> str:
+        """Return the value of the Authorization header, refreshed if need be.
+
+        Raises
+        ------
+        CredentialsError
+            If the refresh token is refused.
+        """
+        with self._lock:
+            if not self._is_fresh():
+                self._renew(call)
+            return f"Bearer {self._token}"
+
+    def refreshed(self, call: RefreshCall, refused: str) -> str | None:
+        """Return a fresh header value after the server refused one."""
+        with self._lock:
+            if f"Bearer {self._token}" == refused:  # else another thread has renewed it meanwhile
+                self._renew(call)
+            return f"Bearer {self._token}"
+
+    def _renew(self, call: RefreshCall | None) -> None:
+        was = self._token
+        stored = _stored(self._path)
+        if parse.text(stored.get("refresh_token")):
+            self._take(stored)  # another process may have renewed it, or signed in anew
+        if self._is_fresh() and self._token != was:
+            return
+        if call is None:
+            raise CredentialsError(f"The token in {_SOURCE} has expired.", hint=_ADVICE)
+        request = {
+            "refreshToken": self._data["refresh_token"],
+            "apiVersion": "API_VERSION_V1",
+            "expirationDuration": LIFETIME,
+        }
+        refused: str | None = None
+        answer: dict[str, Any] = {}
+        try:
+            answer = call("users.AccountService", "GenerateAccessToken", request)
+        except (ApiError, CredentialsError) as error:
+            if isinstance(error, ApiError) and error.status not in (400, 403, 404):
+                raise
+            refused = self.redact(getattr(error, "server_message", ""))
+        token = parse.text(answer.get("token"))
+        if refused is not None or not token:
+            raise CredentialsError(
+                f"The server refused to renew the token in {_SOURCE}.", hint=_ADVICE, detail=refused or None
+            )
+        seconds = parse.integer(answer.get("expiresIn")) or 0
+        expiry = self._now() + timedelta(seconds=seconds)
+        self._take({**self._data, "access_token": token, "access_token_expiration": expiry.isoformat()})
+        # A read-only home still lets this process work with the fresh token.
+        with suppress(OSError):
+            _save(self._path, self._data)
+
+
+def _stored(path: Path) -> dict[str, Any]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return data if isinstance(data, dict) else {}
+
+
+def _save(path: Path, data: dict[str, Any]) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=".credentials-")  # created 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(data, file, indent=2)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

@@ -1,0 +1,304 @@
+"""The transport of real life: pooled connections of ``requests``, with every wait bounded.
+
+What ``requests`` does not do by itself is here: an exchange that another thread can end at once (also
+before the answer's header has come), a limit on the whole exchange against a slow drip, faults told
+apart by whether the server may have acted, and messages that quote neither headers nor queries.
+"""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+
+from kbench_jupyter.api.addresses import is_loopback
+from kbench_jupyter.api.transport import Cancel, Request, Response, TransportFault
+
+__all__ = ["RequestsTransport"]
+
+PIECE = 1 << 18  # bytes asked for at a time: large enough for downloads, and read1 returns what is there
+_CONNECT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+
+_current = threading.local()  # .cancel: the Cancel of the exchange this thread is starting
+
+
+class _Watched:
+    """Mixed into urllib3's connections: lets the current exchange's `Cancel` shut the socket."""
+
+    sock: Any
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        cancel: Cancel | None = getattr(_current, "cancel", None)
+        if cancel is not None:
+            cancel.attach(lambda: _shut(self.sock))
+        super().request(*args, **kwargs)  # type: ignore[misc]  # the mixin's other base has it
+        if cancel is not None:
+            # http.client forgets the socket of a closing response while its body is still being read.
+            held = self.sock
+            cancel.attach(lambda: _shut(held))
+
+
+def _shut(sock: Any) -> None:
+    if sock is None:
+        return
+    # The plain socket's shutdown even for TLS: it wakes a reader in another thread and tells the server
+    # at once, without a TLS goodbye that could block. TypeError: a socket not of the standard library.
+    with suppress(OSError, TypeError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+class _Connection(_Watched, HTTPConnection):
+    pass
+
+
+class _TLSConnection(_Watched, HTTPSConnection):
+    pass
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TLSPool(HTTPSConnectionPool):
+    ConnectionCls = _TLSConnection
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+        return manager
+
+
+class RequestsTransport:
+    """A transport over pooled connections.
+
+    Sends no cookies, reads no ``.netrc`` (it would replace the credential), follows no redirect (that is
+    decided above) and never goes through a proxy to a loopback address. Proxy and certificate settings of
+    the environment are honoured otherwise.
+
+    Parameters
+    ----------
+    pool_size : int
+        How many idle connections to keep for each host.
+    advice : mapping of str to str, optional
+        What to do when nothing listens at addresses that begin so.
+    """
+
+    def __init__(self, pool_size: int = 32, advice: Mapping[str, str] | None = None) -> None:
+        self._advice = dict(advice or {})
+        self._session = requests.Session()
+        adapter = _Adapter(pool_connections=8, pool_maxsize=pool_size)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def __call__(self, request: Request, /) -> Response:
+        """Send, and return the answer once its header has come.
+
+        Raises
+        ------
+        TransportFault
+            If no answer came.
+        """
+        cancel = request.cancel or Cancel()
+        expiry = _Expiry(request.total_timeout, cancel)
+        answer, problem = self._send(request, cancel)
+        if answer is None:
+            expiry.stop()
+            cancel.detach()
+            # Raised here, outside any except block: requests' own errors hold the request and with it
+            # the credential, and would hang on as __context__.
+            raise _fault(problem, request, expiry.reached, cancel.is_set, advice=self._advice)
+
+        def close() -> None:
+            expiry.stop()
+            cancel.detach()
+            answer.close()
+
+        body = _body(answer, request, expiry, cancel)
+        return Response(answer.status_code, answer.headers, body, on_close=close)
+
+    def _send(self, request: Request, cancel: Cancel) -> tuple[requests.Response | None, Exception | None]:
+        _current.cancel = cancel
+        try:
+            prepared = requests.Request(
+                request.method, request.url, headers=dict(request.headers), data=request.body
+            ).prepare()
+            settings = self._session.merge_environment_settings(request.url, {}, True, None, None)
+            if is_loopback(request.url):
+                settings["proxies"] = {}
+            timeout = (request.connect_timeout, request.read_timeout)
+            answer = self._session.send(prepared, allow_redirects=False, timeout=timeout, **settings)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            return None, error
+        finally:
+            _current.cancel = None
+        return answer, None
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._session.close()
+
+
+class _Expiry:
+    """Ends an exchange when its total time is over."""
+
+    def __init__(self, seconds: float | None, cancel: Cancel) -> None:
+        self.reached = False
+        self.seconds = seconds
+        self._cancel = cancel
+        self._timer = threading.Timer(seconds, self._ring) if seconds is not None else None
+        if self._timer is not None:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _ring(self) -> None:
+        self.reached = True
+        self._cancel.cancel()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: Cancel) -> Iterator[bytes]:
+    next_piece = _reader(answer)
+    expected = _plain_length(answer)
+    received = 0
+    while True:
+        problem: Exception | None = None
+        piece = b""
+        try:
+            piece = next_piece()
+        except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError, AttributeError) as error:
+            problem = error
+        if cancel.is_set or problem is not None:
+            raise _fault(problem, request, expiry.reached, cancel.is_set, reading=True)
+        if not piece:
+            break
+        received += len(piece)
+        yield piece
+    if expected is not None and received < expected:
+        raise _fault(None, request, False, False, reading=True)
+    answer.raw.release_conn()
+
+
+def _reader(answer: requests.Response) -> Callable[[], bytes]:
+    """Return what gives the next bytes as soon as there are any, and none at the end."""
+    raw = answer.raw
+    if hasattr(raw, "read1"):  # urllib3 2
+        return lambda: bytes(raw.read1(PIECE, decode_content=True))
+    if "content-encoding" in answer.headers:
+        pieces = raw.stream(PIECE, decode_content=True)
+        return lambda: next(pieces, b"")
+    # urllib3 1 would wait until a piece is full: a log stream would stand still.
+    original: Any = raw._original_response
+    return lambda: bytes(original.read1(PIECE))
+
+
+def _plain_length(answer: requests.Response) -> int | None:
+    length = answer.headers.get("content-length", "")
+    return int(length) if length.isdigit() and "content-encoding" not in answer.headers else None
+
+
+def _fault(
+    error: Exception | None,
+    request: Request,
+    expired: bool,
+    cancelled: bool,
+    reading: bool = False,
+    advice: Mapping[str, str] | None = None,
+) -> TransportFault:
+    host = urlsplit(request.url).netloc.rpartition("@")[2] or "the server"
+    causes = list(_chain(error))
+    if expired:
+        return TransportFault(f"{host} had not finished its answer after {request.total_timeout:g} s.")
+    if cancelled:
+        return TransportFault(f"The exchange with {host} was cancelled.", retryable=False)
+    if reading:
+        if any(isinstance(cause, urllib3.exceptions.ReadTimeoutError | TimeoutError) for cause in causes):
+            return TransportFault(f"{host} sent nothing for {request.read_timeout:g} s in mid-answer.")
+        return TransportFault(f"The answer of {host} broke off.")
+    for cause in causes:
+        known = _known(cause, host, request, advice or {})
+        if known is not None:
+            return known
+    if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError | OSError):
+        # requests' own complaints about a request are OSErrors too; they are caught by `_known`.
+        return TransportFault(f"The connection to {host} broke before an answer came.")
+    return TransportFault(f"No request can be made to {host}.", maybe_processed=False, retryable=False)
+
+
+def _known(
+    cause: BaseException, host: str, request: Request, advice: Mapping[str, str]
+) -> TransportFault | None:
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return TransportFault(
+            f"The certificate of {host} is not trusted ({cause.verify_message}).",
+            maybe_processed=False,
+            retryable=False,
+            hint="Behind a company proxy, set REQUESTS_CA_BUNDLE to its certificate file and try again.",
+        )
+    if isinstance(cause, socket.gaierror):
+        return TransportFault(
+            f"The name of {host} cannot be resolved.",
+            maybe_processed=False,
+            hint="Check the network connection. In a Kaggle notebook, turn on Internet in the settings.",
+        )
+    if isinstance(cause, requests.exceptions.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError):
+        return TransportFault(
+            f"No connection to {host} within {request.connect_timeout:g} s.", maybe_processed=False
+        )
+    if isinstance(cause, requests.exceptions.ProxyError):
+        return TransportFault(
+            f"The proxy refused to connect to {host}.",
+            maybe_processed=False,
+            hint="Check HTTPS_PROXY and NO_PROXY.",
+        )
+    if isinstance(cause, requests.exceptions.InvalidHeader | requests.exceptions.InvalidURL):
+        return TransportFault(
+            f"No request can be made to {host}: its address or a header is malformed.",
+            maybe_processed=False,
+            retryable=False,
+        )
+    if isinstance(cause, ConnectionRefusedError | urllib3.exceptions.NewConnectionError):
+        return TransportFault(
+            f"{host} refuses connections.",
+            maybe_processed=False,
+            hint=next(
+                (words for address, words in advice.items() if request.url.startswith(f"{address}/")),
+                "Check the network connection and the address.",
+            ),
+        )
+    if isinstance(cause, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
+        return TransportFault(f"{host} gave no answer within {request.read_timeout:g} s.")
+    return None
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and what caused it, innermost first: the innermost says most."""
+    found: list[BaseException] = []
+    queue = [error]
+    while queue:
+        current = queue.pop()
+        if not isinstance(current, BaseException) or current in found:
+            continue
+        found.append(current)
+        queue += [current.__cause__, current.__context__, getattr(current, "reason", None)]
+        queue += [arg for arg in current.args if isinstance(arg, BaseException)]
+    yield from reversed(found)

@@ -1,0 +1,51 @@
+"""Where a redirect may lead: never with credentials to another origin, never a write to another address."""
+
+from __future__ import annotations
+
+from urllib.parse import urljoin
+
+from kbench_jupyter.api.addresses import check_address, is_loopback, same_origin
+from kbench_jupyter.api.transport import Request, TransportFault
+
+__all__ = ["redirected"]
+
+
+def redirected(request: Request, status: int, location: str, method: str, safe: bool) -> Request:
+    """Return the request that follows a redirect.
+
+    Raises
+    ------
+    TransportFault, CredentialsError
+        If it leads where this request may not go.
+    """
+    try:
+        target = urljoin(request.url, location)
+    except ValueError:
+        raise TransportFault(
+            f"{method}: the server redirects to an address that is none.", retryable=False
+        ) from None
+    check_address(target)
+    if is_loopback(target) and not is_loopback(request.url):
+        raise TransportFault(f"{method}: the server redirects to this machine.", retryable=False)
+    keeps_method = status in (307, 308)
+    if not safe and not (keeps_method and same_origin(target, request.url)):
+        raise TransportFault(
+            f"{method}: the server redirects to another address, and a write is not sent there.",
+            retryable=False,
+            hint="Check the server's address: %kbench target.",
+        )
+    headers = dict(request.headers)
+    if not same_origin(target, request.url):
+        headers.pop("Authorization", None)
+    if not keeps_method:
+        headers.pop("Content-Type", None)
+    return Request(
+        request.method if keeps_method else "GET",
+        target,
+        headers,
+        request.body if keeps_method and same_origin(target, request.url) else None,
+        request.connect_timeout,
+        request.read_timeout,
+        request.total_timeout,
+        request.cancel,
+    )

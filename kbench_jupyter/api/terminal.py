@@ -1,0 +1,239 @@
+r"""Turns log entries into lines, as a terminal would show them.
+
+A run writes pieces: half lines, several lines at once, ``\r`` progress bars that draw over themselves,
+colours and cursor codes. What a reader wants is lines. Colours stay (as SGR codes), everything else a
+terminal acts on is acted on or dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from kbench_jupyter.api.models import LogEntry
+
+__all__ = ["Line", "Terminal", "lines_of", "strip_codes"]
+
+_CODE = re.compile(
+    r"\x1b\[(?P<params>[0-9;:?<=>]*)[ -/]*(?P<final>[@-~])"  # CSI, of which m is SGR (ECMA-48)
+    r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\|$)"  # OSC: window titles, links
+    r"|\x1b[ -/]*[0-~]?"
+)
+_DRAWS_OVER = re.compile(r"[\r\b]|\x1b\[[0-9;?]*[CDGKP]")
+_COMPACT = 4096  # characters of a line in the making after which what was drawn over is let go
+_WIDEST = 10_000  # columns a cursor code may move to; no terminal is wider
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of a run's log.
+
+    Parameters
+    ----------
+    stream : str
+        Which of the run's streams wrote it.
+    time : float or None
+        Seconds, when it was begun.
+    text : str
+        Without line end; may hold colours.
+    late : bool
+        Whether it belongs before lines that came earlier.
+    """
+
+    stream: str
+    time: float | None
+    text: str
+    late: bool = False
+
+
+class Terminal:
+    """An incremental view of log entries as lines; half lines are joined stream by stream."""
+
+    def __init__(self) -> None:
+        self._open: dict[tuple[str, bool], _HalfLine] = {}
+
+    def feed(self, entry: LogEntry) -> list[Line]:
+        """Return the lines that `entry` completes."""
+        key = (entry.stream, entry.late)
+        half = self._open.get(key)
+        *whole, rest = entry.data.split("\n")
+        done = []
+        for text in whole:
+            begun = entry.time if half is None else half.begun
+            raw = text if half is None else half.text + text
+            half = None
+            done.append(Line(entry.stream, begun, _shown(raw.removesuffix("\r")), entry.late))
+        if rest:
+            half = half or _HalfLine(entry.time)
+            half.add(rest)
+        if half is None:
+            self._open.pop(key, None)
+        else:
+            self._open[key] = half
+        return done
+
+    @property
+    def unfinished(self) -> list[Line]:
+        """The half lines there are now, at most one a stream; they may still be drawn over."""
+        return [
+            Line(stream, half.begun, _shown(half.text.removesuffix("\r")), late)
+            for (stream, late), half in self._open.items()
+        ]
+
+    def finish(self) -> list[Line]:
+        """Return the half lines as lines, since nothing will complete them any more."""
+        lines = self.unfinished
+        self._open.clear()
+        return lines
+
+
+class _HalfLine:
+    """A line in the making; what was drawn over is let go, so that a progress bar stays small."""
+
+    def __init__(self, begun: float | None) -> None:
+        self.begun = begun
+        self._pieces: list[str] = []
+        self._drawn = 0  # characters since the last time
+
+    def add(self, data: str) -> None:
+        self._pieces.append(data)
+        self._drawn += len(data)
+        if self._drawn >= _COMPACT and "\r" in data:
+            drawn, _, rest = self.text.rpartition("\r")
+            row = _Row(drawn)
+            self._pieces = [f"{row.render()}\r{row.style.code}{rest}"]
+            self._drawn = 0
+
+    @property
+    def text(self) -> str:
+        if len(self._pieces) > 1:
+            self._pieces = ["".join(self._pieces)]
+        return self._pieces[0] if self._pieces else ""
+
+
+def lines_of(entries: Iterable[LogEntry]) -> Iterator[Line]:
+    """Yield the lines of a whole log."""
+    terminal = Terminal()
+    for entry in entries:
+        yield from terminal.feed(entry)
+    yield from terminal.finish()
+
+
+def strip_codes(text: str) -> str:
+    """Return `text` without escape codes."""
+    return _CODE.sub("", text)
+
+
+def _shown(raw: str) -> str:
+    if _DRAWS_OVER.search(raw):
+        return _Row(raw).render()
+    if "\x1b" in raw:
+        return _CODE.sub(lambda code: code.group() if code["final"] == "m" else "", raw)
+    return raw
+
+
+class _Style:
+    """The colours text is drawn in, an attribute at a time, so that repeating a code adds nothing."""
+
+    _ENDED_BY: Mapping[str, tuple[str, ...]] = {
+        "39": ("3x",),
+        "49": ("4x",),
+        "22": ("1", "2"),
+        "23": ("3",),
+        "24": ("4",),
+        "25": ("5", "6"),
+        "27": ("7",),
+        "28": ("8",),
+        "29": ("9",),
+    }
+
+    def __init__(self) -> None:
+        self._set: dict[str, str] = {}
+        self.code = ""
+
+    def obey(self, params: str) -> None:
+        """Take over a select graphic rendition code (ECMA-48, section 8.3.117)."""
+        parts = params.split(";")
+        while parts:
+            part = parts.pop(0)
+            if part in ("38", "48") and parts:  # the colour follows: 5;n or 2;r;g;b
+                count = {"5": 2, "2": 4}.get(parts[0], 1)
+                part = ";".join((part, *parts[:count]))
+                del parts[:count]
+            if part.strip("0") == "":
+                self._set.clear()
+            elif part in self._ENDED_BY:
+                for name in self._ENDED_BY[part]:
+                    self._set.pop(name, None)
+            else:
+                self._set[_attribute(part)] = part
+        self.code = f"\x1b[{';'.join(self._set.values())}m" if self._set else ""
+
+
+def _attribute(part: str) -> str:
+    number = int(part[:3].partition(";")[0].partition(":")[0] or 0) if part[:1].isdigit() else 0
+    if 30 <= number <= 38 or 90 <= number <= 97:
+        return "3x"
+    return "4x" if 40 <= number <= 48 or 100 <= number <= 107 else str(number)
+
+
+class _Row:
+    """One row of cells, each a character with the colours it was drawn in."""
+
+    def __init__(self, raw: str) -> None:
+        self.cells: list[tuple[str, str]] = []
+        self.style = _Style()
+        self._column = 0
+        place = 0
+        for code in _CODE.finditer(raw):
+            self._write(raw[place : code.start()])
+            self._obey(code["final"] or "", code["params"] or "")
+            place = code.end()
+        self._write(raw[place:])
+
+    def _write(self, text: str) -> None:
+        style = self.style.code
+        for character in text:
+            if character == "\r":
+                self._column = 0
+            elif character == "\b":
+                self._column = max(0, self._column - 1)
+            else:
+                self._pad()
+                self.cells[self._column : self._column + 1] = [(style, character)]
+                self._column += 1
+
+    def _pad(self) -> None:
+        self.cells += [("", " ")] * (self._column - len(self.cells))
+
+    def _obey(self, final: str, params: str) -> None:
+        if final == "m":
+            self.style.obey(params)
+            return
+        count = min(int(params[:9]), _WIDEST) if params.isascii() and params.isdigit() else 0
+        if final == "C":
+            self._column = min(self._column + max(1, count), _WIDEST)
+        elif final == "D":
+            self._column = max(0, self._column - max(1, count))
+        elif final == "G":
+            self._column = max(1, count) - 1
+        elif final == "P":
+            del self.cells[self._column : self._column + max(1, count)]
+        elif final == "K" and count == 0:
+            del self.cells[self._column :]
+        elif final == "K":
+            upto = len(self.cells) if count == 2 else min(self._column + 1, len(self.cells))
+            self.cells[:upto] = [("", " ")] * upto
+
+    def render(self) -> str:
+        out: list[str] = []
+        style = ""
+        while self.cells and self.cells[-1] == ("", " "):
+            self.cells.pop()
+        for drawn_in, character in self.cells:
+            if drawn_in != style:
+                out.append(("\x1b[0m" if style else "") + drawn_in)
+                style = drawn_in
+            out.append(character)
+        return "".join(out) + ("\x1b[0m" if style else "")

@@ -1,0 +1,138 @@
+"""Draw a view as HTML that follows JupyterLab's theme and stands alone everywhere else.
+
+Only inline styles and one scoped class are used: nbviewer and VS Code strip or isolate style sheets.
+JupyterLab's CSS variables come first, with fallbacks that read well on light and dark grounds.
+"""
+
+from __future__ import annotations
+
+import re
+from html import escape
+
+from kbench_jupyter.display.text import SIGNS, visible
+from kbench_jupyter.display.view import Cell, Facts, Part, Table, Text, View
+
+#: The colour of each tone.
+TONES = {
+    "good": "var(--jp-success-color0, #1b7f3b)",
+    "bad": "var(--jp-error-color0, #c62828)",
+    "busy": "var(--jp-info-color0, #0277bd)",
+    "warn": "var(--jp-warn-color0, #b45f06)",
+    "quiet": "var(--jp-ui-font-color2, #777)",
+}
+#: Not across lines, and not two backticks in a row: those begin a block, or are nobody's code.
+_TICKED = re.compile(r"(?<!`)`([^`\n]{1,200})`(?!`)")
+_LINE = "var(--jp-border-color2, rgba(128,128,128,.35))"
+_QUIET = TONES["quiet"]
+_MONO = "font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px)"
+#: The style of text whose lines and spaces are kept.
+CODE = f"{_MONO}; margin: 4px 0; max-height: 24em; overflow: auto; white-space: pre-wrap"
+#: The style of a whole view.
+FRAME = (
+    f"border-left: 3px solid {_LINE}; padding: 2px 0 2px 12px; margin: 2px 0; max-width: 110ch; "
+    "line-height: 1.45; color: var(--jp-content-font-color1, inherit); "
+    "font-family: var(--jp-ui-font-family, system-ui, sans-serif); font-size: var(--jp-ui-font-size1, 13px)"
+)
+
+
+def to_html(view: View) -> str:
+    """Draw `view` as one HTML element; every text in it is escaped."""
+    title = view.title if isinstance(view.title, Cell) else Cell(view.title)
+    edge = TONES.get(title.tone)
+    frame = FRAME.replace(f"solid {_LINE}", f"solid {edge}") if edge else FRAME
+    blocks = [f'<div style="font-weight: 600; margin-bottom: 4px">{_cell(title)}</div>']
+    blocks += [block for part in view.parts if (block := _draw(part))]
+    blocks += [
+        f'<div role="note" style="color: {TONES["warn"]}; margin: 4px 0">! {_escape(note)}</div>'
+        for note in view.notes
+    ]
+    if view.next:
+        steps = "".join(
+            f'<li style="margin: 0"><code style="{_MONO}">{_plain(command)}</code>'
+            f'<span style="color: {_QUIET}"> {_escape(why)}</span></li>'
+            for command, why in view.next
+        )
+        blocks.append(
+            f'<div style="margin-top: 6px; color: {_QUIET}">Next</div>'
+            f'<ul style="margin: 0; padding-left: 18px">{steps}</ul>'
+        )
+    if view.footer:
+        blocks.append(
+            f'<div style="color: {_QUIET}; font-size: 11px; margin-top: 6px">{_escape(view.footer)}</div>'
+        )
+    return f'<div class="kbench-view" style="{frame}">{"".join(blocks)}</div>'
+
+
+def _draw(part: Part) -> str:
+    if isinstance(part, Facts):
+        return _facts(part)
+    if isinstance(part, Table):
+        return _table(part)
+    return _text(part)
+
+
+def _text(part: Text) -> str:
+    if part.code:
+        return f'<pre style="{CODE}">{_plain(part.text)}</pre>'
+    if part.tone == "quiet":  # a heading or a remark: a sign before it would look like an item of a list
+        return f'<div style="margin: 4px 0; color: {_QUIET}">{_escape(part.text)}</div>'
+    return f'<div style="margin: 4px 0">{_cell(Cell(part.text, part.tone))}</div>'
+
+
+def _facts(facts: Facts) -> str:
+    rows = "".join(
+        f'<tr style="background: none"><th scope="row" style="text-align: left; font-weight: normal; '
+        f'color: {_QUIET}; padding: 1px 14px 1px 0; vertical-align: top">{_escape(name)}</th>'
+        f'<td style="text-align: left; padding: 1px 0; white-space: pre-wrap">{_cell(value)}</td></tr>'
+        for name, value in facts.items.items()
+        if _cell(value)
+    )
+    return f'<table style="border: none; margin: 2px 0; border-collapse: collapse">{rows}</table>'
+
+
+def _table(table: Table) -> str:
+    if not table.rows:
+        return f'<div style="color: {_QUIET}; margin: 4px 0">{_escape(table.empty)}</div>'
+    columns, drawn_rows = table.drawn()
+    sides = ["right" if head.endswith(">") else "left" for head in columns]
+    heads = "".join(
+        f'<th scope="col" style="text-align: {side}; padding: 2px 14px 2px 0; font-weight: 600; '
+        f'border-bottom: 1px solid {_LINE}">{_escape(head.removesuffix(">"))}</th>'
+        for head, side in zip(columns, sides, strict=True)
+    )
+    rows = "".join(
+        '<tr style="background: none">'
+        + "".join(
+            f'<td style="text-align: {side}; padding: 2px 14px 2px 0; vertical-align: top">{_cell(cell)}</td>'
+            for cell, side in zip(row, sides, strict=True)
+        )
+        + "</tr>"
+        for row in drawn_rows
+    )
+    return (
+        '<div style="overflow-x: auto"><table style="border-collapse: collapse; margin: 4px 0">'
+        f"<thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _cell(value: str | Cell | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return _escape(value)
+    text = _escape(value.text)
+    if value.href and value.href.startswith(("https://", "http://")):
+        text = f'<a href="{escape(value.href)}" target="_blank" rel="noopener noreferrer">{text}</a>'
+    sign, colour = SIGNS.get(value.tone, ""), TONES.get(value.tone)
+    if not colour or not value.text:
+        return text
+    return f'<span style="color: {colour}"><span aria-hidden="true">{sign}</span>&nbsp;{text}</span>'
+
+
+def _escape(text: str) -> str:
+    """Escape a text; what stands between backticks in it looks like code."""
+    return _TICKED.sub(rf'<code style="{_MONO}">\1</code>', _plain(text))
+
+
+def _plain(text: str) -> str:
+    return escape(visible(text))

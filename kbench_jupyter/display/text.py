@@ -1,0 +1,177 @@
+"""Draw a view as plain text, for terminals, logs and anything that shows no HTML."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+import textwrap
+import unicodedata
+from collections.abc import Sequence
+
+import wcwidth
+
+from kbench_jupyter.display.view import Cell, Facts, Part, Table, View
+
+#: A sign beside the word, so that a state does not hang on colour alone; in texts, HTML and panels alike.
+SIGNS = {"good": "✓", "bad": "✗", "busy": "…", "warn": "!", "quiet": "•"}
+
+# Everything a terminal would act on, and the marks that reorder text, but for newline and tab.
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_NARROWEST = 8
+
+
+def visible(text: str) -> str:
+    """Return text in which control and direction marks are spelled out, so that they only appear."""
+    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def terminal_width() -> int | None:
+    """Return the columns of the terminal that is written to, None where it is none and others fold the lines."""
+    if not getattr(sys.stdout, "isatty", lambda: False)():
+        return None
+    return _columns()
+
+
+def _columns() -> int:
+    return min(shutil.get_terminal_size((80, 24)).columns, 100)
+
+
+def folded(text: str, indent: str = "") -> str:
+    """Return what somebody else may have worded, with nothing in it that a terminal acts on, in its width."""
+    width = terminal_width()
+    return visible(text) if width is None else _wrap(visible(text), width, indent)
+
+
+def block(title: str, colour: str, lines: Sequence[str]) -> list[str]:
+    """Draw an error in place of its traceback: a coloured title, then `lines`, of which indented ones stay whole."""
+    head = f"{title}:"
+    first, *rest = lines or [""]
+    drawn = folded(f"{head} {first}", "  ")
+    if drawn.startswith(head):
+        drawn = f"\x1b[{colour}m\x1b[1m{head}\x1b[0m{drawn.removeprefix(head)}"
+    return [drawn, *(visible(line) if line.startswith("  ") else folded(line, "  ") for line in rest)]
+
+
+def to_text(view: View, width: int | None = None) -> str:
+    """Draw `view` in at most `width` columns (default: the terminal's, at most 100).
+
+    Returns
+    -------
+    str
+        Lines without trailing newline.
+    """
+    width = width or _columns()
+    blocks = [_wrap(_sign(view.title), width)]
+    blocks += [block for part in view.parts if (block := _draw(part, width))]
+    if view.notes:
+        blocks.append("\n".join(_wrap("! " + visible(note), width, "  ") for note in view.notes))
+    if view.next:
+        room = max(columns_of(visible(command)) for command, _ in view.next)
+        indent = " " * (room + 4) if room + 24 < width else " " * 6
+        steps = [f"  {_left(visible(command), room)}  {visible(why)}".rstrip() for command, why in view.next]
+        blocks.append("\n".join(["Next:", *(_wrap(step, width, indent) for step in steps)]))
+    if view.footer:
+        blocks.append(_wrap(visible(view.footer), width))
+    return "\n\n".join(blocks)
+
+
+def _draw(part: Part, width: int) -> str:
+    if isinstance(part, Facts):
+        return _facts(part, width)
+    if isinstance(part, Table):
+        return _table(part, width)
+    if part.code:
+        return textwrap.indent(visible(part.text).rstrip("\n"), "  ")
+    # Quiet text is a heading or a remark: a sign before it would look like an item of a list.
+    return _wrap(_sign(Cell(part.text, "" if part.tone == "quiet" else part.tone)), width, "")
+
+
+def _facts(facts: Facts, width: int) -> str:
+    items = {visible(name): drawn for name, value in facts.items.items() if (drawn := _sign(value))}
+    if not items:
+        return ""
+    room = max(map(columns_of, items))
+    return "\n".join(
+        _wrap(f"{_left(name, room)}  {value}", width, " " * (room + 2)) for name, value in items.items()
+    )
+
+
+def _table(table: Table, width: int) -> str:
+    if not table.rows:
+        return table.empty
+    columns, drawn_rows = table.drawn()
+    right = [head.endswith(">") for head in columns]
+    heads = [_one_line(head.removesuffix(">")) for head in columns]
+    rows = [[_one_line(_sign(cell)) for cell in row] for row in drawn_rows]
+    by_column = list(zip(heads, *rows, strict=True))
+    widths = _fit([max(map(columns_of, column)) for column in by_column], width)
+
+    def line(cells: Sequence[str]) -> list[str]:
+        folded = [_fold(cell, room) for cell, room in zip(cells, widths, strict=True)]
+        height = max(map(len, folded))
+        out = []
+        for i in range(height):
+            texts = [column[i] if i < len(column) else "" for column in folded]
+            padded = [
+                (_right if to_right else _left)(text, room)
+                for text, room, to_right in zip(texts, widths, right, strict=True)
+            ]
+            out.append("  ".join(padded).rstrip())
+        return out
+
+    rule = "  ".join("─" * room for room in widths)
+    return "\n".join([*line(heads), rule, *(drawn for row in rows for drawn in line(row))])
+
+
+def _fit(widths: list[int], total: int) -> list[int]:
+    """Narrow the widest columns until all fit."""
+    widths = widths[:]
+    while sum(widths) + 2 * (len(widths) - 1) > total and max(widths) > _NARROWEST:
+        widths[widths.index(max(widths))] -= 1
+    return widths
+
+
+def _fold(text: str, room: int) -> list[str]:
+    return wcwidth.wrap(text, max(1, room)) or [""]
+
+
+def _one_line(text: str) -> str:
+    return " ".join(map(_with_base, visible(text).split()))
+
+
+def _with_base(word: str) -> str:
+    """Give a mark that begins a word the customary circle: on a blank it would take a column of its own."""
+    return f"\u25cc{word}" if unicodedata.category(word[0]).startswith("M") else word
+
+
+def columns_of(text: str) -> int:
+    """Columns a text takes in a terminal."""
+    return wcwidth.width(text)
+
+
+def _left(text: str, room: int) -> str:
+    return wcwidth.ljust(text, room)
+
+
+def _right(text: str, room: int) -> str:
+    return wcwidth.rjust(text, room)
+
+
+def _sign(value: str | Cell | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return visible(value)
+    sign = SIGNS.get(value.tone, "")
+    return f"{sign} {visible(value.text)}" if sign and value.text else visible(value.text)
+
+
+def _wrap(text: str, width: int, indent: str = "") -> str:
+    """Wrap each line that is too long; words are never broken, so that a command or address stays whole."""
+    return "\n".join(
+        textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+        if columns_of(line) > width
+        else line
+        for line in text.split("\n")
+    )

@@ -1,0 +1,170 @@
+"""A kernel kept ready for the next notebook, and used only where one started then would do the same."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import NamedTuple
+
+from kbench_jupyter.errors import ExecutionError
+from kbench_jupyter.execution.kernel import check_installed
+from kbench_jupyter.execution.memory import ROOM, free_memory
+from kbench_jupyter.execution.packages import packages_state
+from kbench_jupyter.execution.run import KernelAhead
+from kbench_jupyter.execution.scratch import scratch_folder
+
+IDLE = 900.0
+"""Seconds that a kernel is kept for a notebook that does not come."""
+
+# What a kernel that waits for a task imports: nearly all that the task SDK imports (0.6.2), most of the time of
+# its own import, and nothing that reads the environment which only the task brings.
+WARM_UP = """
+import importlib
+for name in ("openai", "google.genai", "pandas", "panel", "jupyter_bokeh", "httpx", "jupyter_client", "docker",
+             "playwright.async_api"):
+    try:
+        importlib.import_module(name)
+    except ImportError:
+        pass
+"""
+
+
+class Place(NamedTuple):
+    """Where to execute one notebook.
+
+    Parameters
+    ----------
+    folder : Path
+        A scratch folder, which goes when the place is left.
+    ahead : KernelAhead or None
+        The kernel that waits in it, for `execute_notebook`.
+    """
+
+    folder: Path
+    ahead: KernelAhead | None = None
+
+
+class NextKernel:
+    """The kernel for the next notebook: at most one waits, for at most one notebook.
+
+    All methods may be called from any thread. What waits ends with this process, however that ends: its exit
+    handlers close it, and a kernel whose parent was killed ends itself within a second or two.
+
+    Parameters
+    ----------
+    later : collection of str
+        Environment variables that only the notebook brings. A kernel that waits has none of them, and is told
+        them before the first cell.
+    warm_up : str
+        Python that it executes while it waits.
+    idle : float
+        Seconds after which it is ended.
+    """
+
+    def __init__(self, later: Collection[str], *, warm_up: str = WARM_UP, idle: float = IDLE) -> None:
+        self._later = frozenset(later)
+        self._warm_up = warm_up
+        self._idle = idle
+        self._lock = threading.Lock()
+        self._waiting: _Waiting | None = None
+        self._expiry: threading.Timer | None = None
+        self._closed = False
+        self._pid = os.getpid()
+        atexit.register(self.close)
+
+    def expect(self, env: Mapping[str, str]) -> None:
+        """Start a kernel for a notebook that will come soon, in the background, if there is memory for it.
+
+        Parameters
+        ----------
+        env : mapping
+            The environment that notebook is expected to have.
+        """
+        # It is an offer: what keeps a kernel from starting is said by the execution that needs one.
+        with self._lock, suppress(OSError, RuntimeError, ExecutionError):  # RuntimeError: no more threads
+            if self._closed or self._waiting is not None:
+                return
+            check_installed()
+            if free_memory() < ROOM:
+                return
+            self._waiting = waiting = _Waiting(self._early(env), self._warm_up)
+            self._expiry = threading.Timer(self._idle, self._expire, [waiting])
+            self._expiry.daemon = True
+            self._expiry.start()
+
+    @contextmanager
+    def place(self, env: Mapping[str, str]) -> Iterator[Place]:
+        """Provide a place for one notebook: where a kernel waits, if it is as one started now would be.
+
+        Parameters
+        ----------
+        env : mapping
+            The kernel's whole environment.
+        """
+        waiting = self._take()
+        if waiting is not None and not waiting.fits(self._early(env)):
+            waiting.close()
+            waiting = None
+        if waiting is None:
+            with scratch_folder() as folder:
+                yield Place(folder)
+            return
+        try:
+            yield Place(waiting.folder, waiting.kernel)
+        finally:
+            waiting.close()
+
+    def close(self) -> None:
+        """End what waits, for good."""
+        if os.getpid() != self._pid:  # a fork that runs its parent's exit handlers
+            return
+        with self._lock:
+            self._closed = True
+        atexit.unregister(self.close)
+        if waiting := self._take():
+            waiting.close()
+
+    def _early(self, env: Mapping[str, str]) -> dict[str, str]:
+        """Return what a kernel knows from its start, when such variables are read that matter to an interpreter."""
+        return {name: value for name, value in env.items() if name not in self._later}
+
+    def _take(self, wanted: _Waiting | None = None) -> _Waiting | None:
+        """Take over what waits, or only a certain one."""
+        with self._lock:
+            if wanted is not None and self._waiting is not wanted:
+                return None
+            waiting, self._waiting = self._waiting, None
+            if self._expiry is not None:
+                self._expiry.cancel()
+                self._expiry = None
+        return waiting
+
+    def _expire(self, waiting: _Waiting) -> None:
+        if taken := self._take(waiting):
+            taken.close()
+
+
+class _Waiting:
+    """A kernel that waits, in a folder of its own."""
+
+    def __init__(self, env: Mapping[str, str], warm_up: str) -> None:
+        self._env = env
+        # Before it starts: what is installed meanwhile it may have seen or not.
+        self._packages = packages_state(env)
+        with ExitStack() as stack:
+            self.folder = stack.enter_context(scratch_folder())
+            self.kernel = KernelAhead(self.folder, env, warm_up=warm_up)
+            stack.callback(self.kernel.close)  # before the folder goes
+            self._stack = stack.pop_all()
+
+    def fits(self, env: Mapping[str, str]) -> bool:
+        """Whether a kernel started now with this environment would be no other."""
+        return self.kernel.alive and env == self._env and packages_state(env) == self._packages
+
+    def close(self) -> None:
+        """End the kernel and remove its folder."""
+        self._stack.close()

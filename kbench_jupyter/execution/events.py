@@ -1,0 +1,146 @@
+"""What an execution tells while it goes, and what it leaves at the end."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+_ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+
+
+@dataclass(frozen=True)
+class CellStarted:
+    """A cell is about to be executed.
+
+    Parameters
+    ----------
+    index : int
+        Position among all cells of the notebook, from 0.
+    """
+
+    index: int
+
+
+@dataclass(frozen=True)
+class CellOutput:
+    """A piece of text that a cell put out, as it came: not necessarily whole lines.
+
+    Parameters
+    ----------
+    index : int
+        Position of the cell among all cells, from 0.
+    stream : str
+        ``"stdout"`` or ``"stderr"``. A displayed value counts as stdout, with its plain text.
+    text : str
+        The text, ANSI codes and carriage returns included.
+    """
+
+    index: int
+    stream: str
+    text: str
+
+
+@dataclass(frozen=True)
+class CellFailed:
+    """A cell raised, and execution stopped there.
+
+    Parameters
+    ----------
+    index : int
+        Position of the cell among all cells, from 0.
+    ename, evalue : str
+        The exception's class name and text.
+    traceback : str
+        The kernel's traceback, with ANSI codes.
+    line : int or None
+        The deepest line *of that cell* (from 1) in the traceback, when it names one.
+    """
+
+    index: int
+    ename: str
+    evalue: str
+    traceback: str
+    line: int | None = None
+
+    @property
+    def plain_traceback(self) -> str:
+        """The traceback without ANSI codes."""
+        return _ANSI.sub("", self.traceback)
+
+    @property
+    def summary(self) -> str:
+        """One line: ``"ValueError: no such thing (cell 3, line 2)"``."""
+        where = f"cell {self.index + 1}" + (f", line {self.line}" if self.line else "")
+        first = self.evalue.strip().splitlines()[0] if self.evalue.strip() else ""
+        return f"{self.ename}: {first} ({where})" if first else f"{self.ename} ({where})"
+
+
+@dataclass(frozen=True)
+class CellFinished:
+    """A cell ended without raising (or with an exception that its tags allow).
+
+    Parameters
+    ----------
+    index : int
+        Position of the cell among all cells, from 0.
+    """
+
+    index: int
+
+
+Event: TypeAlias = CellStarted | CellOutput | CellFailed | CellFinished
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How an execution ended.
+
+    Parameters
+    ----------
+    notebook : nbformat.NotebookNode
+        A copy of the notebook with the outputs of the cells that ran.
+    error : CellFailed or None
+        The cell that stopped it. After a time-out or an interrupt it says where the kernel stood.
+    timed_out, interrupted, kernel_died : bool
+        Why else it stopped early.
+    seconds : float
+        How long it took, kernel start and shutdown included.
+    """
+
+    notebook: NotebookNode
+    error: CellFailed | None = None
+    timed_out: bool = False
+    interrupted: bool = False
+    kernel_died: bool = False
+    seconds: float = 0.0
+
+    @property
+    def ok(self) -> bool:
+        """Whether every cell ran to its end."""
+        return not (self.error or self.timed_out or self.interrupted or self.kernel_died)
+
+
+def failed_line(traceback: str, execution_count: int | None) -> int | None:
+    """Find the line of the failing cell in a kernel's traceback.
+
+    Parameters
+    ----------
+    traceback : str
+        As the kernel sent it, ANSI codes included.
+    execution_count : int or None
+        The failing cell's prompt number, which IPython (8.18 and later) writes into each frame as
+        ``Cell In[7], line 3``.
+
+    Returns
+    -------
+    int or None
+        The deepest line of that cell, from 1.
+    """
+    if execution_count is None:
+        return None
+    frames = re.findall(rf"Cell In ?\[{execution_count}\], line (\d+)", _ANSI.sub("", traceback))
+    return int(frames[-1]) if frames else None

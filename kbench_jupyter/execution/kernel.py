@@ -1,0 +1,229 @@
+"""A fresh kernel of *this* interpreter: started quietly, on sockets only we can reach, and surely ended."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import os
+import shutil
+import signal
+import sys
+import tempfile
+from collections.abc import Coroutine, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from kbench_jupyter.errors import ExecutionError
+
+STARTUP_SECONDS = 90.0
+"""How long a kernel may take to answer; generous, because a cold disk and two cores are common."""
+
+_POLITE_SECONDS = 0.6
+"""How long a kernel may take to run its exit handlers.
+
+Short, because ipykernel 7.4 often hangs after them: its main thread joins the control thread, which waits
+to publish a status on a socket that is closed already.
+"""
+
+# These make a kernel run somebody's own code or read their configuration before the first cell.
+_STRAY = ("PYTHONSTARTUP", "IPYTHONDIR", "JUPYTER_CONFIG_PATH", "JPY_SESSION_NAME", "JPY_PARENT_PID")
+
+_CHANGE = """
+import os
+for name, value in changes.items():
+    if value is None:
+        os.environ.pop(name, None)
+    else:
+        os.environ[name] = value
+"""
+
+
+def check_installed() -> None:
+    """Raise unless this interpreter can start a kernel.
+
+    Raises
+    ------
+    ExecutionError
+        ipykernel is not installed.
+    """
+    if importlib.util.find_spec("ipykernel") is None:
+        raise ExecutionError(
+            f"No kernel can be started: ipykernel is not installed in {sys.executable}.",
+            hint="%pip install ipykernel",
+        )
+
+
+class FreshKernel:
+    """One kernel process with its manager and client.
+
+    Parameters
+    ----------
+    cwd : Path
+        The kernel's working directory.
+    env : mapping
+        The kernel's whole environment; nothing is inherited beside it.
+    kernel_name : str
+        ``"python3"`` is this interpreter, whatever kernelspec of that name is installed; any other name
+        is looked up among the installed kernelspecs.
+    """
+
+    def __init__(self, cwd: Path, env: Mapping[str, str], kernel_name: str = "python3") -> None:
+        self.cwd = cwd
+        self.env = env
+        self.kernel_name = kernel_name
+        self.manager: Any = None
+        self.client: Any = None
+        self._pgid: int | None = None
+        # Short on purpose: the path of a Unix socket may have about 100 characters.
+        self._folder = Path(tempfile.mkdtemp(prefix="kb-"))
+        self._stderr = self._folder / "stderr"
+
+    async def start(self) -> None:
+        """Start the process and wait until it answers.
+
+        Raises
+        ------
+        ExecutionError
+            It does not start or does not answer; the detail is what it wrote to stderr.
+        """
+        try:
+            await self._launch()
+            self.client = self.manager.client()
+            # Without the heartbeat: the process tells whether it lives, and a heart stopped as it starts spins for ever
+            # (jupyter_client 8.10: its thread takes itself for running after it was told to stop).
+            self.client.start_channels(hb=False)
+            await self.client.wait_for_ready(timeout=STARTUP_SECONDS)
+            self.client.allow_stdin = False
+        except Exception as error:
+            raise ExecutionError(
+                f"The kernel did not start: {error}",
+                detail=self._stderr_tail() or None,
+                hint=f"Try `{Path(sys.executable).name} -m ipykernel --version` in a terminal.",
+            ) from error
+
+    async def _launch(self) -> None:
+        self.manager = self._make_manager()
+        env = {name: value for name, value in self.env.items() if name not in _STRAY}
+        # The user's profile may run startup files, load extensions or change how tracebacks look.
+        env["IPYTHONDIR"] = str(self._folder / "ipython")
+        env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+        (self._folder / "ipython").mkdir()
+        # ipykernel 7.4 warns on stderr about TCP without encryption; only errors are of use here.
+        quiet = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
+        with self._stderr.open("wb") as stderr:
+            await self.manager.start_kernel(
+                cwd=str(self.cwd), env=env, extra_arguments=quiet, stdout=stderr, stderr=stderr
+            )
+        self._pgid = getattr(self.manager.provisioner, "pgid", None)
+
+    def _make_manager(self) -> Any:
+        from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
+        from jupyter_client.manager import AsyncKernelManager
+
+        class ThisInterpreter(KernelSpecManager):
+            def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
+                if kernel_name != "python3":
+                    return super().get_kernel_spec(kernel_name)
+                argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+                return KernelSpec(argv=argv, display_name="Python 3", language="python")
+
+        manager = AsyncKernelManager(
+            kernel_name=self.kernel_name,
+            kernel_spec_manager=ThisInterpreter(),
+            connection_file=str(self._folder / "kernel.json"),
+        )
+        if sys.platform != "win32":
+            # Sockets in a folder of mode 0700 instead of TCP ports that every local user could reach.
+            manager.transport = "ipc"
+            manager.ip = str(self._folder / "s")
+        return manager
+
+    async def quietly(self, code: str) -> None:
+        """Execute Python that is no part of a notebook: no output, no number, nothing in its namespace.
+
+        Raises
+        ------
+        ExecutionError
+            The kernel died of it.
+        """
+        await self.outlive(
+            self.client.execute_interactive(
+                code, silent=True, store_history=False, allow_stdin=False, output_hook=lambda _message: None
+            )
+        )
+
+    async def change_environment(self, changes: Mapping[str, str | None]) -> None:
+        """Set variables of a kernel that runs, or take those away that are to be None.
+
+        Raises
+        ------
+        ExecutionError
+            The kernel died of it.
+        """
+        told = {name: value for name, value in changes.items() if name not in _STRAY}
+        if told:
+            await self.quietly(f"exec({_CHANGE!r}, {{'changes': {told!r}}})")
+
+    async def outlive(self, awaited: Coroutine[Any, Any, Any]) -> None:
+        """Wait for something, or for the kernel's death.
+
+        Raises
+        ------
+        ExecutionError
+            The kernel died first.
+        """
+        wanted = asyncio.ensure_future(awaited)
+        death = asyncio.ensure_future(self.manager.provisioner.wait())
+        try:
+            await asyncio.wait({wanted, death}, return_when=asyncio.FIRST_COMPLETED)
+            if not wanted.done():
+                raise ExecutionError(
+                    "The kernel died before the first cell.", detail=self._stderr_tail() or None
+                )
+            await wanted
+        finally:
+            wanted.cancel()
+            death.cancel()
+
+    async def interrupt(self) -> None:
+        """Send the running cell a KeyboardInterrupt."""
+        if self.manager is not None and self.manager.has_kernel:
+            with suppress(OSError, RuntimeError):
+                await self.manager.interrupt_kernel()
+
+    async def close(self, *, now: bool) -> None:
+        """End the kernel and everything it started in its process group.
+
+        Parameters
+        ----------
+        now : bool
+            Kill it at once instead of asking first.
+        """
+        try:
+            if not now:
+                await self._ask_to_end()
+            if self.client is not None:
+                self.client.stop_channels()
+            if self.manager is not None:
+                with suppress(OSError, RuntimeError):
+                    await self.manager.shutdown_kernel(now=True)
+        finally:
+            self._kill_group()
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    async def _ask_to_end(self) -> None:
+        with suppress(OSError, RuntimeError, TimeoutError):
+            self.client.shutdown()
+            await asyncio.wait_for(self.manager.provisioner.wait(), _POLITE_SECONDS)
+
+    def _kill_group(self) -> None:
+        # A subprocess that a cell left behind is in the kernel's own session and group.
+        if self._pgid is not None and hasattr(os, "killpg") and self._pgid != os.getpgrp():
+            with suppress(OSError):
+                os.killpg(self._pgid, signal.SIGKILL)
+
+    def _stderr_tail(self, lines: int = 20) -> str:
+        with suppress(OSError):
+            return "\n".join(self._stderr.read_text(errors="replace").splitlines()[-lines:])
+        return ""

@@ -1,0 +1,143 @@
+"""Execute a notebook from ordinary, synchronous code: in a kernel started for it, or in one started ahead."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kbench_jupyter.errors import ExecutionError
+from kbench_jupyter.execution.kernel import FreshKernel, check_installed
+from kbench_jupyter.execution.packages import installs_packages
+from kbench_jupyter.execution.worker import Execution
+
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from kbench_jupyter.execution.events import Event, Outcome
+
+
+def execute_notebook(
+    nb: NotebookNode,
+    *,
+    cwd: Path,
+    env: Mapping[str, str],
+    timeout: float | None,
+    on_event: Callable[[Event], None],
+    kernel_name: str = "python3",
+    interrupt: threading.Event | None = None,
+    ahead: KernelAhead | None = None,
+) -> Outcome:
+    """Execute a notebook in a fresh kernel and return when the kernel is gone.
+
+    May be called from any thread, also from a kernel's main thread while its event loop runs.
+
+    Parameters
+    ----------
+    nb : nbformat.NotebookNode
+        The notebook (nbformat 4); it is copied, never changed.
+    cwd : Path
+        The kernel's working directory. See `scratch_folder` about stray ``.env`` files.
+    env : mapping
+        The kernel's whole environment.
+    timeout : float or None
+        Seconds for the whole notebook, kernel start included.
+    on_event : callable
+        Called with each event, in the calling thread. What it raises stops the kernel and is raised.
+    kernel_name : str
+        ``"python3"`` is the interpreter this runs in.
+    interrupt : threading.Event, optional
+        Set it from elsewhere to stop the execution.
+    ahead : KernelAhead, optional
+        Has been started for this notebook, in `cwd`. It takes the place of a new kernel unless it has died, or the
+        notebook would see a difference; it is gone either way.
+
+    Returns
+    -------
+    Outcome
+        Also when a cell failed, time ran out, the kernel died or the execution was interrupted.
+
+    Raises
+    ------
+    ExecutionError
+        No kernel could be started.
+    KeyboardInterrupt
+        Came while waiting; the kernel is ended first.
+    """
+    check_installed()
+    how: Any = {"timeout": timeout, "on_event": on_event, "interrupt": interrupt}
+    outcome = _executed_by(ahead, nb, env, how) if ahead is not None else None
+    if outcome is not None:
+        return outcome
+    execution = Execution(FreshKernel(cwd, env, kernel_name))
+    execution.order(nb, timeout)
+    return execution.follow(on_event, interrupt)
+
+
+def _executed_by(
+    ahead: KernelAhead, nb: NotebookNode, env: Mapping[str, str], how: dict[str, Any]
+) -> Outcome | None:
+    """Execute in a kernel that waited; None if it must not be, or died over its waiting."""
+    # A package the notebook installs may be one that the warm-up has imported as it was before.
+    if ahead.alive and not installs_packages(nb):
+        try:
+            return ahead.execute(nb, env=env, **how)
+        except ExecutionError:  # then no cell has begun
+            return None
+    ahead.close()
+    return None
+
+
+class KernelAhead:
+    """A fresh kernel, started before it is known what it will execute.
+
+    Parameters
+    ----------
+    cwd : Path
+        The kernel's working directory.
+    env : mapping
+        The kernel's environment as far as it is known.
+    warm_up : str
+        Python that the kernel executes meanwhile; what it defines is not seen by the notebook.
+
+    Raises
+    ------
+    ExecutionError
+        No kernel can be started by this interpreter.
+    """
+
+    def __init__(self, cwd: Path, env: Mapping[str, str], *, warm_up: str) -> None:
+        check_installed()
+        self._env = dict(env)
+        self._execution = Execution(FreshKernel(cwd, env), warm_up)
+
+    def execute(
+        self,
+        nb: NotebookNode,
+        *,
+        env: Mapping[str, str],
+        timeout: float | None,
+        on_event: Callable[[Event], None],
+        interrupt: threading.Event | None = None,
+    ) -> Outcome:
+        """Execute a notebook, once, as `execute_notebook` does; `env` becomes the kernel's whole environment.
+
+        Raises
+        ------
+        ExecutionError
+            The kernel did not start, or died before the first cell.
+        """
+        changes: dict[str, str | None] = dict.fromkeys(self._env.keys() - env.keys())
+        changes |= {name: value for name, value in env.items() if self._env.get(name) != value}
+        self._execution.order(nb, timeout, changes)
+        return self._execution.follow(on_event, interrupt)
+
+    @property
+    def alive(self) -> bool:
+        """Whether it still waits for a notebook, as far as is known."""
+        return self._execution.going
+
+    def close(self) -> None:
+        """End a kernel that is not wanted any more."""
+        self._execution.abandon()

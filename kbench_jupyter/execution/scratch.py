@@ -1,0 +1,60 @@
+"""Scratch folders: private, thrown away, and out of reach of stray ``.env`` files.
+
+The task SDK loads the first ``.env`` it meets from the kernel's working directory upwards and lets it
+override the environment it was given (python-dotenv's ``find_dotenv(usecwd=True)`` with
+``override=True``). An empty ``.env`` in the working directory ends that search: it is found first, and
+says nothing.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+def shield_from_dotenv(folder: Path) -> None:
+    """Put an empty ``.env`` into a folder, unless it has one, so that none further up is loaded.
+
+    Parameters
+    ----------
+    folder : Path
+        The working directory a kernel will be started in.
+
+    Raises
+    ------
+    OSError
+        The folder cannot be written.
+    """
+    (folder / ".env").touch(mode=0o600, exist_ok=True)
+
+
+@contextmanager
+def scratch_folder(parent: Path | None = None, *, prefix: str = "kbench-") -> Iterator[Path]:
+    """Make a private folder (0700) shielded from ``.env`` files, and remove it afterwards.
+
+    Parameters
+    ----------
+    parent : Path, optional
+        Where to make it; the system's temporary folder when left out.
+    prefix : str
+        How its name begins.
+
+    Yields
+    ------
+    Path
+        The folder, resolved.
+
+    Raises
+    ------
+    OSError
+        It cannot be made.
+    """
+    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent)).resolve()
+    try:
+        shield_from_dotenv(folder)
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,62 @@
+"""nbclient's notebook client, which also tells each piece of output at the moment it arrives."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from nbclient import NotebookClient
+
+from kbench_jupyter.execution.events import CellFailed, CellOutput, Event, failed_line
+
+_WIDGET = "application/vnd.jupyter.widget-view+json"
+_DISPLAYED = ("execute_result", "display_data", "update_display_data")
+
+
+#: Where nbclient's own words go: nowhere. It logs through the running application (IPython, a kernel), which
+#: prints them; what happened is in the `Outcome`.
+_UNHEARD = logging.getLogger(f"{__name__}.nbclient")
+_UNHEARD.addHandler(logging.NullHandler())
+_UNHEARD.propagate = False
+
+
+class StreamingClient(NotebookClient):
+    """Executes cells on a kernel that somebody else started, and emits what they put out.
+
+    Attributes
+    ----------
+    emit : callable
+        Called with each `CellOutput`, in the event loop's thread.
+    failure : CellFailed or None
+        The last cell that raised.
+    """
+
+    def __init__(self, *args: Any, **traits: Any) -> None:
+        super().__init__(*args, log=_UNHEARD, **traits)
+        self.emit: Callable[[Event], None] = lambda _event: None
+        self.failure: CellFailed | None = None
+        self.on_cell_error = self._note_failure
+
+    def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
+        """Emit a message's text, then let nbclient add it to the cell's outputs."""
+        content = msg["content"]
+        if msg["msg_type"] == "stream":
+            self.emit(CellOutput(cell_index, content["name"], content["text"]))
+        elif msg["msg_type"] in _DISPLAYED:
+            data = content.get("data", {})
+            # A widget's plain text is the repr of an object: nothing that its author meant to say.
+            if _WIDGET not in data and (text := data.get("text/plain")):
+                self.emit(CellOutput(cell_index, "stdout", text if text.endswith("\n") else text + "\n"))
+        return super().process_message(msg, cell, cell_index)
+
+    def _note_failure(self, cell: Any, cell_index: int, execute_reply: dict[str, Any]) -> None:  # noqa: ARG002
+        content = execute_reply["content"]
+        traceback = "\n".join(content.get("traceback", []))
+        self.failure = CellFailed(
+            index=cell_index,
+            ename=content.get("ename", "Error"),
+            evalue=content.get("evalue", ""),
+            traceback=traceback,
+            line=failed_line(traceback, content.get("execution_count")),
+        )

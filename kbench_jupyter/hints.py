@@ -1,0 +1,43 @@
+"""What to type next after a word that nothing is called: the hint of an error, worded alike everywhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+__all__ = ["did_you_mean"]
+
+
+def did_you_mean(
+    typed: str, known: Iterable[str], *, form: str = "{}", more: str = "", cutoff: float = 0.6
+) -> str:
+    """Say which word was meant, and where all of them are.
+
+    Parameters
+    ----------
+    typed : str
+        The word that nothing is called.
+    known : iterable of str
+        The words there are. Case makes no difference to which is nearest.
+    form : str
+        What to type, with ``{}`` in place of the word: ``"%kbench {}"``.
+    more : str
+        Where the words are, as it reads in parentheses: ``"all commands: %kbench -h"``.
+    cutoff : float
+        How alike two words must be, from 0 (anything goes) to 1 (the same).
+
+    Returns
+    -------
+    str
+        ``"Did you mean %kbench push?   (all commands: %kbench -h)"``; where nothing is near, `more` as a sentence of
+        its own, which is empty without `more`.
+    """
+    import difflib  # only after a slip: each command's start would pay for it
+
+    words: dict[str, str] = {}
+    for word in known:
+        words.setdefault(word.lower(), word)
+    near = difflib.get_close_matches(typed.lower(), words, n=1, cutoff=cutoff)
+    if not near:
+        return more[:1].upper() + more[1:]
+    meant = f"Did you mean {form.format(words[near[0]])}?"
+    return f"{meant}   ({more})" if more else meant

@@ -1,0 +1,212 @@
+"""The routes: every call of the API under ``/v1`` and ``/api/v1``, the model proxy, and a few of our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from kbench_jupyter._version import __version__
+from kbench_jupyter.local import archive, logs
+from kbench_jupyter.local.calls_models import ModelCalls
+from kbench_jupyter.local.calls_tasks import TaskCalls
+from kbench_jupyter.local.home import Home, proof_of
+from kbench_jupyter.local.logs import LiveLog
+from kbench_jupyter.local.model_proxy import ModelProxy
+from kbench_jupyter.local.models import Models
+from kbench_jupyter.local.queue import Queue
+from kbench_jupyter.local.store import GOING, QUEUED, RUNNING, Store
+from kbench_jupyter.local.web import CallError, Guard, envelope
+
+Json = dict[str, Any]
+Call = Callable[[Json], Awaitable[Json | Response]]
+_TASKS, _BENCHMARKS = "benchmarks.BenchmarkTasksApiService", "benchmarks.BenchmarksApiService"
+_PROXY, _OAUTH, _LOCAL = "models.ModelProxyApiService", "security.OAuthService", "local.LocalService"
+
+
+class Api:
+    """All calls by name, those with files and streams among them.
+
+    Parameters
+    ----------
+    home, store, models, queue
+        What the calls act on.
+    url : callable
+        Returns the server's own base address.
+    shut_down : callable
+        Ends the server.
+    in_force : mapping
+        The settings it was started with, by their names, without a secret.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        store: Store,
+        models: Models,
+        queue: Queue,
+        *,
+        url: Callable[[], str],
+        shut_down: Callable[[], None],
+        in_force: Mapping[str, str],
+    ) -> None:
+        self._in_force = in_force
+        self._home = home
+        self._queue = queue
+        self._models = models
+        self._shut_down = shut_down
+        self._url = url
+        self._store = store
+        self.last_call = time.monotonic()
+        self._tasks = tasks = TaskCalls(store, models, queue)
+        about = ModelCalls(store, models, home.token, url, queue.expect)
+        self._calls: dict[tuple[str, str], Call] = {
+            (_TASKS, "CreateBenchmarkTask"): tasks.create,
+            (_TASKS, "GetBenchmarkTask"): tasks.get,
+            (_TASKS, "ListBenchmarkTasks"): tasks.list,
+            (_TASKS, "ListBenchmarkTaskRuns"): tasks.list_runs,
+            (_TASKS, "BatchScheduleBenchmarkTaskRuns"): tasks.schedule,
+            (_TASKS, "PublishBenchmarkTask"): tasks.publish,
+            (_TASKS, "GetBenchmarkTaskQuota"): tasks.quota,
+            (_TASKS, "GetBenchmarkTaskRunLogs"): self.logs,
+            (_TASKS, "DownloadBenchmarkTaskRunOutput"): self.download,
+            (_BENCHMARKS, "ListBenchmarkModels"): about.list,
+            (_BENCHMARKS, "GetBenchmarkLeaderboard"): about.leaderboard,
+            (_PROXY, "CreateDefaultModelProxyToken"): about.create_token,
+            (_PROXY, "GetModelProxyQuotas"): about.quotas,
+            (_OAUTH, "IntrospectToken"): about.introspect,
+            (_LOCAL, "GetStatus"): self.status,
+            (_LOCAL, "CancelRun"): self.cancel,
+            (_LOCAL, "Shutdown"): self.shutdown,
+        }
+
+    async def answer(self, request: Request) -> Response:
+        """Answer a call of the API."""
+        self.last_call = time.monotonic()
+        service, method = request.path_params["service"], request.path_params["method"]
+        call = self._calls.get((service, method))
+        if call is None:
+            return envelope(404, f"This server has no call {service}/{method}.")
+        raw = await request.body()
+        try:
+            body = json.loads(raw) if raw.strip() else {}
+        except (ValueError, RecursionError):
+            return envelope(400, "The request is not JSON.")
+        if not isinstance(body, dict):
+            return envelope(400, "The request is not a JSON object.")
+        try:
+            answer = await call(body)
+        except CallError as error:
+            return envelope(error.code, error.message)
+        return answer if isinstance(answer, Response) else JSONResponse(answer)
+
+    async def logs(self, body: Json) -> Response:
+        """GetBenchmarkTaskRunLogs: a stream from the first entry on while the run goes, an array after."""
+        run = self._tasks.run(body)
+        if run.state == QUEUED:
+            raise CallError(404, f"Run {run.id} is queued: it has no log yet.")
+        if run.state == RUNNING and (live := self._queue.live_log(run)):
+            headers = {"Cache-Control": "no-store"}
+            return StreamingResponse(_events(live), media_type="text/event-stream", headers=headers)
+        found = await run_in_threadpool(logs.persisted, self._queue.folder_of(run))
+        return Response(found, media_type="application/json")
+
+    async def download(self, body: Json) -> Response:
+        """DownloadBenchmarkTaskRunOutput: a zip; parts of it by ``Range``."""
+        run = self._tasks.run(body)
+        path = self._queue.folder_of(run) / "output.zip"
+        if run.state in GOING:
+            raise CallError(404, f"Run {run.id} has not ended: there is no output yet.")
+        if not path.exists():
+            raise CallError(404, f"Run {run.id} left no output: it ended before it had any.")
+        if not body.get("includeSource"):
+            path = await run_in_threadpool(archive.without_source, path)
+        return _PostedFile(path, media_type="application/zip", filename=f"{run.slug}-{run.id}.zip")
+
+    async def status(self, body: Json) -> Json:
+        """What this server is doing (a call of our own); ``brief`` spares the look at its models."""
+        about = {
+            "version": __version__,
+            "pid": os.getpid(),
+            "url": self._url(),
+            "home": str(self._home.path),
+            "settings": dict(self._in_force),
+            **self._queue.count(),
+        }
+        if body.get("brief"):
+            return about
+        models = [model.slug for model in await self._models.all(now=True)]
+        return {**about, "models": models, "problem": self._models.problem()}
+
+    async def cancel(self, body: Json) -> Json:
+        """End a run (a call of our own): it reads ERRORED, cancelled."""
+        return {"cancelled": await self._queue.cancel(self._tasks.run(body))}
+
+    async def shutdown(self, _body: Json) -> Json:
+        """End the server (a call of our own)."""
+        self._shut_down()
+        return {}
+
+    async def ping(self, request: Request) -> Response:
+        """Prove that we know the token, to somebody who has not shown theirs."""
+        nonce = request.query_params.get("nonce", "")
+        if not 16 <= len(nonce) <= 128:
+            return envelope(400, "`nonce` must have 16 to 128 characters.")
+        return JSONResponse({"proof": proof_of(self._home.token, nonce)})
+
+
+class _PostedFile(FileResponse):
+    """A file, and parts of it by ``Range``, in answer to the POST that every call of this API is."""
+
+    chunk_size = 2**20
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # Starlette looks at Range for GET and HEAD alone.
+        await super().__call__({**scope, "method": "GET"}, receive, send)
+
+
+async def _events(live: LiveLog) -> AsyncIterator[str]:
+    async for entry in live.follow():
+        yield ": keepalive\n\n" if entry is None else f"data: {entry}\n\n"
+    yield "data: END_OF_LOG\n\n"
+
+
+def make_app(api: Api, proxy: ModelProxy, token: str) -> ASGIApp:
+    """Put the routes behind the guard.
+
+    Parameters
+    ----------
+    api, proxy
+        Who answers.
+    token : str
+        The API's token.
+    """
+    routes = [
+        Route("/v1/{service}/{method}", api.answer, methods=["POST"]),
+        Route("/api/v1/{service}/{method}", api.answer, methods=["POST"]),
+        Route("/openapi/chat/completions", proxy.openai, methods=["POST"]),
+        Route("/openapi/models", proxy.openai_models, methods=["GET"]),
+        Route("/genai/v1/models/{call:path}", proxy.genai, methods=["POST"]),
+        Route("/ping", api.ping, methods=["GET"]),
+    ]
+    handlers: Any = {HTTPException: _refuse, Exception: _fail}
+    inner = Starlette(routes=routes, exception_handlers=handlers)
+    return Guard(inner, token, ("/openapi/", "/genai/", "/ping"))
+
+
+async def _refuse(_request: Request, error: HTTPException) -> Response:
+    return envelope(error.status_code, str(error.detail))
+
+
+async def _fail(_request: Request, _error: Exception) -> Response:
+    return envelope(500, "The embedded server failed; `%kbench local log` says how.")

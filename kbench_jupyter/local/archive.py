@@ -1,0 +1,79 @@
+"""The output of a job as a zip, with and without the notebooks."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import zipfile
+from pathlib import Path
+
+EXECUTED, SOURCE = "__notebook__.ipynb", "__notebook_source__.ipynb"
+MOST_BYTES = 4 * 2**30
+"""What a job may leave behind in all."""
+
+_PASSED_OVER = frozenset({"__pycache__", ".ipynb_checkpoints", ".env"})
+
+
+def pack(working: Path, archive: Path, notebooks: dict[str, str]) -> list[str]:
+    """Zip a working directory and the notebooks, in one step.
+
+    Parameters
+    ----------
+    working : Path
+        The folder; links in it are passed over.
+    archive : Path
+        The zip to make.
+    notebooks : dict
+        Names and texts of files to add, in place of files of that name.
+
+    Returns
+    -------
+    list of str
+        Files that were left out because the output would have grown too large.
+    """
+    part = archive.with_suffix(".part")
+    left_out, total = [], 0
+    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        for name, text in notebooks.items():
+            file.writestr(name, text)
+        for path in _files(working):
+            name = path.relative_to(working).as_posix()
+            if name in notebooks:
+                continue
+            total += path.stat().st_size
+            if total > MOST_BYTES:
+                total -= path.stat().st_size
+                left_out.append(name)
+            else:
+                file.write(path, name)
+    part.replace(archive)
+    return left_out
+
+
+def _files(folder: Path) -> list[Path]:
+    found: list[Path] = []
+    for at, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name not in _PASSED_OVER)
+        paths = (Path(at, name) for name in sorted(names) if name not in _PASSED_OVER)
+        found += [path for path in paths if path.is_file() and not path.is_symlink()]
+    return found
+
+
+def without_source(archive: Path) -> Path:
+    """Return a copy of an archive without the notebooks, made on first use."""
+    other = archive.with_name("output-only.zip")
+    if other.exists():
+        return other
+    # A name of its own each time: two downloads of one run may make their copy at once.
+    part = other.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}.part")
+    with (
+        zipfile.ZipFile(archive) as source,
+        zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out,
+    ):
+        for item in source.infolist():
+            if item.filename not in (EXECUTED, SOURCE):
+                with source.open(item) as reader, out.open(item, "w", force_zip64=True) as writer:
+                    while chunk := reader.read(2**20):
+                        writer.write(chunk)
+    part.replace(other)
+    return other

@@ -1,0 +1,113 @@
+"""One execution of a pushed notebook: a task version's creation, or a run."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+#: The first line a runner writes once it has its job: until then another one may do it.
+BEGUN = b"begun\n"
+
+
+@dataclass(frozen=True)
+class Job:
+    """What the runner process is told, in one line of JSON on its stdin.
+
+    Parameters
+    ----------
+    kind : str
+        ``"creation"`` or ``"run"``.
+    slug : str
+        The task's slug.
+    text : str
+        The pushed notebook.
+    folder : str
+        Where log and output go.
+    scratch : str
+        A folder of the job's own; the kernel works in its ``working``.
+    env : dict
+        The kernel's whole environment.
+    model : str
+        Proxy slug of the model under test.
+    timeout : float
+        Seconds for the whole notebook.
+    """
+
+    kind: str
+    slug: str
+    text: str
+    folder: str
+    scratch: str
+    env: dict[str, str]
+    model: str
+    timeout: float
+
+    def dumps(self) -> bytes:
+        """Write it as one line."""
+        return json.dumps(asdict(self)).encode() + b"\n"
+
+    @classmethod
+    def loads(cls, line: bytes) -> Job:
+        """Read what `dumps` wrote."""
+        return cls(**json.loads(line))
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What a runner process is told that has no job yet: the line before that of its job.
+
+    Parameters
+    ----------
+    scratch : str
+        A folder of the coming job's own.
+    env : dict
+        The kernel's environment as far as it is known.
+    """
+
+    scratch: str
+    env: dict[str, str]
+
+    def dumps(self) -> bytes:
+        """Write it as one line."""
+        return json.dumps({"ahead": asdict(self)}).encode() + b"\n"
+
+    @classmethod
+    def loads(cls, line: bytes) -> Ahead | None:
+        """Read what `dumps` wrote; None when it is a job."""
+        told = json.loads(line)
+        return cls(**told["ahead"]) if "ahead" in told else None
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How a job ended.
+
+    Parameters
+    ----------
+    state : str
+        A creation state or run state, without its prefix.
+    error : str or None
+        What went wrong, for the person who wrote the task.
+    result : dict or None
+        The run's result, as in its run file.
+    """
+
+    state: str
+    error: str | None = None
+    result: dict[str, Any] | None = None
+
+    def write(self, folder: Path) -> None:
+        """Leave it in the job's folder, in one step: it is the mark of a job that has ended."""
+        temporary = folder / "verdict.json.part"
+        temporary.write_text(json.dumps(asdict(self)))
+        temporary.replace(folder / "verdict.json")
+
+    @classmethod
+    def read(cls, folder: Path) -> Verdict | None:
+        """Return what a job left, or None when it did not end by itself."""
+        try:
+            return cls(**json.loads((folder / "verdict.json").read_text()))
+        except (OSError, ValueError, TypeError):
+            return None

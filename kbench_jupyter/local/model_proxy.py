@@ -1,0 +1,180 @@
+"""Where a task's prompts go: the model proxy, by the two routes that the task SDK takes.
+
+``/openapi/chat/completions`` speaks OpenAI's chat completions,
+``/genai/v1/models/{slug}:generateContent`` Gemini's generateContent (text only). Cost and latency are put
+into ``usage`` where ``kaggle_benchmarks`` 0.6.1 reads them.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from kbench_jupyter.local.models import ModelError, Models
+from kbench_jupyter.local.store import Store
+
+
+class ModelProxy:
+    """The two routes.
+
+    Parameters
+    ----------
+    models : Models
+        Who answers.
+    store : Store
+        Which tokens are let in.
+    """
+
+    def __init__(self, models: Models, store: Store) -> None:
+        self._models = models
+        self._store = store
+
+    async def openai(self, request: Request) -> Response:
+        """Answer a chat completion."""
+        try:
+            self._admit(request)
+            body = await _body(request)
+            if body.get("stream"):
+                raise ModelError(400, "This model proxy answers in one piece: leave out `stream`.")
+            if not isinstance(body.get("messages"), list) or not body["messages"]:
+                raise ModelError(400, "`messages` is missing or empty.")
+            return JSONResponse(await self._answer(str(body.get("model", "")), body))
+        except ModelError as error:
+            detail = {"message": error.message, "type": error.kind, "code": error.kind}
+            return JSONResponse({"error": detail}, error.status)
+
+    async def openai_models(self, request: Request) -> Response:
+        """List the models in OpenAI's shape."""
+        try:
+            self._admit(request)
+        except ModelError as error:
+            return JSONResponse({"error": {"message": error.message}}, error.status)
+        listed = [
+            {"id": m.proxy_slug, "object": "model", "created": 0, "owned_by": m.organization}
+            for m in await self._models.all()
+        ]
+        return JSONResponse({"object": "list", "data": listed})
+
+    async def genai(self, request: Request) -> Response:
+        """Answer a generateContent call."""
+        name, _, verb = request.path_params["call"].rpartition(":")
+        try:
+            self._admit(request)
+            if verb != "generateContent":
+                raise ModelError(404, f"This model proxy knows generateContent only, not {verb!r}.")
+            return JSONResponse(_to_genai(await self._answer(name, _from_genai(await _body(request)))))
+        except ModelError as error:
+            detail = {"code": error.status, "message": error.message, "status": error.kind.upper()}
+            return JSONResponse({"error": detail}, error.status)
+
+    def _admit(self, request: Request) -> None:
+        bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
+        token = request.headers.get("x-goog-api-key", "").strip() or bearer
+        if not token or not self._store.token_valid(token):
+            raise ModelError(
+                401,
+                "The model proxy's token is missing, wrong or expired (it lives 2 hours): `%kbench auth` gets "
+                "a new one.",
+                "authentication_error",
+            )
+
+    async def _answer(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+        began = time.monotonic()
+        reply = await self._models.chat(name, body)
+        usage = reply.setdefault("usage", {})
+        if isinstance(usage, dict):
+            usage.setdefault("total_backend_latency_ms", round((time.monotonic() - began) * 1000))
+        return reply
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    try:
+        body = json.loads(await request.body())
+    except (ValueError, RecursionError):
+        body = None
+    if not isinstance(body, dict):
+        raise ModelError(400, "The request is not a JSON object.")
+    return body
+
+
+def _from_genai(body: dict[str, Any]) -> dict[str, Any]:
+    messages = []
+    if system := _text(body.get("systemInstruction")):
+        messages.append({"role": "system", "content": system})
+    for content in _objects(body.get("contents"), "contents"):
+        role = "assistant" if content.get("role") == "model" else "user"
+        messages.append({"role": role, "content": _text(content)})
+    if not messages:
+        raise ModelError(400, "`contents` is missing or empty.")
+    [config] = _objects([body.get("generationConfig") or {}], "generationConfig")
+    request = {
+        "messages": messages,
+        "temperature": config.get("temperature"),
+        "top_p": config.get("topP"),
+        "max_tokens": config.get("maxOutputTokens"),
+        "seed": config.get("seed"),
+        "stop": config.get("stopSequences"),
+    }
+    schema = config.get("responseJsonSchema") or _plain_schema(config.get("responseSchema"))
+    if schema:
+        named = {"name": "response", "schema": schema}
+        request["response_format"] = {"type": "json_schema", "json_schema": named}
+    elif config.get("responseMimeType") == "application/json":
+        request["response_format"] = {"type": "json_object"}
+    return request
+
+
+def _objects(value: Any, name: str) -> list[dict[str, Any]]:
+    items = value or []
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise ModelError(400, f"`{name}` is not of the shape that generateContent takes.")
+    return items
+
+
+def _text(content: Any) -> str:
+    parts = _objects(content.get("parts"), "parts") if isinstance(content, dict) else []
+    if any("text" not in part for part in parts):
+        raise ModelError(
+            400, "By this route the model proxy takes text only: leave out images, files and tools."
+        )
+    return "".join(str(part["text"]) for part in parts)
+
+
+def _plain_schema(schema: Any) -> Any:
+    # Gemini writes JSON schema's types in capitals and has keywords of its own.
+    if isinstance(schema, list):
+        return [_plain_schema(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    out = {
+        k: _plain_schema(v) for k, v in schema.items() if k not in ("propertyOrdering", "nullable", "type")
+    }
+    if isinstance(schema.get("type"), str):
+        out["type"] = schema["type"].lower()
+    elif "type" in schema:  # a property that happens to be called "type"
+        out["type"] = _plain_schema(schema["type"])
+    return out
+
+
+def _to_genai(reply: dict[str, Any]) -> dict[str, Any]:
+    choice = reply["choices"][0]
+    usage = reply.get("usage", {})
+    reason = {"length": "MAX_TOKENS"}.get(str(choice.get("finish_reason")), "STOP")
+    text = choice["message"].get("content") or ""
+    return {
+        "candidates": [
+            {"index": 0, "content": {"role": "model", "parts": [{"text": text}]}, "finishReason": reason}
+        ],
+        "modelVersion": reply.get("model", ""),
+        "responseId": str(reply.get("id") or uuid.uuid4()),
+        "usageMetadata": {
+            "promptTokenCount": usage.get("prompt_tokens", 0),
+            "candidatesTokenCount": usage.get("completion_tokens", 0),
+            "totalTokenCount": usage.get("total_tokens", 0),
+        },
+    }

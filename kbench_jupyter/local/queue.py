@@ -1,0 +1,300 @@
+"""Which job goes when: worker limit, order, cancel, and what a restart finds.
+
+Everything that must survive is in the store before anything happens, and a job's folder holds a verdict
+only when the job has ended. So after ``kill -9`` at any moment: a queued job is still queued; a job with a
+verdict has ended as the verdict says; a creation without one is begun again; and a run without one reads
+ERRORED with the reason.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from kbench_jupyter.local import environment
+from kbench_jupyter.local.home import Home
+from kbench_jupyter.local.job import BEGUN, Job, Verdict
+from kbench_jupyter.local.logs import LiveLog
+from kbench_jupyter.local.models import Model, Models
+from kbench_jupyter.local.processes import kill_tree
+from kbench_jupyter.local.runners import Runner, Runners
+from kbench_jupyter.local.store import ERRORED, GOING, QUEUED, RUNNING, Run, Store, Version
+
+log = logging.getLogger("kbench.local.queue")
+
+LOST = "The embedded server ended while this run was going; schedule the run again."
+STOPPED = "The embedded server was stopped while this run was going; schedule the run again."
+CANCELLED = "Cancelled."
+_PATIENCE = 5.0
+"""Seconds a runner gets to end by itself once its stdin has ended."""
+_SLACK = 60.0
+"""Seconds beyond a job's own limit after which its runner is taken for stuck."""
+
+
+@dataclass(eq=False)
+class _Going:
+    """A job that a worker has in hand."""
+
+    key: str
+    version: Version
+    run: Run | None
+    folder: Path
+    live: LiveLog | None = None
+    runner: Runner | None = None
+    begun: bool = False
+    stop: str | None = None
+    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+class Queue:
+    """The workers.
+
+    Parameters
+    ----------
+    home, store, models
+        Where things are kept, and who answers prompts.
+    workers : int
+        Jobs that go at once.
+    timeout : float
+        Seconds for one notebook.
+    ahead : bool
+        Whether the next job's runner is kept ready.
+    url : callable
+        Returns the server's own base address (known only once it listens).
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        store: Store,
+        models: Models,
+        *,
+        workers: int,
+        timeout: float,
+        ahead: bool,
+        url: Callable[[], str],
+    ) -> None:
+        self._home = home
+        self._store = store
+        self._models = models
+        self._workers = workers
+        self._timeout = timeout
+        self._url = url
+        self._runners = Runners(home, store, ahead=ahead)
+        self._going: dict[str, _Going] = {}
+        self._news = asyncio.Condition()
+        self._tasks: list[asyncio.Task[None]] = []
+        self._closing = False
+
+    # -- the life of the queue --------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Settle what an earlier server left, and begin to work."""
+        self._recover()
+        self._tasks = [asyncio.create_task(self._work()) for _ in range(self._workers)]
+
+    def _recover(self) -> None:
+        for key, pid, started in self._store.processes():
+            kill_tree(pid, started)
+            self._store.forget_process(key)
+        for run in self._store.runs_in(RUNNING):
+            verdict = Verdict.read(self.folder_of(run)) or Verdict(ERRORED, LOST)
+            self._store.end_run(run.id, verdict.state, verdict.error, verdict.result)
+        for version in self._store.versions_in(RUNNING):
+            verdict = Verdict.read(self._home.creations / str(version.id)) or Verdict(QUEUED)
+            self._store.set_version(version.id, verdict.state, verdict.error)
+        for leftover in self._home.work.iterdir():
+            shutil.rmtree(leftover, ignore_errors=True)
+
+    async def close(self) -> None:
+        """End all that is going; runs read ERRORED, creations are begun again at the next start."""
+        self._closing = True
+        for job in list(self._going.values()):
+            self._stop(job, STOPPED)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE + 3), self._news:
+                await self._news.wait_for(lambda: not self._going)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._runners.close()
+
+    def expect(self) -> None:
+        """Get ready: somebody who asks for a token will validate, push or run soon."""
+        self._runners.expect()
+
+    async def wake(self) -> None:
+        """Tell the workers that something was queued."""
+        async with self._news:
+            self._news.notify_all()
+
+    @property
+    def busy(self) -> bool:
+        """Whether any job is going or waiting."""
+        return bool(self._going or self._waiting())
+
+    def count(self) -> dict[str, int]:
+        """Return how many workers there are, and how many jobs are going and waiting."""
+        return {"workers": self._workers, "going": len(self._going), "waiting": self._waiting()}
+
+    def _waiting(self) -> int:
+        return len(self._store.versions_in(QUEUED)) + len(self._store.runs_in(QUEUED))
+
+    def folder_of(self, run: Run) -> Path:
+        """Return the folder of a run's log and output."""
+        return self._home.runs / str(run.id)
+
+    def live_log(self, run: Run) -> LiveLog | None:
+        """Return the log of a run that is going."""
+        job = self._going.get(f"run-{run.id}")
+        return job.live if job else None
+
+    async def cancel(self, run: Run) -> bool:
+        """End a run; returns whether it was going or waiting."""
+        if run.state not in GOING:
+            return False
+        job = self._going.get(f"run-{run.id}")
+        if job is None:
+            self._store.end_run(run.id, ERRORED, CANCELLED, None)
+        else:
+            self._stop(job, CANCELLED)
+        return True
+
+    def _stop(self, job: _Going, reason: str) -> None:
+        job.stop = job.stop or reason
+        job.stopped.set()
+
+    # -- a worker ---------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        while True:
+            async with self._news:
+                while (job := self._next()) is None:
+                    await self._news.wait()
+                self._going[job.key] = job
+            try:
+                await self._do(job)
+            except Exception:
+                log.exception("%s failed in the server itself", job.key)
+                self._settle(job, Verdict(ERRORED, "The embedded server failed; its log says how."))
+            finally:
+                async with self._news:
+                    del self._going[job.key]
+                    self._news.notify_all()
+
+    def _next(self) -> _Going | None:
+        if self._closing:
+            return None
+        # Creations first: they are short, and somebody is waiting to run the task.
+        for version in self._store.versions_in(QUEUED):
+            if (key := f"creation-{version.id}") not in self._going:
+                return _Going(key, version, None, self._home.creations / str(version.id))
+        for run in self._store.runs_in(QUEUED):
+            if (key := f"run-{run.id}") not in self._going:
+                return _Going(key, self._store.version_by_id(run.version_id), run, self.folder_of(run))
+        return None
+
+    async def _do(self, job: _Going) -> None:
+        shutil.rmtree(job.folder, ignore_errors=True)
+        job.folder.mkdir(mode=0o700)
+        job.live = LiveLog(job.folder)
+        if job.run:
+            self._store.start_run(job.run.id)
+        else:
+            self._store.set_version(job.version.id, RUNNING)
+        try:
+            self._settle(job, await self._execute(job))
+        finally:
+            self._store.forget_process(job.key)
+            # The state first, the end of the log after it: who follows the log looks at the state then.
+            await job.live.end()
+            if job.runner is not None:
+                await asyncio.to_thread(shutil.rmtree, job.runner.scratch, ignore_errors=True)
+
+    def _settle(self, job: _Going, verdict: Verdict) -> None:
+        if job.run:
+            self._store.end_run(job.run.id, verdict.state, verdict.error, verdict.result)
+        else:
+            self._store.set_version(job.version.id, verdict.state, verdict.error)
+        log.info("%s of %s: %s", job.key, job.version.slug, verdict.state)
+
+    async def _execute(self, job: _Going) -> Verdict:
+        model = await (self._models.find(job.run.model) if job.run else self._models.default())
+        if model is None:
+            return Verdict(ERRORED, f"Its model is gone. {self._models.problem()}".strip())
+        warm_up = asyncio.create_task(self._models.prepare(model))
+        early = True
+        while early and not job.begun and not job.stop:  # the one that waited may have died unnoticed
+            job.runner, early = await self._runners.take(job.key)
+            if early and not self._waiting():
+                # The next one warms up while this one talks to its model, not while it imports the SDK itself.
+                self._runners.expect()
+            await self._see_through(job, job.runner, await self._order(job, job.runner, model))
+        warm_up.cancel()
+        if not self._waiting():
+            self._runners.expect()
+        if job.stop == STOPPED and not job.run:
+            return Verdict(QUEUED)
+        if job.stop:
+            return Verdict(ERRORED, job.stop)
+        assert job.runner is not None  # noqa: S101 - the loop has run at least once
+        code, noise = job.runner.process.returncode, job.runner.noise
+        return Verdict.read(job.folder) or Verdict(
+            ERRORED, f"The runner process ended unexpectedly (exit code {code}).\n{noise}".strip()
+        )
+
+    async def _order(self, job: _Going, runner: Runner, model: Model) -> bytes:
+        token = "kbp_" + secrets.token_urlsafe(32)
+        self._store.add_token(token, time.time() + self._timeout + _SLACK, job.key)
+        env = environment.task_environment(
+            home=str(runner.home),
+            proxy_url=self._url(),
+            token=token,
+            model=model.proxy_slug,
+            models=[known.proxy_slug for known in await self._models.all()],
+        )
+        order = Job(
+            kind="run" if job.run else "creation",
+            slug=job.version.slug,
+            text=self._store.text(job.version.id),
+            folder=str(job.folder),
+            scratch=str(runner.scratch),
+            env=env,
+            model=model.proxy_slug,
+            timeout=self._timeout,
+        )
+        return order.dumps()
+
+    async def _see_through(self, job: _Going, runner: Runner, order: bytes) -> None:
+        """Let a runner do its job, to its end or to the job's."""
+        process = runner.process
+        reading = asyncio.create_task(self._read_log(job, process))
+        stopping = asyncio.create_task(job.stopped.wait())
+        try:
+            await runner.tell(order)
+            await asyncio.wait(
+                {reading, stopping}, timeout=self._timeout + _SLACK, return_when=asyncio.FIRST_COMPLETED
+            )
+            assert process.stdin is not None  # noqa: S101 - asked for in Runner.start
+            process.stdin.close()
+            await asyncio.wait({reading}, timeout=_PATIENCE)
+        finally:
+            await runner.end()
+            reading.cancel()
+            stopping.cancel()
+
+    async def _read_log(self, job: _Going, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None  # noqa: S101 - asked for in Runner.start
+        assert job.live is not None  # noqa: S101 - made in _do
+        while line := await process.stdout.readline():
+            if line == BEGUN:
+                job.begun = True
+            else:
+                await job.live.append(line)

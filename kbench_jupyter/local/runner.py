@@ -1,0 +1,171 @@
+"""The process of one job: ``python -m kbench_jupyter.local.runner``, started by `queue`.
+
+It is told what to do in one line on stdin, writes log entries as JSON lines to stdout while the notebook
+runs, and leaves the output and then the verdict in the job's folder. When stdin ends, the server is gone
+or has lost interest: the kernel is ended, and no verdict is left. A line before that of the job may tell
+it to get ready (`job.Ahead`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from kbench_jupyter.errors import ExecutionError
+from kbench_jupyter.execution import (
+    WARM_UP,
+    CellFailed,
+    CellOutput,
+    Event,
+    KernelAhead,
+    Outcome,
+    execute_notebook,
+    shield_from_dotenv,
+)
+from kbench_jupyter.local import archive
+from kbench_jupyter.local.job import BEGUN, Ahead, Job, Verdict
+from kbench_jupyter.local.notebooks import read_notebook
+from kbench_jupyter.local.outcome import apply_choice, find_choice, judge
+from kbench_jupyter.local.store import ERRORED
+from kbench_jupyter.quick_import import load
+
+MOST_LOG = 20 * 2**20
+"""Characters of log a job may write."""
+_ENTRY = 2**16
+
+# After the notebook, the names of the tasks it holds, for `%choose` with a variable.
+_PROBE = """
+import json as _json
+_found = {k: v.name for k, v in list(globals().items())
+          if hasattr(v, "store_task") and isinstance(getattr(v, "name", None), str)}
+with open(%r, "w") as _file:
+    _json.dump(_found, _file)
+"""
+
+
+class Log:
+    """Writes log entries to stdout, up to a limit."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+        self._left = MOST_LOG
+
+    def __call__(self, stream: str, text: str) -> None:
+        """Write text as one or more entries."""
+        if self._left <= 0:
+            return
+        self._left -= len(text)
+        if self._left <= 0:
+            stream, text = (
+                "stderr",
+                f"\n[The log is longer than {MOST_LOG // 2**20} MB; the rest is left out.]\n",
+            )
+        for start in range(0, len(text), _ENTRY):
+            seconds = round(time.monotonic() - self._began, 3)
+            entry = {"stream_name": stream, "time": seconds, "data": text[start : start + _ENTRY]}
+            sys.stdout.write(json.dumps(entry) + "\n")
+        sys.stdout.flush()
+
+
+def main() -> None:
+    """Do the job on stdin."""
+    line = sys.stdin.buffer.readline()
+    early = Ahead.loads(line)
+    kernel = _kernel_ahead(early) if early else None
+    if early:
+        line = sys.stdin.buffer.readline()
+    if not line:  # nobody needed it
+        if kernel is not None:
+            kernel.close()
+        os._exit(0)
+    job = Job.loads(line)
+    sys.stdout.buffer.write(BEGUN)
+    sys.stdout.buffer.flush()
+    gone = threading.Event()
+    threading.Thread(target=_watch_stdin, args=(gone,), daemon=True).start()
+    log = Log()
+    try:
+        verdict = _run(job, kernel, log, gone)
+    except ExecutionError as error:
+        log("stderr", "\n".join(error.lines()) + "\n")
+        verdict = Verdict(ERRORED, "\n".join(error.lines()))
+    if not gone.is_set():
+        verdict.write(Path(job.folder))
+    sys.stdout.flush()
+    # The watching thread sits in a read that nothing will end.
+    os._exit(0)
+
+
+def _watch_stdin(gone: threading.Event) -> None:
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdin.buffer.read()
+    gone.set()
+
+
+def _kernel_ahead(early: Ahead) -> KernelAhead | None:
+    load("nbformat")
+    with contextlib.suppress(ExecutionError):  # the job itself will say so
+        return KernelAhead(_working(early.scratch), early.env, warm_up=WARM_UP)
+    return None
+
+
+def _working(scratch: str) -> Path:
+    folder = Path(scratch) / "working"
+    folder.mkdir(parents=True, exist_ok=True)
+    shield_from_dotenv(folder)
+    return folder
+
+
+def _run(job: Job, kernel: KernelAhead | None, log: Log, gone: threading.Event) -> Verdict:
+    nbformat, notebook = load("nbformat"), read_notebook(job.text)
+    working = _working(job.scratch)
+    names = Path(job.scratch) / "names.json"
+    choice = find_choice(notebook.cells)
+    if choice:
+        notebook.cells.append(nbformat.v4.new_code_cell(_PROBE % str(names)))
+
+    def on_event(event: Event) -> None:
+        if isinstance(event, CellOutput):
+            log(event.stream, event.text)
+        elif isinstance(event, CellFailed):
+            log("stderr", event.traceback + "\n")
+
+    outcome = execute_notebook(
+        notebook,
+        cwd=working,
+        env=job.env,
+        timeout=job.timeout,
+        on_event=on_event,
+        interrupt=gone,
+        ahead=kernel,
+    )
+    executed: Any = outcome.notebook
+    if choice:
+        executed.cells.pop()
+        _choose(working, names, choice, outcome)
+    verdict = judge(job, working, outcome)
+    _keep(job, working, executed, log)
+    return verdict
+
+
+def _choose(working: Path, names: Path, choice: str, outcome: Outcome) -> None:
+    if outcome.ok:
+        apply_choice(working, json.loads(names.read_text()).get(choice, choice))
+
+
+def _keep(job: Job, working: Path, executed: Any, log: Log) -> None:
+    executed.metadata.pop("widgets", None)
+    notebooks = {archive.EXECUTED: load("nbformat").writes(executed), archive.SOURCE: job.text}
+    left_out = archive.pack(working, Path(job.folder) / "output.zip", notebooks)
+    if left_out:
+        log("stderr", f"[The output is too large; left out: {', '.join(left_out[:10])}]\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""The server process from its first to its last moment."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import logging.handlers
+import os
+import signal
+import socket
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+from filelock import FileLock, Timeout
+from starlette.types import ASGIApp
+
+from kbench_jupyter._version import __version__
+from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.local import upstream, wire
+from kbench_jupyter.local.app import Api, make_app
+from kbench_jupyter.local.home import Home
+from kbench_jupyter.local.model_proxy import ModelProxy
+from kbench_jupyter.local.models import Models, Provider
+from kbench_jupyter.local.queue import Queue
+from kbench_jupyter.local.smollm import SmolLM
+from kbench_jupyter.local.store import Store
+
+log = logging.getLogger("kbench.local")
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a server can be told.
+
+    Parameters
+    ----------
+    home : Path
+        Where it keeps everything.
+    port : int
+        0 takes the port used last if it is free, else any.
+    workers : int
+        Notebooks that are executed at once.
+    timeout : float
+        Seconds for one notebook.
+    idle : float
+        Seconds without a call or a job after which it stops; 0 is never.
+    ahead : bool
+        Whether the next job's kernel is kept ready.
+    """
+
+    home: Path
+    port: int = 0
+    workers: int = 2
+    timeout: float = 3600.0
+    idle: float = 0.0
+    ahead: bool = True
+
+
+class AlreadyRunningError(LocalServerError):
+    """Another server has this home."""
+
+
+def serve(settings: Settings) -> None:
+    """Serve until told to stop.
+
+    Raises
+    ------
+    AlreadyRunningError
+        Another server has this home.
+    LocalServerError
+        The home, its database or the port cannot be used.
+    """
+    os.umask(0o077)
+    home = Home(settings.home)
+    try:
+        with FileLock(home.lock, timeout=0):
+            _log_to(home.log)
+            asyncio.run(_serve(settings, home))
+    except Timeout:
+        raise AlreadyRunningError(f"An embedded server is running in {home.path} already.") from None
+
+
+async def _serve(settings: Settings, home: Home) -> None:
+    others = upstream.from_environment()  # first: an endpoint that cannot be must not wait for anything else
+    listener = _listen(settings.port, home.last_port())
+    port = listener.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    store = Store(home.database)
+    providers: list[Provider] = [SmolLM(), *([others] if others else [])]
+    models = Models(providers)
+    queue = Queue(
+        home,
+        store,
+        models,
+        workers=settings.workers,
+        timeout=settings.timeout,
+        ahead=settings.ahead,
+        url=lambda: url,
+    )
+    server = _Server(lambda: _announce(home, url, port))
+    in_force = _in_force(settings, others)
+    api = Api(home, store, models, queue, url=lambda: url, shut_down=server.stop, in_force=in_force)
+    server.load(make_app(api, ModelProxy(models, store), home.token))
+    await queue.start()
+    watching = asyncio.create_task(_stop_when_idle(server, api, queue, settings.idle))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        watching.cancel()
+        await queue.close()
+        await models.close()
+        store.close()
+        home.remove_state()
+        log.info("stopped")
+
+
+def _in_force(settings: Settings, others: upstream.Upstream | None) -> dict[str, str]:
+    """Return what others compare with what their environment says now."""
+    return {
+        "upstream_url": others.address if others else "",
+        "workers": str(settings.workers),
+        "run_timeout": f"{settings.timeout:.15g}",
+        "idle_minutes": f"{settings.idle / 60:.15g}",
+    }
+
+
+def _listen(port: int, last: int) -> socket.socket:
+    for candidate in (port,) if port else (last, 0):
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        if os.name == "posix":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind(("127.0.0.1", candidate))
+            listener.listen(128)
+        except OSError as error:
+            listener.close()
+            reason = error
+        else:
+            return listener
+    raise LocalServerError(
+        f"Port {port} cannot be used: {reason.strerror or reason}.",
+        hint="Leave --port out to take any free one.",
+    )
+
+
+def _announce(home: Home, url: str, port: int) -> None:
+    started = wire.timestamp(time.time())
+    home.write_state(
+        {"url": url, "pid": os.getpid(), "port": port, "version": __version__, "started": started}
+    )
+    print(f"kbench_jupyter serves {url} from {home.path}; Ctrl+C stops it.", flush=True)
+    log.info("kbench_jupyter %s serves %s from %s", __version__, url, home.path)
+
+
+class _Server(uvicorn.Server):
+    """uvicorn, which says when it is up and can be stopped from inside."""
+
+    def __init__(self, when_up: Callable[[], None]) -> None:
+        self._when_up = when_up
+
+    def load(self, app: ASGIApp) -> None:
+        config = uvicorn.Config(
+            app,
+            log_config=None,
+            access_log=False,
+            lifespan="off",
+            timeout_graceful_shutdown=2,
+            server_header=False,
+        )
+        super().__init__(config)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._when_up()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        # uvicorn's own raises the signal again once it has stopped serving, and the process is gone before
+        # runs are settled and the state file is removed.
+        before = {number: signal.signal(number, self.handle_exit) for number in _SIGNALS}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+async def _stop_when_idle(server: _Server, api: Api, queue: Queue, idle: float) -> None:
+    while idle:
+        await asyncio.sleep(min(idle, 30))
+        if time.monotonic() - api.last_call > idle and not queue.busy:
+            log.info("stopping after %g s without a call", idle)
+            server.stop()
+            return
+
+
+def _log_to(path: Path) -> None:
+    handler = logging.handlers.RotatingFileHandler(path, maxBytes=2**20, backupCount=1, encoding="utf-8")
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+    with contextlib.suppress(OSError):
+        path.chmod(0o600)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    root.setLevel(logging.WARNING)
+    logging.getLogger("kbench").setLevel(logging.INFO)
+    # Unhandled errors go where people look.
+    sys.excepthook = lambda *error: log.critical("the server failed", exc_info=error)

@@ -1,0 +1,200 @@
+"""Any OpenAI-compatible endpoint: Ollama, vLLM, LM Studio, a company's proxy.
+
+``KBENCH_UPSTREAM_URL`` is what such a server calls its base address (ending in ``/v1``, mostly), and
+``KBENCH_UPSTREAM_API_KEY`` its key, if it wants one. Requests go through as they are, images and tools
+included; the key never leaves this module but in the header it is for.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.local.models import Model, ModelError, canonical
+
+log = logging.getLogger("kbench.local.upstream")
+
+_FRESH = 30.0
+"""Seconds a list of models is good for while prompts are answered."""
+_NOW = 2.0
+"""Seconds it is good for when somebody asks what there is, or when the last look failed."""
+_LOOK = 3.0
+"""Seconds a look may take: every listing waits for it."""
+_KEY_RIGHT = "is KBENCH_UPSTREAM_API_KEY right?"
+
+
+def from_environment() -> Upstream | None:
+    """Return the endpoint that the environment names, if it names one.
+
+    Raises
+    ------
+    LocalServerError
+        If what it names can be no endpoint, or no key.
+    """
+    url = os.environ.get("KBENCH_UPSTREAM_URL", "").strip()
+    key = os.environ.get("KBENCH_UPSTREAM_API_KEY", "").strip()
+    if not url:
+        return None
+    _check(url)
+    if not key.isascii() or not key.isprintable():
+        raise LocalServerError(
+            "KBENCH_UPSTREAM_API_KEY holds a character that no key has.",
+            hint="Set it again, in plain letters and on one line, then: %kbench local start",
+        )
+    return Upstream(url, key)
+
+
+def _check(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        possible = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        httpx.URL(url)
+    except (ValueError, httpx.InvalidURL):
+        possible = False
+    if not possible:
+        raise LocalServerError(
+            f"KBENCH_UPSTREAM_URL is no web address: {url.rpartition('@')[2]!r}.",
+            hint="Write it with http:// or https://, such as http://localhost:11434/v1, then: "
+            "%kbench local start\nor do without it: %env KBENCH_UPSTREAM_URL=",
+        )
+
+
+def _shown(url: str) -> str:
+    """Return an address without what may be secret in it: a user name and password, a query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+
+
+class Upstream:
+    """The provider of an endpoint's models.
+
+    Parameters
+    ----------
+    url : str
+        Its base address.
+    key : str
+        Its key, or the empty text.
+    """
+
+    def __init__(self, url: str, key: str = "") -> None:
+        self.address = _shown(url)
+        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        timeout = httpx.Timeout(600, connect=10)
+        self._client = httpx.AsyncClient(base_url=url.rstrip("/"), headers=headers, timeout=timeout)
+        self._models: tuple[Model, ...] = ()
+        self._looked = float("-inf")
+        self._looking = asyncio.Lock()
+        self._problem: str | None = None
+
+    @property
+    def problem(self) -> str | None:
+        """Why the last look at its models failed."""
+        return self._problem
+
+    async def models(self, *, now: bool = False) -> Sequence[Model]:
+        """List its models; one look serves prompts for half a minute, and listings for 2 seconds."""
+        async with self._looking:  # who comes meanwhile shares the look
+            good_for = _NOW if now or self._problem else _FRESH
+            if time.monotonic() - self._looked > good_for:
+                await self._look()
+                self._looked = time.monotonic()
+        return self._models
+
+    async def _look(self) -> None:
+        try:
+            async with asyncio.timeout(_LOOK):
+                answer = await self._client.get("/models")
+            answer.raise_for_status()
+            self._models = tuple(_model(item) for item in answer.json()["data"])
+            self._problem = None
+        except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
+            self._models = ()
+            problem = f"The model endpoint at {self.address} does not list its models: {_why(error)}."
+            if problem != self._problem:
+                log.warning("%s", problem)
+            self._problem = problem
+
+    async def prepare(self) -> None:
+        """Nothing to get ready."""
+
+    async def chat(self, model: Model, body: dict[str, Any]) -> dict[str, Any]:
+        """Pass a request through."""
+        request = {name: value for name, value in body.items() if value is not None}
+        try:
+            answer = await self._client.post("/chat/completions", json={**request, "model": model.proxy_slug})
+        except httpx.HTTPError as error:
+            message = f"The model endpoint at {self.address} does not answer: {_why(error)}."
+            raise ModelError(502, message, "upstream_error") from error
+        if answer.status_code != 200:
+            raise self._refusal(answer)
+        try:
+            reply = answer.json()
+        except ValueError as error:
+            message = f"The model endpoint at {self.address} answered something that is not JSON."
+            raise ModelError(502, message, "upstream_error") from error
+        _name_cost(reply)
+        return dict(reply)
+
+    def _refusal(self, answer: httpx.Response) -> ModelError:
+        try:
+            message = str(answer.json()["error"]["message"])
+        except (ValueError, KeyError, TypeError):
+            message = answer.text.strip()[:300]
+        if answer.status_code in (401, 403):
+            message = f"{message} ({_KEY_RIGHT})"
+        # A failing endpoint is not a failing server of ours, and a wrong key there is none here.
+        status = answer.status_code if answer.status_code in (400, 404, 413, 422, 429) else 502
+        said = f"The model endpoint at {self.address} said {answer.status_code}: {message}"
+        return ModelError(status, said, "upstream_error")
+
+    async def close(self) -> None:
+        """Close its connections."""
+        await self._client.aclose()
+
+
+def _model(item: dict[str, Any]) -> Model:
+    name = str(item["id"])
+    inputs = (
+        item.get("architecture", {}).get("input_modalities")
+        if isinstance(item.get("architecture"), dict)
+        else None
+    )
+    known = tuple(
+        str(m).upper() for m in inputs or () if str(m).lower() in ("text", "image", "video", "audio")
+    )
+    owner = str(item.get("owned_by") or (name.split("/")[0] if "/" in name else ""))
+    return Model(canonical(name), name, str(item.get("name") or name), owner, inputs=known or ("TEXT",))
+
+
+def _name_cost(reply: Any) -> None:
+    # The SDK expects an object; OpenRouter, for one, has the whole cost as a number of dollars.
+    usage = reply.get("usage") if isinstance(reply, dict) else None
+    if isinstance(usage, dict) and "cost" in usage and not isinstance(usage["cost"], dict):
+        dollars = usage.pop("cost")
+        if isinstance(dollars, (int, float)) and not isinstance(dollars, bool):
+            nano = {
+                "input_tokens_cost_nanodollars": 0,
+                "output_tokens_cost_nanodollars": round(dollars * 1e9),
+            }
+            usage["cost"] = nano
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, httpx.HTTPStatusError):
+        status = error.response.status_code
+        return f"HTTP {status}" + {
+            401: f" ({_KEY_RIGHT})",
+            403: f" ({_KEY_RIGHT})",
+            404: " (such an address mostly ends in /v1)",
+        }.get(status, "")
+    if isinstance(error, (httpx.TimeoutException, TimeoutError)):
+        return "time-out"
+    return "connection failed" if isinstance(error, httpx.TransportError) else "an answer of another shape"

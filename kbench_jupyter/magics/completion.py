@@ -1,0 +1,179 @@
+"""Completion of ``%kbench`` lines: subcommands, flags, models, tasks, rules, files and choices.
+
+Names that the server knows come from a short-lived cache that a thread fills, so that typing never waits
+for the network. ``matcher.py`` joins this to IPython.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.magics.declaration import GRAMMAR
+from kbench_jupyter.magics.grammar import Arg, Command, drop_prefix
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.session import Session
+
+_LINE = re.compile(r"^\s*(?:[\w.,\s\[\]'\"]+=\s*)?%%?kbench(?P<rest>\s.*)?$", re.DOTALL)
+_FRESH = 30.0
+"""Seconds for which names are taken from the cache without asking again."""
+_PATIENCE = 0.08
+"""Seconds that one completion waits for names that are being fetched."""
+_MOST_FILES = 200
+
+
+@dataclass(frozen=True)
+class Completion:
+    """What may stand at the end of a line.
+
+    Parameters
+    ----------
+    fragment : str
+        The part of the line that a choice replaces.
+    choices : tuple of (str, str)
+        Text and what it is.
+    """
+
+    fragment: str
+    choices: tuple[tuple[str, str], ...]
+
+
+def complete_line(line: str, names: Callable[[str], Iterable[str]]) -> Completion | None:
+    """Complete a line up to the cursor.
+
+    Parameters
+    ----------
+    line : str
+        The line up to the cursor.
+    names : callable
+        Returns the names of a kind: ``"task"``, ``"model"``, ``"rule"`` or ``"pattern"``.
+
+    Returns
+    -------
+    Completion or None
+        None for a line that is no ``%kbench`` line.
+    """
+    found = _LINE.match(line)
+    if not found or not found["rest"]:
+        return None
+    *done, fragment = re.split(r"\s+", found["rest"].lstrip())
+    words = drop_prefix(done)
+    if not words:
+        options: Iterable[tuple[str, str]] = ((c.name, "command") for c in GRAMMAR.commands)
+    else:
+        command = next((c for c in GRAMMAR.commands if words[0] in (c.name, *c.aliases)), None)
+        options = _options(command, words[1:], fragment, names) if command else ()
+    start = fragment.lower()
+    return Completion(fragment, tuple(o for o in dict.fromkeys(options) if o[0].lower().startswith(start)))
+
+
+def _options(
+    command: Command, words: list[str], fragment: str, names: Callable[[str], Iterable[str]]
+) -> Iterable[tuple[str, str]]:
+    flags = {name: arg for arg in command.args for name in arg.names if not arg.positional}
+    last = flags.get(words[-1]) if words else None
+    if last is not None and not last.flag:
+        values = _values(last, fragment, names)
+        if values or last.optional_value is None:
+            return values
+    if fragment.startswith("-"):
+        used = {id(flags[word]) for word in words if word in flags and not flags[word].many}
+        return [(name, arg.help) for name, arg in flags.items() if id(arg) not in used]
+    positional = next((arg for arg in command.args if arg.positional), None)
+    if positional is None or _has_positional(words, flags):
+        return [(name, arg.help) for name, arg in flags.items() if name.startswith("--")]
+    return _values(positional, fragment, names)
+
+
+def _has_positional(words: list[str], flags: dict[str, Arg]) -> bool:
+    takes_value = False
+    for word in words:
+        if word in flags:
+            takes_value = not flags[word].flag
+        elif takes_value:
+            takes_value = False
+        else:
+            return True
+    return False
+
+
+def _values(arg: Arg, fragment: str, names: Callable[[str], Iterable[str]]) -> list[tuple[str, str]]:
+    if arg.choices:
+        return [(choice, "choice") for choice in arg.choices]
+    if arg.kind == "target":
+        return [("kaggle", "target"), ("local", "target")]
+    if arg.kind == "file":
+        return [(path, "file") for path in _files(fragment)]
+    if arg.kind in ("task", "model", "rule", "pattern"):
+        return [(name, arg.kind) for name in names(arg.kind)]
+    return []
+
+
+def _files(fragment: str) -> list[str]:
+    folder, slash, _ = fragment.rpartition("/")
+    try:
+        entries = sorted(Path(folder + slash or ".").expanduser().iterdir())[:_MOST_FILES]
+    except OSError:
+        return []
+    return [
+        f"{folder}{slash}{e.name}{'/' if e.is_dir() else ''}" for e in entries if not e.name.startswith(".")
+    ]
+
+
+class NameCache:
+    """Names that the server knows, fetched in a thread and kept for a short while.
+
+    Parameters
+    ----------
+    session : Session
+    """
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._lock = threading.Lock()
+        self._names: dict[str, tuple[float, list[str]]] = {}
+        self._fetching: dict[str, threading.Event] = {}
+
+    def __call__(self, kind: str) -> list[str]:
+        """Return the names of a kind, at most `_PATIENCE` seconds later; unknown ones are just missing."""
+        if kind == "rule":
+            from kbench_jupyter.actions.show import rule_codes
+
+            return rule_codes()
+        if kind == "pattern":
+            from kbench_jupyter.actions.new import NAMES
+
+            return list(NAMES)
+        with self._lock:
+            at, names = self._names.get(kind, (float("-inf"), []))
+            if time.monotonic() - at < _FRESH:
+                return names
+            done = self._fetching.get(kind)
+            if done is None:
+                done = self._fetching[kind] = threading.Event()
+                threading.Thread(
+                    target=self._fetch, args=(kind, done), name="kbench-completion", daemon=True
+                ).start()
+        done.wait(_PATIENCE)
+        with self._lock:
+            return self._names.get(kind, (0.0, names))[1]
+
+    def _fetch(self, kind: str, done: threading.Event) -> None:
+        try:
+            client = self._session.client(self._session.target(start=False))
+            if kind == "model":
+                names = [model.slug for model in client.list_models()]
+            else:
+                names = [task.slug.task for task in client.list_tasks()]
+        except Exception:  # noqa: BLE001 - completion has nowhere to say it; the command itself will
+            names = []
+        with self._lock:
+            self._names[kind] = (time.monotonic(), names)
+            del self._fetching[kind]
+        done.set()

@@ -1,0 +1,290 @@
+"""The grammar of ``%kbench``: one declaration that drives parsing, help, completion and the reference table.
+
+A :class:`Command` names its arguments and the function that carries it out (as text, so that nothing is
+imported until it runs). Words of the official command line that carry no meaning here (``benchmarks``,
+``b``, ``tasks``, ``t`` in front) are skipped, so an example line of the ``kaggle`` client works after ``%kbench``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from kbench_jupyter.errors import UsageError
+from kbench_jupyter.hints import did_you_mean
+
+#: What a value is, for completion: which names may stand there.
+KINDS = ("task", "model", "file", "rule", "pattern", "target", "choice", "text", "number")
+
+
+@dataclass(frozen=True)
+class Arg:
+    """One argument of a command.
+
+    Parameters
+    ----------
+    names : tuple of str
+        ``("task",)`` for a positional, ``("-m", "--model")`` for an option.
+    help : str
+        One line.
+    kind : str
+        What the value is (see :data:`KINDS`).
+    many : bool
+        Repeatable; the value is a list.
+    flag : bool
+        Takes no value.
+    default : object
+        Value when absent.
+    optional_value : object
+        For an option whose value may be left out (``--wait [SECONDS]``): the value then.
+    choices : tuple of str
+        Allowed values, if few.
+    metavar : str
+        How the value is called in help.
+    """
+
+    names: tuple[str, ...]
+    help: str
+    kind: str = "text"
+    many: bool = False
+    flag: bool = False
+    default: Any = None
+    optional_value: Any = None
+    choices: tuple[str, ...] = ()
+    metavar: str = ""
+
+    @property
+    def positional(self) -> bool:
+        """Whether it is named by its place rather than by a dash."""
+        return not self.names[0].startswith("-")
+
+    @property
+    def dest(self) -> str:
+        """The attribute its value is stored in."""
+        return self.names[-1].lstrip("-").replace("-", "_")
+
+
+@dataclass(frozen=True)
+class Command:
+    """One subcommand.
+
+    Parameters
+    ----------
+    name : str
+    summary : str
+        What it does, one line.
+    handler : str
+        Function in ``magics/commands.py`` that carries it out.
+    args : tuple of Arg
+    aliases : tuple of str
+    cell : bool
+        Whether ``%%kbench NAME`` takes the cell as the task file.
+    examples : tuple of str
+        Lines a user would type.
+    """
+
+    name: str
+    summary: str
+    handler: str
+    args: tuple[Arg, ...] = ()
+    aliases: tuple[str, ...] = ()
+    cell: bool = False
+    examples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Call:
+    """A parsed command line: the command and its values by destination name."""
+
+    command: Command
+    values: dict[str, Any]
+    help: bool = False
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.values[name]
+        except KeyError:
+            raise AttributeError(name) from None
+
+
+class Grammar:
+    """All commands of a magic."""
+
+    def __init__(self, commands: Sequence[Command]) -> None:
+        self.commands = tuple(commands)
+        self._by_name = {name: c for c in commands for name in (c.name, *c.aliases)}
+
+    def find(self, word: str) -> Command:
+        """Return the command called `word`.
+
+        Raises
+        ------
+        UsageError
+            If there is none; names the nearest one.
+        """
+        try:
+            return self._by_name[word]
+        except KeyError:
+            hint = did_you_mean(word, self._by_name, form="%kbench {}", more="all commands: %kbench -h")
+            raise UsageError(f"%kbench has no command {word!r}.", hint=hint) from None
+
+    def parse(self, line: str) -> Call | None:
+        """Parse what stands after ``%kbench``.
+
+        Returns
+        -------
+        Call or None
+            None for an empty line or a bare ``-h``: the overview is wanted.
+
+        Raises
+        ------
+        UsageError
+            If the line cannot be understood.
+        """
+        words = drop_prefix(split(line))
+        if not words or words[0] in ("-h", "--help", "help"):
+            if len(words) > 1 and not words[1].startswith("-"):
+                return Call(self.find(words[1]), {}, help=True)
+            return None
+        command = self.find(words[0])
+        if "-h" in words[1:] or "--help" in words[1:]:
+            return Call(command, {}, help=True)
+        namespace = _parser(command).parse_args(words[1:])
+        return Call(command, vars(namespace))
+
+
+def split(line: str) -> list[str]:
+    """Split a line into words as a shell does, keeping backslashes of Windows paths out of the question.
+
+    Raises
+    ------
+    UsageError
+        If a quotation is not closed.
+    """
+    try:
+        return shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"Cannot split the line into words: {error}.", hint="Close the quotation.") from None
+
+
+#: What may stand before a comment: words, quoted or not; a ``#`` within a word is a part of it.
+_NO_COMMENT = re.compile(r"""(?:[^\s'"\\\#]|\s(?!\#)|(?<=\S)\#|\\.|'[^']*'|"(?:\\.|[^"\\])*")*""", re.DOTALL)
+
+
+def uncommented(line: str) -> str:
+    """Take a comment off the end of a line: a ``#`` at the start of a word, as in a shell and in Python."""
+    code = _NO_COMMENT.match(line)
+    end = code.end() if code else 0
+    return line[:end] if line[end:].lstrip().startswith("#") else line
+
+
+def drop_prefix(words: list[str]) -> list[str]:
+    """Drop the official client's leading ``kaggle``, ``benchmarks``/``b``, ``tasks``/``t``."""
+    words = list(words)
+    for names in (("kaggle",), ("benchmarks", "b"), ("tasks", "t")):
+        if words and words[0] in names:
+            del words[0]
+    return words
+
+
+def usage(command: Command) -> str:
+    """Return the command's usage line: ``%kbench push [TASK] [-f FILE] ...``."""
+    return " ".join(["%kbench", command.name, *(_usage_word(arg) for arg in command.args)])
+
+
+def value_name(arg: Arg) -> str:
+    """Return what the value of `arg` is called in usage lines."""
+    return arg.metavar or arg.dest.upper()
+
+
+def _usage_word(arg: Arg) -> str:
+    if arg.positional:
+        word = value_name(arg)
+    elif arg.flag:
+        word = arg.names[0]
+    elif arg.optional_value is not None:
+        word = f"{arg.names[0]} [{value_name(arg)}]"
+    else:
+        word = f"{arg.names[0]} {value_name(arg)}"
+    required = arg.positional and arg.default is ...
+    return (word if required else f"[{word}]") + ("..." if arg.many else "")
+
+
+_BAD_CHOICE = re.compile(r"argument [^:]+: invalid choice: (['\"])(?P<given>.*?)\1")
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argument parser that raises our error instead of printing and leaving."""
+
+    def __init__(self, command: Command) -> None:
+        super().__init__(prog=f"%kbench {command.name}", add_help=False, allow_abbrev=False)
+        self.command = command
+
+    def error(self, message: str) -> NoReturn:
+        hint = f"{usage(self.command)}\nAll about it: %kbench {self.command.name} -h"
+        if found := _BAD_CHOICE.match(message):
+            choices = [choice for arg in self.command.args for choice in arg.choices]
+            if meant := did_you_mean(found["given"], choices):
+                hint = f"{meant}\n{hint}"
+        if extra := _unrecognized(message):
+            many = next((a for a in self.command.args if a.many and not a.positional), None)
+            flags = [name for arg in self.command.args for name in arg.names if name.startswith("--")]
+            if meant := did_you_mean(extra, flags):
+                hint = f"{meant}\n{hint}"
+            elif many and not extra.startswith("-"):
+                hint += f"\nRepeat the flag for several values: {many.names[0]} A {many.names[0]} B"
+        raise UsageError(f"%kbench {self.command.name}: {message}.", hint=hint)
+
+
+def _unrecognized(message: str) -> str:
+    """Return the first of the words argparse did not know what to do with, or ""."""
+    _, found, words = message.partition("unrecognized arguments: ")
+    return words.split()[0] if found else ""
+
+
+def _parser(command: Command) -> _Parser:
+    parser = _Parser(command)
+    for arg in command.args:
+        options: dict[str, Any] = {"help": arg.help}
+        if arg.flag:
+            options |= {"action": "store_true", "default": False}
+        else:
+            options |= {"default": [] if arg.many else None if arg.default is ... else arg.default}
+            if arg.kind == "number":
+                options["type"] = _seconds if arg.optional_value is None else _some_seconds
+            if arg.choices:
+                options["choices"] = arg.choices
+            if arg.many and not arg.positional:
+                options["action"] = "append"
+            elif arg.optional_value is not None:
+                options |= {"nargs": "?", "const": arg.optional_value}
+            elif arg.positional and arg.many:
+                options["nargs"] = "*"
+            elif arg.positional and arg.default is not ...:
+                options["nargs"] = "?"
+        if not arg.positional:
+            options["dest"] = arg.dest
+        parser.add_argument(*arg.names, **options)
+    return parser
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < float("inf"):  # NaN is neither
+        raise ValueError(text)
+    return value
+
+
+def _some_seconds(text: str) -> float:
+    """Read the seconds of an option that has no limit when it stands alone: none at all would be no limit, too."""
+    value = _seconds(text)
+    if not value:
+        raise argparse.ArgumentTypeError("0 seconds is no time to wait; without a number there is no limit")
+    return value
+
+
+_seconds.__name__ = _some_seconds.__name__ = "number"  # argparse says "invalid number value: 'x'"

@@ -1,0 +1,101 @@
+"""Builders: from a notebook or a file to the task source, on to the notebook that is pushed, and back.
+
+Everything a push sends goes through `task_source`, so what ``%kbench show`` prints, what the rules check,
+what a rehearsal runs and what the server receives are one text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from kbench_jupyter.errors import NotebookError
+from kbench_jupyter.notebook import percent
+from kbench_jupyter.notebook.files import file_task_source, percent_task_source
+from kbench_jupyter.notebook.leave_out import keep, keep_prose
+from kbench_jupyter.notebook.pushed import notebook_from_pushed, percent_from_pushed, push_notebook
+from kbench_jupyter.notebook.source import CellRef, LeftOut, SourceCell, TaskSource
+
+__all__ = [
+    "SKIP_TAG",
+    "file_task_source",
+    "notebook_from_pushed",
+    "percent_from_pushed",
+    "percent_task_source",
+    "push_notebook",
+    "task_source",
+]
+
+SKIP_TAG = "kbench-skip"
+_KINDS = ("code", "markdown", "raw")
+
+
+def task_source(cells_or_nb: Mapping[str, Any] | Sequence[Mapping[str, Any]], *, origin: str) -> TaskSource:
+    """Build the task source of a notebook.
+
+    Left out, and reported: ``%load_ext kbench_jupyter`` (also ``%reload_ext``, ``%unload_ext``), ``%kbench``
+    lines (also ``x = %kbench ...``), ``%%kbench`` cells, and cells tagged ``kbench-skip``. Everything else
+    stays, other magics and ``!`` lines included; outputs, execution counts and metadata do not.
+
+    Parameters
+    ----------
+    cells_or_nb : notebook or sequence of cells
+        An nbformat 4 notebook, or its cells.
+    origin : str
+        What a person would call it: a path, or ``"the %%kbench cell"``.
+
+    Returns
+    -------
+    TaskSource
+        The same cells always give the same text.
+
+    Raises
+    ------
+    NotebookError
+        Not a notebook; ``%kbench`` in the middle of code; or code that percent format cannot hold.
+    """
+    kept: list[SourceCell] = []
+    left_out: list[LeftOut] = []
+    for index, cell in enumerate(_cells(cells_or_nb, origin)):
+        kind, text, ref = _parts(cell, index)
+        if SKIP_TAG in _tags(cell):
+            first = next((line for line in text.split("\n") if line.strip()), "")
+            left_out.append(LeftOut(ref, None, first.strip(), f"tagged {SKIP_TAG}"))
+            continue
+        part = keep(text, ref) if kind == "code" else keep_prose(text)
+        left_out += part.left_out
+        if part.text:
+            kept.append(SourceCell(kind, part.text, ref, part.lines))
+    text, cells, unwritable = percent.write(kept)
+    left_out = sorted([*left_out, *unwritable], key=lambda out: (out.ref.index, out.line or 0))
+    return TaskSource(text, cells, origin, tuple(left_out), percent.line_map(text, cells))
+
+
+def _cells(cells_or_nb: Any, origin: str) -> Sequence[Any]:
+    cells = cells_or_nb.get("cells") if isinstance(cells_or_nb, Mapping) else cells_or_nb
+    if isinstance(cells, (str, bytes)) or not isinstance(cells, Sequence):
+        raise NotebookError(f"{origin} is not a Jupyter notebook: it has no list of cells.")
+    return cells
+
+
+def _parts(cell: Any, index: int) -> tuple[str, str, CellRef]:
+    if not isinstance(cell, Mapping):
+        raise NotebookError(f"Cell {index + 1} is not a notebook cell but {type(cell).__name__}.")
+    source = cell.get("source", "")
+    if not isinstance(source, str) and isinstance(source, Sequence) and not isinstance(source, bytes):
+        source = "".join(str(line) for line in source)  # as it stands in the file: a list of lines
+    kind = cell.get("cell_type")
+    if kind not in _KINDS or not isinstance(source, str):
+        raise NotebookError(
+            f"Cell {index + 1} is not a code, markdown or raw cell with text (cell_type: {kind!r}).",
+            hint="Open and save the notebook in JupyterLab, which brings it up to date.",
+        )
+    ident = cell.get("id")
+    text = source.replace("\r\n", "\n").replace("\r", "\n") if "\r" in source else source
+    return kind, text, CellRef(index, ident if isinstance(ident, str) else None)
+
+
+def _tags(cell: Mapping[str, Any]) -> Sequence[Any]:
+    metadata = cell.get("metadata")
+    tags = metadata.get("tags") if isinstance(metadata, Mapping) else None
+    return tags if isinstance(tags, (list, tuple)) else ()

@@ -1,0 +1,157 @@
+"""The current notebook: which it is, what it says now, and how fresh that is.
+
+No single source knows in every front end, so small probes are asked in turn, the one that knows most
+first (`PROBES`). Each answers, or says in a few words why it cannot. What no probe can see (edits neither
+saved nor run) is said in the notes, never guessed.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from kbench_jupyter.errors import NotebookError
+from kbench_jupyter.notebook import probes
+from kbench_jupyter.notebook.files import read_notebook
+from kbench_jupyter.notebook.mirror import link_of
+from kbench_jupyter.notebook.overlay import lay_over
+from kbench_jupyter.notebook.probes import Answer, Surroundings
+from kbench_jupyter.notebook.server_sessions import jupyter_server
+
+
+class Freshness(StrEnum):
+    """How new a notebook's text is."""
+
+    LIVE = "live"
+    """As it is on the screen."""
+    SAVED_PLUS_EXECUTED = "saved, with what was executed since"
+    """The saved file, with cells executed after it was saved laid over it."""
+    SAVED = "saved"
+    """The file as it was saved."""
+
+
+@dataclass(frozen=True)
+class CurrentNotebook:
+    """The current notebook.
+
+    Parameters
+    ----------
+    path : Path or None
+        Where it lies, absolute where that is known.
+    notebook : nbformat.NotebookNode
+        Its cells and metadata. From a live front end without outputs.
+    freshness : Freshness
+        How new its text is.
+    probe : str
+        Which probe answered.
+    notes : tuple of str
+        What the user should know: what cannot be seen, and how to make it visible.
+    """
+
+    path: Path | None
+    notebook: Any
+    freshness: Freshness
+    probe: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """What a person would call it."""
+        return str(self.path) if self.path is not None else "the current notebook"
+
+
+Probe = Callable[[Surroundings], Answer | str]
+
+PROBES: tuple[tuple[str, Probe], ...] = (
+    ("the browser", probes.mirror),
+    ("KBENCH_NOTEBOOK", probes.environment),
+    ("Kaggle", probes.kaggle),
+    ("Colab", probes.colab),
+    ("VS Code", probes.vscode),
+    ("the Jupyter server", jupyter_server),
+    ("JPY_SESSION_NAME", probes.session_name),
+    ("the working directory", probes.working_directory),
+)
+
+
+def current_notebook(
+    shell: Any = None, *, file: str | None = None, chain: Sequence[tuple[str, Probe]] = PROBES
+) -> CurrentNotebook:
+    """Find the current notebook.
+
+    Parameters
+    ----------
+    shell : InteractiveShell, optional
+        The shell that runs the user's cells; by default IPython's current one.
+    file : str, optional
+        A file to take instead (``-f FILE``): ``.ipynb``, ``.py``, ``.md``, or what else jupytext reads.
+    chain : sequence of (str, probe), optional
+        The probes to ask, in order.
+
+    Returns
+    -------
+    CurrentNotebook
+        The first answer.
+
+    Raises
+    ------
+    NotebookError
+        `file` cannot be read, or no probe knows the notebook; the detail says what each one found.
+    """
+    if file is not None:
+        path = Path(file).expanduser()
+        return CurrentNotebook(path, read_notebook(path), Freshness.SAVED, "-f")
+    around = _surroundings(shell)
+    tried = []
+    for name, probe in chain:
+        answer = probe(around)
+        if not isinstance(answer, str):
+            return _settled(name, answer, around)
+        tried.append(f"{name}: {answer}")
+    raise NotebookError(
+        "The current notebook cannot be found.",
+        detail="\n".join(tried),
+        hint="Save the notebook (Ctrl+S), or name a file: -f task.ipynb (or task.py)."
+        if hasattr(around.shell, "kernel")
+        else "Name a file: -f task.py, or %env KBENCH_NOTEBOOK=task.py for every command.",  # a terminal
+    )
+
+
+def _surroundings(shell: Any) -> Surroundings:
+    if shell is None:
+        from IPython import get_ipython
+
+        shell = get_ipython()
+    if shell is None:
+        return Surroundings(None, dict(os.environ), Path.cwd())
+    link = link_of(shell)
+    return Surroundings(shell, dict(os.environ), Path.cwd(), link.state, link.executed)
+
+
+def _settled(name: str, answer: Answer, around: Surroundings) -> CurrentNotebook:
+    """Turn a probe's answer into the notebook: read the file, lay over what was executed since."""
+    executed = around.executed.by_id if around.executed else {}
+    running = around.executed.running if around.executed else None
+    if answer.notebook is not None:  # as the front end shows it; only the running cell can be newer
+        newer = {running.cell_id: running} if running and running.cell_id else {}
+        notebook, _ = lay_over(answer.notebook, newer, since=None)
+        freshness = Freshness.LIVE if answer.live else Freshness.SAVED
+        return CurrentNotebook(answer.path, notebook, freshness, name)
+    assert answer.path is not None  # noqa: S101 -- an answer has a notebook or a path
+    saved = answer.path.stat().st_mtime if answer.path.exists() else 0.0
+    notebook, laid = lay_over(read_notebook(answer.path), executed, since=saved)
+    freshness = Freshness.SAVED_PLUS_EXECUTED if laid.replaced else Freshness.SAVED
+    notes: tuple[str, ...] = ()
+    if laid.unknown:
+        notes = (
+            f"{answer.path.name} has unsaved edits that cannot be seen: a cell that was run is not in the "
+            "file. Save the notebook (Ctrl+S), then run this again.",
+        )
+    elif answer.shown:
+        unseen = "not saved (Ctrl+S)" if not executed else "neither saved (Ctrl+S) nor run"
+        notes = (f"Read from the saved {answer.path.name}: edits {unseen} are not included.",)
+    return CurrentNotebook(answer.path, notebook, freshness, name, notes)

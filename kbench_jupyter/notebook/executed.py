@@ -1,0 +1,118 @@
+"""What this kernel has been told to run, and from which cells.
+
+JupyterLab and VS Code send a cell's id along with its code. Where the notebook itself cannot be asked,
+these executions are newer than the saved file and are laid over it.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from dataclasses import dataclass
+from typing import Any
+
+_CELL_ID = re.compile(r"[a-zA-Z0-9-_]{1,64}")  # nbformat 4.5
+
+
+@dataclass(frozen=True)
+class Executed:
+    """One execution.
+
+    Parameters
+    ----------
+    cell_id : str or None
+        The cell's id, where the front end sends it.
+    text : str
+        The code as it was sent.
+    at : float
+        When, in seconds since the epoch.
+    shown : bool
+        Whether the front end named the cell at all, in whatever way: then it shows a document of its own.
+    """
+
+    cell_id: str | None
+    text: str
+    at: float
+    shown: bool = False
+
+
+class ExecutedCells:
+    """Executions of one shell: the newest of each cell, and the one that is running.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        The shell. Nothing is recorded before `start`.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        self._lock = threading.Lock()
+        self._by_id: dict[str, Executed] = {}
+        self.running: Executed | None = None
+
+    def start(self) -> None:
+        """Record from now on, beginning with the cell that runs at this moment."""
+        self._shell.events.register("pre_run_cell", self._before)
+        self._shell.events.register("post_run_cell", self._after)
+        self.adopt_parent()
+
+    def stop(self) -> None:
+        """Record no more."""
+        for event, callback in (("pre_run_cell", self._before), ("post_run_cell", self._after)):
+            if callback in self._shell.events.callbacks[event]:
+                self._shell.events.unregister(event, callback)
+
+    def adopt_parent(self) -> None:
+        """Take the request the kernel is answering as an execution (the cell that loads the extension)."""
+        parent = _parent_request(self._shell)
+        code = parent.get("content", {}).get("code")
+        if isinstance(code, str):
+            self._record(_cell_id_of(parent), code)
+
+    @property
+    def by_id(self) -> dict[str, Executed]:
+        """The newest execution of each cell whose id is known."""
+        with self._lock:
+            return dict(self._by_id)
+
+    def _before(self, info: Any) -> None:
+        if not _is_users(info):
+            return
+        # ipykernel before 6.3 sends no id along; the request it answers has it all the same.
+        cell_id = getattr(info, "cell_id", None) or _cell_id_of(_parent_request(self._shell))
+        self._record(cell_id, info.raw_cell)
+
+    def _after(self, result: Any) -> None:
+        if _is_users(getattr(result, "info", None)):
+            self.running = None
+
+    def _record(self, cell_id: str | None, text: str) -> None:
+        # VS Code names cells by an address of its own, which no file knows.
+        own = cell_id if cell_id and _CELL_ID.fullmatch(cell_id) else None
+        self.running = Executed(own, text, time.time(), bool(cell_id))
+        if own:
+            with self._lock:
+                self._by_id[own] = self.running
+
+
+def _is_users(info: Any) -> bool:
+    """Whether a run is a cell of the user's, not code that a magic or the front end runs in between."""
+    return bool(getattr(info, "store_history", True)) and not getattr(info, "silent", False)
+
+
+def _parent_request(shell: Any) -> dict[str, Any]:
+    kernel = getattr(shell, "kernel", None)
+    try:
+        parent = kernel.get_parent() if kernel is not None else {}
+    except Exception:  # noqa: BLE001 -- an ipykernel too old for get_parent, or between two requests
+        parent = {}
+    is_execution = parent.get("header", {}).get("msg_type") == "execute_request"
+    return parent if is_execution else {}
+
+
+def _cell_id_of(parent: dict[str, Any]) -> str | None:
+    metadata = parent.get("metadata")
+    cell_id = metadata.get("cellId") if isinstance(metadata, dict) else None
+    return cell_id if isinstance(cell_id, str) and cell_id else None

@@ -1,0 +1,194 @@
+"""Task sources from files: notebooks, percent scripts, and whatever else jupytext reads."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kbench_jupyter.errors import NotebookError
+from kbench_jupyter.notebook import percent
+from kbench_jupyter.notebook.source import CellRef, SourceCell, TaskSource
+from kbench_jupyter.quick_import import load
+
+MAX_BYTES = 64 * 1024 * 1024  # outputs included; a notebook's own text is a thousandth of that
+_LIGHT = re.compile(r"^#\s*(?:\+(?:\s.*)?|region\b.*)$|^#\s+format_name: light$", re.MULTILINE)
+_PERCENT = re.compile(r"^\s*#\s*%%(?:\s|$)", re.MULTILINE)
+
+
+def percent_task_source(text: str, *, origin: str) -> TaskSource:
+    """Build a task source from percent-format text: a ``%%kbench`` cell's body or a ``.py`` file.
+
+    Parameters
+    ----------
+    text : str
+        Percent-format text; a plain script is one cell.
+    origin : str
+        What a person would call it.
+
+    Raises
+    ------
+    NotebookError
+        As `kbench_jupyter.notebook.build.task_source`.
+    """
+    text = text.removeprefix("\ufeff")
+    notebook = percent.read(text)
+    source = _source(notebook, origin)
+    if source.left_out or not percent.holds(notebook, source.cells):
+        return source
+    # Nothing of it is ours, so it is pushed to the letter, cell titles and all, as the official client does.
+    return replace(source, text=text, lines=_aligned(text.split("\n"), source.cells))
+
+
+def file_task_source(path: str | Path) -> TaskSource:
+    """Build a task source from a file.
+
+    Parameters
+    ----------
+    path : str or Path
+        ``.ipynb``, ``.py`` (percent, light or plain), ``.md``, or any other text jupytext reads.
+
+    Raises
+    ------
+    NotebookError
+        The file is missing, unreadable, too large, binary, of an unsupported kind or not a notebook.
+    """
+    path = Path(path).expanduser()
+    if path.suffix.lower() == ".py":
+        text = _read_text(path)
+        if not _is_light(text):
+            source = percent_task_source(text, origin=str(path))
+            return replace(source, is_file=source.text == text.removeprefix("\ufeff"))
+    return _source(read_notebook(path), str(path))
+
+
+def read_notebook(path: str | Path) -> Any:
+    """Read a file as a notebook; kinds and errors as in `file_task_source`.
+
+    Returns
+    -------
+    nbformat.NotebookNode
+        In format 4. Cells of text files have no stable id, so theirs is dropped.
+    """
+    path = Path(path).expanduser()
+    text = _read_text(path)
+    suffix = path.suffix.lower()
+    if suffix == ".ipynb":
+        return notebook_from_json(text, str(path))
+    jupytext = load("jupytext")
+    from jupytext.formats import NOTEBOOK_EXTENSIONS
+
+    by_name = {extension.lower(): extension for extension in NOTEBOOK_EXTENSIONS}
+    if suffix not in by_name:
+        raise NotebookError(
+            f"{path} is not a kind of file that can hold a task ({suffix or 'no extension'}).",
+            hint="Give a notebook (.ipynb), a Python file (.py) or a markdown notebook (.md).",
+        )
+    if suffix == ".py":
+        light = _is_light(text)
+        return _without_ids(jupytext.reads(text, fmt="py:light") if light else percent.read(text))
+    try:
+        notebook = jupytext.reads(text, fmt=by_name[suffix][1:])
+    except Exception as error:  # parsers of a dozen formats, each with its own exceptions
+        raise NotebookError(f"jupytext cannot read {path}: {error}") from error
+    return _without_ids(notebook)
+
+
+def notebook_from_json(text: str, name: str) -> Any:
+    """Parse notebook JSON of any format version.
+
+    Parameters
+    ----------
+    text : str
+        Notebook JSON.
+    name : str
+        What a person would call it, for the error.
+
+    Raises
+    ------
+    NotebookError
+        Not JSON, or JSON that is no notebook.
+    """
+    nbformat = load("nbformat")
+    if not text.strip():
+        raise NotebookError(f"{name} is empty.", hint="Save the notebook first (Ctrl+S).")
+    try:
+        with warnings.catch_warnings():  # missing or doubled cell ids: nbformat mends them
+            warnings.simplefilter("ignore")
+            notebook = nbformat.reads(text, as_version=4)
+    except Exception as error:  # nbformat raises whatever the broken value leads to
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise NotebookError(f"{name} is not a Jupyter notebook: {reason}") from error
+    if not isinstance(notebook.get("cells"), list):
+        raise NotebookError(f"{name} is not a Jupyter notebook: it has no list of cells.")
+    return notebook
+
+
+def _is_light(text: str) -> bool:
+    return bool(_LIGHT.search(text)) and not _PERCENT.search(text)
+
+
+def _aligned(lines: list[str], cells: tuple[SourceCell, ...]) -> tuple[tuple[CellRef, int] | None, ...]:
+    """Find each cell's lines in the text they were read from: as they are, commented out, or in quotes."""
+    bare = [_bare(line) for line in lines]
+    out: list[tuple[CellRef, int] | None] = [None] * len(lines)
+    at = 0
+    for cell in cells:
+        content = [_bare(line) for line in cell.text.split("\n")]
+        skip = int(cell.text.startswith("%%") and len(content) > 1)  # `%%bash` may stand in the marker
+        for first in (0, skip):
+            wanted = content[first:]
+            places = range(at, len(bare) - len(wanted) + 1)
+            start = next((i for i in places if bare[i : i + len(wanted)] == wanted), None)
+            if start is not None:
+                for offset, number in enumerate(cell.lines[first:]):
+                    out[start + offset] = (cell.ref, number)
+                at = start + len(wanted)
+                break
+    return tuple(out)
+
+
+def _bare(line: str) -> str:
+    return re.sub(r"""^[\s#]*(?:[rR]?(?:\"{3}|'{3}))?|(?:\"{3}|'{3})\s*$""", "", line).strip()
+
+
+def _source(notebook: Any, origin: str) -> TaskSource:
+    from kbench_jupyter.notebook.build import task_source
+
+    return task_source(_without_ids(notebook) if not origin.endswith(".ipynb") else notebook, origin=origin)
+
+
+def _without_ids(notebook: Any) -> Any:
+    for cell in notebook.cells:
+        cell.pop("id", None)
+    return notebook
+
+
+def _read_text(path: Path) -> str:
+    try:
+        if path.is_dir():
+            raise NotebookError(f"{path} is a folder, not a file.")
+        size = path.stat().st_size
+        if size > MAX_BYTES:
+            raise NotebookError(
+                f"{path} is too large for a task: {size / 2**20:.0f} MiB, at most {MAX_BYTES >> 20} MiB.",
+                hint="Clear the notebook's outputs and save it.",
+            )
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise NotebookError(
+            f"There is no file {path}.",
+            hint=f"Looked in {Path.cwd()}. Give the path of a .ipynb, .py or .md file: -f PATH",
+        ) from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise NotebookError(f"{path} cannot be read: {reason}.") from None
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text:
+        raise NotebookError(f"{path} is not a text file in UTF-8.", hint="Give a notebook or a Python file.")
+    return text

@@ -1,0 +1,304 @@
+"""What of a cell is this package's own, and so never part of a task.
+
+``%kbench`` lines drive a task from the notebook; on the server nobody would answer them. What counts as
+such a line is decided by IPython's own input transformer, so that a ``%kbench`` inside a string, a comment
+or the body of ``%%bash`` stays what it is.
+"""
+
+from __future__ import annotations
+
+import itertools
+import keyword
+import re
+import tokenize
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from kbench_jupyter.errors import NotebookError
+from kbench_jupyter.notebook.source import CellRef, LeftOut
+
+OWN_LINE = "a %kbench line"
+OWN_CELL = "a %%kbench cell"
+LOAD_LINE = "loads kbench_jupyter"
+
+# Cell magics whose body is Python that IPython transforms again; any other body is none of our business.
+_PYTHON_BODY = frozenset({"capture", "debug", "memit", "mprun", "prun", "pyinstrument", "time", "timeit"})
+
+_OWN = re.compile(r"(?:\?{1,2}\s*)?%{1,2}kbench\b(?!\.)")
+_OWN_UNDER = re.compile(rf"%(?:{'|'.join(sorted(_PYTHON_BODY))})\s+(?:-\S+\s+)*%kbench\b")
+_MAYBE_AUTOMAGIC = re.compile(r"\s*kbench\s")
+_LOAD = re.compile(r"%(?:re|un)?load_ext\s+kbench_jupyter(?:\.\w+)*\s*(?:#.*)?$")
+# Typed without the percent sign ("automagic"), which IPython takes in a cell of one line only.
+_AUTOMAGIC = re.compile(r"(?:kbench\s+(?:--?[A-Za-z]|[A-Za-z]).*|(?:re|un)?load_ext\s+kbench_jupyter\s*)$")
+_CELL_MAGIC = re.compile(r"%%(\S*)")
+_COMPOUND = frozenset(
+    {
+        "if",
+        "elif",
+        "else",
+        "for",
+        "while",
+        "with",
+        "try",
+        "except",
+        "finally",
+        "def",
+        "class",
+        "async",
+        "lambda",
+    }
+)
+_LINE_ENDS = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029\r]")
+_LIMIT = 500  # as many special lines as IPython itself is willing to transform in one cell
+
+
+@dataclass
+class Kept:
+    """What remains of one cell's text, and what was taken out of it."""
+
+    text: str
+    lines: tuple[int, ...]
+    left_out: list[LeftOut] = field(default_factory=list)
+
+
+def keep(text: str, ref: CellRef) -> Kept:
+    """Split a code cell into what belongs to the task and what is left out.
+
+    Parameters
+    ----------
+    text : str
+        The cell's text, with ``LF`` line ends.
+    ref : CellRef
+        The cell, for reports.
+
+    Returns
+    -------
+    Kept
+        The remaining text without blank lines around it, the original line number of each of its lines,
+        and what was left out. The text is empty when nothing of the cell remains.
+
+    Raises
+    ------
+    NotebookError
+        ``%kbench`` stands in the middle of code, where taking it out would change the code around it.
+    """
+    lines = text.split("\n")
+    numbers = range(1, len(lines) + 1)
+    if not ("%kbench" in text or "kbench_jupyter" in text or _MAYBE_AUTOMAGIC.match(text)):
+        return trimmed(lines, numbers)  # most cells: this is what makes a thousand of them quick
+    start = next((i for i, line in enumerate(lines) if line.strip()), 0)
+    magic = _CELL_MAGIC.match(lines[start].lstrip())
+    if magic and magic[1].rstrip("?") == "kbench":
+        return Kept("", (), [LeftOut(ref, None, lines[start].strip(), OWN_CELL)])
+    if magic and magic[1] not in _PYTHON_BODY:
+        return trimmed(lines, numbers)
+    out = _own_lines(lines, start + bool(magic), ref)
+    gone = {number for first, last, _ in out for number in range(first, last + 1)}
+    kept = [number for number in numbers if number not in gone]
+    left_out = [
+        LeftOut(ref, first, "\n".join(lines[first - 1 : last]).strip(), reason) for first, last, reason in out
+    ]
+    body = [number for number in kept if number > start + 1]
+    if gone and magic and not any(lines[number - 1].strip() for number in body):
+        left_out.insert(0, LeftOut(ref, start + 1, lines[start].strip(), "nothing is left for it to time"))
+        kept = []
+    return trimmed(lines, kept, left_out)
+
+
+def foreign_body(text: str) -> bool:
+    """Whether a cell is under a cell magic whose body is not Python for IPython to transform."""
+    while magic := _CELL_MAGIC.match(text.lstrip()):
+        if magic[1] not in _PYTHON_BODY:
+            return True
+        text = text.lstrip().partition("\n")[2]  # `%%time` over `%%bash`
+    return False
+
+
+def keep_prose(text: str) -> Kept:
+    """Keep all of a markdown or raw cell but the blank lines around it."""
+    lines = text.split("\n")
+    return trimmed(lines, range(1, len(lines) + 1))
+
+
+def trimmed(lines: list[str], numbers: Sequence[int], left_out: list[LeftOut] | None = None) -> Kept:
+    """Take the lines with these numbers (from 1), without the blank ones at both ends.
+
+    Percent format puts blank lines of its own between cells, and could not tell a cell's from them.
+    """
+    first, end = 0, len(numbers)
+    while end and not lines[numbers[end - 1] - 1].strip():
+        end -= 1
+    while first < end and not lines[numbers[first] - 1].strip():
+        first += 1
+    kept = tuple(numbers[first:end])
+    # One slice where none of the lines between is left out, which is nearly always.
+    inner = lines[kept[0] - 1 : kept[-1]] if kept else []
+    if len(inner) != len(kept):
+        inner = [lines[number - 1] for number in kept]
+    return Kept("\n".join(inner), kept, left_out or [])
+
+
+def _own_lines(lines: list[str], start: int, ref: CellRef) -> list[tuple[int, int, str]]:
+    """Return (first line, last line, reason) of each statement of ours, lines counted from 1."""
+    only = [i for i, line in enumerate(lines) if line.strip()]
+    if len(only) == 1 and _AUTOMAGIC.match(lines[only[0]].strip()) and not _is_python(lines[only[0]]):
+        own = lines[only[0]].strip().startswith("kbench")
+        return [(only[0] + 1, only[0] + 1, OWN_LINE if own else LOAD_LINE)]
+    out: list[tuple[int, int, str]] = []
+    for special in special_lines(lines[start:]):
+        reason = _reason(special.text)
+        if reason is None:
+            continue
+        if special.nested:
+            raise _in_the_middle(lines, start + special.at, ref)
+        out.append((start + special.first + 1, start + special.last + 1, reason))
+    return _after_leftover_check(lines, start, out, ref)
+
+
+def _reason(text: str) -> str | None:
+    if _OWN.match(text) or _OWN_UNDER.match(text):
+        return OWN_LINE
+    return LOAD_LINE if _LOAD.match(text) else None
+
+
+def _is_python(line: str) -> bool:
+    try:
+        compile(line.strip(), "<cell>", "exec")
+    except (SyntaxError, ValueError):
+        return False
+    return not re.match(r"\s*kbench\s+-", line)  # `kbench -h` subtracts; nobody means that
+
+
+@dataclass(frozen=True)
+class Special:
+    """One piece of IPython syntax in a cell; lines count from 0.
+
+    Parameters
+    ----------
+    first, last : int
+        The first and last line of the statement it stands in.
+    at : int
+        The line the special syntax begins on.
+    text : str
+        The syntax itself, from its escape character to the end of its (continued) line.
+    nested : bool
+        Whether it belongs to a larger piece of code: indented, behind ``if x:`` or a semicolon.
+    """
+
+    first: int
+    last: int
+    at: int
+    text: str
+    nested: bool
+
+
+def _ipython() -> Any:
+    """IPython's input transformer, which has only some of its types."""
+    from IPython.core import inputtransformer2
+
+    return inputtransformer2
+
+
+def as_ipython_calls(text: str) -> str:
+    """Return a cell as the Python that IPython runs for it."""
+    return str(_ipython().TransformerManager().transform_cell(text))
+
+
+def tokens_of(lines: list[str]) -> list[list[Any]]:
+    """Tokens by logical line; none when indentation is too broken for IPython to take the cell at all."""
+    try:
+        return list(_ipython().make_tokens_by_line(lines)) if lines else []
+    except SyntaxError:
+        return []
+
+
+def special_lines(lines: list[str]) -> list[Special]:
+    """Find the IPython syntax of a cell the way IPython does: one piece at a time, the earliest first.
+
+    The tokens after a piece of special syntax cannot be trusted until that piece has become Python, so
+    each one is transformed before the next is looked for (`IPython.core.inputtransformer2`).
+    """
+    found, _, _ = transformed(lines)
+    return found
+
+
+def transformed(lines: list[str]) -> tuple[list[Special], list[str], list[int]]:
+    """Return the special syntax of a cell, its lines as plain Python, and where each of them began."""
+    it2 = _ipython()
+    # Of equal length, and never a line end to IPython where it is none to us.
+    work = [_LINE_ENDS.sub(" ", line) + "\n" for line in lines]
+    for cleanup in (it2.leading_indent, it2.classic_prompt, it2.ipython_prompt):
+        if work:
+            work = cleanup(work)
+    origin = list(range(len(work)))
+    found: list[Special] = []
+    for _ in range(_LIMIT):
+        tokens = tokens_of(work)
+        finders = (it2.MagicAssign, it2.SystemAssign, it2.EscapedCommand, it2.HelpEnd)
+        pieces = sorted(filter(None, (f.find(tokens) for f in finders)), key=it2.TokenTransformBase.sortby)
+        for piece in pieces:
+            try:
+                after = piece.transform(work)
+            except SyntaxError:
+                continue
+            break
+        else:
+            return found, [line.rstrip("\n") for line in work], origin
+        end = piece.start_line + len(work) - len(after)
+        found.append(_describe(piece, work, tokens, end, origin, len(lines)))
+        origin = origin[: piece.start_line + 1] + origin[end + 1 :]
+        work = after
+    return found, [line.rstrip("\n") for line in work], origin
+
+
+def _describe(
+    piece: Any, work: list[str], tokens: list[Any], end: int, origin: list[int], total: int
+) -> Special:
+    row, col = piece.start_line, piece.start_col
+    group: list[Any] = next((g for g in tokens if g and g[0].start[0] - 1 <= row <= g[-1].end[0] - 1), [])
+    code = [
+        t for t in group if t.type not in (tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT)
+    ]
+    first = min(code[0].start[0] - 1, row) if code else row
+    before = [t.string for t in code if (t.start[0] - 1, t.start[1]) < (row, col)]
+    nested = (
+        work[first][:1].isspace() or ";" in before or bool(before and before[0] in _COMPOUND) or "(" in before
+    )
+    last = origin[end + 1] - 1 if end + 1 < len(origin) else total - 1
+    text = "".join(work[row : end + 1])[col:].strip()
+    return Special(origin[first], last, origin[row], text, nested)
+
+
+def _after_leftover_check(
+    lines: list[str], start: int, out: list[tuple[int, int, str]], ref: CellRef
+) -> list[tuple[int, int, str]]:
+    """Refuse a ``%kbench`` that IPython itself would not take for a magic: ``x = 1; %kbench push``."""
+    _, python, origin = transformed(lines[start:])
+    previous = None
+    tokens = [t for group in tokens_of([line + "\n" for line in python]) for t in group]
+    solid = [t for t in tokens if t.string.strip() and t.type != tokenize.COMMENT]
+    for token, following in itertools.pairwise(solid):
+        touches = token.string == "%" and following.string == "kbench" and token.end == following.start
+        if touches and not _is_operand(previous):
+            raise _in_the_middle(lines, start + origin[token.start[0] - 1], ref)
+        previous = token
+    return out
+
+
+def _is_operand(token: Any) -> bool:
+    """Whether a value may end here, so that a following ``%`` means modulo."""
+    if token is None:
+        return False
+    if token.type == tokenize.NAME:
+        return not keyword.iskeyword(token.string) or token.string in {"True", "False", "None"}
+    return token.type in (tokenize.NUMBER, tokenize.STRING) or token.string in {")", "]", "}"}
+
+
+def _in_the_middle(lines: list[str], at: int, ref: CellRef) -> NotebookError:
+    where = f"cell {ref.number}, line {at + 1}"
+    return NotebookError(
+        f"%kbench stands in the middle of code ({where}), so it cannot be left out of the task.",
+        detail=f"{at + 1}: {lines[at].rstrip()}",
+        hint="Put the %kbench line in a cell of its own (or tag this cell kbench-skip).",
+    )

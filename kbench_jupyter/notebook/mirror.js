@@ -1,0 +1,99 @@
+// The browser's side of the notebook mirror (kbench_jupyter/notebook/mirror.py).
+//
+// In JupyterLab and Notebook 7 a widget's manager belongs to one open document and knows it as `context`.
+// This module reads that document's cells and tells the kernel what changed. It draws nothing, and where
+// there is no such document it does nothing.
+
+const DELAY_MS = 150;
+
+function readCell(cell) {
+  const tags = cell.getMetadata?.("tags");
+  return {
+    id: cell.getId?.() ?? cell.id,
+    type: cell.cell_type,
+    source: cell.getSource?.() ?? cell.source,
+    // Before JupyterLab 4.1 the key is ignored and all metadata comes back.
+    tags: Array.isArray(tags) ? [...tags] : [...(tags?.tags ?? [])],
+  };
+}
+
+function mirror(model, context) {
+  const client = Math.random().toString(36).slice(2) + Date.now().toString(36);
+  const sent = new Map(); // cell id -> what the kernel knows of it
+  let order = "";
+  let place = "";
+  let timer = null;
+
+  function flush(everything = false) {
+    clearTimeout(timer);
+    timer = null;
+    if (context.isDisposed || !context.model?.sharedModel) return;
+    if (everything) sent.clear();
+    const cells = [...context.model.sharedModel.cells].map(readCell);
+    const changed = cells.filter((cell) => sent.get(cell.id) !== JSON.stringify(cell));
+    const ids = cells.map((cell) => cell.id);
+    const newOrder = ids.join("\n");
+    const newPlace = `${context.path}\n${context.model.dirty}`;
+    if (!everything && !changed.length && newOrder === order && newPlace === place) return;
+    const message = { client, path: context.path, dirty: context.model.dirty, cells: changed };
+    if (everything) message.reset = true;
+    if (everything || newOrder !== order) message.order = ids;
+    for (const cell of changed) sent.set(cell.id, JSON.stringify(cell));
+    const present = new Set(ids);
+    for (const id of sent.keys()) if (!present.has(id)) sent.delete(id);
+    order = newOrder;
+    place = newPlace;
+    model.send(message);
+  }
+
+  const soon = () => {
+    timer ??= setTimeout(flush, DELAY_MS);
+  };
+  const now = () => flush();
+  // What is typed just before a run must reach the kernel before the run does. `window` hears keys and
+  // clicks before JupyterLab acts on them.
+  const beforeRun = (event) => {
+    const runs = event.type === "keydown" ? event.key === "Enter" : true;
+    if (timer !== null && runs) flush();
+  };
+  const asked = (content) => {
+    if (content?.ask === "everything") flush(true);
+  };
+
+  context.model.contentChanged.connect(soon);
+  context.model.stateChanged.connect(soon);
+  context.pathChanged.connect(now);
+  window.addEventListener("keydown", beforeRun, true);
+  window.addEventListener("pointerdown", beforeRun, true);
+  model.on("msg:custom", asked);
+  flush(true);
+
+  return () => {
+    clearTimeout(timer);
+    window.removeEventListener("keydown", beforeRun, true);
+    window.removeEventListener("pointerdown", beforeRun, true);
+    model.off("msg:custom", asked);
+    if (context.isDisposed) return;
+    context.model.contentChanged.disconnect(soon);
+    context.model.stateChanged.disconnect(soon);
+    context.pathChanged.disconnect(now);
+  };
+}
+
+function initialize({ model }) {
+  const context = model.widget_manager?.context;
+  if (!context?.pathChanged || !context.model?.sharedModel?.cells) return;
+  let stop = () => {};
+  let stopped = false;
+  Promise.resolve(context.ready).then(() => {
+    if (stopped) return;
+    const ends = [mirror(model, context), healDocument(model.widget_manager)];
+    stop = () => ends.forEach((end) => end());
+  });
+  return () => {
+    stopped = true;
+    stop();
+  };
+}
+
+export default { initialize };

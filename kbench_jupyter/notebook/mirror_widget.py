@@ -1,0 +1,46 @@
+"""The notebook mirror's widget. Imported once the kernel is idle, never by ``%load_ext``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from kbench_jupyter.notebook.mirror_state import MirrorState
+from kbench_jupyter.notebook.static_form import SCRIPT
+
+
+class NotebookMirror(anywidget.AnyWidget):
+    """A widget without a view, whose front end tells the notebook's cells to `state`.
+
+    Parameters
+    ----------
+    state : MirrorState
+        Where messages go. No trait ever holds notebook text, so none can be saved with the notebook.
+    """
+
+    _esm = SCRIPT + (Path(__file__).parent / "mirror.js").read_text(encoding="utf-8")
+    _view_name = traitlets.Any(None, allow_none=True).tag(sync=True)
+    _view_module = traitlets.Any(None, allow_none=True).tag(sync=True)
+    _view_module_version = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(self, state: MirrorState) -> None:
+        self._told = state
+        super().__init__()
+        self.on_msg(self._receive)
+
+    def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
+        if not self._told.receive(content):
+            self.send({"ask": "everything"})
+
+    def close(self) -> None:
+        """Close the widget and the layout that ipywidgets gives every widget, seen or not."""
+        layout = self.layout
+        super().close()
+        if layout is not None:
+            layout.close()
+
+    def _repr_mimebundle_(self, **_kwargs: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
+        return {"text/plain": repr(self)}, {}

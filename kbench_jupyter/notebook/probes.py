@@ -1,0 +1,225 @@
+"""Probes for the current notebook, one for each front end that can tell something about it.
+
+A probe gets the `Surroundings` and returns an `Answer`, or a few words on why it has none. It never
+raises for what the front end does, and never guesses between two candidates.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kbench_jupyter.errors import NotebookError
+from kbench_jupyter.notebook.executed import ExecutedCells
+from kbench_jupyter.notebook.mirror_state import MirrorState
+from kbench_jupyter.quick_import import load
+
+COLAB_TIMEOUT_S = 10
+MAX_CANDIDATES = 500  # notebooks in a working directory; a folder with more is nobody's project
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a probe may look at.
+
+    Parameters
+    ----------
+    shell : InteractiveShell or None
+        The shell that runs the user's cells.
+    env : mapping of str to str
+        Environment variables.
+    cwd : Path
+        The kernel's working directory.
+    state : MirrorState or None
+        What browsers have told.
+    executed : ExecutedCells or None
+        What was executed.
+    """
+
+    shell: Any
+    env: Mapping[str, str] = field(repr=False)
+    cwd: Path
+    state: MirrorState | None = None
+    executed: ExecutedCells | None = None
+
+    @property
+    def running_id(self) -> str | None:
+        """The id of the running cell, where the front end tells it."""
+        running = self.executed.running if self.executed else None
+        return running.cell_id if running else None
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a probe knows: the notebook's content, or the path of its file, or both.
+
+    Parameters
+    ----------
+    path : Path or None
+        Where the notebook lies.
+    notebook : nbformat.NotebookNode or None
+        Its content, where the front end tells it; otherwise the file is read.
+    live : bool
+        Whether the content is what is on the screen.
+    shown : bool
+        Whether a front end shows it, which may hold edits that the file does not have.
+    """
+
+    path: Path | None = None
+    notebook: Any = None
+    live: bool = False
+    shown: bool = False
+
+
+def mirror(around: Surroundings) -> Answer | str:
+    """Answer from the notebook mirror: live, in JupyterLab and Notebook 7."""
+    told = around.state.notebook(around.running_id) if around.state else None
+    if told is None:
+        return "no open document has told this kernel about itself"
+    running = around.executed.running if around.executed else None
+    if running and running.cell_id is None and running.text not in [cell["source"] for cell in told.cells]:
+        return "the running cell is not one of the open document's"
+    notebook = _node({"cells": told.cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    return Answer(_resolved(told.path, around), notebook, live=True)
+
+
+def _resolved(path: str, around: Surroundings) -> Path:
+    """Find on disk what the Jupyter server knows by `path`, relative to a folder it does not tell."""
+    relative = path.split(":", 1)[-1].lstrip("/")  # "RTC:folder/task.ipynb" names a drive
+    session = around.env.get("JPY_SESSION_NAME")
+    starts = [around.cwd, *([Path(session).parent] if session and Path(session).is_absolute() else [])]
+    for start in starts:
+        for folder in (start, *start.parents):
+            if (folder / relative).is_file():
+                return folder / relative
+    return Path(relative)
+
+
+def environment(around: Surroundings) -> Answer | str:
+    """Answer from ``KBENCH_NOTEBOOK``, a path the user or a runner has set."""
+    value = around.env.get("KBENCH_NOTEBOOK")
+    if not value:
+        return "not set"
+    path = around.cwd / Path(value).expanduser()
+    if not path.is_file():
+        raise NotebookError(
+            f"KBENCH_NOTEBOOK names {value}, and there is no such file.",
+            hint="Correct it or unset it, or name a file with -f.",
+        )
+    return Answer(path)
+
+
+def kaggle(around: Surroundings) -> Answer | str:
+    """Answer from Kaggle's editor, through the client that its notebooks carry."""
+    if "KAGGLE_KERNEL_RUN_TYPE" not in around.env:
+        return "not a Kaggle notebook"
+    try:
+        from kaggle_session import UserSessionClient  # type: ignore[import-not-found,unused-ignore]
+
+        response = UserSessionClient().get_exportable_ipynb()
+    except Exception as error:  # noqa: BLE001 -- its client raises whatever its backend answers
+        return f"its session client failed ({type(error).__name__})"
+    for key in ("source", "sourceNullable"):
+        text = response.get(key) if isinstance(response, Mapping) else getattr(response, key, None)
+        if text:
+            return _from_json(text, "Kaggle's editor")
+    return "its session client sent no notebook"
+
+
+def colab(around: Surroundings) -> Answer | str:
+    """Answer from Colab's front end, which may be asked from the main thread only."""
+    if "google.colab" not in sys.modules and "COLAB_RELEASE_TAG" not in around.env:
+        return "not a Colab notebook"
+    if threading.current_thread() is not threading.main_thread():
+        return "it can be asked from the main thread only"
+    try:
+        from google.colab import _message  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+        response = _message.blocking_request("get_ipynb", request="", timeout_sec=COLAB_TIMEOUT_S)
+    except Exception as error:  # noqa: BLE001 -- a private module of Colab's
+        return f"its front end could not be asked ({type(error).__name__})"
+    content = response.get("ipynb") if isinstance(response, Mapping) else None
+    if not isinstance(content, Mapping):
+        return "its front end did not answer in time"
+    return _from_json(json.dumps(content), "Colab")
+
+
+def vscode(around: Surroundings) -> Answer | str:
+    """Answer from the variable that VS Code sets in the kernel; it may be absent there, too."""
+    user_ns = getattr(around.shell, "user_ns", None) or {}
+    value = user_ns.get("__vsc_ipynb_file__")
+    if not isinstance(value, str) or not value:
+        return "not a VS Code notebook"
+    path = Path(value)
+    return Answer(path, shown=True) if path.is_file() else f"{path} is not saved yet, or renamed"
+
+
+def session_name(around: Surroundings) -> Answer | str:
+    """Answer from ``JPY_SESSION_NAME``, the path under which the kernel was started.
+
+    A kernel that a notebook's own code starts (nbconvert, papermill) inherits the variable of the outer
+    one. So where the front end names no cells, all that was run must stand in the file.
+    """
+    value = around.env.get("JPY_SESSION_NAME")
+    if not value:
+        return "not set"
+    path = around.cwd / value
+    if path.suffix != ".ipynb":
+        return f"{value} is not a notebook"
+    if not path.is_file():
+        return f"{path} does not exist (any more): renamed since?"
+    running = around.executed.running if around.executed else None
+    if not (running and running.shown) and not set(_history(around.shell)) <= set(_code_of(path)):
+        return f"what was run does not stand in {path}"
+    return Answer(path, shown=True)
+
+
+def working_directory(around: Surroundings) -> Answer | str:
+    """Answer for nbclient and nbconvert, which tell no path: the notebook that begins with what was run."""
+    ran = _history(around.shell)
+    if not hasattr(around.shell, "kernel") or not ran:
+        return "no kernel that executes a notebook"
+    if around.executed and around.executed.running and around.executed.running.shown:
+        return "the front end has a document of its own, which is not this guess"
+    files = sorted(around.cwd.glob("*.ipynb"))[:MAX_CANDIDATES]
+    matches = [path for path in files if _code_of(path)[: len(ran)] == ran]
+    if len(matches) == 1:
+        return Answer(matches[0])
+    if not matches:
+        return f"no notebook in {around.cwd} begins with what has been run"
+    names = ", ".join(path.name for path in matches[:5])
+    return f"{len(matches)} notebooks in {around.cwd} begin with what has been run: {names}"
+
+
+def _history(shell: Any) -> list[str]:
+    manager = getattr(shell, "history_manager", None)
+    inputs = getattr(manager, "input_hist_raw", None) or []
+    return [text.strip() for text in inputs[1:] if text.strip()]  # nbclient runs no empty cell
+
+
+def _code_of(path: Path) -> list[str]:
+    from kbench_jupyter.notebook.files import read_notebook
+
+    try:
+        cells = read_notebook(path).cells
+    except NotebookError:
+        return []
+    return [cell.source.strip() for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+
+
+def _from_json(text: str, name: str) -> Answer | str:
+    from kbench_jupyter.notebook.files import notebook_from_json
+
+    try:
+        return Answer(None, notebook_from_json(text, name), live=True)
+    except NotebookError as error:
+        return str(error)
+
+
+def _node(content: Any) -> Any:
+    return load("nbformat").from_dict(content)

@@ -1,0 +1,164 @@
+"""The clicked door: panels of ipywidgets, and the log view.
+
+The functions here are what magics call. Importing this module is cheap; ipywidgets come with the first panel.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.results import Results
+    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.actions.standing import Standing
+
+__all__ = [
+    "comparison_panel",
+    "draws_widgets",
+    "log_panel",
+    "picker_panel",
+    "status_panel",
+    "workflow_panel",
+]
+
+
+def draws_widgets(session: Session) -> bool:
+    """Return whether a panel would be drawn for the cell that is running.
+
+    Parameters
+    ----------
+    session : Session
+    """
+    from kbench_jupyter.panels.front_end import draws_widgets
+
+    return draws_widgets(session)
+
+
+def picker_panel(session: Session, task: str | None = None) -> Any:
+    """Choose models, and run a task on them.
+
+    Parameters
+    ----------
+    session : Session
+        Closing it closes the panel.
+    task : str, optional
+        The task to run; without one there is no button for it.
+
+    Returns
+    -------
+    Panel
+        Shows itself; ``panel.part.selected`` holds the chosen slugs.
+
+    Raises
+    ------
+    KBenchError
+        If the server cannot be asked for the models.
+    """
+    from kbench_jupyter.panels.model_picker import ModelPicker
+    from kbench_jupyter.panels.panel import Panel
+
+    part = ModelPicker(session, task)
+    part.load()
+    return Panel(session, part)
+
+
+def status_panel(session: Session, task: str) -> Any:
+    """Show a task's runs, a row a run, for as long as they go on.
+
+    Parameters
+    ----------
+    session : Session
+        Closing it closes the panel.
+    task : str
+        Slug.
+
+    Returns
+    -------
+    Panel
+
+    Raises
+    ------
+    NotFoundError
+        If the server knows no such task.
+    """
+    from kbench_jupyter.panels.panel import Panel
+    from kbench_jupyter.panels.run_status import RunStatusPart
+    from kbench_jupyter.panels.watches import task_watch
+
+    watch = task_watch(session, task)
+    watch.refresh()
+    return Panel(session, RunStatusPart(session, watch))
+
+
+def comparison_panel(
+    session: Session, found: Results, *, models: Sequence[str] = (), output: Path = Path()
+) -> Any:
+    """Show a comparison, down to each run's conversation.
+
+    Parameters
+    ----------
+    session : Session
+        Closing it closes the panel.
+    found : Results
+    models : sequence of str
+        What the comparison was limited to.
+    output : Path
+        Where its downloads lie.
+
+    Returns
+    -------
+    Panel
+    """
+    from kbench_jupyter.panels.panel import Panel
+    from kbench_jupyter.panels.results_panel import ResultsPart
+
+    return Panel(session, ResultsPart(session, found, models=models, output=output))
+
+
+def workflow_panel(session: Session, found: Standing) -> Any:
+    """Take the current notebook's task from init to publish by clicks.
+
+    Parameters
+    ----------
+    session : Session
+        Closing it closes the panel.
+    found : Standing
+        Where the task stands.
+
+    Returns
+    -------
+    Panel
+    """
+    from kbench_jupyter.panels.panel import Panel
+    from kbench_jupyter.panels.workflow import WorkflowPart
+
+    return Panel(session, WorkflowPart(session, found))
+
+
+def log_panel(session: Session, task: str, models: Sequence[str] = ()) -> object:
+    """Show the logs of a task's runs, one tab a run, all live at once.
+
+    Parameters
+    ----------
+    session : Session
+        Closing it closes the panel.
+    task : str
+        By name or slug, with or without owner.
+    models : sequence of str
+        In any spelling; none means all.
+
+    Returns
+    -------
+    object
+        Shows itself as a widget, with HTML and text for where there are none.
+
+    Raises
+    ------
+    NotFoundError
+        If there is no such task or no such run.
+    """
+    from kbench_jupyter.panels.log_view import open_log_view
+
+    return open_log_view(session, task, models)

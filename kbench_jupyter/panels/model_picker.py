@@ -1,0 +1,149 @@
+"""The model picker: search, filter and choose models, and run a task on them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kbench_jupyter.actions.tasks import ModelList, availability, list_models, quota
+from kbench_jupyter.display.view import Text, View, money
+from kbench_jupyter.errors import KBenchError
+from kbench_jupyter.panels.part import Part
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.session import Session
+
+__all__ = ["ModelPicker"]
+
+
+class ModelPicker(Part):
+    """Chooses models; `selected` holds their slugs.
+
+    Parameters
+    ----------
+    session : Session
+    task : str, optional
+        A task to run on them: the picker then has a button for it.
+    on_select : callable, optional
+        Called with the slugs whenever another choice was made.
+    """
+
+    kind = "picker"
+
+    def __init__(
+        self,
+        session: Session,
+        task: str | None = None,
+        *,
+        on_select: Callable[[tuple[str, ...]], None] | None = None,
+    ) -> None:
+        super().__init__(session)
+        self._task = task
+        self._on_select = on_select
+        self._models: ModelList = ModelList()
+        self.set(
+            task=task or "", selected=[], quota="", notes=[], place="", label="", outcome=[], status=None
+        )
+
+    def load(self) -> None:
+        """Fetch models and quota, in the calling thread.
+
+        Raises
+        ------
+        KBenchError
+            If the server cannot be asked for the models.
+        """
+        target = self.session.target()
+        self._models = list_models(self.session)
+        self.put_rows(map(_row, self._models.models), replace=True)
+        self.set(place=target.place, label=target.label, quota=self._quota(), notes=list(self._models.notes))
+        self.select(self.selected)
+
+    def _quota(self) -> str:
+        try:
+            left = quota(self.session).tasks
+        except KBenchError:  # a target without a quota is none to stop at
+            return ""
+        return f"Today's quota: {money(left.used)} of {money(left.allowed)} used" if left.allowed else ""
+
+    @property
+    def selected(self) -> tuple[str, ...]:
+        """The slugs of the chosen models, in the order they were chosen."""
+        return tuple(self.get("selected"))
+
+    def select(self, slugs: Sequence[str]) -> None:
+        """Choose these models; those that cannot run, or are unknown, are left out."""
+        usable = {row["id"] for row in self.rows if row["usable"]}
+        chosen = [slug for slug in dict.fromkeys(slugs) if slug in usable]
+        changed = chosen != self.get("selected")
+        self.set(selected=chosen)
+        if changed and self._on_select is not None:
+            self._on_select(tuple(chosen))
+
+    def view(self) -> View:
+        """Describe the models, and how to run on them without the panel."""
+        shown = self._models.view()
+        task = self._task or "TASK"
+        chosen = [Text(f"Chosen: {', '.join(self.selected)}")] if self.selected else []
+        return View(
+            shown.title,
+            [*chosen, *shown.parts],
+            notes=shown.notes,
+            next=[(f"%kbench run {task} -m MODEL", "run on one without the panel")],
+            footer=self.get("label"),
+        )
+
+    def do_select(self, message: Mapping[str, Any]) -> None:
+        """Take over a choice."""
+        slugs = message.get("slugs")
+        if isinstance(slugs, list):
+            self.select([str(slug) for slug in slugs])
+
+    def do_load(self, _message: Mapping[str, Any]) -> None:
+        """Fetch models and quota again."""
+        self.start("load", self.load)
+
+    def do_run(self, _message: Mapping[str, Any]) -> None:
+        """Run the task on the chosen models."""
+        if self._task and self.selected:
+            self.start("run", self._run)
+
+    def _run(self) -> None:
+        from kbench_jupyter.actions.run import run
+        from kbench_jupyter.panels.run_status import RunStatusPart
+        from kbench_jupyter.panels.watches import task_watch
+
+        task = self._task or ""
+        scheduled = run(self.session, task, self.selected)
+        self.set(outcome=scheduling(scheduled), quota=self._quota(), selected=[])
+        watch = task_watch(self.outer, task)
+        watch.refresh()
+        if "status" not in self.parts:
+            self.add("status", RunStatusPart(self.outer, watch))
+
+
+def scheduling(scheduled: Any) -> list[str]:
+    """Say in lines what was scheduled and what was not, and why not."""
+    title = scheduled.view().title
+    lines = [getattr(title, "text", title)]
+    for result in scheduled.scheduled:
+        if not result.scheduled:
+            lines.append(f"{result.model}: skipped ({result.skipped_reason or 'the server gave no reason'})")
+        elif result.note:
+            lines.append(f"{result.model}: {result.note}")
+    return lines
+
+
+def _row(model: Any) -> dict[str, Any]:
+    word = availability(model)
+    by = model.organization or (model.proxy_slug or "").rpartition("/")[0]
+    return {
+        "id": model.slug,
+        "name": model.display_name,
+        "by": by,
+        "takes": [m.lower() for m in model.input_modalities],
+        "gives": [m.lower() for m in model.output_modalities],
+        "usable": word.tone == "good",
+        "word": word.text,
+        "tone": word.tone,
+    }

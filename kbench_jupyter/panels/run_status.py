@@ -1,0 +1,148 @@
+"""Run status: a row for each run of a task, kept up to date by the task's watch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from kbench_jupyter.actions.cards import last_line
+from kbench_jupyter.actions.push import page_of, state_cell
+from kbench_jupyter.actions.tasks import TaskStatus
+from kbench_jupyter.display.view import View
+from kbench_jupyter.panels.part import Part
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.actions.watch import RunStatus
+    from kbench_jupyter.panels.watches import TaskWatch
+
+__all__ = ["RunStatusPart"]
+
+
+class RunStatusPart(Part):
+    """Shows where the runs of a task stand.
+
+    Parameters
+    ----------
+    session : Session
+    watch : TaskWatch
+        Asked once already.
+    """
+
+    kind = "status"
+
+    def __init__(self, session: Session, watch: TaskWatch) -> None:
+        super().__init__(session)
+        self.watch = watch
+        self.set(task=watch.slug, version=None, page="", label="", trouble="", note="", log=None)
+        self._show()
+
+    def view(self) -> View:
+        """Describe the runs as they were last seen."""
+        if self.watch.task is None:
+            return View(self.watch.slug)
+        runs = tuple(status.run for status in self.watch.statuses if status.run is not None)
+        return TaskStatus(self.watch.task, runs, footer=self.watch.label).view()
+
+    def awake(self) -> None:
+        """Follow the runs."""
+        self.watch.listen(self._show)
+        self._show()
+
+    def asleep(self) -> None:
+        """Follow them no more."""
+        self.watch.ignore(self._show)
+
+    def close(self) -> None:
+        """End the following, and the log view."""
+        super().close()
+        self._close_log()
+
+    def _show(self) -> None:
+        watch = self.watch
+        self.put_rows(_row(status, watch) for status in watch.statuses)
+        if watch.task is not None:
+            self.set(
+                version=watch.task.version, page=page_of(watch.task), label=watch.label, trouble=watch.trouble
+            )
+
+    def do_refresh(self, _message: Mapping[str, Any]) -> None:
+        """Ask the server for runs started elsewhere."""
+        self.start("refresh", self.watch.refresh)
+
+    def do_error(self, message: Mapping[str, Any]) -> None:
+        """Send the whole message of a run's error."""
+        wanted = message.get("run")
+        for status in self.watch.statuses:
+            if status.run_id == wanted:
+                self.reply(message, run=wanted, text=_error(status))
+
+    def do_retry(self, _message: Mapping[str, Any]) -> None:
+        """Run again on the models whose newest run errored."""
+        self.start("retry", self._retry)
+
+    def _retry(self) -> None:
+        from kbench_jupyter.actions.run import run
+        from kbench_jupyter.panels.model_picker import scheduling
+
+        scheduled = run(self.session, self.watch.slug, (), retry_errored=True)
+        self.set(note="; ".join(scheduling(scheduled)))
+        self.watch.refresh()
+
+    def do_log(self, message: Mapping[str, Any]) -> None:
+        """Open the log view, of one model's runs or of all."""
+        model = message.get("model")
+        models = [model] if isinstance(model, str) and model else []
+        self.start("log", lambda: self._open_log(models))
+
+    def _open_log(self, models: list[str]) -> None:
+        from kbench_jupyter.panels.log_view import open_log_view
+
+        view = open_log_view(self.outer, self.watch.slug, models)
+        self._close_log()
+        self._log = view
+        self.set(log={"model_id": view.model_id, "of": models[0] if models else ""})
+
+    def do_close_log(self, _message: Mapping[str, Any]) -> None:
+        """Close the log view."""
+        self._close_log()
+
+    _log: Any = None
+
+    def _close_log(self) -> None:
+        view, self._log = self._log, None
+        if view is not None:
+            self.set(log=None)
+            view.close()
+
+
+def _row(status: RunStatus, watch: TaskWatch) -> dict[str, Any]:
+    run = status.run
+    tone = state_cell(status.state).tone
+    if status.ending is not None and not status.state.is_terminal:
+        tone = "warn"
+    outcome = watch.outcome(status.run_id)
+    error = _error(status)
+    return {
+        "id": status.run_id,
+        "model": run.model if run else "",
+        "version": run.task.version if run else None,
+        "word": status.word,
+        "tone": tone,
+        "ended": status.ended,
+        "start": _millis(run.start_time if run else None),
+        "end": _millis(run.end_time if run else None),
+        "result": outcome[0] if outcome else "",
+        "resultTone": outcome[1] if outcome else "",
+        "error": last_line(error)[:300] if error else "",
+        "note": status.note,
+    }
+
+
+def _error(status: RunStatus) -> str:
+    return (status.run.error_message if status.run else None) or ""
+
+
+def _millis(time: datetime | None) -> float | None:
+    return None if time is None else time.timestamp() * 1000

@@ -1,0 +1,261 @@
+"""Watches: each task is followed once, however many panels show it.
+
+A `TaskWatch` knows every run of a task, follows those that have not ended for as long as somebody listens,
+and fetches what ended runs came to, so that ten open panels ask the server no more often than one.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from kbench_jupyter.actions.cards import result_text
+from kbench_jupyter.actions.pushed_task import get_task
+from kbench_jupyter.actions.session import Session, SilentReporter
+from kbench_jupyter.actions.watch import RunStatus, Trouble, Watch
+from kbench_jupyter.actions.watch_status import judge
+from kbench_jupyter.errors import KBenchError
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.results import Results
+
+__all__ = ["Outcome", "TaskWatch", "task_watch"]
+
+#: Most seconds between two looks while runs are going; the end of a run's log makes it look at once.
+_INTERVAL = 10.0
+
+#: A run's verdict in a word and its tone, with its result value where it has one.
+Outcome = tuple[str, str]
+
+
+class TaskWatch:
+    """Knows the runs of one task.
+
+    Parameters
+    ----------
+    session : Session
+    task : str
+        Slug.
+    """
+
+    def __init__(self, session: Session, task: str) -> None:
+        self.slug = task
+        self._session = session
+        self._lock = threading.RLock()
+        self._statuses: dict[int, RunStatus] = {}
+        self._listeners: list[Callable[[], None]] = []
+        self._watch: Watch | None = None
+        self._following: frozenset[int] = frozenset()
+        self._outcomes: dict[int, Outcome] = {}
+        self._tried: set[int] = set()
+        self._fetching = False
+        self._folder: Path | None = None
+        self.task: Any = None
+        self.label = ""
+        self.trouble = ""
+
+    # -- What is known ---------------------------------------------------------------------------------------
+
+    @property
+    def statuses(self) -> list[RunStatus]:
+        """Where each run stands, by run id."""
+        with self._lock:
+            return [self._statuses[run_id] for run_id in sorted(self._statuses)]
+
+    @property
+    def newest(self) -> list[RunStatus]:
+        """The runs of the newest task version."""
+        version = None if self.task is None else self.task.version
+        return [status for status in self.statuses if _version(status) in (version, None)]
+
+    def outcome(self, run_id: int) -> Outcome | None:
+        """Return what an ended run came to, once that is known."""
+        return self._outcomes.get(run_id)
+
+    def refresh(self) -> None:
+        """Ask the server for all runs now, in the calling thread, and follow those that are going.
+
+        Raises
+        ------
+        KBenchError
+            If there is no such task, or the server cannot be asked.
+        """
+        target = self._session.target()
+        client = self._session.client(target)
+        task = get_task(self._session, client, self.slug)
+        runs = list(client.list_runs(self.slug))
+        with self._lock:
+            self.task, self.label, self.trouble = task, target.label, ""
+            known = {run.id: run for run in runs}
+            for run_id, run in known.items():
+                before = self._statuses.get(run_id)
+                if before is None or not before.ended:
+                    self._statuses[run_id] = judge(run_id, run, listed=True, seconds=0.0)
+        self._follow()
+        self._tell()
+
+    def results(self, output: Path | None = None) -> Results:
+        """Return the comparison of the ended runs, fetching what is not there yet.
+
+        Parameters
+        ----------
+        output : Path, optional
+            Where downloads lie, by default a folder that goes with the session.
+        """
+        from kbench_jupyter.actions.results import results
+
+        found = results(_quiet(self._session), self.slug, output=output or self._cache())
+        self._outcomes |= {row.run_id: outcome_of(row.result) for row in found.rows}
+        self._tell()
+        return found
+
+    def _cache(self) -> Path:
+        with self._lock:
+            if self._folder is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="kbench-panel-"))
+            return self._folder
+
+    # -- Following -------------------------------------------------------------------------------------------
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener`, in any thread, whenever something changed; the first one starts the following."""
+        with self._lock:
+            if listener not in self._listeners:
+                self._listeners = [*self._listeners, listener]
+        self._follow()
+
+    def ignore(self, listener: Callable[[], None]) -> None:
+        """Call it no more; the last one ends the following."""
+        with self._lock:
+            self._listeners = [other for other in self._listeners if other != listener]
+            if self._listeners:
+                return
+            watch, self._watch, self._following = self._watch, None, frozenset()
+        if watch is not None:
+            watch.close()
+
+    def close(self) -> None:
+        """End threads and connections, and remove what was fetched."""
+        with self._lock:
+            self._listeners = []
+            watch, self._watch = self._watch, None
+            folder, self._folder = self._folder, None
+        if watch is not None:
+            watch.close()
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    def _follow(self) -> None:
+        with self._lock:
+            going = frozenset(status.run_id for status in self._statuses.values() if not status.ended)
+            if not self._listeners or going <= self._following:
+                self._fetch()
+                return
+            before = self._watch
+            client = self._session.client()
+            watch = Watch(client, self.slug, sorted(going), streams=True, max_interval=_INTERVAL)
+            self._watch, self._following = watch, going
+        if before is not None:
+            before.close()
+        watch.start(self._changed, lambda error: self._ended(watch, error))
+        self._fetch()
+
+    def _changed(self, change: Any) -> None:
+        with self._lock:
+            if isinstance(change, Trouble):
+                self.trouble = change.text
+            else:
+                self.trouble = ""
+                self._statuses[change.status.run_id] = change.status
+        if not isinstance(change, Trouble) and change.status.ended:
+            self._fetch()
+        self._tell()
+
+    def _ended(self, watch: Watch, error: Exception | None) -> None:
+        with self._lock:
+            if watch is not self._watch:
+                return
+            self._watch, self._following = None, frozenset()
+            if error is not None:
+                self.trouble = str(error)
+        self._tell()
+
+    def _fetch(self) -> None:
+        """Fetch what newly ended runs came to, in a thread; it is a nicety, so a failure is not shown."""
+        with self._lock:
+            wanted = {s.run_id for s in self._statuses.values() if s.ending == "completed"} - self._tried
+            if not wanted or self._fetching or not self._listeners:
+                return
+            self._tried |= wanted
+            self._fetching = True
+
+        def fetch() -> None:
+            try:
+                self.results()
+            except (KBenchError, OSError, ValueError):
+                pass
+            finally:
+                self._fetching = False
+            self._fetch()
+
+        threading.Thread(target=fetch, name="kbench-outcomes", daemon=True).start()
+
+    def _tell(self) -> None:
+        for listener in self._listeners:
+            listener()
+
+
+def outcome_of(result: Any) -> Outcome:
+    """Say what a run came to in a word, with its value where it has one."""
+    value = result_text(result)
+    if result.errored:
+        return "errored", "bad"
+    word, tone = ("passed", "good") if result.passed else ("failed", "bad")
+    if result.score is not None or result.values is not None:
+        return value, tone
+    return word, tone
+
+
+def _version(status: RunStatus) -> int | None:
+    return None if status.run is None else status.run.task.version
+
+
+def _quiet(session: Session) -> Session:
+    from kbench_jupyter.panels.part import PartSession
+
+    return PartSession(session, SilentReporter())
+
+
+_WATCHES: WeakKeyDictionary[Session, dict[tuple[Any, str], TaskWatch]] = WeakKeyDictionary()
+_LOCK = threading.Lock()
+
+
+def task_watch(session: Session, task: str) -> TaskWatch:
+    """Return the watch of a task, the same one for all panels of a session and target.
+
+    Parameters
+    ----------
+    session : Session
+        The kernel's; closing it closes the watch.
+    task : str
+        Slug.
+    """
+    key = (session.target().base_url, task)
+    with _LOCK:
+        known = _WATCHES.setdefault(session, {})
+        if key not in known:
+            known[key] = TaskWatch(session, task)
+            session.at_close(lambda: _forget(session))
+        return known[key]
+
+
+def _forget(session: Session) -> None:
+    with _LOCK:
+        watches = _WATCHES.pop(session, {})
+    for watch in watches.values():
+        watch.close()

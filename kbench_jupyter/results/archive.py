@@ -1,0 +1,255 @@
+"""Opening an archive somebody else made: every name checked and every byte counted before it lands on disk.
+
+An archive is refused as a whole, before anything of it is written, when one of its entries would end up
+outside the folder or on top of another, is no plain file or folder, or when all of them together are larger
+than the limits. Whoever calls unpacks into a fresh folder and throws that away on an error.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+import struct
+import unicodedata
+import zipfile
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path, PureWindowsPath
+from typing import BinaryIO
+
+from kbench_jupyter.errors import DownloadError
+
+__all__ = ["BrokenArchiveError", "Limits", "Stopped", "TooLargeError", "Unpacked", "unpack"]
+
+_PIECE = 1 << 18
+# Not LZMA: an archive says itself how much memory that takes to unpack.
+_COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
+_KINDS = {
+    stat.S_IFLNK: "a link",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFSOCK: "a socket",
+}
+_BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    struct.error,
+    UnicodeDecodeError,
+    OverflowError,
+    IndexError,
+    ValueError,
+    RuntimeError,  # zipfile's NotImplementedError, for a version or flag it does not know
+)
+# Sources: the zip format's records and their fields (PKWARE APPNOTE 4.3.14 to 4.3.16).
+_END, _END64, _LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
+
+
+class BrokenArchiveError(DownloadError):
+    """What came is no intact zip archive; another download may be."""
+
+
+class TooLargeError(DownloadError):
+    """An archive is larger than the limits."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What an archive may amount to.
+
+    Parameters
+    ----------
+    total : int
+        Bytes of all files together, unpacked.
+    ratio : float
+        How many times larger than the archive they may be...
+    ratio_from : int
+        ... once they are more than this many bytes: a small log may well shrink to nothing.
+    entries : int
+        Files and folders.
+    directory : int
+        Bytes of the archive's table of contents, which is held in memory.
+    """
+
+    total: int = 20_000_000_000
+    ratio: float = 250.0
+    ratio_from: int = 200_000_000
+    entries: int = 100_000
+    directory: int = 32_000_000
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """What came out of an archive: how many files, of how many bytes together."""
+
+    files: int
+    size: int
+
+
+class Stopped(Exception):
+    """Unpacking was asked to stop."""
+
+
+def unpack(
+    archive: Path,
+    folder: Path,
+    limits: Limits | None = None,
+    *,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Unpacked:
+    """Unpack a zip archive into a fresh folder, holding no file in memory.
+
+    Parameters
+    ----------
+    archive : Path
+    folder : Path
+        Made here; nothing else may be in it.
+    limits : Limits, optional
+    stopped : callable, optional
+        Asked between pieces whether to give up.
+
+    Raises
+    ------
+    BrokenArchiveError
+        If it is not an intact zip archive.
+    TooLargeError
+        If it is larger than the limits.
+    DownloadError
+        If it is refused for another reason, or the disk takes no more.
+    Stopped
+        If `stopped` said so.
+    """
+    limits = limits or Limits()
+    try:
+        with archive.open("rb") as stream:
+            _check_directory(stream, limits)
+            with zipfile.ZipFile(stream) as opened:
+                infos = opened.infolist()
+                _check_sizes(infos, archive.stat().st_size, limits)
+                places = [(info, _place(info)) for info in infos]
+                _check_collisions([(info, parts) for info, parts in places])
+                folder.mkdir(parents=True)
+                return _extract(opened, places, folder, stopped)
+    except _BROKEN as error:
+        raise BrokenArchiveError(f"what came is no intact zip archive ({error})") from error
+    except OSError as error:
+        raise DownloadError(f"it cannot be unpacked to {folder}: {error.strerror or error}") from error
+
+
+def _extract(
+    opened: zipfile.ZipFile,
+    places: Iterable[tuple[zipfile.ZipInfo, tuple[str, ...]]],
+    folder: Path,
+    stopped: Callable[[], bool],
+) -> Unpacked:
+    files = size = 0
+    made = {folder}
+    for info, parts in places:
+        path = folder.joinpath(*parts)
+        parent = path if info.is_dir() else path.parent
+        if parent not in made:
+            parent.mkdir(parents=True, exist_ok=True)
+            made.add(parent)
+        if info.is_dir():
+            continue
+        # "x": a file that is there already would mean that a collision went unnoticed.
+        with opened.open(info) as source, path.open("xb") as target:
+            while piece := source.read(_PIECE):
+                if stopped():
+                    raise Stopped
+                size += len(piece)
+                target.write(piece)
+        files += 1
+    return Unpacked(files, size)
+
+
+def _place(info: zipfile.ZipInfo, windows: bool = os.name == "nt") -> tuple[str, ...]:
+    """Return the parts of an entry's path inside the folder, or refuse it."""
+    raw = info.orig_filename
+    shown = repr(raw if len(raw) <= 80 else raw[:77] + "...")
+    parts = tuple(part for part in raw.split("/") if part not in ("", "."))
+    kind = _KINDS.get(stat.S_IFMT(info.external_attr >> 16))
+    if raw.startswith("/") or re.match(r"[A-Za-z]:", raw):
+        raise _refusal(f"the name {shown} is absolute")
+    if ".." in parts:
+        raise _refusal(f"the name {shown} leads out of its folder")
+    if "\\" in raw or "\0" in raw:
+        raise _refusal(f"the name {shown} holds a backslash or a NUL")
+    if not parts and not info.is_dir():
+        raise _refusal(f"the name {shown} is empty")
+    if kind is not None:
+        raise _refusal(f"{shown} is {kind}")
+    if info.flag_bits & 0x1:
+        raise _refusal(f"{shown} is encrypted")
+    if info.compress_type not in _COMPRESSIONS:
+        raise _refusal(f"{shown} is compressed in a way that is not supported ({info.compress_type})")
+    if windows and any(":" in p or p[-1] in " ." or PureWindowsPath(p).is_reserved() for p in parts):
+        raise _refusal(f"Windows cannot have a file named {shown}")
+    return parts
+
+
+def _check_collisions(places: Iterable[tuple[zipfile.ZipInfo, tuple[str, ...]]]) -> None:
+    """Refuse two entries of one name, also where only case or Unicode form tells them apart."""
+    spelled: dict[tuple[str, ...], tuple[str, ...]] = {}
+    files: set[tuple[str, ...]] = set()
+    folders: set[tuple[str, ...]] = set()
+    for info, parts in places:
+        for depth in range(1, len(parts) + 1):
+            path = parts[:depth]
+            key = tuple(unicodedata.normalize("NFC", part).casefold() for part in path)
+            is_file = depth == len(parts) and not info.is_dir()
+            other = spelled.setdefault(key, path)
+            if other != path or key in files or (is_file and key in folders):
+                raise _refusal(f"{'/'.join(other)!r} and {'/'.join(path)!r} would be one file")
+            (files if is_file else folders).add(key)
+
+
+def _check_sizes(infos: list[zipfile.ZipInfo], packed: int, limits: Limits) -> None:
+    # zipfile reads at most `file_size` bytes of an entry, so what is declared is what can come.
+    total = sum(info.file_size for info in infos)
+    if len(infos) > limits.entries:
+        raise _too_large(f"it holds {len(infos):,} entries, and {limits.entries:,} is the limit")
+    if total > limits.total:
+        raise _too_large(f"it would unpack to {_mb(total)}, and {_mb(limits.total)} is the limit")
+    if total > limits.ratio_from and total > limits.ratio * packed:
+        raise _too_large(
+            f"it would unpack from {_mb(packed)} to {_mb(total)}, "
+            f"and {limits.ratio:g} times its size is the limit"
+        )
+
+
+def _check_directory(stream: BinaryIO, limits: Limits) -> None:
+    """Refuse a table of contents too large to hold, before zipfile reads all of it."""
+    end = stream.seek(0, os.SEEK_END)
+    stream.seek(max(0, end - 65_557))  # the end record and the longest comment that may follow it
+    tail = stream.read()
+    at = len(tail) - 22
+    if at < 0 or tail[at : at + 4] != _END or tail[-2:] != b"\0\0":
+        at = tail.rfind(_END)
+    if at < 0 or len(tail) - at < 22:
+        raise BrokenArchiveError("what came is no intact zip archive (it has no end)")
+    size: int = struct.unpack_from("<I", tail, at + 12)[0]
+    locator = tail[at - 20 : at] if at >= 20 else b""
+    if locator[:4] == _LOCATOR64:
+        stream.seek(min(end, struct.unpack_from("<Q", locator, 8)[0]))
+        record = stream.read(56)
+        if record[:4] == _END64 and len(record) == 56:
+            size = max(size if size != 0xFFFFFFFF else 0, struct.unpack_from("<Q", record, 40)[0])
+    stream.seek(0)
+    if size > limits.directory:
+        raise _too_large(f"its table of contents is {_mb(size)}, and {_mb(limits.directory)} is the limit")
+
+
+def _too_large(why: str) -> TooLargeError:
+    return TooLargeError(f"its archive is refused: {why}")
+
+
+def _refusal(why: str) -> DownloadError:
+    return DownloadError(f"its archive is refused: {why}")
+
+
+def _mb(size: int) -> str:
+    return f"{size / 1_000_000:,.1f} MB"

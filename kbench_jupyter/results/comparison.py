@@ -1,0 +1,201 @@
+"""Comparison: the downloaded runs of a task, and what they come to a model and task version."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from kbench_jupyter.results.downloads import StoredRun, origin_target, stored_runs
+from kbench_jupyter.results.runfiles import RunResult, Usage, read_run_files
+
+_Z = 1.96  # two-sided 95 %
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run of a task.
+
+    Parameters
+    ----------
+    version : int or None
+        Task version, where the server told it.
+    model : str
+        Canonical slug.
+    run_id : int
+    result : RunResult
+    folder : Path
+        Where its files lie.
+    """
+
+    version: int | None
+    model: str
+    run_id: int
+    result: RunResult
+    folder: Path
+
+
+@dataclass(frozen=True)
+class Group:
+    """All runs of one task version on one model.
+
+    Parameters
+    ----------
+    version : int or None
+    model : str
+    rows : tuple of Row
+        Never empty.
+    """
+
+    version: int | None
+    model: str
+    rows: tuple[Row, ...]
+
+    @property
+    def passed(self) -> int:
+        """How many of the runs passed."""
+        return sum(row.result.passed is True for row in self.rows)
+
+    @property
+    def pass_rate(self) -> float:
+        """The share of runs that passed, 0 to 1."""
+        return self.passed / len(self.rows)
+
+    @property
+    def pass_interval(self) -> tuple[float, float]:
+        """Wilson's 95 % interval of the pass rate: honest for few runs, never outside 0 to 1."""
+        n, p = len(self.rows), self.pass_rate
+        scale = 1 + _Z**2 / n
+        middle = (p + _Z**2 / (2 * n)) / scale
+        half = _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2)) / scale
+        return max(0.0, middle - half), min(1.0, middle + half)
+
+    @property
+    def scores(self) -> list[float]:
+        """The numeric results, of the runs that have one."""
+        return [row.result.score for row in self.rows if row.result.score is not None]
+
+    @property
+    def score(self) -> float | None:
+        """The mean numeric result, or None where no run has one."""
+        return statistics.fmean(self.scores) if self.scores else None
+
+    @property
+    def score_interval(self) -> float | None:
+        """Half-width of the score's 95 % interval: of several runs their own, of one run what it reports.
+
+        None where it has no width: a few equal scores do not show that the next one will be equal, too.
+        """
+        if len(self.scores) > 1:
+            return _Z * statistics.stdev(self.scores) / math.sqrt(len(self.scores)) or None
+        return next((row.result.interval for row in self.rows if row.result.interval), None)
+
+    @property
+    def assertions(self) -> tuple[int, int]:
+        """How many assertions passed, of how many."""
+        every = [a for row in self.rows for a in row.result.assertions]
+        return sum(a.passed for a in every), len(every)
+
+    @property
+    def usage(self) -> Usage:
+        """Tokens, cost (USD) and latency (seconds) of all runs together."""
+        return sum((row.result.usage for row in self.rows), Usage())
+
+    @property
+    def latency(self) -> float | None:
+        """Mean seconds a run: in the model's back end where it was told, else from start to end.
+
+        None where no model was called: how long the task took says nothing about one then.
+        """
+        called = [row.result for row in self.rows if row.result.called]
+        times = [r.usage.latency if r.usage.latency is not None else r.elapsed for r in called]
+        known = [time for time in times if time is not None]
+        return statistics.fmean(known) if known else None
+
+    @property
+    def errored(self) -> int:
+        """How many of the runs errored."""
+        return sum(row.result.errored for row in self.rows)
+
+
+def read_rows(
+    output: Path,
+    task: str,
+    *,
+    target: str | None = None,
+    run_ids: Collection[int] = (),
+    on_damage: Callable[[Path, ValueError], None] | None = None,
+) -> list[Row]:
+    """Read the downloaded runs of one task.
+
+    Parameters
+    ----------
+    output : Path
+        The folder that was downloaded to.
+    task : str
+        Slug.
+    target : str, optional
+        Address of the server that is asked: downloads that say they came from another are left out, and so
+        are those from this one that are none of `run_ids` (of before a reset, or of somebody else's task of
+        this name).
+    run_ids : collection of int
+        The runs that server lists.
+    on_damage : callable, optional
+        As `read_run_files` takes it.
+
+    Returns
+    -------
+    list of Row
+        Newest version first, then by model and run. A run that recorded nothing has no row.
+
+    Raises
+    ------
+    ValueError
+        If a run file cannot be read.
+    """
+    rows = [
+        Row(stored.version, stored.model, stored.run_id, result, stored.path)
+        for stored in stored_runs(output, task)
+        if target is None or _belongs(stored, target, run_ids)
+        for result in read_run_files(stored.path, on_damage)
+    ]
+    return sorted(rows, key=lambda row: (-(row.version or 0), row.model, row.run_id))
+
+
+def _belongs(stored: StoredRun, target: str, run_ids: Collection[int]) -> bool:
+    came_from = origin_target(stored.path)
+    return came_from is None or (came_from == target and stored.run_id in run_ids)
+
+
+def group(rows: Sequence[Row]) -> list[Group]:
+    """Put the runs of each version and model together, in the order of their first."""
+    groups: dict[tuple[int | None, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.version, row.model].append(row)
+    return [Group(version, model, tuple(rows)) for (version, model), rows in groups.items()]
+
+
+def assertion_counts(groups: Sequence[Group]) -> dict[str, dict[str, tuple[int, int]]]:
+    """Return for each assertion, by its expectation, and each model how often it passed, of how often.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+        Of one version, so that a model names one of them.
+
+    Returns
+    -------
+    dict
+        In the order the assertions are first made; without the models that never came to them.
+    """
+    counts: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
+    for group in groups:
+        for row in group.rows:
+            for made in row.result.assertions:
+                by_model = counts[made.expectation or made.definition]
+                passed, every = by_model.get(group.model, (0, 0))
+                by_model[group.model] = passed + made.passed, every + 1
+    return dict(counts)

@@ -1,0 +1,336 @@
+"""Run files: what a task run left behind, as values.
+
+The task SDK (kaggle_benchmarks 0.6.1) writes ``<task>.task.json`` once per stored task and
+``<task>-<run>.run.json`` once per run, as proto3 JSON: a field at its default value is absent, and 64 bit
+integers are strings. What that means here:
+
+* an errored run carries ``booleanResult: false``, so the state is looked at before any result;
+* a score of 0.0 is ``"numericResult": {}``;
+* a run started inside another is nested in it *and* stored as a file of its own, so that file is not a
+  result of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+_STATE_PREFIX = "BENCHMARK_TASK_RUN_STATE_"
+_ASSERTION_PREFIX = "BENCHMARK_TASK_RUN_ASSERTION_STATUS_"
+_ROLE_PREFIX = "CONTENT_ROLE_"
+_NANODOLLARS = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a run consumed.
+
+    Parameters
+    ----------
+    input_tokens, output_tokens : int
+        Tokens sent and received.
+    cost : float or None
+        USD, or None when the model proxy did not say.
+    latency : float or None
+        Seconds spent in the model's back end, or None when the model proxy did not say.
+    """
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost: float | None = None
+    latency: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.input_tokens + other.input_tokens,
+            self.output_tokens + other.output_tokens,
+            _add(self.cost, other.cost),
+            _add(self.latency, other.latency),
+        )
+
+
+@dataclass(frozen=True)
+class Assertion:
+    """One assertion of a run.
+
+    Parameters
+    ----------
+    expectation : str
+        What was expected, in the task author's words.
+    passed : bool
+        Whether it held.
+    line : int or None
+        Line in the cell that made the assertion, from 1.
+    definition : str
+        The asserting code.
+    """
+
+    expectation: str
+    passed: bool
+    line: int | None = None
+    definition: str = ""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message of a conversation: who said what. Content that is no text is described in brackets."""
+
+    role: str
+    sender: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """The messages of one chat, in order."""
+
+    id: str
+    messages: tuple[Message, ...]
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What one run came to.
+
+    Parameters
+    ----------
+    task : str
+        The task's name as its author wrote it.
+    model : str
+        The model's proxy slug (the API uses the canonical one).
+    state : str
+        ``"COMPLETED"``, ``"ERRORED"``, or another run state's name.
+    score : float or None
+        The numeric result, if the task returns a number.
+    interval : float or None
+        Half-width of its confidence interval, if the task returns one.
+    outcome : bool or None
+        The boolean result, if the task returns a bool or nothing. Meaningless when errored, so None then.
+    values : dict or None
+        The dict result, if the task returns a dict.
+    assertions : tuple of Assertion
+    usage : Usage
+        Summed over all conversations of the run and of its subruns.
+    conversations : tuple of Conversation
+    subruns : tuple of RunResult
+    error_message : str
+        The traceback of an errored run, else empty.
+    started, ended : datetime or None
+    definition : str
+        Source of the task function.
+    path : Path or None
+        The file it was read from.
+    """
+
+    task: str
+    model: str
+    state: str
+    score: float | None = None
+    interval: float | None = None
+    outcome: bool | None = None
+    values: Mapping[str, Any] | None = None
+    assertions: tuple[Assertion, ...] = ()
+    usage: Usage = Usage()
+    conversations: tuple[Conversation, ...] = ()
+    subruns: tuple[RunResult, ...] = ()
+    error_message: str = ""
+    started: datetime | None = None
+    ended: datetime | None = None
+    definition: str = ""
+    path: Path | None = None
+
+    @property
+    def called(self) -> bool:
+        """Whether a model was called at all, as far as that was told."""
+        used = self.usage.input_tokens or self.usage.output_tokens or self.usage.latency
+        return bool(used or any(conversation.messages for conversation in self.conversations))
+
+    @property
+    def errored(self) -> bool:
+        """Whether the task function itself failed."""
+        return self.state == "ERRORED"
+
+    @property
+    def passed(self) -> bool | None:
+        """Whether the run passed: no error, no failed assertion (its subruns' included), no false result.
+
+        None while the run has not ended.
+        """
+        if self.errored:
+            return False
+        if self.state != "COMPLETED":
+            return None
+        own = self.outcome is not False and all(a.passed for a in self.assertions)
+        return own and all(sub.passed is not False for sub in self.subruns)
+
+    @property
+    def elapsed(self) -> float | None:
+        """Seconds from start to end, or None where either is unknown."""
+        if self.started is None or self.ended is None:
+            return None
+        return (self.ended - self.started).total_seconds()
+
+
+def read_run_file(path: Path) -> RunResult:
+    """Read one ``*.run.json``.
+
+    Raises
+    ------
+    ValueError
+        If the file is not a run file.
+    """
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"{path.name} is not valid JSON: {error}") from error
+    if not isinstance(data, dict):
+        raise ValueError(f"{path.name} does not hold a run")
+    try:
+        return parse_run(data, path)
+    except (AttributeError, TypeError, ValueError, OverflowError, RecursionError) as error:
+        # Of another shape than the SDK writes, at a place where no default would be honest.
+        raise ValueError(f"{path.name} does not hold a run: {error}") from error
+
+
+def read_run_files(
+    folder: Path, on_damage: Callable[[Path, ValueError], None] | None = None
+) -> list[RunResult]:
+    """Read all runs that stand for themselves in a folder, oldest first.
+
+    A run that another run of the folder holds as a subrun is part of that one and is left out.
+
+    Parameters
+    ----------
+    folder : Path
+        Where ``*.run.json`` files lie.
+    on_damage : callable, optional
+        Called with the path of a file that is not a run file and why, instead of raising; the others are
+        then read.
+
+    Raises
+    ------
+    ValueError
+        If one of the files is not a run file.
+    """
+    raw = []
+    for path in sorted(folder.glob("*.run.json")):
+        try:
+            raw.append(read_run_file(path))
+        except ValueError as error:
+            if on_damage is None:
+                raise
+            on_damage(path, error)
+    nested = {_identity(sub) for run in raw for sub in _all_subruns(run)}
+    runs = [run for run in raw if _identity(run) not in nested]
+    return sorted(runs, key=lambda run: (run.started is None, run.started or datetime.min, run.task))
+
+
+def parse_run(data: Mapping[str, Any], path: Path | None = None) -> RunResult:
+    """Turn the JSON of one run into a value; absent fields mean their defaults."""
+    task = _object(data.get("taskVersion"))
+    state = str(data.get("state", "UNSPECIFIED")).removeprefix(_STATE_PREFIX)
+    subruns = tuple(parse_run(sub) for sub in _objects(data.get("subruns")))
+    conversations = _objects(data.get("conversations"))
+    usage = sum((_usage(_object(c.get("metrics"))) for c in conversations), Usage())
+    return RunResult(
+        task=str(task.get("name", "")),
+        model=str(_object(data.get("modelVersion")).get("slug") or ""),
+        state=state,
+        **(_result(data) if state != "ERRORED" else {}),
+        assertions=tuple(_assertion(a) for a in _objects(data.get("assertions"))),
+        usage=sum((sub.usage for sub in subruns), usage),
+        conversations=tuple(_conversation(c) for c in conversations),
+        subruns=subruns,
+        error_message=str(data.get("errorMessage") or ""),
+        started=_time(data.get("startTime")),
+        ended=_time(data.get("endTime")),
+        definition=str(task.get("definition", "")),
+        path=path,
+    )
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _objects(value: Any) -> list[Mapping[str, Any]]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _result(data: Mapping[str, Any]) -> dict[str, Any]:
+    for result in _objects(data.get("results")):
+        if "numericResult" in result:
+            numeric = _object(result["numericResult"])
+            interval = numeric.get("confidenceInterval")
+            return {
+                "score": float(numeric.get("value") or 0.0),
+                "interval": None if interval is None else float(interval),
+            }
+        if "dictResult" in result:
+            return {"values": result["dictResult"]}
+        if "booleanResult" in result:
+            return {"outcome": bool(result["booleanResult"])}
+    return {}
+
+
+def _assertion(data: Mapping[str, Any]) -> Assertion:
+    return Assertion(
+        expectation=str(data.get("expectation", "")),
+        passed=str(data.get("status", "")).removeprefix(_ASSERTION_PREFIX) == "PASSED",
+        line=data.get("lineNumber"),
+        definition=str(data.get("definition", "")),
+    )
+
+
+def _conversation(data: Mapping[str, Any]) -> Conversation:
+    messages = [
+        Message(
+            role=str(content.get("role", "")).removeprefix(_ROLE_PREFIX).lower(),
+            sender=str(content.get("senderName", "")),
+            text="\n".join(_part(part) for part in _objects(content.get("parts"))),
+        )
+        for request in _objects(data.get("requests"))
+        for content in _objects(request.get("contents"))
+    ]
+    return Conversation(str(data.get("id", "")), tuple(messages))
+
+
+def _part(part: Mapping[str, Any]) -> str:
+    if "text" in part:
+        return str(part["text"])
+    blob = _object(part.get("fileData") or part.get("inlineData"))
+    return f"[{blob.get('mimeType', 'content')}{' ' + blob['fileUri'] if 'fileUri' in blob else ''}]"
+
+
+def _usage(metrics: Mapping[str, Any]) -> Usage:
+    costs = [metrics.get("inputTokensCostNanodollars"), metrics.get("outputTokensCostNanodollars")]
+    known = [float(cost) for cost in costs if cost is not None]
+    latency = metrics.get("totalBackendLatencyMs")
+    return Usage(
+        input_tokens=int(metrics.get("inputTokens") or 0),
+        output_tokens=int(metrics.get("outputTokens") or 0),
+        cost=sum(known) / _NANODOLLARS if known else None,
+        latency=None if latency is None else float(latency) / 1000,
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _add(a: float | None, b: float | None) -> float | None:
+    return None if a is None and b is None else (a or 0.0) + (b or 0.0)
+
+
+def _identity(run: RunResult) -> tuple[object, ...]:
+    return run.task, run.model, run.started, run.ended
+
+
+def _all_subruns(run: RunResult) -> Iterator[RunResult]:
+    for sub in run.subruns:
+        yield sub
+        yield from _all_subruns(sub)

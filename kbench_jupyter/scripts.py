@@ -1,0 +1,241 @@
+"""The third door: the same actions as plain functions, for scripts and notebooks in CI.
+
+    from kbench_jupyter import compare, push, run
+
+    push("task.py", wait=0)
+    run("my-task", ["gemini-2.5-flash"], wait=0)
+    print(compare("my-task", output="results"))
+
+Each returns the value that its ``%kbench`` command shows: ``print`` it, read its attributes, or take
+``.to_dataframe()``. Errors are :class:`~kbench_jupyter.errors.KBenchError`. All functions share one
+session, which :func:`session` returns; it speaks to the same target as the magics would.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.download import DownloadResult
+    from kbench_jupyter.actions.init import AuthResult
+    from kbench_jupyter.actions.push import PushResult
+    from kbench_jupyter.actions.results import Results
+    from kbench_jupyter.actions.run import ScheduledRuns
+    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.actions.tasks import ModelList, TaskList, TaskStatus
+    from kbench_jupyter.actions.validate import Checked, ValidateResult
+
+__all__ = [
+    "auth",
+    "check",
+    "compare",
+    "download",
+    "list_models",
+    "list_tasks",
+    "push",
+    "run",
+    "session",
+    "status",
+    "validate",
+]
+
+_Path = str | os.PathLike[str]
+
+
+@functools.cache
+def session() -> Session:
+    """Return the session that the functions of this module share."""
+    from kbench_jupyter.actions.session import Session
+
+    return Session()
+
+
+def auth(env_file: _Path | None = None) -> AuthResult:
+    """Fetch model proxy credentials into the env file and this process (see ``%kbench auth``)."""
+    from kbench_jupyter.actions import init
+
+    return init.auth(session(), None if env_file is None else Path(env_file))
+
+
+def check(file: _Path, task: str | None = None) -> Checked:
+    """Check a task file against the rules, running nothing.
+
+    Parameters
+    ----------
+    file : path
+        A .py, .ipynb or .md file.
+    task : str, optional
+        The task meant, by name or slug.
+
+    Raises
+    ------
+    NotebookError
+        If the file cannot be read. Findings are returned, not raised.
+    """
+    from kbench_jupyter.actions import validate
+    from kbench_jupyter.actions.sources import choose_task
+
+    chosen = choose_task(session(), task, file=os.fspath(file), required=False)
+    return validate.check(session(), task, chosen=chosen)
+
+
+def validate(
+    file: _Path, task: str | None = None, *, model: str | None = None, timeout: float | None = None
+) -> ValidateResult:
+    """Check a task file, then run it once in a fresh kernel.
+
+    Parameters
+    ----------
+    file : path
+        A .py, .ipynb or .md file.
+    task : str, optional
+        The task meant, by name or slug.
+    model : str, optional
+        Proxy slug of the model to rehearse with.
+    timeout : float, optional
+        Seconds for the whole rehearsal.
+
+    Raises
+    ------
+    ValidationError
+        If a rule finds an error, a cell or the task fails, or nothing is recorded.
+    """
+    from kbench_jupyter.actions import validate
+    from kbench_jupyter.actions.sources import choose_task
+
+    chosen = choose_task(session(), task, file=os.fspath(file), required=False)
+    return validate.validate(session(), task, chosen=chosen, model=model, timeout=timeout)
+
+
+def push(
+    file: _Path,
+    task: str | None = None,
+    *,
+    datasets: Sequence[str] = (),
+    wait: float | None = None,
+    force: bool = False,
+    again: bool = False,
+    detach_datasets: bool = False,
+) -> PushResult:
+    """Push a task file as the next version of its task.
+
+    Parameters
+    ----------
+    file : path
+        A .py, .ipynb or .md file.
+    task : str, optional
+        May be left out when the file stores exactly one.
+    datasets : sequence of str
+        ``owner/name`` of Kaggle datasets to attach.
+    wait : float, optional
+        Seconds to wait for the version to be created; 0 waits as long as it takes.
+    force, again, detach_datasets : bool
+        As the flags of ``%kbench push``.
+
+    Raises
+    ------
+    ValidationError, TaskNotReadyError, WatchTimeoutError
+        As ``%kbench push`` does.
+    """
+    from kbench_jupyter.actions import push
+    from kbench_jupyter.actions.sources import choose_task
+
+    return push.push(
+        session(),
+        choose_task(session(), task, file=os.fspath(file)),
+        datasets=datasets,
+        wait=wait,
+        force=force,
+        again=again,
+        detach_datasets=detach_datasets,
+    )
+
+
+def run(task: str, models: Sequence[str], *, wait: float | None = None) -> ScheduledRuns:
+    """Schedule a task's newest version on models.
+
+    Parameters
+    ----------
+    task : str
+        Name or slug.
+    models : sequence of str
+        Names or patterns such as ``"gemini*"``.
+    wait : float, optional
+        Seconds to follow the runs; 0 follows them to their end.
+
+    Raises
+    ------
+    NotFoundError, TaskNotReadyError, RunsFailedError, WatchTimeoutError
+        As ``%kbench run`` does.
+    """
+    from kbench_jupyter.actions import run
+
+    return run.run(session(), _slug(task), models, wait=wait)
+
+
+def status(task: str, *, models: Sequence[str] = ()) -> TaskStatus:
+    """Return a task and its runs, of all models or those named."""
+    from kbench_jupyter.actions import tasks
+
+    return tasks.status(session(), _slug(task), models=models)
+
+
+def list_tasks(*, regex: str | None = None, status: str | None = None) -> TaskList:
+    """Return your tasks, all or those whose name or state fits."""
+    from kbench_jupyter.actions import tasks
+
+    return tasks.list_tasks(session(), regex=regex, status=status)
+
+
+def list_models(*, modality: str | None = None, search: str | None = None) -> ModelList:
+    """Return the models that tasks can run on, all or those that fit."""
+    from kbench_jupyter.actions import tasks
+
+    return tasks.list_models(session(), modality=modality, search=search)
+
+
+def download(
+    task: str,
+    *,
+    models: Sequence[str] = (),
+    output: _Path = ".",
+    include_source: bool = False,
+    force: bool = False,
+) -> DownloadResult:
+    """Fetch what the runs of a task left, as ``<output>/<task>/<version>/<model>/<run>/``.
+
+    Raises
+    ------
+    DownloadError
+        If some outputs cannot be had; the others are in place.
+    """
+    from kbench_jupyter.actions import download
+
+    return download.download(
+        session(), _slug(task), models=models, output=Path(output), include_source=include_source, force=force
+    )
+
+
+def compare(task: str, *, models: Sequence[str] = (), output: _Path = ".") -> Results:
+    """Return the runs of a task side by side, fetching those that are not in `output` yet.
+
+    It is ``%kbench results``; ``kbench_jupyter.results`` is a package of its own.
+
+    Raises
+    ------
+    NotFoundError
+        If none of its runs left a result.
+    """
+    from kbench_jupyter.actions import results
+
+    return results.results(session(), _slug(task), models=models, output=Path(output))
+
+
+def _slug(task: str) -> str:
+    from kbench_jupyter.actions.sources import resolve_slug
+
+    return resolve_slug(session(), task)

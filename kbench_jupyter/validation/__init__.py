@@ -1,0 +1,46 @@
+"""Rules on a task's source, and the rehearsal that runs it in a fresh kernel."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kbench_jupyter.validation.checker import RULES, check, rule, tasks_in
+    from kbench_jupyter.validation.findings import Finding, Severity
+    from kbench_jupyter.validation.repairs import Fix, fixes
+    from kbench_jupyter.validation.rules.rule import Rule
+    from kbench_jupyter.validation.task import TaskDefinition
+
+__all__ = [
+    "RULES",
+    "Finding",
+    "Fix",
+    "Rule",
+    "Severity",
+    "TaskDefinition",
+    "check",
+    "fixes",
+    "rule",
+    "tasks_in",
+]
+
+# Read when first asked for: `%load_ext` must not pay for rules nobody has run yet.
+_HOMES = {
+    "RULES": "checker",
+    "check": "checker",
+    "rule": "checker",
+    "tasks_in": "checker",
+    "Finding": "findings",
+    "Severity": "findings",
+    "Fix": "repairs",
+    "fixes": "repairs",
+    "Rule": "rules.rule",
+    "TaskDefinition": "task",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

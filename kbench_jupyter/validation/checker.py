@@ -1,0 +1,106 @@
+"""The static check: a task source in, findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.errors import UsageError
+from kbench_jupyter.validation import rules
+from kbench_jupyter.validation.findings import Finding
+from kbench_jupyter.validation.program import read_program, reading
+from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.task import TaskDefinition, definition
+from kbench_jupyter.validation.tasks import Tasks
+
+if TYPE_CHECKING:
+    from kbench_jupyter.notebook.source import TaskSource
+
+__all__ = ["RULES", "check", "rule", "tasks_in"]
+
+RULES: Mapping[str, Rule] = MappingProxyType(rules.RULES)
+
+
+def check(source: TaskSource, *, task: str | None = None, datasets: Sequence[str] = ()) -> list[Finding]:
+    """Check a task source without running it.
+
+    Parameters
+    ----------
+    source : TaskSource
+        The task source; only its cells are looked at.
+    task : str, optional
+        The task that is to be pushed, as the user gave it (a slug or a name, also ``owner/slug``).
+    datasets : sequence of str, optional
+        The datasets that are to be attached, ``owner/slug`` or ``slug``.
+
+    Returns
+    -------
+    list of Finding
+        Sorted by cell and line; findings about the notebook as a whole come first. No secret of the
+        source is in them.
+
+    Notes
+    -----
+    Never raises on odd text. ``# kbench: ignore[CODE]`` on a line silences a rule there.
+    """
+    with reading():
+        program = read_program(source)
+        run = Check(program, Tasks(program), task, tuple(datasets), source.left_out)
+        rules.run_all(run)
+    found = sorted(set(run.findings), key=_order)
+    return (
+        [replace(f, file_line=source.file_line(f.cell, f.line)) for f in found] if source.is_file else found
+    )
+
+
+def tasks_in(source: TaskSource) -> list[TaskDefinition]:
+    """Return the tasks a task source defines, in order.
+
+    Parameters
+    ----------
+    source : TaskSource
+        The task source; only its cells are looked at.
+
+    Returns
+    -------
+    list of TaskDefinition
+    """
+    with reading():
+        program = read_program(source)
+        tasks = Tasks(program)
+        lines = [magic.argument.strip() for _, magic in program.magics if magic.name == "choose"]
+        kept = tasks.kept_by(lines[-1]) if lines else []
+        return [
+            definition(
+                task,
+                chosen=task in kept,
+                variable=tasks.variable_of(task),
+                shadowed=tasks.shadowed(task),
+            )
+            for task in tasks.all
+        ]
+
+
+def rule(code: str) -> Rule:
+    """Return a rule by its code (``"KB103"``) or its name (``"task-never-run"``).
+
+    Raises
+    ------
+    UsageError
+        When there is no such rule.
+    """
+    wanted = code.strip()
+    for known in RULES.values():
+        if wanted.upper() == known.code or wanted.lower() == known.name:
+            return known
+    raise UsageError(
+        f"There is no rule {code!r}.",
+        hint="Rules are: " + ", ".join(f"{r.code} {r.name}" for r in RULES.values()),
+    )
+
+
+def _order(finding: Finding) -> tuple[int, int, str, str]:
+    cell = -1 if finding.cell is None else finding.cell.index
+    return cell, finding.line or 0, finding.code, finding.message

@@ -1,0 +1,60 @@
+"""Findings: what a rule has to say about a task source."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.notebook.source import place_in_words
+
+if TYPE_CHECKING:
+    from kbench_jupyter.notebook.source import CellRef
+
+
+class Severity(StrEnum):
+    """How bad a finding is: an error stops a push, a warning never does."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule says about one place of a task source.
+
+    Parameters
+    ----------
+    code : str
+        The rule's code, for example ``"KB101"``.
+    severity : Severity
+        Whether it stops a push.
+    message : str
+        What is wrong, in one sentence.
+    hint : str
+        What to write instead.
+    cell : CellRef or None
+        The cell, or None when it concerns the notebook as a whole.
+    line : int or None
+        Line in that cell, from 1.
+    text : str
+        The line itself.
+    file_line : int or None
+        Its line in the file it stands in, from 1, where the source is a file with lines.
+    """
+
+    code: str
+    severity: Severity
+    message: str
+    hint: str = ""
+    cell: CellRef | None = None
+    line: int | None = None
+    text: str = ""
+    file_line: int | None = None
+
+    @property
+    def where(self) -> str:
+        """The place in words: ``"cell 3, line 2"``, ``"line 12 (cell 3)"`` of a file, or ``"the notebook"``."""
+        if self.cell is None:
+            return "the notebook"
+        return place_in_words(self.cell, self.line, self.file_line)

@@ -1,0 +1,102 @@
+"""Which names a cell defines and uses, read from the compiler's symbol table.
+
+The symbol table is made without building syntax trees, so a thousand cells take tens of milliseconds.
+It knows no order within a cell; what is defined anywhere in a cell counts as defined in it.
+"""
+
+from __future__ import annotations
+
+import symtable
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+__all__ = ["NameTable", "read_names", "words"]
+
+
+@dataclass
+class NameTable:
+    """The global names of one cell.
+
+    Attributes
+    ----------
+    defined : set of str
+        Names the cell binds in the notebook's namespace: assigned, imported, ``def``, ``class``, and
+        ``global`` names assigned in functions.
+    imported : set of str
+        Those of them that an ``import`` binds.
+    used : set of str
+        Names the cell itself reads.
+    used_inside : set of str
+        Names that functions and classes of the cell read from the notebook's namespace.
+    """
+
+    defined: set[str] = field(default_factory=set)
+    imported: set[str] = field(default_factory=set)
+    used: set[str] = field(default_factory=set)
+    used_inside: set[str] = field(default_factory=set)
+
+    @property
+    def mentioned(self) -> set[str]:
+        """Every global name the cell reads, now or in a function of it."""
+        return self.used | self.used_inside
+
+
+# Between two checks of a notebook most cells stay as they were.
+@lru_cache(maxsize=4096)
+def read_names(python: str) -> NameTable:
+    """Read the names of a piece of Python.
+
+    Parameters
+    ----------
+    python : str
+        Python source.
+
+    Returns
+    -------
+    NameTable
+        Not to be changed: the same table is returned for the same text.
+
+    Raises
+    ------
+    SyntaxError, ValueError, RecursionError, MemoryError
+        As the parser raises them.
+    """
+    top = symtable.symtable(python, "<cell>", "exec")
+    table = NameTable()
+    for symbol in top.get_symbols():
+        name = symbol.get_name()
+        if symbol.is_assigned() or symbol.is_imported():
+            table.defined.add(name)
+        if symbol.is_imported():
+            table.imported.add(name)
+        if symbol.is_referenced():
+            table.used.add(name)
+    # A walrus in a comprehension binds outside of it.
+    binds_globals = "global" in python or ":=" in python
+    for inner in _inner_tables(top):
+        # A function's global names come as one tuple; symbol by symbol takes three times as long.
+        if isinstance(inner, symtable.Function) and not binds_globals:
+            table.used_inside.update(inner.get_globals())
+            continue
+        for symbol in inner.get_symbols():
+            if not symbol.is_global():
+                continue
+            if symbol.is_assigned() or symbol.is_imported():
+                table.defined.add(symbol.get_name())
+            if symbol.is_referenced():
+                table.used_inside.add(symbol.get_name())
+    return table
+
+
+def words(text: str) -> frozenset[str]:
+    """Return the words of a text, for sets of names that would be a screen long as a literal."""
+    return frozenset(text.split())
+
+
+def _inner_tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
+    stack = list(table.get_children())
+    while stack:
+        inner = stack.pop()
+        yield inner
+        stack.extend(inner.get_children())

@@ -1,0 +1,121 @@
+"""What a path that is put together from parts begins with, and whether that is all of it."""
+
+from __future__ import annotations
+
+import ast
+import re
+from typing import TYPE_CHECKING, NamedTuple
+
+from kbench_jupyter.validation.types_of import dotted
+
+if TYPE_CHECKING:
+    from kbench_jupyter.validation.program import Program
+    from kbench_jupyter.validation.scopes import Scope
+
+__all__ = ["Beginning", "beginning", "is_builder"]
+
+_JOINS = frozenset({"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "os.path.join"})
+_SAME_METHODS = frozenset({"absolute", "as_posix", "resolve"})
+_MAX_DEPTH = 8
+
+
+class Beginning(NamedTuple):
+    """The first part of a text, and whether it is the whole text."""
+
+    text: str
+    complete: bool
+
+
+_UNKNOWN = Beginning("", complete=False)
+
+
+def is_builder(call: ast.Call, scope: Scope, program: Program) -> bool:
+    """Whether a call does no more than put a path together."""
+    name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+    if name in ("str", "fspath", "joinpath") or name in _SAME_METHODS:
+        return True
+    return dotted(call.func, scope, program) in _JOINS
+
+
+def beginning(node: ast.AST, scope: Scope, program: Program, depth: int = 0) -> Beginning:
+    """Return what a text or a path begins with, as far as it can be seen.
+
+    Parameters
+    ----------
+    node : expression
+        Texts put together with f-strings, ``+`` and ``%``, and paths with ``Path(...)``, ``/``, ``joinpath`` and
+        ``os.path.join(...)``, through names.
+    scope : Scope
+        Where it stands.
+    program : Program
+
+    Returns
+    -------
+    Beginning
+        An empty text if nothing of it can be seen.
+    """
+    value = program.values.const(node, scope)
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return Beginning(str(value), complete=True)
+    if depth > _MAX_DEPTH:
+        return _UNKNOWN
+    if isinstance(node, ast.JoinedStr):
+        return _in_a_row(node.values, scope, program, depth)
+    if isinstance(node, ast.FormattedValue):
+        plain = node.format_spec is None and node.conversion <= 0
+        return beginning(node.value, scope, program, depth + 1) if plain else _UNKNOWN
+    if isinstance(node, ast.BinOp):
+        return _operation(node, scope, program, depth)
+    if isinstance(node, ast.Call):
+        return _call(node, scope, program, depth)
+    if isinstance(node, ast.Name):
+        bindings = list(program.bindings(node.id, scope))
+        if len(bindings) == 1 and bindings[0].kind == "value":
+            return beginning(bindings[0].node, bindings[0].scope, program, depth + 1)
+    return _UNKNOWN
+
+
+def _operation(node: ast.BinOp, scope: Scope, program: Program, depth: int) -> Beginning:
+    if isinstance(node.op, ast.Add):
+        return _in_a_row([node.left, node.right], scope, program, depth)
+    if isinstance(node.op, ast.Div):
+        return _joined([node.left, node.right], scope, program, depth)
+    if isinstance(node.op, ast.Mod):
+        text = program.values.const(node.left, scope)
+        return Beginning(text.partition("%")[0], complete=False) if isinstance(text, str) else _UNKNOWN
+    return _UNKNOWN
+
+
+def _call(node: ast.Call, scope: Scope, program: Program, depth: int) -> Beginning:
+    func = node.func
+    if isinstance(func, ast.Attribute) and func.attr == "format":
+        text = program.values.const(func.value, scope)
+        return Beginning(re.split(r"[{}]", text)[0], complete=False) if isinstance(text, str) else _UNKNOWN
+    if node.keywords or not is_builder(node, scope, program):
+        return _UNKNOWN
+    name = getattr(func, "attr", "")
+    if isinstance(func, ast.Attribute) and name in ("joinpath", *_SAME_METHODS):
+        return _joined([func.value, *node.args], scope, program, depth)
+    return _joined(node.args, scope, program, depth)
+
+
+def _in_a_row(nodes: list[ast.expr], scope: Scope, program: Program, depth: int) -> Beginning:
+    text = ""
+    for node in nodes:
+        part = beginning(node, scope, program, depth + 1)
+        text += part.text
+        if not part.complete:
+            return Beginning(text, complete=False)
+    return Beginning(text, complete=True)
+
+
+def _joined(nodes: list[ast.expr], scope: Scope, program: Program, depth: int) -> Beginning:
+    """The parts of a path, with slashes between them. A later part that is absolute is all that counts."""
+    parts = [beginning(node, scope, program, depth + 1) for node in nodes]
+    text = ""
+    for part in parts:
+        # A part that cannot be seen may as well be absolute, and then what comes before it does not count.
+        text = part.text if part.text.startswith("/") or not text else f"{text.rstrip('/')}/{part.text}"
+        if not part.complete:
+            return Beginning(text, complete=False)
+    return Beginning(text, complete=bool(parts))

@@ -1,0 +1,168 @@
+"""KB104, KB106, KB108, KB110: which one of its tasks a notebook makes on the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.task import Task, slug_of
+
+if TYPE_CHECKING:
+    from kbench_jupyter.validation.cells import Cell, Magic
+    from kbench_jupyter.validation.task import RunCall
+
+__all__ = ["RULES", "SUBTASK", "check"]
+
+WRONG_SLUG = Rule(
+    "KB104",
+    "task-not-defined",
+    Severity.ERROR,
+    "The task that is to be pushed is not among those the notebook defines.",
+    "The server matches the slug of the push with the task that the notebook stores.",
+    '%kbench push captial\n# the notebook defines @kbench.task(name="Capital")',
+    "%kbench push capital",
+)
+SEVERAL = Rule(
+    "KB106",
+    "several-stored-tasks",
+    Severity.ERROR,
+    "The notebook stores several tasks and does not choose one.",
+    "A notebook makes one task on the server. `%choose TASK` as the last cell keeps that task's files and "
+    "deletes the others; `%kbench push TASK` appends it.",
+    '@kbench.task(name="A")\ndef a(llm): ...\n\n@kbench.task(name="B")\ndef b(llm): ...',
+    "# push one of them by name:\n%kbench push a",
+)
+CHOOSE = Rule(
+    "KB108",
+    "choose-misses",
+    Severity.ERROR,
+    "`%choose` names no task of the notebook, or comes before the task is run.",
+    "`%choose` takes a variable of the notebook or a task's name, and deletes the files of every other task: what "
+    "it does not know, such as a function's name inside another, deletes them all. What is run after it stays.",
+    "%choose captial",
+    "%choose capital",
+)
+SUBTASK = Rule(
+    "KB110",
+    "stored-sub-task",
+    Severity.ERROR,
+    "A task that runs inside another one is stored as a task of its own.",
+    "Both leave a task file behind, and a notebook makes one task on the server. A helper task takes "
+    "`store_task=False` (and `store_run=False`).",
+    '@kbench.task(name="Row")\ndef row(llm, q) -> bool: ...\n\n'
+    '@kbench.task(name="All")\ndef all_rows(llm) -> float:\n    row.run(llm, "q")\n    ...',
+    '@kbench.task(name="Row", store_task=False, store_run=False)\ndef row(llm, q) -> bool: ...\n\n'
+    '@kbench.task(name="All")\ndef all_rows(llm) -> float:\n    row.run(llm, "q")\n    ...',
+)
+RULES = (WRONG_SLUG, SEVERAL, CHOOSE, SUBTASK)
+
+
+def check(check: Check) -> None:
+    """Report everything this group has to say."""
+    # A cell that does not parse may hold the task.
+    if not check.program.broken:
+        _wrong_slug(check)
+    chosen = _choose(check)
+    _sub_tasks(check, chosen)
+    _several(check, chosen)
+
+
+def _wrong_slug(check: Check) -> None:
+    if check.task is None or not check.tasks.stored:
+        return
+    slug = slug_of(check.task.rpartition("/")[2])
+    slugs = [task.slug for task in check.tasks.stored]
+    if slug in slugs or None in slugs or check.tasks.maybe_tasks:
+        return
+    known = ", ".join(sorted(s for s in slugs if s))
+    helper = next((t for t in check.tasks.all if not t.stored and t.slug == slug), None)
+    if helper is not None:
+        message = f"The task {slug} is not stored: it has store_task=False."
+    else:
+        message = f"The notebook defines no task {check.task}; it defines {known}."
+    hint = f"Push one of: {known}."
+    check.on_notebook(WRONG_SLUG, message, hint)
+
+
+def _choose(check: Check) -> bool:
+    """Look at each `%choose`, and return whether the notebook has one."""
+    chosen = False
+    for cell, magic in check.program.magics:
+        if magic.name != "choose":
+            continue
+        chosen = True
+        _unknown_choice(check, cell, magic)
+        later = [r for t in check.tasks.stored for r in t.runs if _after(r, cell.number)]
+        if later:
+            check.on_line(
+                CHOOSE,
+                cell,
+                magic.line,
+                "%choose comes before a task is run, so that task's files stay.",
+                "Move %choose into the last cell.",
+                sure=False,
+            )
+    return chosen
+
+
+def _unknown_choice(check: Check, cell: Cell, magic: Magic) -> None:
+    wanted, tasks = magic.argument.strip(), check.tasks
+    names_known = all(t.name is not None for t in tasks.all) and not tasks.maybe_tasks
+    bound = any(wanted in other.names.defined for other in check.program.cells)
+    if not tasks.all or not names_known or bound or tasks.kept_by(wanted):
+        return
+    inner = next((t for t in tasks.all if t.label == wanted and t.place.scope.name), None)
+    known = ", ".join(tasks.variable_of(t) or t.name or t.label for t in tasks.stored)
+    check.on_line(
+        CHOOSE,
+        cell,
+        magic.line,
+        f"%choose names no task of this notebook: {wanted or 'nothing'}."
+        if inner is None
+        else f"%choose does not know {wanted}: that is its name inside {inner.place.scope.name} only.",
+        f"Name one of: {known}.",
+    )
+
+
+def _after(run: RunCall, number: int) -> bool:
+    return run.place.cell.number > number and run.place.scope.kind == "module"
+
+
+def _sub_tasks(check: Check, chosen: bool) -> None:
+    reported: set[Task] = set()
+    for task in check.tasks.stored:
+        for run in task.runs:
+            outer = check.tasks.around(run.place.scope)
+            if outer is None or outer is task or task in reported or not outer.stored:
+                continue
+            reported.add(task)
+            check.on_task(
+                SUBTASK,
+                task,
+                f"{task.label} runs inside {outer.label}, but is stored as a task of its own.",
+                "Write store_task=False (and store_run=False) in its decorator.",
+                sure=not chosen and check.task is None,
+            )
+
+
+def _several(check: Check, chosen: bool) -> None:
+    if chosen or check.task is not None:
+        return
+    sub_tasks = {
+        task
+        for task in check.tasks.stored
+        if any(check.tasks.around(run.place.scope) not in (None, task) for run in task.runs)
+    }
+    by_name = {task.slug or str(id(task)): task for task in check.tasks.stored if task not in sub_tasks}
+    if len(by_name) < 2:
+        return
+    tasks = list(by_name.values())
+    names = ", ".join(task.label for task in tasks)
+    check.on_task(
+        SEVERAL,
+        tasks[1],
+        f"The notebook stores {len(tasks)} tasks ({names}), and the server takes one.",
+        f"Push one by name: %kbench push {tasks[0].slug or tasks[0].label}. "
+        "Or give the helpers store_task=False.",
+    )

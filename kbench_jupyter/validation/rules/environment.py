@@ -1,0 +1,175 @@
+"""KB5xx: what is different on the server: packages, magics, nobody to ask, and who can read the source."""
+
+from __future__ import annotations
+
+import ast
+import shlex
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.secrets import find_secrets
+
+if TYPE_CHECKING:
+    from kbench_jupyter.validation.cells import Cell, Magic
+
+__all__ = ["RULES", "check"]
+
+SECRET = Rule(
+    "KB503",
+    "secret-in-source",
+    Severity.ERROR,
+    "The source holds what looks like a token, a key or a password.",
+    "The notebook is stored on the server, and published with the task unless one asks otherwise. Whoever "
+    "reads it can use the secret.",
+    'client = Client(api_key="...the key itself...")',
+    'client = Client(api_key=os.environ["MY_SERVICE_KEY"])',
+)
+EDITABLE = Rule(
+    "KB504",
+    "local-install",
+    Severity.WARNING,
+    "A package is installed from this machine's disk.",
+    "The folder does not exist on the server, the installation fails there, and the import after it as well.",
+    "%pip install -e .",
+    "%pip install git+https://github.com/ada/quiz-tools",
+)
+LEFTOVER = Rule(
+    "KB505",
+    "kbench-leftover",
+    Severity.ERROR,
+    "The task source still uses kbench_jupyter.",
+    "It is not installed on the server: `%kbench` is an unknown magic there, and the notebook stops.",
+    'for task in tasks:\n    get_ipython().run_line_magic("kbench", "status")',
+    "%kbench status  # on a line of its own: it is left out of the push",
+)
+INPUT = Rule(
+    "KB506",
+    "asks-the-user",
+    Severity.ERROR,
+    "The notebook asks for input.",
+    "Nobody is there to answer when the server runs it: input() and getpass() raise.",
+    'topic = input("Topic? ")',
+    'topic = "geography"',
+)
+RULES = (SECRET, EDITABLE, LEFTOVER, INPUT)
+
+
+def check(check: Check) -> None:
+    """Report everything this group has to say."""
+    _secrets(check)
+    for cell, magic in check.program.magics:
+        if magic.name in ("!", "pip", "uv", "bash", "sh", "sx", "system"):
+            _installs(check, cell, magic)
+        elif magic.name == "kbench" or (
+            magic.name in ("load_ext", "reload_ext") and magic.argument.strip() == "kbench_jupyter"
+        ):
+            _leftover(check, cell, magic.line)
+    _imports(check)
+    _asks(check)
+
+
+def _secrets(check: Check) -> None:
+    # Text cells are pushed, and published, as well.
+    for cell in (*check.program.cells, *check.program.prose):
+        text = cell.source.text
+        for secret in find_secrets(text):
+            check.on_line(
+                SECRET,
+                cell,
+                text.count("\n", 0, secret.start) + 1,
+                f"This line holds what looks like {secret.kind}.",
+                "Read it from the environment or a Kaggle secret, and revoke the one that was written here.",
+                sure=secret.certain,
+            )
+
+
+def _installs(check: Check, cell: Cell, magic: Magic) -> None:
+    command = magic.argument if magic.name in ("!", "sx", "system") else f"{magic.name} {magic.argument}"
+    lines = [(magic.line, command)]
+    if magic.cell_magic:
+        body = cell.text_lines[magic.line :]
+        lines = [(magic.line + 1 + offset, line) for offset, line in enumerate(body)]
+    for line, text in lines:
+        where = _local_package(text)
+        if where:
+            check.on_line(
+                EDITABLE,
+                cell,
+                line,
+                f"{where} is a folder of this machine; the server has nothing to install there.",
+                "Install from PyPI or git+https, or put the package into a Kaggle dataset.",
+            )
+
+
+def _local_package(command: str) -> str:
+    """Return the local path that a pip command installs, or ``""``."""
+    if "install" not in command:
+        return ""
+    try:
+        parts = shlex.split(command, comments=True)
+    except ValueError:
+        return ""
+    if "pip" not in " ".join(parts[: parts.index("install")] if "install" in parts else []):
+        return ""
+    editable = False
+    for part in parts[parts.index("install") + 1 :]:
+        if part in ("&&", ";", "|"):
+            return ""
+        value = part
+        if part.startswith("--editable="):
+            editable, value = True, part.partition("=")[2]
+        elif part in ("-e", "--editable"):
+            editable = True
+            continue
+        elif part.startswith("-"):
+            editable = False
+            continue
+        remote = "://" in value or value.startswith(("git+", "/kaggle/"))
+        if not remote and (editable or value in (".", "..") or value.startswith(("./", "../", "/", "~"))):
+            return value
+        editable = False
+    return ""
+
+
+def _leftover(check: Check, cell: Cell, line: int, *, sure: bool = True) -> None:
+    check.on_line(
+        LEFTOVER,
+        cell,
+        line,
+        "kbench_jupyter is not installed on the server, so this line stops the notebook there.",
+        "Put %kbench on a line of its own outside blocks (it is left out of the push), or tag the cell "
+        "kbench-skip.",
+        sure=sure,
+    )
+
+
+def _imports(check: Check) -> None:
+    for cell in check.program.cells:
+        if "kbench_jupyter" not in cell.source.text:
+            continue
+        for node in ast.walk(cell.tree):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.module:
+                names = [node.module]
+            if any(name.partition(".")[0] == "kbench_jupyter" for name in names):
+                _leftover(check, cell, cell.text_line(getattr(node, "lineno", 1)))
+
+
+def _asks(check: Check) -> None:
+    program = check.program
+    for place in program.index.calls:
+        func = place.node.func
+        asks = (
+            isinstance(func, ast.Name)
+            and func.id == "input"
+            and not list(program.bindings("input", place.scope))
+        )
+        if asks and program.executed(place):
+            check.at(
+                INPUT,
+                place,
+                "input() has nobody to ask on the server, and raises.",
+                "Write the value into the notebook, or pass it as an argument.",
+                sure=program.sure(place),
+            )

@@ -1,0 +1,140 @@
+"""KB501 and KB502: files that are read, and whether the server has them."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.rules.built_paths import beginning, is_builder
+from kbench_jupyter.validation.rules.paths import Brought, own_machine, read_paths
+from kbench_jupyter.validation.rules.rule import Check, Rule
+
+if TYPE_CHECKING:
+    from kbench_jupyter.validation.program import Program
+    from kbench_jupyter.validation.scopes import Place, SiteIndex
+
+__all__ = ["RULES", "check"]
+
+LOCAL_PATH = Rule(
+    "KB501",
+    "local-path",
+    Severity.ERROR,
+    "A file is read from a path that will not exist on the server.",
+    "The server gets the notebook and the attached datasets, nothing else of this machine.",
+    'rows = pd.read_csv("/home/ada/questions.csv")',
+    'rows = pd.read_csv("/kaggle/input/questions/questions.csv")  # and push with -d ada/questions',
+)
+DATASET = Rule(
+    "KB502",
+    "dataset-not-attached",
+    Severity.ERROR,
+    "A file under `/kaggle/input` is used, but its dataset is not attached.",
+    "The server mounts only the datasets that are attached: those the push names or, when it names none, those "
+    "of the version before.",
+    'rows = pd.read_csv("/kaggle/input/questions/questions.csv")\n%kbench push quiz',
+    'rows = pd.read_csv("/kaggle/input/questions/questions.csv")\n%kbench push quiz -d ada/questions',
+)
+RULES = (LOCAL_PATH, DATASET)
+
+_ROOT = "/kaggle/input"
+_MOUNT = re.compile(r"/kaggle/input/(?:datasets/(?P<owner>[\w-]+)/)?(?P<slug>[\w-]+)")
+_VERSION = re.compile(r"/versions/\d+\Z")
+_OTHER_MOUNTS = frozenset({"datasets", "competitions", "models", "notebooks"})
+
+
+def check(check: Check) -> None:
+    """Report everything this group has to say."""
+    _files(check)
+    _datasets(check)
+
+
+def _files(check: Check) -> None:
+    program = check.program
+    brought = Brought(program)
+    for place in program.index.calls:
+        for node, path in read_paths(place, program):
+            if path.startswith("/kaggle/"):
+                continue
+            own = own_machine(path)
+            if not own and path in brought:
+                continue
+            check.at(
+                LOCAL_PATH,
+                place,
+                f"{path} exists on this machine only."
+                if own
+                else f"{path} is read, but nothing in the notebook brings it to the server.",
+                "Put the file into a Kaggle dataset, read it from /kaggle/input/<dataset>/, and push with "
+                "-d owner/dataset.",
+                node=node,
+                sure=program.sure(place),
+            )
+
+
+def _datasets(check: Check) -> None:
+    attached = {_dataset_slug(dataset) for dataset in check.datasets}
+    told: set[str] = set()
+    for place, match in _mounts(check.program):
+        slug = match["slug"]
+        if slug in _OTHER_MOUNTS or slug.lower() in attached or slug in told:
+            continue
+        told.add(slug)
+        owner = match["owner"] or "OWNER"
+        check.at(
+            DATASET,
+            place,
+            f"/kaggle/input/{slug} is used, but that dataset is not among those to attach.",
+            f"Push with -d {owner}/{slug}.",
+            # Without any dataset named, this may be a look before the push that names them.
+            sure=bool(attached) and check.program.sure(place),
+        )
+
+
+def _mounts(program: Program) -> Iterator[tuple[Place[ast.AST], re.Match[str]]]:
+    """Every mention of a dataset's folder: in a text, and in what is put together from texts."""
+    index = program.index
+    # A text that stands alone, as a docstring does, is no use of it.
+    texts = (place for place in index.strings if place.node not in index.statements)
+    mentions = [place for place in texts if _ROOT in str(place.node.value)]
+    if not mentions:
+        return
+    pieces = _pieces(index)
+    for place in mentions:
+        for match in _whole(str(place.node.value), complete=place.node not in pieces):
+            yield place, match
+    calls = [place for place in index.calls if is_builder(place.node, place.scope, program)]
+    for built in (*index.built, *calls):
+        text, complete = beginning(built.node, built.scope, program)
+        for match in _whole(text, complete=complete and built.node not in pieces):
+            yield built, match
+
+
+def _pieces(index: SiteIndex) -> set[ast.AST]:
+    """The parts of texts that go on after them: the dataset's name may go on as well."""
+    pieces: set[ast.AST] = set()
+    for place in index.built:
+        node = place.node
+        if isinstance(node, ast.JoinedStr):
+            pieces.update(node.values)
+        elif isinstance(node.op, ast.Add):
+            pieces.update((node.left, node.right))
+    return pieces
+
+
+def _whole(text: str, *, complete: bool) -> Iterator[re.Match[str]]:
+    """The dataset folders in a text whose name is there to its end."""
+    if _ROOT not in text:
+        return
+    for match in _MOUNT.finditer(text):
+        after = text[match.end() : match.end() + 1]
+        # `{`, `%`, `*`, `?` and `[`: something else is to be filled in there.
+        if (after or complete) and after not in tuple("{%*?[") and match["slug"][-1] not in "-_":
+            yield match
+
+
+def _dataset_slug(dataset: str) -> str:
+    """Return the folder a dataset is mounted as: ``owner/name/versions/3`` is ``name``."""
+    return _VERSION.sub("", dataset.strip("/")).rpartition("/")[2].lower()

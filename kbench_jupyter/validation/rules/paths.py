@@ -1,0 +1,132 @@
+"""Which files a notebook reads by a fixed path, and whether they can be there on the server."""
+
+from __future__ import annotations
+
+import ast
+import re
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.validation.names import words
+from kbench_jupyter.validation.rules.built_paths import beginning, is_builder
+from kbench_jupyter.validation.types_of import dotted
+from kbench_jupyter.validation.value import keyword_of
+
+if TYPE_CHECKING:
+    from kbench_jupyter.validation.program import Program
+    from kbench_jupyter.validation.scopes import Place
+
+__all__ = ["Brought", "own_machine", "read_paths"]
+
+_READERS = words(
+    "open from_path load loadtxt genfromtxt fromfile imread read_text read_bytes read_csv read_json read_parquet"
+    " read_excel read_table read_feather read_pickle read_fwf read_orc read_stata read_xml read_hdf scan_csv"
+    " scan_parquet read_ndjson read_ipc"
+)
+_LOADERS = frozenset({"np", "numpy", "torch", "joblib"})
+_OWN_MACHINE = re.compile(r"(?:/Users/|/home/|/content/|/mnt/[a-z]/|/media/|/Volumes/|~/|[A-Za-z]:[\\/])")
+_FILE = re.compile(r"[\w .()+=@,-]+(?:[\\/][\w .()+=@,-]+)*\.[A-Za-z][A-Za-z0-9]{0,7}\Z")
+# Anything of these may bring files that nobody can see here.
+_BRINGS_FILES = re.compile(
+    r"\b(?:urlretrieve|snapshot_download|hf_hub_download|kagglehub|dataset_download|wget|curl|git\s+clone|subprocess"
+    r"|extractall|unzip|tarfile|zipfile|shutil|os\.system|copyfile|requests|httpx|urlopen|chdir|%cd|gdown)\b"
+)
+
+
+def own_machine(path: str) -> bool:
+    """Whether a path can only be on its author's machine."""
+    return _OWN_MACHINE.match(path) is not None
+
+
+def read_paths(place: Place[ast.Call], program: Program) -> list[tuple[ast.AST, str]]:
+    """Return the fixed paths a call reads from, with their nodes."""
+    call, func = place.node, place.node.func
+    if not is_reader(place, program):
+        return []
+    if isinstance(func, ast.Attribute) and _of_a_path(func, place, program):
+        receiver = func.value
+        if (
+            isinstance(receiver, ast.Call)
+            and getattr(receiver.func, "id", "") == "Path"
+            and len(receiver.args) == 1
+        ):
+            return _seen(receiver.args, place, program)
+        return _seen([receiver], place, program)
+    named = keyword_of(call, "path", "file", "filepath_or_buffer", "source", "path_or_buf", "io")
+    nodes = call.args[:1] or ([named] if named is not None else [])
+    return _seen(nodes, place, program)
+
+
+def is_reader(place: Place[ast.Call], program: Program) -> bool:
+    """Whether a call reads a file."""
+    func = place.node.func
+    name = func.id if isinstance(func, ast.Name) else getattr(func, "attr", "")
+    if name not in _READERS:
+        return False
+    # `load` is a word of many libraries; of these it is known to read a file.
+    if name == "load":
+        return getattr(getattr(func, "value", None), "id", "") in _LOADERS
+    return name != "open" or _reads(place.node, func, place, program)
+
+
+def _of_a_path(func: ast.Attribute, place: Place[ast.Call], program: Program) -> bool:
+    """Whether a method reads what it is called on: ``path.open()``, unlike ``gzip.open(path)``."""
+    if func.attr in ("read_text", "read_bytes"):
+        return True
+    return func.attr == "open" and not dotted(func, place.scope, program)
+
+
+def _reads(call: ast.Call, func: ast.AST, place: Place[ast.Call], program: Program) -> bool:
+    index = 0 if isinstance(func, ast.Attribute) and _of_a_path(func, place, program) else 1
+    mode_node = keyword_of(call, "mode") or (call.args[index] if len(call.args) > index else None)
+    mode = "r" if mode_node is None else program.values.const(mode_node, place.scope)
+    return isinstance(mode, str) and not set(mode) & set("wax+")
+
+
+def _seen(nodes: list[ast.expr], place: Place[ast.Call], program: Program) -> list[tuple[ast.AST, str]]:
+    """The paths that surely are not on the server unless something brings them there."""
+    found: list[tuple[ast.AST, str]] = []
+    for node in nodes:
+        path, complete = beginning(node, place.scope, program)
+        if own_machine(path):
+            # A home folder is on the server too, if it is made into a path first: the notebook may write there.
+            if path[:1] != "~" or isinstance(program.values.const(node, place.scope), str):
+                found.append((node, path if complete else f"{path}..."))
+        elif complete and looks_like_file(path):
+            found.append((node, path))
+    return found
+
+
+def looks_like_file(path: str) -> bool:
+    """Whether a text is a relative path of a file."""
+    return "://" not in path and _FILE.match(path.removeprefix("./").removeprefix("../")) is not None
+
+
+class Brought:
+    """What a notebook may bring to the server itself: what it names twice, writes, makes or downloads."""
+
+    def __init__(self, program: Program) -> None:
+        self._program = program
+
+    def __contains__(self, path: str) -> bool:
+        name = re.split(r"[\\/]", path)[-1]
+        named_twice = self._program.text.count(name) > 1
+        return named_twice or self._anything or path.startswith(self._handled)
+
+    @cached_property
+    def _anything(self) -> bool:
+        return _BRINGS_FILES.search(self._program.text) is not None
+
+    @cached_property
+    def _handled(self) -> tuple[str, ...]:
+        """What the paths and folders begin with that are given to anything but a reader: it may write there."""
+        program = self._program
+        found: set[str] = set()
+        for place in program.index.calls:
+            if is_builder(place.node, place.scope, program) or is_reader(place, program):
+                continue
+            func = place.node.func
+            given = [*place.node.args, *(keyword.value for keyword in place.node.keywords)]
+            given += [func.value] if isinstance(func, ast.Attribute) else []
+            found.update(beginning(node, place.scope, program).text for node in given)
+        return tuple(found - {""})

@@ -1,0 +1,339 @@
+"""KB2xx: a task's signature, what it returns, and whether it is run with the arguments it takes."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.names import words
+from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.scopes import Scope
+from kbench_jupyter.validation.types_of import dotted, kind_of, unrecordable
+from kbench_jupyter.validation.value import Func, Stdlib, TaskValue, written
+
+if TYPE_CHECKING:
+    from kbench_jupyter.validation.program import Program
+    from kbench_jupyter.validation.task import RunCall, Task
+
+__all__ = ["RULES", "check"]
+
+ANNOTATION = Rule(
+    "KB201",
+    "unsupported-return-annotation",
+    Severity.ERROR,
+    "The return annotation is not one the SDK knows.",
+    "The decorator raises TypeError. It knows bool, int, float, dict, tuple[float, float], tuple[int, int], "
+    "None, and no annotation at all; not str, list, dict[...], Optional, unions, typing.Tuple or a quoted name.",
+    "@kbench.task()\ndef score(llm) -> dict[str, float]: ...",
+    "@kbench.task()\ndef score(llm) -> dict: ...",
+)
+FUTURE = Rule(
+    "KB202",
+    "future-annotations",
+    Severity.ERROR,
+    "`from __future__ import annotations` turns the return annotation into a text, which the SDK refuses.",
+    "The decorator raises TypeError. In a notebook the import holds for every later cell as well.",
+    "from __future__ import annotations\n\n@kbench.task()\ndef score(llm) -> float: ...",
+    "@kbench.task()\ndef score(llm) -> float: ...",
+)
+RESULT = Rule(
+    "KB203",
+    "unrecordable-result",
+    Severity.ERROR,
+    "The task returns a value that the SDK cannot record, or returns a value without an annotation.",
+    "The run seems to succeed, but no run file is written for a text, a list or an object. Without the "
+    "annotation a value counts as a pass/fail result.",
+    '@kbench.task()\ndef answer(llm):\n    return llm.prompt("Capital of France?")',
+    '@kbench.task()\ndef answer(llm) -> bool:\n    return "Paris" in llm.prompt("Capital of France?")',
+)
+ASYNC = Rule(
+    "KB204",
+    "async-task",
+    Severity.ERROR,
+    "The task is an `async def`.",
+    "The SDK does not await it: the function's body never runs, and no run file is written.",
+    "@kbench.task()\nasync def quiz(llm): ...",
+    "@kbench.task()\ndef quiz(llm): ...",
+)
+PASS_COUNT = Rule(
+    "KB205",
+    "pass-count-result",
+    Severity.WARNING,
+    "`tuple[int, int]` is recorded as a value with a confidence interval.",
+    "The backend does not know pass counts yet: (7, 10) shows as 7 ± 10.",
+    "@kbench.task()\ndef quiz(llm) -> tuple[int, int]:\n    return passed, total",
+    "@kbench.task()\ndef quiz(llm) -> float:\n    return passed / total",
+)
+GENERATOR = Rule(
+    "KB206",
+    "generator-task",
+    Severity.ERROR,
+    "The task is a generator: it contains `yield`.",
+    "Calling it only makes the generator. Its body never runs, and no run file is written.",
+    "@kbench.task()\ndef quiz(llm):\n    yield llm.prompt(...)",
+    "@kbench.task()\ndef quiz(llm) -> bool:\n    return check(llm.prompt(...))",
+)
+NOTHING_RETURNED = Rule(
+    "KB207",
+    "nothing-returned",
+    Severity.WARNING,
+    "The annotation promises a value, but the function returns none.",
+    "The run is recorded as pass or fail by its assertions, not as the score that was meant.",
+    "@kbench.task()\ndef score(llm) -> float:\n    points = 1.0",
+    "@kbench.task()\ndef score(llm) -> float:\n    points = 1.0\n    return points",
+)
+ARGUMENTS = Rule(
+    "KB208",
+    "run-arguments",
+    Severity.ERROR,
+    "`.run` or `.evaluate` is called with arguments that do not fit the task's function.",
+    "The call raises TypeError before the task starts, and nothing is recorded.",
+    "@kbench.task()\ndef ask(llm, question): ...\n\nask.run(kbench.llm)",
+    '@kbench.task()\ndef ask(llm, question): ...\n\nask.run(kbench.llm, question="Why?")',
+)
+RULES = (ANNOTATION, FUTURE, RESULT, ASYNC, PASS_COUNT, GENERATOR, NOTHING_RETURNED, ARGUMENTS)
+
+_SUPPORTED = frozenset({"bool", "int", "float", "dict", "object"})
+_UNSUPPORTED = words("str list set frozenset tuple bytes bytearray complex type range slice memoryview")
+# Types of packages that look like what the SDK knows, and that it refuses (tried with kaggle_benchmarks 0.6.2).
+_FOREIGN = words(
+    "numpy.float16 numpy.float32 numpy.float64 numpy.int8 numpy.int16 numpy.int32 numpy.int64 numpy.bool_ numpy.bool"
+    " numpy.ndarray numpy.array pandas.DataFrame pandas.Series"
+)
+_ADVICE = "Use bool, int, float, dict, tuple[float, float], or no annotation for pass/fail by assertions."
+_RUN_OPTIONS = frozenset({"_id", "_suppress_raise"})
+_EVALUATE_OPTIONS = words(
+    "grid evaluation_data n_jobs timeout stop_condition max_attempts retry_delay remove_run_files on_failure"
+)
+
+
+def check(check: Check) -> None:
+    """Report everything this group has to say."""
+    # A notebook that registers result types of its own knows more annotations.
+    own_types = any(
+        "results.Result" in cell.source.text or "import Result" in cell.source.text
+        for cell in check.program.cells
+    )
+    for task in check.tasks.all:
+        function = task.function
+        if function is None or task.derived:
+            continue
+        if not own_types:
+            _annotation(check, task, function)
+        # What another decorator makes of the function cannot be seen.
+        if task.wrapped:
+            continue
+        if isinstance(function, ast.AsyncFunctionDef):
+            check.on_task(
+                ASYNC,
+                task,
+                f"{function.name} is async: the SDK never awaits it, so nothing is recorded.",
+                f"Write def {function.name}(...), and asyncio.run(...) inside where something must be awaited.",
+                sure=check.pushed(task),
+            )
+        elif task.scope is not None and task.scope.yields:
+            check.on_task(
+                GENERATOR,
+                task,
+                f"{function.name} contains yield, so running it does nothing.",
+                "Return one value at the end instead.",
+                sure=check.pushed(task),
+            )
+        elif task.scope is not None:
+            _result(check, task, function, task.scope)
+        for run in task.runs:
+            _arguments(check, task, run)
+
+
+def _annotation(check: Check, task: Task, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+    annotation = function.returns
+    if annotation is None:
+        return
+    text = written(annotation)
+    future = any(
+        place.cell.number <= task.place.cell.number and any(a.name == "annotations" for a in place.node.names)
+        for place in check.program.index.futures
+    )
+    if future:
+        check.at(
+            FUTURE,
+            task.place,
+            f"With `from __future__ import annotations`, -> {text} is a text that the SDK refuses.",
+            "Remove the import.",
+        )
+        return
+    verdict = _verdict(annotation, task.place.scope, check.program)
+    if verdict == "pass count":
+        check.on_task(
+            PASS_COUNT,
+            task,
+            f"{function.name} returns a pair of ints, which shows as a value with a confidence interval.",
+            "Return passed / total with -> float.",
+        )
+    elif verdict == "refused":
+        check.on_task(
+            ANNOTATION,
+            task,
+            f"The SDK refuses -> {text}: the decorator raises TypeError.",
+            _ADVICE if not isinstance(annotation, ast.Constant) else f"Write it without quotes. {_ADVICE}",
+        )
+
+
+def _verdict(node: ast.AST, scope: Scope, program: Program, depth: int = 0) -> str:
+    """``"fine"``, ``"pass count"``, ``"refused"``, or ``""`` when it cannot be told."""
+    if depth > 20:
+        return ""
+    if isinstance(node, ast.Constant):
+        return "fine" if node.value is None else "refused"
+    if isinstance(node, ast.Name):
+        bindings = list(program.bindings(node.id, scope))
+        if not bindings:
+            if node.id in _SUPPORTED:
+                return "fine"
+            return "refused" if node.id in _UNSUPPORTED else ""
+        if len(bindings) == 1 and bindings[0].kind == "value" and depth < 5:
+            return _verdict(bindings[0].node, bindings[0].scope, program, depth + 1)
+    if isinstance(node, ast.Subscript):
+        return _subscript_verdict(node, scope, program)
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
+        sides = {_verdict(side, scope, program, depth + 1) for side in (node.left, node.right)}
+        return "refused" if "" not in sides else ""
+    if dotted(node, scope, program) in _FOREIGN or program.values.sdk_path(node, scope) in (
+        "Run",
+        "runs.Run",
+    ):
+        return "refused"
+    if isinstance(node, ast.Call) and written(node) == "type(None)":
+        return "refused"
+    found = program.values.of(node, scope)
+    if len(found) == 1:
+        value = found[0]
+        if isinstance(value, Stdlib) or (isinstance(value, Func) and value.scope.kind == "class"):
+            return "refused"
+    return ""
+
+
+def _subscript_verdict(node: ast.Subscript, scope: Scope, program: Program) -> str:
+    base = node.value
+    if isinstance(base, ast.Name) and not list(program.bindings(base.id, scope)):
+        if base.id == "tuple" and isinstance(node.slice, ast.Tuple):
+            inside = [written(part) for part in node.slice.elts]
+            if inside == ["float", "float"]:
+                return "fine"
+            if inside == ["int", "int"]:
+                return "pass count"
+            known = all(part in _SUPPORTED | _UNSUPPORTED or part == "..." for part in inside)
+            return "refused" if known else ""
+        return "refused" if base.id in _UNSUPPORTED | {"dict"} else ""
+    found = program.values.of(base, scope)
+    return "refused" if len(found) == 1 and isinstance(found[0], Stdlib) else ""
+
+
+def _result(check: Check, task: Task, function: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
+    valued = [statement for statement in scope.returns if statement.value is not None]
+    valued = [s for s in valued if not (isinstance(s.value, ast.Constant) and s.value.value is None)]
+    annotated = function.returns is not None and not (
+        isinstance(function.returns, ast.Constant) and function.returns.value is None
+    )
+    if not valued:
+        if annotated and _ends_plainly(function):
+            check.on_task(
+                NOTHING_RETURNED,
+                task,
+                f"{function.name} promises {written(function.returns or function)}, but returns nothing.",
+                "Return the value, or leave the annotation out.",
+            )
+        return
+    kinds = [kind_of(statement.value, scope, check.program) for statement in valued]
+    bad = [(s, unrecordable(k)) for s, k in zip(valued, kinds, strict=True) if unrecordable(k)]
+    matters = task.stored or any(check.tasks.around(run.place.scope) for run in task.runs)
+    if bad and matters:
+        statement, what = bad[0]
+        always = len(bad) == len(scope.returns) and isinstance(function.body[-1], ast.Return)
+        check.at(
+            RESULT,
+            task.place,
+            f"{function.name} returns {what}, which the SDK cannot record: no run file would be written.",
+            "Return a bool, a number or a dict, with its annotation (-> bool), or check the answer with "
+            "kbench.assertions and return nothing.",
+            node=statement,
+            sure=always and check.pushed(task),
+        )
+    elif function.returns is None and task.stored:
+        check.on_task(
+            RESULT,
+            task,
+            f"{function.name} returns a value, but has no return annotation: it counts as pass or fail.",
+            "Add the annotation: -> bool, -> int, -> float or -> dict.",
+            sure=False,
+        )
+
+
+def _ends_plainly(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
+    """Whether a function is more than a stub that raises."""
+    return not any(isinstance(node, ast.Raise) for node in ast.walk(function))
+
+
+def _arguments(check: Check, task: Task, run: RunCall) -> None:
+    """Bind a run's arguments to the function's parameters, where both can be seen in full."""
+    call, function = run.call, task.function
+    if call is None or function is None or task.place.scope.kind == "class":
+        return
+    if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
+        return
+    values = check.program.values.of(run.place.node.value, run.place.scope)
+    if len(values) != 1 or not isinstance(values[0], TaskValue):
+        return
+    if not _is_itself(run.place.node.value, run.place.scope, values[0], check.program):
+        return
+    problem = _binding_problem(run.method, call, function.args)
+    if problem:
+        check.at(
+            ARGUMENTS,
+            run.place,
+            f"{task.label}.{run.method} {problem}.",
+            f"Its parameters are: {written(function.args)}.",
+            node=call,
+            sure=check.program.sure(run.place),
+        )
+
+
+def _is_itself(node: ast.AST, scope: Scope, task: TaskValue, program: Program, depth: int = 0) -> bool:
+    """Whether a receiver is surely the task as defined.
+
+    What ``partial`` or ``bind_dataframe`` made of it brings arguments of its own, and stands for the same
+    task; so only names are believed that are bound to nothing but the definition, or to such a name.
+    """
+    if not isinstance(node, ast.Name) or depth > 8:
+        return False
+    bindings = list(program.bindings(node.id, scope))
+    return bool(bindings) and all(
+        binding.kind in ("def", "value")
+        and (binding.node is task.node or _is_itself(binding.node, binding.scope, task, program, depth + 1))
+        for binding in bindings
+    )
+
+
+def _binding_problem(method: str, call: ast.Call, args: ast.arguments) -> str:
+    positional = [a.arg for a in (*args.posonlyargs, *args.args)]
+    names = {*positional, *(a.arg for a in args.kwonlyargs)}
+    keywords = {k.arg for k in call.keywords if k.arg}
+    options = _RUN_OPTIONS if method == "run" else _EVALUATE_OPTIONS
+    unexpected = sorted(keywords - names - options)
+    if unexpected and args.kwarg is None:
+        return f"gets an argument the task does not take: {unexpected[0]}"
+    given = set(keywords)
+    if method == "run":
+        if len(call.args) > len(positional) and args.vararg is None:
+            return f"gets {len(call.args)} positional arguments for {len(positional)}"
+        given |= set(positional[: len(call.args)])
+    elif call.args or keywords & {"grid", "evaluation_data"}:
+        # Rows and grids bring arguments of their own.
+        return ""
+    with_default = set(positional[len(positional) - len(args.defaults) :]) if args.defaults else set()
+    with_default |= {a.arg for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d is not None}
+    missing = [
+        name for name in (*positional, *(a.arg for a in args.kwonlyargs)) if name not in given | with_default
+    ]
+    return f"lacks an argument: {missing[0]}" if missing else ""

@@ -1,0 +1,179 @@
+"""KB1xx: the shape of a task source: that it parses, defines a task, and names it well."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+
+from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.task import Task, file_name
+from kbench_jupyter.validation.value import written
+
+__all__ = ["RULES", "check"]
+
+SYNTAX = Rule(
+    "KB101",
+    "syntax-error",
+    Severity.ERROR,
+    "A cell is not valid Python, not even with IPython's syntax.",
+    "The notebook stops at this cell on the server, and nothing after it is executed.",
+    "answer = (1 + 2",
+    "answer = (1 + 2)",
+)
+NO_TASK = Rule(
+    "KB102",
+    "no-task",
+    Severity.ERROR,
+    "No cell defines a task.",
+    "The server runs the notebook, finds no task file, and creates no task.",
+    "def capital(llm):\n    ...",
+    '@kbench.task(name="Capital")\ndef capital(llm):\n    ...\n\ncapital.run(kbench.llm)',
+)
+SAME_SLUG = Rule(
+    "KB105",
+    "duplicate-task-name",
+    Severity.ERROR,
+    "Two stored tasks have one slug, or write to the same files.",
+    "The SDK names files after the task, so the second overwrites the first, and the server tells tasks "
+    "apart by their slug alone.",
+    '@kbench.task(name="My task")\ndef first(llm): ...\n\n@kbench.task(name="my-task")\ndef second(llm): ...',
+    '@kbench.task(name="My task")\ndef first(llm): ...\n\n@kbench.task(name="My other task")\ndef second(llm): ...',
+)
+BARE = Rule(
+    "KB107",
+    "bare-decorator",
+    Severity.ERROR,
+    "The decorator is written without parentheses.",
+    "`kbench.task` takes a name and returns the decorator. Without parentheses the function itself becomes "
+    "the name, and `.run` does not exist.",
+    "@kbench.task\ndef capital(llm): ...",
+    "@kbench.task()\ndef capital(llm): ...",
+)
+EMPTY_SLUG = Rule(
+    "KB109",
+    "no-slug",
+    Severity.ERROR,
+    "The task's name has no letter or digit that a slug could be made of.",
+    "The server finds a task by the slug of its name.",
+    '@kbench.task(name="???")\ndef quiz(llm): ...',
+    '@kbench.task(name="Quiz")\ndef quiz(llm): ...',
+)
+RULES = (SYNTAX, NO_TASK, SAME_SLUG, BARE, EMPTY_SLUG)
+
+
+def check(check: Check) -> None:
+    """Report everything this group has to say."""
+    _syntax(check)
+    _bare(check)
+    if not check.program.broken:
+        _no_task(check)
+    _names(check)
+
+
+def _syntax(check: Check) -> None:
+    for cell in check.program.cells:
+        if cell.problem is not None:
+            check.on_line(
+                SYNTAX,
+                cell,
+                cell.problem.line,
+                f"This cell is not valid Python: {cell.problem.message}.",
+                "Correct the line, then validate again.",
+            )
+    for cell, magic in check.program.magics:
+        if magic.name.startswith("%"):
+            check.on_line(
+                SYNTAX,
+                cell,
+                magic.line,
+                f"%{magic.name} is not the first line of its cell, so IPython does not know it.",
+                f"Move %{magic.name} to the top of the cell, above comments.",
+            )
+
+
+def _bare(check: Check) -> None:
+    for bare in check.tasks.bare:
+        text = written(bare.decorator)
+        check.at(
+            BARE,
+            bare.place,
+            f"{bare.function} is decorated without parentheses, so it becomes the task's name.",
+            f"Write @{text}()."
+            if not isinstance(bare.decorator, ast.Call)
+            else f"Write {written(bare.decorator.func)}()({bare.function}).",
+            node=bare.decorator,
+        )
+
+
+def _no_task(check: Check) -> None:
+    tasks = check.tasks
+    if tasks.stored or tasks.bare:
+        return
+    if tasks.all:
+        for task in tasks.all:
+            check.on_task(
+                NO_TASK,
+                task,
+                f"No task of this notebook is stored: {task.label} has store_task=False.",
+                "Leave store_task=False out of the task that you want to push.",
+            )
+        return
+    imports_sdk = any("kaggle_benchmarks" in cell.source.text for cell in check.program.cells)
+    unseen = tasks.maybe_tasks or tasks.unresolved_run or check.program.opaque_from < len(check.program.cells)
+    check.on_notebook(
+        NO_TASK,
+        "No cell defines a task."
+        if not unseen
+        else "No cell defines a task that can be seen without running the notebook.",
+        "Put @kbench.task() above the function that asks the model, and run it with NAME.run(kbench.llm)."
+        + ("" if imports_sdk else " Start with: import kaggle_benchmarks as kbench"),
+        sure=not unseen,
+    )
+
+
+def _names(check: Check) -> None:
+    seen: dict[str, list[Task]] = defaultdict(list)
+    for task in check.tasks.stored:
+        if task.name is None:
+            continue
+        if not task.slug:
+            check.on_task(
+                EMPTY_SLUG,
+                task,
+                f"The name {task.name!r} gives no slug.",
+                "Give the task a name with letters or digits.",
+            )
+            continue
+        for key in {"slug " + task.slug, "file " + file_name(task.name).lower()}:
+            for other in seen[key]:
+                _same(check, task, other)
+                break
+            else:
+                continue
+            break
+        seen["slug " + task.slug].append(task)
+        seen["file " + file_name(task.name).lower()].append(task)
+
+
+def _same(check: Check, task: Task, other: Task) -> None:
+    place = other.place.cell
+    line = place.original_line(place.text_line(getattr(other.node, "lineno", 1)))
+    where = f"cell {place.source.ref.number}, line {line}"
+    redefined = other.function is not None and task.label == other.label
+    # A task that is written again further down, as one does while trying things, is lost only if it was
+    # run as well: then the later run overwrites the earlier one's file.
+    lost = bool(task.runs and other.runs) and not (redefined and _shared_runs(task, other))
+    check.on_task(
+        SAME_SLUG,
+        task,
+        f"{task.label} has the same name as {other.label} ({where}): {task.slug}.",
+        "Give one of them another name."
+        if not redefined
+        else "Remove the earlier definition, or give one of them another name.",
+        sure=lost or not redefined,
+    )
+
+
+def _shared_runs(task: Task, other: Task) -> bool:
+    return {id(run.place.node) for run in task.runs} == {id(run.place.node) for run in other.runs}

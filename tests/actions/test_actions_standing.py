@@ -1,0 +1,188 @@
+"""Where a task stands is read from the server, so it holds after the kernel that did it all is gone."""
+
+from __future__ import annotations
+
+import faults
+import nbformat
+import pytest
+from loopback_session import LoopbackSession, add_run, zipped
+
+from kbench_jupyter.actions.download import download
+from kbench_jupyter.actions.push import push
+from kbench_jupyter.actions.sources import choose_task
+from kbench_jupyter.actions.standing import standing
+from kbench_jupyter.actions.steps import STEPS
+from kbench_jupyter.results.downloads import Origin
+
+CELLS = (
+    "import kaggle_benchmarks as kbench",
+    '@kbench.task(name="{name}")\ndef ask(llm):\n'
+    "    kbench.assertions.assert_not_empty(llm.prompt('Hi'), expectation='says anything')\n\nask.run(kbench.llm)",
+)
+ENV = "MODEL_PROXY_URL=https://proxy.example\nMODEL_PROXY_API_KEY=k\nLLM_DEFAULT=m\nMODEL_PROXY_EXPIRY_TIME={}\n"
+
+
+@pytest.fixture
+def server():
+    with faults.FaultServer() as running:
+        yield running
+
+
+@pytest.fixture
+def session(server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path, "Quiz")
+    monkeypatch.setenv("KBENCH_NOTEBOOK", str(tmp_path / "task.ipynb"))
+    made = LoopbackSession(server, KBENCH_HOME=str(tmp_path / "home"))
+    yield made
+    made.close()
+
+
+def write(folder, *names):
+    cells = [nbformat.v4.new_code_cell(text.format(name=name)) for name in names for text in CELLS]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "task.ipynb")
+
+
+def step_of(found, name):
+    return next(step for step in found.steps if step.name == name)
+
+
+def run_on(server, run_id, **times):
+    return Origin(server.url, run_id, **times)
+
+
+def states(found):
+    return {step.name: step.state for step in found.steps}
+
+
+def test_with_nothing_done_init_comes_next_and_every_step_says_what_it_will_do(session):
+    found = standing(session)
+    assert found.next == "init"
+    assert set(states(found)) == set(STEPS)
+    assert all(step.plan for step in found.steps)
+    assert "%kbench init" in str(found)
+
+
+def test_expired_credentials_are_a_step_to_do_again(session, tmp_path):
+    (tmp_path / ".env").write_text(ENV.format("2020-01-01T00:00:00Z"))
+    assert standing(session).next == "init"
+    assert "expired" in standing(session).expiry
+    (tmp_path / ".env").write_text(ENV.format("2999-01-01T00:00:00Z"))
+    assert standing(session).next == "validate"
+
+
+def test_what_was_pushed_and_run_is_known_to_a_kernel_that_did_not_do_it(session, server, tmp_path):
+    (tmp_path / ".env").write_text(ENV.format("2999-01-01T00:00:00Z"))
+    push(session, choose_task(session))
+    again = LoopbackSession(server, KBENCH_HOME=str(tmp_path / "home"))
+    assert standing(again).next == "run"
+    add_run(server.api, 5, state="RUNNING")
+    found = standing(again)
+    assert (states(found)["run"], states(found)["watch"], found.next) == ("done", "going", "watch")
+    server.api.runs[0]["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
+    assert standing(again).next == "results"
+    assert standing(again, compared={run_on(server, 5)}).next == "publish"
+    server.api.tasks["quiz"][-1]["isPublic"] = True
+    assert standing(again, compared={run_on(server, 5)}).next == ""
+    again.close()
+
+
+def test_an_edit_after_the_push_puts_validate_next_again(session, tmp_path):
+    (tmp_path / ".env").write_text(ENV.format("2999-01-01T00:00:00Z"))
+    push(session, choose_task(session))
+    path = tmp_path / "task.ipynb"
+    path.write_text(path.read_text().replace("says anything", "says something"))
+    found = standing(session)
+    assert found.next == "validate"
+    assert standing(session, validated={found.digest}).next == "push"
+    assert "not known to be the same" in step_of(found, "push").note
+
+
+def test_after_an_edit_what_was_run_and_compared_is_to_be_done_again_for_the_version_that_follows(
+    session, server, tmp_path
+):
+    (tmp_path / ".env").write_text(ENV.format("2999-01-01T00:00:00Z"))
+    push(session, choose_task(session))
+    add_run(server.api, 5)
+    assert standing(session, compared={run_on(server, 5)}).next == "publish"
+    path = tmp_path / "task.ipynb"
+    path.write_text(path.read_text().replace("says anything", "says something"))
+    found = standing(session, compared={run_on(server, 5)})
+    assert {states(found)[name] for name in ("push", "run", "watch", "results")} == {"later"}
+    assert "version 1 has 1 run" in str(found)
+    run = step_of(found, "run")
+    assert run.chained.startswith("Run version 2 of quiz")
+    assert run.plan.startswith("Run version 1 of quiz")
+    assert "not known to be what task.ipynb holds now" in run.plan
+
+
+def test_a_version_that_is_being_created_is_the_one_that_will_be_run(session, server):
+    push(session, choose_task(session))
+    server.api.tasks["quiz"][-1]["creationState"] = "BENCHMARK_TASK_VERSION_CREATION_STATE_RUNNING"
+    found = standing(session)
+    assert states(found)["push"] == "going"
+    assert step_of(found, "run").chained.startswith("Run version 1 of quiz")
+
+
+def test_a_run_made_after_a_comparison_is_to_be_compared(session, server):
+    push(session, choose_task(session))
+    add_run(server.api, 5)
+    assert states(standing(session, compared={run_on(server, 5)}))["results"] == "done"
+    add_run(server.api, 6, model="m2")
+    assert states(standing(session, compared={run_on(server, 5)}))["results"] != "done"
+
+
+def test_a_run_of_before_a_reset_is_not_taken_for_the_new_one_of_its_id(session, server, tmp_path):
+    (tmp_path / ".env").write_text(ENV.format("2999-01-01T00:00:00Z"))
+    push(session, choose_task(session))
+    add_run(server.api, 1, startTime="2026-01-01T00:00:00Z", endTime="2026-01-01T00:01:00Z")
+    server.api.archives[1] = zipped(r_run_json="{}")
+    assert states(standing(session))["results"] == "next"
+    download(session, "quiz")
+    known = run_on(server, 1, start="2026-01-01T00:00:00+00:00", end="2026-01-01T00:01:00+00:00")
+    assert states(standing(session))["results"] == "done"
+    assert states(standing(session, compared={known}, output=tmp_path / "elsewhere"))["results"] == "done"
+    server.api.runs[0] |= {"startTime": "2026-02-02T00:00:00Z", "endTime": "2026-02-02T00:01:00Z"}
+    assert states(standing(session, compared={known}))["results"] == "next"
+    download(session, "quiz")
+    assert states(standing(session))["results"] == "done"
+
+
+def test_runs_of_an_older_version_do_not_count(session, server, tmp_path):
+    push(session, choose_task(session))
+    add_run(server.api, 5, version=1)
+    push(session, choose_task(session), again=True)
+    assert states(standing(session))["run"] == "later"
+
+
+def test_several_tasks_in_one_notebook_can_each_be_asked_about(session, tmp_path):
+    write(tmp_path, "One", "Two")
+    found = standing(session)
+    assert found.chosen.stored == ("one", "two")
+    assert (found.slug, standing(session, "two").slug) == ("one", "two")
+
+
+def test_without_a_notebook_it_is_said_and_nothing_fails(session, tmp_path, monkeypatch):
+    monkeypatch.delenv("KBENCH_NOTEBOOK")
+    (tmp_path / "task.ipynb").unlink()
+    found = standing(session)
+    assert found.origin == "not found"
+    assert "-f task.py" in found.notes[0]
+
+
+def test_where_the_embedded_server_does_not_run_it_is_not_started_by_looking(session, tmp_path):
+    from kbench_jupyter.actions.session import Session
+
+    quiet = Session(None, None, {"KBENCH_TARGET": "local", "KBENCH_HOME": str(tmp_path / "nothing")})
+    assert "starts when it is needed" in standing(quiet).place
+    assert not (tmp_path / "nothing" / "server.json").exists()
+
+
+def test_credentials_of_an_embedded_server_that_does_not_run_now_are_not_called_anothers(session, tmp_path):
+    from kbench_jupyter.actions.session import Session
+
+    local = ENV.format("2999-01-01T00:00:00Z").replace("https://proxy.example", "http://127.0.0.1:5/openapi")
+    (tmp_path / ".env").write_text(local)
+    quiet = Session(None, None, {"KBENCH_TARGET": "local", "KBENCH_HOME": str(tmp_path / "nothing")})
+    assert "not usable" not in standing(quiet).expiry
+    assert "belong to the embedded server" in standing(session).expiry  # where the target is another

@@ -1,0 +1,460 @@
+from __future__ import annotations
+
+import itertools
+import json
+import random
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from faults import JSON, CutLog, Exchange, FaultServer, envelope, sse, status
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from kbench_jupyter.api import Client, Credentials, Limits, LogEntry, Response
+from kbench_jupyter.api.logs import LogStream
+from kbench_jupyter.api.replay import Ledger
+from kbench_jupyter.api.transport import Request, TransportFault
+from kbench_jupyter.errors import CredentialsError, NotFoundError, ServerError
+
+QUICK = Limits(
+    connect=2, read=2, stream_read=2, backoff=0.001, backoff_cap=0.004, poll=0.005, poll_cap=0.02, looks=4
+)
+
+
+def entry(number: int, data: str | None = None) -> dict[str, Any]:
+    stream = "stderr" if number % 7 == 0 else "stdout"
+    return {
+        "stream_name": stream,
+        "time": number * 0.25,
+        "data": f"line {number} ☃\n" if data is None else data,
+    }
+
+
+def client_of(server: FaultServer, limits: Limits = QUICK) -> Client:
+    return Client(server.url, Credentials.bearer("good", "the test"), limits=limits)
+
+
+def read_through(
+    entries: list[Any], cuts: list[int], mode: str, **options: bool
+) -> tuple[list[LogEntry], CutLog]:
+    log = CutLog(entries, cuts, mode, **options)
+    with FaultServer() as server, client_of(server) as client:
+        server.log = log
+        with client.stream_logs(1) as stream:
+            got = list(stream)
+        assert stream.settled
+    return got, log
+
+
+def lost_and_doubled(entries: list[Any], got: list[LogEntry]) -> tuple[int, int]:
+    truth = Counter(LogEntry.from_wire(item) for item in entries)
+    seen = Counter(got)
+    return sum((truth - seen).values()), sum((seen - truth).values())
+
+
+def test_streams_cut_at_random_bytes_lose_and_double_no_line(capsys: pytest.CaptureFixture[str]) -> None:
+    rand = random.Random(20260506)
+    figures: Counter[str] = Counter()
+    for mode in ("replay", "continue", "gap", "tail", "rewind"):
+        for trial in range(16):
+            entries = [entry(number) for number in range(rand.randrange(1, 120))]
+            size = len(sse(entries))
+            cuts = [rand.randrange(0, size) for _ in range(rand.randrange(1, 6))]
+            got, log = read_through(entries, cuts, mode, noise=trial % 2 == 0, reset=trial % 3 == 0)
+            lost, doubled = lost_and_doubled(entries, got)
+            figures.update(streams=1, cuts=log.cut_count, lines=len(entries), lost=lost, doubled=doubled)
+            if mode == "replay":  # the others lose the half sent entry until the log settles
+                assert [item.data for item in got] == [item["data"] for item in entries]
+            assert not lost, (mode, trial, cuts)
+            assert not doubled, (mode, trial, cuts)
+    with capsys.disabled():
+        print(
+            f"\n  log streams: {figures['streams']} read through {figures['cuts']} cuts, {figures['lines']} lines:"
+            f" {figures['lost']} lost, {figures['doubled']} doubled"
+        )
+    assert figures["cuts"] > 100
+    assert figures["lost"] == figures["doubled"] == 0
+
+
+# Entries that are hard to tell apart: few texts, coarse or missing times, bare strings.
+hard_entries = st.lists(
+    st.one_of(
+        st.sampled_from([".", "a\n", "\r50%", "é\n"]),
+        st.builds(
+            lambda stream, when, data: {"stream_name": stream, "time": when, "data": data},
+            st.sampled_from(["stdout", "stderr"]),
+            st.sampled_from([0.0, 1.0, None]),
+            st.sampled_from([".", "a\n", "b", "\n"]),
+        ),
+    ),
+    min_size=1,
+    max_size=25,
+)
+
+
+@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data(), entries=hard_entries, mode=st.sampled_from(["replay", "continue", "tail", "gap"]))
+def test_lines_that_look_alike_are_neither_lost_nor_doubled(
+    data: st.DataObject, entries: list[Any], mode: str
+) -> None:
+    """The ledger by itself, on logs that repeat themselves and name no times."""
+    whole = [LogEntry.from_wire(item) for item in entries]
+    ledger, got, written = Ledger(), [], 0
+    cuts = data.draw(st.lists(st.integers(0, len(whole)), max_size=4))
+    for number, length in enumerate([*cuts, len(whole)]):
+        start = {"replay": 0, "continue": written, "tail": max(0, written - 3), "gap": written + number}[mode]
+        sent = whole[start : start + length]
+        for item in sent:
+            got += ledger.take(item)
+        written = max(written, start + len(sent))
+        ledger.reconnect()
+    got += ledger.settle(whole)
+    assert lost_and_doubled(entries, got) == (0, 0)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    lines=st.lists(st.text("ab\n", max_size=4), max_size=20),
+    pieces=st.lists(st.integers(1, 5), min_size=1),
+    seen=st.integers(0, 20),
+)
+def test_a_persisted_log_cut_up_differently_adds_only_what_is_missing(
+    lines: list[str], pieces: list[int], seen: int
+) -> None:
+    ledger = Ledger()
+    got = [item for line in lines[:seen] for item in ledger.take(LogEntry("stdout", 1.0, line))]
+    text, persisted = "".join(lines), []
+    while text:
+        size = pieces[len(persisted) % len(pieces)]
+        persisted.append(LogEntry("stdout", 9.0, text[:size]))
+        text = text[size:]
+    got += ledger.settle(persisted)
+    assert "".join(item.data for item in got) == "".join(lines)
+
+
+def test_lines_missed_in_a_gap_come_late_and_say_so() -> None:
+    entries = [entry(number) for number in range(30)]
+    got, _ = read_through(entries, [400], "gap")
+    late = [item for item in got if item.late]
+    assert len(late) == 3 or len(late) == 4  # the half sent one too
+    assert lost_and_doubled(entries, got) == (0, 0)
+
+
+def test_entries_keep_stream_and_time() -> None:
+    got, _ = read_through([entry(0), entry(1), "bare"], [], "replay")
+    assert got == [
+        LogEntry("stderr", 0.0, "line 0 ☃\n"),
+        LogEntry("stdout", 0.25, "line 1 ☃\n"),
+        LogEntry("", None, "bare\n"),
+    ]
+
+
+def test_a_run_that_has_ended_gives_its_persisted_log(server: FaultServer, client: Client) -> None:
+    server.log = lambda exchange: exchange.answer(200, dict(JSON), json.dumps([entry(1), "x"]).encode())
+    assert client.run_logs(5) == [LogEntry("stdout", 0.25, "line 1 ☃\n"), LogEntry("", None, "x\n")]
+    assert server.calls("GetBenchmarkTaskRunLogs")[0].json == {"runId": 5}
+
+
+def test_the_log_of_a_going_run_is_what_is_there(server: FaultServer, client: Client) -> None:
+    def going(exchange: Exchange) -> None:
+        exchange.send(exchange.head(200, {"Content-Type": "text/event-stream"}))
+        exchange.send(sse([entry(1), entry(2)], end=False))
+        while not exchange.server.stopping.wait(0.02):  # keepalives are nothing new
+            exchange.send(b": keepalive\n\n")
+
+    server.log = going
+    assert [item.data for item in client.run_logs(5, quiet=0.3)] == ["line 1 ☃\n", "line 2 ☃\n"]
+
+
+def test_a_run_that_never_stops_writing_does_not_hold_its_reader(server: FaultServer, client: Client) -> None:
+    def chatty(exchange: Exchange) -> None:
+        exchange.send(exchange.head(200, {"Content-Type": "text/event-stream"}))
+        number = 0
+        with suppress(OSError):
+            while not exchange.server.stopping.wait(0.01):
+                exchange.send(sse([entry(number := number + 1)], end=False))
+        exchange.keep_alive = False
+
+    server.log = chatty
+    got = client.run_logs(5, quiet=0.04)
+    assert [item.data for item in got] == [f"line {number} ☃\n" for number in range(1, len(got) + 1)]
+    assert got
+
+
+def test_streams_that_are_always_cut_do_not_hold_a_reader(server: FaultServer, client: Client) -> None:
+    def cut_at_once(exchange: Exchange) -> None:
+        exchange.send(exchange.head(200, {"Content-Type": "text/event-stream", "Connection": "close"}))
+        exchange.send(sse([entry(1)], end=False))
+        exchange.hang_up()
+
+    server.log = cut_at_once
+    assert [item.data for item in client.run_logs(5, quiet=0.1)] == ["line 1 ☃\n"]
+
+
+def test_the_log_of_a_queued_run_is_not_found_at_once(server: FaultServer, client: Client) -> None:
+    server.inject("GetBenchmarkTaskRunLogs", status(404))
+    with pytest.raises(NotFoundError, match="log of run 5") as caught:
+        client.run_logs(5)
+    assert "%kbench status" in str(caught.value.hint)
+
+
+def test_a_stream_waits_for_a_queued_run(server: FaultServer, client: Client) -> None:
+    server.inject("GetBenchmarkTaskRunLogs", *[status(404)] * 4)
+    server.log = CutLog([entry(1)], [], "replay")
+    with client.stream_logs(5) as stream:
+        assert [item.data for item in stream] == ["line 1 ☃\n"]
+
+
+def test_waiting_for_a_queued_run_ends_when_told(server: FaultServer, client: Client) -> None:
+    server.log = status(404)
+    with pytest.raises(NotFoundError):
+        list(client.stream_logs(5, wait_for_start=False))
+    with pytest.raises(NotFoundError):
+        list(client.stream_logs(5, start_timeout=0.05))
+    assert list(client.stream_logs(5, ended=lambda: True)) == []
+
+
+odd_entries = st.one_of(
+    hard_entries,
+    st.lists(
+        st.one_of(
+            st.integers(),
+            st.none(),
+            st.dictionaries(
+                st.sampled_from(["stream_name", "streamName", "time", "data"]),
+                st.one_of(st.none(), st.integers(), st.sampled_from(["stdout", "x\n", ""]), st.just([])),
+            ),
+        ),
+        max_size=8,
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(entries=odd_entries)
+def test_joining_neighbours_changes_no_text(entries: list[Any]) -> None:
+    def pieces(log: list[LogEntry]) -> list[tuple[str, str]]:
+        groups = itertools.groupby(log, lambda item: item.stream)
+        return [(stream, "".join(item.data for item in group)) for stream, group in groups]
+
+    body = json.dumps(entries).encode()
+    answer = Response(200, JSON, body)
+    with Client("https://x.example", None, transport=lambda _request: answer) as client:
+        apart = list(client.stream_logs(5))
+    answer = Response(200, JSON, body)
+    with Client("https://x.example", None, transport=lambda _request: answer) as client:
+        joined = list(client.stream_logs(5, joined=True))
+    assert pieces(joined) == pieces(apart)
+    assert len(joined) <= len(apart)
+    assert [item.time for item in joined[:1]] == [item.time for item in apart[:1]]
+
+
+def test_joined_or_not_what_was_streamed_before_is_settled_entry_by_entry(
+    server: FaultServer, client: Client
+) -> None:
+    entries = [entry(number) for number in range(30)]
+    server.log = CutLog(entries, [700, 300], "gap")
+    with client.stream_logs(5, joined=True) as stream:
+        assert lost_and_doubled(entries, list(stream)) == (0, 0)
+
+
+def test_an_idle_stream_that_goes_dead_is_opened_again(server: FaultServer, client: Client) -> None:
+    log = CutLog([entry(1), entry(2)], [], "replay")
+
+    def silent_first(exchange: Exchange) -> None:
+        exchange.send(exchange.head(200, {"Content-Type": "text/event-stream"}))
+        exchange.send(sse([entry(1)], end=False))
+        exchange.server.stopping.wait(2)
+
+    server.inject("GetBenchmarkTaskRunLogs", silent_first)
+    server.log = log
+    with client.stream_logs(5) as stream:
+        assert [item.data for item in stream] == ["line 1 ☃\n", "line 2 ☃\n"]
+    assert stream.reconnects >= 1
+
+
+@pytest.mark.parametrize("moment", ["before the header", "in mid-stream"])
+def test_closing_frees_the_connection_at_once_from_another_thread(server: FaultServer, moment: str) -> None:
+    ready = threading.Event()
+
+    def endless(exchange: Exchange) -> None:
+        if moment == "in mid-stream":
+            exchange.send(exchange.head(200, {"Content-Type": "text/event-stream"}))
+            exchange.send(sse([entry(1)], end=False))
+        ready.set()
+        exchange.keep_alive = False
+        exchange.sock.recv(1)  # returns when the client lets go
+
+    server.log = endless
+    patient = Limits(read=60, stream_read=60)
+    with client_of(server, patient) as client:
+        stream = client.stream_logs(5)
+        got: list[LogEntry] = []
+        began_reading = threading.Event()
+
+        def read() -> None:
+            for item in stream:
+                got.append(item)
+                began_reading.set()
+
+        reader = threading.Thread(target=read)
+        reader.start()
+        assert ready.wait(5)
+        assert server.wait_for_connections(1)
+        if moment == "in mid-stream":
+            assert began_reading.wait(5)
+        began = time.monotonic()
+        stream.close()
+        reader.join(5)
+        assert not reader.is_alive()
+        assert server.wait_for_connections(0, timeout=2)
+        assert time.monotonic() - began < 1.0
+        assert list(stream) == []
+
+
+def test_a_stream_closed_while_another_thread_reads_it_ends_that_reader_in_peace() -> None:
+    # CPython 3.11 may crash when a generator is closed while another thread runs it (it takes an inline
+    # cache for an instruction, about once in thousands of times), and always answers with ValueError.
+    # Switching threads as often as possible makes the two meet.
+    body = sse([entry(number) for number in range(3)], end=False)
+
+    def transport(request: Request, /) -> Response:
+        def pieces() -> Iterator[bytes]:
+            while request.cancel is None or not request.cancel.is_set:
+                yield body
+            raise TransportFault("cancelled", retryable=False)
+
+        return Response(200, {"Content-Type": "text/event-stream"}, pieces())
+
+    client = Client(
+        "http://127.0.0.1:1", Credentials.bearer("good", "the test"), limits=QUICK, transport=transport
+    )
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        for _ in range(40):
+            stream, ended = client.stream_logs(1), threading.Event()
+            flowing = threading.Event()
+
+            def read(stream: LogStream = stream, ended: Any = ended, flowing: Any = flowing) -> None:
+                for _ in stream:
+                    flowing.set()
+                ended.set()
+
+            threading.Thread(target=read, daemon=True).start()
+            assert flowing.wait(10)
+            for closer in [threading.Thread(target=stream.close) for _ in range(3)]:
+                closer.start()
+            assert ended.wait(10)
+            assert list(stream) == []
+    finally:
+        sys.setswitchinterval(interval)
+
+
+def test_closing_one_of_many_streams_leaves_the_others_alone(server: FaultServer) -> None:
+    go_on = threading.Event()
+
+    def log(exchange: Exchange) -> None:
+        run = exchange.seen.json["runId"]
+        if run == 0 or go_on.is_set():
+            exchange.answer(200, dict(JSON), json.dumps([f"run {run}", "done"]).encode())
+            return
+        exchange.send(exchange.head(200, {"Content-Type": "text/event-stream"}))
+        exchange.send(sse([f"run {run}"], end=False))
+        exchange.sock.setblocking(False)
+        while not go_on.wait(0.01):
+            with suppress(BlockingIOError):
+                if not exchange.sock.recv(1):  # the client has let go
+                    exchange.keep_alive = False
+                    return
+        exchange.send(sse(["done"]))
+
+    server.log = log
+    with client_of(server) as client:
+        streams = {run: client.stream_logs(run) for run in range(1, 13)}
+        got: dict[int, list[str]] = {run: [] for run in streams}
+        first = {run: threading.Event() for run in streams}
+
+        def read(run: int) -> None:
+            for item in streams[run]:
+                got[run].append(item.data)
+                first[run].set()
+
+        readers = [threading.Thread(target=read, args=(run,)) for run in streams]
+        for reader in readers:
+            reader.start()
+        assert server.wait_for_connections(12)
+        assert all(event.wait(5) for event in first.values())
+        streams[3].close()
+        assert server.wait_for_connections(11, timeout=2)
+        go_on.set()
+        for reader in readers:
+            reader.join(5)
+    assert got.pop(3) == ["run 3\n"]
+    assert all(lines == [f"run {run}\n", "done\n"] for run, lines in got.items())
+
+
+def test_a_refused_stream_says_why(server: FaultServer, client: Client) -> None:
+    server.log = status(401)
+    with pytest.raises(CredentialsError, match="the test"):
+        next(client.stream_logs(5))
+    server.log = status(500)
+    with pytest.raises(ServerError, match="500"):
+        next(client.stream_logs(5))
+
+
+def test_opening_a_stream_is_retried(server: FaultServer, client: Client) -> None:
+    server.inject("GetBenchmarkTaskRunLogs", status(503), status(429, {"Retry-After": "0"}), status(502))
+    server.log = CutLog([entry(1)], [], "replay")
+    assert len(list(client.stream_logs(5))) == 1
+
+
+def test_last_event_id_and_retry_are_honoured(server: FaultServer, client: Client) -> None:
+    def first(exchange: Exchange) -> None:
+        exchange.send(exchange.head(200, {"Content-Type": "text/event-stream", "Connection": "close"}))
+        exchange.send(b"retry: 40\nid: seven\n" + sse([entry(1)], end=False))
+        exchange.hang_up()
+
+    server.inject("GetBenchmarkTaskRunLogs", first)
+    server.log = CutLog([entry(1), entry(2)], [], "replay")
+    began = time.monotonic()
+    assert len(list(client.stream_logs(5))) == 2
+    assert time.monotonic() - began >= 0.04
+    assert server.calls("GetBenchmarkTaskRunLogs")[1].headers["last-event-id"] == "seven"
+
+
+LOGS = "GetBenchmarkTaskRunLogs"
+
+
+def test_a_failure_under_200_is_tried_again(server: FaultServer, client: Client) -> None:
+    server.log = CutLog([entry(1)], [], "ended")
+    server.inject(LOGS, envelope(503), envelope(429))
+    assert len(client.run_logs(1)) == 1
+
+
+def test_a_log_that_has_begun_outlives_a_long_outage() -> None:
+    entries = [entry(number) for number in range(20)]
+    log = CutLog(entries, [200], "replay")
+    with FaultServer() as server, client_of(server) as client:
+        server.log = log
+        server.inject(LOGS, log, *[status(503)] * (3 * QUICK.attempts))
+        with client.stream_logs(1) as stream:
+            got = list(stream)
+    assert lost_and_doubled(entries, got) == (0, 0)
+
+
+@pytest.mark.parametrize("ended", [True, False])
+def test_an_outage_is_not_waited_out_for_ever_nor_after_the_runs_end(ended: bool) -> None:
+    limits = replace(QUICK, outage=900 if ended else 0)
+    log = CutLog([entry(number) for number in range(20)], [200], "replay")
+    with FaultServer() as server, client_of(server, limits) as client:
+        server.inject(LOGS, log, *[status(503)] * 99)
+        with client.stream_logs(1, ended=lambda: ended) as stream, pytest.raises(ServerError):
+            list(stream)

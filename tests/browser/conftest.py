@@ -1,0 +1,298 @@
+"""A real JupyterLab (or Notebook 7) on a temporary folder, driven in the system's Chromium.
+
+Screenshots of failed tests are kept in ``test-artifacts/``.
+"""
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import nbformat
+import pytest
+from faults import FaultServer
+
+ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+QUIET = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.hookimpl(hookwrapper=True)
+def pytest_runtest_makereport(item, call):
+    outcome = yield
+    if call.when == "call":
+        item.failed_in_call = outcome.get_result().failed
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory):
+    """Chromium, once a session, with a profile on disk: what a page compiled of JupyterLab serves the next one."""
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        reason = "No Chromium on this machine: install it (apt-get install chromium) to run tests/browser."
+        if os.environ.get("CI") == "true":
+            pytest.fail(reason)
+        pytest.skip(reason)
+    with sync_api.sync_playwright() as playwright:
+        context = playwright.chromium.launch_persistent_context(
+            tmp_path_factory.mktemp("chromium"),
+            executable_path=CHROMIUM,
+            args=QUIET,
+            viewport={"width": 1400, "height": 1000},
+        )
+        yield context
+        context.close()
+
+
+class Jupyter:
+    """A Jupyter server on loopback, and the folder it serves."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root = folder / "root"
+        self.root.mkdir()
+        self.home = folder / "home"
+        self.log = folder / "server.log"
+        self.token = secrets.token_hex(16)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self.port = free.getsockname()[1]
+        home = self.home
+        env = os.environ | {
+            "HOME": str(home),
+            "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+            "JUPYTER_CONFIG_DIR": str(home / "config"),
+            "JUPYTER_TOKEN": self.token,  # not on the command line
+            "IPYTHONDIR": str(home / "ipython"),
+            "KBENCH_HOME": str(self.kbench_home),
+        }
+        for key in ("KBENCH_NOTEBOOK", "KBENCH_TARGET", "KBENCH_API_URL", "JPY_SESSION_NAME"):
+            env.pop(key, None)
+        command = [
+            sys.executable, "-m", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}",
+            f"--ServerApp.root_dir={self.root}", "--ServerApp.port_retries=0", "--allow-root",
+            "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
+            "--LabApp.expose_app_in_browser=True",
+        ]  # fmt: skip
+        with self.log.open("w") as log:
+            self.process = subprocess.Popen(command, env=env, cwd=self.root, stdout=log, stderr=log)
+
+    @property
+    def kbench_home(self) -> Path:
+        """Where this server's kernels look for an embedded server."""
+        return self.home / "kbench"
+
+    def kernelspec(self, name: str, env: dict[str, str]) -> str:
+        """Add a kernel of this interpreter with variables of its own; pages opened from now on know it."""
+        folder = self.home / ".local" / "share" / "jupyter" / "kernels" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        spec = {
+            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+            "display_name": name,
+            "language": "python",
+            "env": env,
+        }
+        (folder / "kernel.json").write_text(json.dumps(spec))
+        return name
+
+    def url(self, path: str, app: str = "lab/tree") -> str:
+        return f"http://127.0.0.1:{self.port}/{app}/{path}?token={self.token}"
+
+    def wait(self, seconds: float = 60) -> None:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            assert self.process.poll() is None, self.log.read_text()
+            try:
+                self.ask("status")
+                return
+            except OSError:
+                time.sleep(0.1)
+        pytest.fail(f"JupyterLab did not answer:\n{self.log.read_text()}")
+
+    def ask(self, api: str, method: str = "GET") -> None:
+        """Ask the server's interface for something, and let the answer be."""
+        headers = {"Authorization": f"token {self.token}"}
+        url = f"http://127.0.0.1:{self.port}/api/{api}"
+        with urllib.request.urlopen(
+            urllib.request.Request(url, method=method, headers=headers), timeout=2
+        ) as answer:
+            answer.read()
+
+    def trust(self, name: str) -> None:
+        """Trust a notebook that came from elsewhere; nothing but text is drawn of it before."""
+        self.ask(f"contents/{name}/trust", "POST")
+
+    def write(self, name: str, *cells: str | nbformat.NotebookNode, kernel: str = "python3") -> Path:
+        """Write a notebook; a text is a code cell."""
+        made = [nbformat.v4.new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
+        notebook = nbformat.v4.new_notebook(cells=made)
+        notebook.metadata["kernelspec"] = {
+            "name": kernel,
+            "display_name": "Python 3",
+            "language": "python",
+        }
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        nbformat.write(notebook, path)
+        return path
+
+    def stop(self) -> None:
+        from kbench_jupyter.actions import local_server
+
+        local_server.stop(self.kbench_home)
+        self.process.terminate()
+        try:
+            self.process.wait(15)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+
+
+@pytest.fixture(scope="session")
+def jupyter(tmp_path_factory, browser):
+    """One Jupyter server for the session; it serves Notebook 7 under ``/notebooks``, too."""
+    server = Jupyter(tmp_path_factory.mktemp("jupyter"))
+    try:
+        server.wait()
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def recorder():
+    """A server on loopback that records every request."""
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture
+def recorded(jupyter, recorder):
+    """The name of a kernel whose target is `recorder`."""
+    env = {"KBENCH_API_URL": recorder.url, "KAGGLE_API_TOKEN": "not-a-real-token"}
+    return jupyter.kernelspec("recorded", env)
+
+
+#: A cell that says who knows the notebook.
+PROBE = "from kbench_jupyter.notebook.current import current_notebook\nprint(current_notebook().probe)"
+# Keys that arrive before are lost. Notebook 7 shows no app to ask; there `run_focused` tries again.
+CONNECTED = """() => {
+    if (!window.jupyterapp) return !!document.querySelector('.jp-Notebook-ExecutionIndicator');
+    const kernel = window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
+    return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
+
+
+class Lab:
+    """A page with one notebook open, and what a person does in it."""
+
+    def __init__(self, page, jupyter: Jupyter) -> None:
+        self.page = page
+        self.jupyter = jupyter
+        self.workspace = secrets.token_hex(4)  # JupyterLab would open what an earlier test had open
+        # Two workers share the machine: what takes a moment on a quiet one may take many here.
+        page.set_default_timeout(60_000)
+        from playwright.sync_api import expect
+
+        expect.set_options(timeout=30_000)
+        self.expect = expect
+
+    def open(self, name: str, app: str = "lab") -> "Lab":
+        app = f"lab/workspaces/{self.workspace}/tree" if app == "lab" else app
+        self.page.goto(self.jupyter.url(name, app))
+        self.cell(0).wait_for()
+        self.page.wait_for_function(CONNECTED)
+        self.ready()
+        return self
+
+    def ready(self) -> None:
+        """Wait until the kernel is idle."""
+        self.panel.locator("[data-status=idle]").first.wait_for()
+
+    @property
+    def panel(self):
+        return self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden)")
+
+    def cell(self, index: int):
+        return self.panel.locator(".jp-Notebook .jp-Cell").nth(index)
+
+    def editor(self, index: int):
+        return self.cell(index).locator(".cm-content").first
+
+    def type_at_end(self, index: int, text: str) -> None:
+        """Type into a cell with the keyboard, without running or saving."""
+        self.editor(index).click()
+        self.page.keyboard.press("Control+End")
+        self.page.keyboard.type(text)
+
+    def run(self, index: int) -> str:
+        """Run a cell with Ctrl+Enter and return the text it shows when the kernel is done with it."""
+        self.editor(index).click()
+        return self.run_focused(index)
+
+    def connect(self, load: int, probe: int) -> None:
+        """Run a cell that loads the extension, then one like `PROBE` until the browser answers the kernel.
+
+        A command that is faster than the browser knows only what was saved.
+        """
+        self.run(load)
+        for _ in range(20):
+            if "the browser" in self.run(probe):
+                return
+        pytest.fail("The browser never answered.")
+
+    def run_focused(self, index: int) -> str:
+        before = self.prompt(index)
+        for _ in range(10):  # a page that has just opened drops keys until its kernel is connected
+            self.page.keyboard.press("Control+Enter")
+            with contextlib.suppress(AssertionError):
+                self.expect(self.prompt_of(index)).not_to_have_text(before, timeout=3_000)
+                break
+        return self.result(index, before)
+
+    def prompt_of(self, index: int):
+        return self.cell(index).locator(".jp-InputPrompt").first
+
+    def prompt(self, index: int) -> str:
+        return self.prompt_of(index).inner_text()
+
+    def result(self, index: int, before: str) -> str:
+        """Wait until a cell that was run is done, and return the text it shows."""
+        prompt = self.prompt_of(index)
+        self.expect(prompt).not_to_have_text(before, timeout=20_000)
+        self.expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=60_000)
+        self.ready()
+        return "\n".join(self.cell(index).locator(".jp-OutputArea-output").all_inner_texts())
+
+
+@pytest.fixture
+def lab(browser, jupyter, request):
+    """A fresh page; its screenshot is kept when the test fails."""
+    others = list(browser.pages)
+    page = browser.new_page()
+    try:
+        yield Lab(page, jupyter)
+    finally:
+        if getattr(request.node, "failed_in_call", False):
+            ARTIFACTS.mkdir(exist_ok=True)
+            name = "".join(c if c.isalnum() else "_" for c in request.node.name)
+            page.screenshot(path=ARTIFACTS / f"{name}.png")
+        for opened in [page for page in browser.pages if page not in others]:
+            opened.close()
+        browser.clear_permissions()
+        browser.clear_cookies()

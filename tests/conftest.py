@@ -1,0 +1,77 @@
+"""What all tests share: an environment with nothing of the developer's in it, and a real embedded server."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
+
+from kbench_jupyter.quick_import import load
+
+load("nbformat")  # before a test module imports it, which takes seconds where JupyterLab is installed
+
+_FOREIGN = ("KAGGLE_", "KBENCH_", "MODEL_PROXY_", "LLM", "JPY_", "JUPYTER_", "IPYTHON")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Clean the environment before anything is imported; subprocesses inherit it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # A shell starts background jobs with Ctrl+C ignored, and every process below inherits that.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN):
+            del os.environ[name]
+    # Few tests rehearse twice; a kernel started after each rehearsal would only take their time.
+    os.environ["KBENCH_KERNEL_AHEAD"] = "off"
+    home = tempfile.mkdtemp(prefix="kbench-tests-")
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    os.environ["HOME"] = home
+    for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
+        os.environ.pop(name, None)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the slow files first: a worker that is given one last would work on alone while the others idle."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
+@pytest.fixture(autouse=True)
+def _environment_as_before() -> Iterator[None]:
+    """Undo what a test leaves in the environment: `init` loads credentials and models, for everyone after it."""
+    before = dict(os.environ)
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+@pytest.fixture
+def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[InteractiveShell]:
+    """A real IPython shell with the extension loaded, in an empty working directory."""
+    monkeypatch.chdir(tmp_path)
+    InteractiveShell.clear_instance()
+    # History would be written to a database in a home that is gone before IPython closes it.
+    shell = InteractiveShell.instance(config=Config({"HistoryManager": {"enabled": False}}))
+    shell.run_line_magic("load_ext", "kbench_jupyter")
+    yield shell
+    shell.run_line_magic("unload_ext", "kbench_jupyter")
+    InteractiveShell.clear_instance()
+
+
+@pytest.fixture(scope="session")
+def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of one embedded server, started when first needed and stopped at the end."""
+    from kbench_jupyter.actions import local_server
+
+    home = tmp_path_factory.mktemp("server-home")
+    try:
+        yield home
+    finally:
+        local_server.stop(home)

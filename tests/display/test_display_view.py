@@ -1,0 +1,203 @@
+"""What a shown value promises: one view, drawn as text and as HTML, in which everything is data."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from html.parser import HTMLParser
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from IPython.core.interactiveshell import InteractiveShell
+from wcwidth import width as columns_of
+
+from kbench_jupyter.actions.interrupted import Interrupted
+from kbench_jupyter.display.html import to_html
+from kbench_jupyter.display.text import to_text
+from kbench_jupyter.display.view import (
+    Cell,
+    Facts,
+    Shown,
+    Table,
+    Text,
+    View,
+    count,
+    duration,
+    money,
+    shortened,
+    size,
+)
+from kbench_jupyter.errors import KBenchError
+
+HOSTILE = "<img src=x onerror=alert(1)> \x1b]0;title\x07 \u202etxt.exe <script>alert(1)</script>"
+
+
+class Tags(HTMLParser):
+    """Collects the tags of a document and notices what never closes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.seen: list[tuple[str, dict[str, str | None]]] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.open.append(tag)
+        self.seen.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def tags_of(html: str) -> list[tuple[str, dict[str, str | None]]]:
+    parser = Tags()
+    parser.feed(html)
+    parser.close()
+    assert not parser.open
+    return parser.seen
+
+
+def everywhere(text: str) -> View:
+    """A view that holds `text` in each place text can stand."""
+    return View(
+        Cell(text, "good"),
+        [
+            Facts({text: text, "b": Cell(text, "bad", href="https://x.example/" + text)}),
+            Table([text], [[text], [Cell(text, "warn")]]),
+            Text(text),
+            Text(text, code=True),
+        ],
+        notes=[text],
+        next=[(text, text)],
+        footer=text,
+    )
+
+
+@given(st.text())
+def test_no_text_becomes_markup_or_reaches_the_terminal_as_a_control_code(text: str) -> None:
+    view = everywhere(text)
+    plain = [(tag, sorted(attrs)) for tag, attrs in tags_of(to_html(everywhere("x" if text else "")))]
+    assert [(tag, sorted(attrs)) for tag, attrs in tags_of(to_html(view))] == plain or not text.strip()
+    assert not re.search("[\x00-\x08\x0b-\x1f\x7f\x80-\x9f\u202a-\u202e\u2066-\u2069]", to_text(view))
+
+
+def test_hostile_text_only_appears() -> None:
+    html = to_html(everywhere(HOSTILE))
+    assert not {"img", "script"} & {tag for tag, _ in tags_of(html)}
+    assert "\\x1b" in to_text(everywhere(HOSTILE))
+
+
+def test_a_link_that_is_not_http_is_not_a_link() -> None:
+    html = to_html(View("t", [Facts({"a": Cell("click", href="javascript:alert(1)")})]))
+    assert "javascript" not in html
+
+
+@given(
+    st.lists(
+        st.lists(st.text(st.characters(codec="utf-8"), max_size=60), min_size=3, max_size=3), min_size=1
+    ),
+    st.integers(40, 120),
+)
+@example([["", "", "\u1c24"], ["", "0" * 14, ""], ["00\x1f", "", "0" * 16]], 40)
+def test_a_table_never_grows_wider_than_asked(rows: list[list[str]], width: int) -> None:
+    for line in to_text(View("t", [Table(["a", "b", "c>"], rows)]), width).split("\n"):
+        assert columns_of(line) <= width
+
+
+def test_why_a_next_step_is_worth_typing_fits_the_terminal() -> None:
+    why = "a reason of many words that goes on for longer than any terminal is wide, and then some more"
+    drawn = to_text(View("t", next=[("%kbench init", why)]), 80)
+    assert all(columns_of(line) <= 80 for line in drawn.split("\n"))
+    assert " ".join(drawn.split()).endswith(why)
+
+
+def test_a_state_is_told_by_sign_and_word_not_by_colour_alone() -> None:
+    view = View("t", [Table(["state"], [[Cell("errored", "bad")], [Cell("completed", "good")]])])
+    assert "✗ errored" in to_text(view)
+    assert "✓ completed" in to_text(view)
+    assert "✗" in to_html(view)
+
+
+def test_an_empty_table_says_so() -> None:
+    assert "No tasks." in to_text(View("t", [Table(["a"], [], "No tasks.")]))
+
+
+def test_a_column_that_holds_nothing_can_be_left_out() -> None:
+    table = Table(["a", "b>", "c"], [["1", "", Cell("")], ["2", None, "x"]], drop_empty=True)
+    drawn = to_text(View("t", [table]))
+    assert "b" not in drawn
+    assert "c" in drawn
+    assert len([tag for tag, _ in tags_of(to_html(View("t", [table]))) if tag == "th"]) == 2
+
+
+def test_a_long_table_can_be_cut_with_a_word_on_what_is_left_out() -> None:
+    view = View("t", [Table(["a"], [[str(number)] for number in range(1200)]), Text("after")], footer="f")
+    drawn = to_text(shortened(view, 50))
+    assert "\n49\n" in drawn
+    assert "\n50\n" not in drawn
+    assert "and 1,150 more" in drawn
+    assert drawn.endswith("after\n\nf")
+    assert shortened(view, 1200) == view
+
+
+def test_unknown_facts_are_not_drawn() -> None:
+    assert "cost" not in to_text(View("t", [Facts({"cost": None, "x": "1"})]))
+
+
+def test_a_value_shows_text_and_html_in_one_bundle(shell: InteractiveShell) -> None:
+    @dataclass(frozen=True)
+    class Thing(Shown):
+        name: str
+
+        def view(self) -> View:
+            return View(self.name)
+
+    data, _ = shell.display_formatter.format(Thing("hello"))
+    assert data["text/plain"] == str(Thing("hello")) == "hello"
+    assert "hello" in data["text/html"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, ""), (0.85, "850 ms"), (12.34, "12.3 s"), (245, "4 min 05 s"), (7800, "2 h 10 min")],
+)
+def test_a_time_span_reads_naturally(seconds: float | None, said: str) -> None:
+    assert duration(seconds) == said
+
+
+def test_numbers_read_naturally() -> None:
+    assert [count(1, "run"), count(1200, "run")] == ["1 run", "1,200 runs"]
+    assert [size(980), size(1500), size(2_100_000), size(5e12)] == ["980 B", "1.5 kB", "2.1 MB", "5000.0 GB"]
+    assert [money(None), money(0.0012), money(3.4), money(0)] == ["", "$0.0012", "$3.40", "$0.00"]
+
+
+def test_a_heading_has_no_sign_and_code_in_a_sentence_looks_like_code() -> None:
+    view = View("Title", [Text("Instead of", "quiet"), Text("Call `task.run` ``not this``")])
+    assert "\nInstead of\n" in to_text(view)
+    assert "`task.run`" in to_text(view)
+    codes = [tag for tag, _ in tags_of(to_html(view)) if tag == "code"]
+    assert codes == ["code"]
+    assert ">task.run</code>" in to_html(view)
+    assert "·" not in to_html(view)
+
+
+def test_an_error_shows_what_a_server_said_as_characters() -> None:
+    error = KBenchError(HOSTILE, detail=HOSTILE, hint=HOSTILE)
+    for drawn in (error._render_traceback_(), Interrupted(HOSTILE, hint=HOSTILE)._render_traceback_()):
+        text = re.sub("\x1b\\[[0-9;]*m", "", "\n".join(drawn))  # the title's colour is ours
+        assert not re.search("[\x1b\x07\u202e]", text)
+        assert "\\x1b]0;title" in text
+
+
+def test_in_a_terminal_an_error_is_folded_between_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kbench_jupyter.display.text.terminal_width", lambda: 40)
+    error = KBenchError("word " * 30, detail="x" * 60, hint="%kbench push --wait " * 4)
+    lines = (
+        "\n".join(error._render_traceback_())
+        .replace("\x1b[31m\x1b[1m", "")
+        .replace("\x1b[0m", "")
+        .split("\n")
+    )
+    assert lines[0].startswith("kbench: word word")
+    assert max(columns_of(line) for line in lines if "xxx" not in line) <= 40
+    assert "  " + "x" * 60 in lines

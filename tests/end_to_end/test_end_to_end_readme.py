@@ -1,0 +1,39 @@
+"""What the README tells a reader to type, typed as it stands."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_code_cell, new_notebook
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def cells_of(heading: str) -> list[str]:
+    """Return the Python blocks under a heading of the README."""
+    part = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+    return re.findall(r"^```python\n(.*?)^```", part, re.MULTILINE | re.DOTALL)
+
+
+def test_the_first_ten_minutes_of_the_readme_lead_to_a_table_of_results(tmp_path: Path) -> None:
+    cells = cells_of("The first ten minutes")
+    assert len(cells) == 3
+    path = tmp_path / "mine.ipynb"
+    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
+    done = subprocess.run(
+        [sys.executable, ROOT / "notebooks/execute.py", path, "--output", tmp_path / "out"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "what-is-kaggle: 1 run compared" in done.stdout
+    assert list((tmp_path / "out/results/what-is-kaggle").rglob("*.run.json"))

@@ -1,0 +1,79 @@
+"""The runner that is kept ready for the next job: quicker, and not otherwise to be noticed."""
+
+from __future__ import annotations
+
+import psutil
+import pytest
+from local_server_process import PROXY, plain, wait_for
+
+from kbench_jupyter.execution import ROOM, free_memory
+
+pytestmark = pytest.mark.slow
+
+# What the SDK's import finds done: few modules are left for it to load.
+COUNT = """
+import sys
+before = len(sys.modules)
+import kaggle_benchmarks
+print("loaded", len(sys.modules) - before)
+"""
+needs_memory = pytest.mark.skipif(free_memory() < 2 * ROOM, reason="too little memory for a runner ahead")
+
+
+def kernels(server):
+    return [p for p in server.family() if "ipykernel_launcher" in " ".join(p.cmdline())]
+
+
+def ready(server):
+    """Have a runner ready, and return its kernel."""
+    server.call("CreateDefaultModelProxyToken", {}, PROXY)
+    return wait_for(lambda: kernels(server), 60, "a kernel that waits")[0]
+
+
+def created(server, slug):
+    assert server.creation(slug) == ("COMPLETED", "")
+    path = max((server.home / "creations").iterdir(), key=lambda folder: int(folder.name))
+    return (path / "log.jsonl").read_text()
+
+
+@needs_memory
+def test_a_job_gets_the_kernel_that_waits_with_the_sdk_s_packages_loaded(make_server):
+    one = make_server(ahead=True)
+    waiting = ready(one)
+    one.push("counts", plain("counts", COUNT))
+    log = created(one, "counts")
+    assert int(log.partition("loaded ")[2].partition("\\n")[0]) < 300, log
+    assert not waiting.is_running(), "it does one job only"
+    wait_for(lambda: kernels(one), 60, "the next one")
+
+
+@needs_memory
+def test_a_runner_that_died_while_it_waited_costs_nobody_a_job(make_server):
+    one = make_server(ahead=True)
+    ready(one).kill()
+    one.push("after", plain("after"))
+    assert one.creation("after") == ("COMPLETED", "")
+    for process in kernels(one):
+        process.parent().kill()
+    one.push("again", plain("again"))
+    assert one.creation("again") == ("COMPLETED", "")
+
+
+@needs_memory
+def test_what_waits_ends_with_the_server(make_server):
+    one = make_server(ahead=True)
+    ready(one)
+    family = one.family()
+    one.kill()
+    _gone, alive = psutil.wait_procs(family, timeout=15)
+    assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
+    one.start()
+    assert list((one.home / "work").iterdir()) == []
+
+
+def test_a_server_that_is_told_not_to_starts_no_kernel_ahead(make_server):
+    one = make_server(ahead=False)
+    one.call("CreateDefaultModelProxyToken", {}, PROXY)
+    one.push("plain", plain("plain"))
+    assert one.creation("plain") == ("COMPLETED", "")
+    assert not [folder for folder in (one.home / "work").iterdir() if folder.name.startswith("ahead-")]

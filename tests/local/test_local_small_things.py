@@ -1,0 +1,72 @@
+"""What the embedded server does right without being started."""
+
+from __future__ import annotations
+
+import threading
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from kbench_jupyter.local import archive
+from kbench_jupyter.local.home import Home
+from kbench_jupyter.local.model_proxy import _from_genai
+from kbench_jupyter.local.models import ModelError
+
+USER = {"role": "user", "parts": [{"text": "Hi"}]}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"contents": ["a"]},
+        {"contents": USER},
+        {"contents": "x"},
+        {"contents": [{"parts": "x"}]},
+        {"contents": [{"parts": ["x"]}]},
+        {"contents": [USER], "generationConfig": [1]},
+        {"contents": [USER], "systemInstruction": {"parts": 5}},
+    ],
+)
+def test_a_malformed_genai_request_is_refused_as_such(body):
+    with pytest.raises(ModelError) as caught:
+        _from_genai(body)
+    assert caught.value.status == 400
+
+
+def test_null_for_parts_or_for_the_configuration_is_none():
+    body = {"contents": [USER, {"role": "model", "parts": None}], "generationConfig": None}
+    assert [m["content"] for m in _from_genai(body)["messages"]] == ["Hi", ""]
+
+
+def test_copies_without_the_notebooks_made_at_once_do_not_meet(tmp_path, monkeypatch):
+    whole = tmp_path / "output.zip"
+    with zipfile.ZipFile(whole, "w") as file:
+        file.writestr(archive.SOURCE, "{}")
+        file.writestr("out.txt", "x" * 100)
+    both = threading.Barrier(2)
+    make = zipfile.ZipFile.__init__
+
+    def meet(self, path, mode="r", *args, **options):
+        make(self, path, mode, *args, **options)
+        if mode == "w":
+            both.wait(10)  # both have their file open before either is put in place
+
+    monkeypatch.setattr(zipfile.ZipFile, "__init__", meet)
+    with ThreadPoolExecutor(2) as pool:
+        made = list(pool.map(archive.without_source, [whole] * 2))
+    monkeypatch.undo()
+    assert zipfile.ZipFile(made[0]).namelist() == ["out.txt"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["output-only.zip", "output.zip"]
+
+
+def test_servers_that_first_start_at_once_know_one_token(tmp_path):
+    for number in range(20):
+        together = threading.Barrier(4)
+
+        def token(_, number=number, together=together):
+            together.wait(10)
+            return Home(tmp_path / str(number)).token
+
+        with ThreadPoolExecutor(4) as pool:
+            assert len(set(pool.map(token, range(4)))) == 1

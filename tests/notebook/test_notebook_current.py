@@ -1,0 +1,474 @@
+"""The current notebook: which probe answers, how fresh its text is, and what is said when none does."""
+
+import json
+import os
+import sys
+import threading
+import types
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import nbformat
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+
+from kbench_jupyter.errors import NotebookError
+from kbench_jupyter.notebook import mirror, probes, server_sessions
+from kbench_jupyter.notebook.current import PROBES, Freshness, current_notebook
+from kbench_jupyter.notebook.executed import Executed, ExecutedCells
+from kbench_jupyter.notebook.mirror_state import MirrorState
+from kbench_jupyter.notebook.probes import Answer, Surroundings
+
+
+@pytest.fixture
+def shell(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("KBENCH_NOTEBOOK", "JPY_SESSION_NAME", "JPY_PARENT_PID", "KAGGLE_KERNEL_RUN_TYPE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("JUPYTER_RUNTIME_DIR", str(tmp_path / "runtime"))
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    InteractiveShell.clear_instance()
+    made = InteractiveShell.instance()
+    yield made
+    mirror.uninstall(made)
+    made.history_manager.end_session()
+    InteractiveShell.clear_instance()
+
+
+def write(path, *texts, ids=None):
+    cells = [nbformat.v4.new_code_cell(text) for text in texts]
+    for cell, ident in zip(cells, ids or [], strict=False):
+        cell["id"] = ident
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    return path
+
+
+def sources(found):
+    return [cell.source for cell in found.notebook.cells]
+
+
+def around(shell=None, cwd=Path(), **env):
+    return Surroundings(shell, env, Path(cwd))
+
+
+def test_nothing_found_is_one_error_that_says_what_was_tried_and_what_to_type(shell):
+    with pytest.raises(NotebookError, match="cannot be found") as caught:
+        current_notebook(shell)
+    assert "-f task.py" in caught.value.hint
+    assert "%env KBENCH_NOTEBOOK=task.py" in caught.value.hint
+    assert "Ctrl+S" not in caught.value.hint  # this is a terminal: there is nothing to save
+    for name, _ in PROBES:
+        assert f"{name}: " in caught.value.detail
+
+
+def test_in_a_kernel_a_notebook_that_is_not_found_is_to_be_saved(shell, monkeypatch):
+    monkeypatch.setattr(shell, "kernel", object(), raising=False)
+    with pytest.raises(NotebookError, match="cannot be found") as caught:
+        current_notebook(shell, chain=())
+    assert "Ctrl+S" in caught.value.hint
+
+
+def test_without_ipython_a_file_can_still_be_named(tmp_path):
+    path = tmp_path / "task.py"
+    path.write_text("# %%\nx = 1\n")
+    found = current_notebook(file=str(path))
+    assert (found.path, found.probe, found.freshness) == (path, "-f", Freshness.SAVED)
+    assert sources(found) == ["x = 1"]
+
+
+def test_a_file_that_was_named_beats_every_probe(shell, tmp_path, monkeypatch):
+    monkeypatch.setenv("KBENCH_NOTEBOOK", str(write(tmp_path / "a.ipynb", "a")))
+    assert sources(current_notebook(shell, file=str(write(tmp_path / "b.ipynb", "b")))) == ["b"]
+
+
+def test_the_environment_names_a_notebook_or_is_wrong_out_loud(shell, tmp_path, monkeypatch):
+    monkeypatch.setenv("KBENCH_NOTEBOOK", "sub/a.ipynb")
+    with pytest.raises(NotebookError, match=r"KBENCH_NOTEBOOK names sub/a\.ipynb"):
+        current_notebook(shell)
+    write(tmp_path / "sub" / "a.ipynb", "a")
+    found = current_notebook(shell)
+    assert (found.path, found.probe) == (tmp_path / "sub" / "a.ipynb", "KBENCH_NOTEBOOK")
+
+
+def test_vs_code_and_the_session_name_tell_a_path_unless_it_is_gone(shell, tmp_path, monkeypatch):
+    path = write(tmp_path / "a.ipynb", "a")
+    shell.user_ns["__vsc_ipynb_file__"] = str(path)
+    assert current_notebook(shell).probe == "VS Code"
+    shell.user_ns["__vsc_ipynb_file__"] = str(tmp_path / "gone.ipynb")
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    assert current_notebook(shell).probe == "JPY_SESSION_NAME"
+    monkeypatch.setenv("JPY_SESSION_NAME", str(tmp_path / "renamed.ipynb"))
+    with pytest.raises(NotebookError) as caught:
+        current_notebook(shell)
+    assert "renamed since?" in caught.value.detail
+    assert "gone.ipynb is not saved yet, or renamed" in caught.value.detail
+
+
+def test_kaggle_answers_under_either_key_or_not_at_all(monkeypatch):
+    content = nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("k")]))
+    answers = []
+    module = types.ModuleType("kaggle_session")
+    module.UserSessionClient = lambda: types.SimpleNamespace(get_exportable_ipynb=answers.pop)
+    monkeypatch.setitem(sys.modules, "kaggle_session", module)
+    inside = around(KAGGLE_KERNEL_RUN_TYPE="Interactive")
+    for response in ({"source": content}, {"source": None, "sourceNullable": content}):
+        answers.append(response)
+        answer = probes.kaggle(inside)
+        assert isinstance(answer, Answer)
+        assert answer.notebook.cells[0].source == "k"
+    for response in ({}, None, {"source": "not json"}):
+        answers.append(response)
+        assert isinstance(probes.kaggle(inside), str)
+    assert probes.kaggle(inside) == "its session client failed (IndexError)"
+    assert probes.kaggle(around()) == "not a Kaggle notebook"
+
+
+def test_colab_is_asked_from_the_main_thread_only_and_may_stay_silent(monkeypatch):
+    content = json.loads(nbformat.writes(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("c")])))
+    answers = [None, {"ipynb": content}]
+    colab = types.ModuleType("google.colab")
+    colab._message = types.SimpleNamespace(blocking_request=lambda *_a, **_k: answers.pop())
+    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
+    answer = probes.colab(around())
+    assert answer.live
+    assert answer.notebook.cells[0].source == "c"
+    assert probes.colab(around()) == "its front end did not answer in time"
+    said = []
+    thread = threading.Thread(target=lambda: said.append(probes.colab(around())))
+    thread.start()
+    thread.join()
+    assert "main thread" in said[0]
+
+
+def test_nbclient_finds_the_one_notebook_that_begins_with_what_was_run(shell, tmp_path):
+    shell.kernel = types.SimpleNamespace(get_parent=dict)
+    try:
+        write(tmp_path / "b.ipynb", "x = 1", "z = 3")
+        (tmp_path / "broken.ipynb").write_text("{")
+        shell.history_manager.input_hist_raw[:] = ["", "x = 1\n", "y = 2"]
+        assert "begins with what has been run" in probes.working_directory(around(shell, tmp_path))
+        path = write(tmp_path / "a.ipynb", "x = 1", "", "y = 2", "z = 3")
+        assert probes.working_directory(around(shell, tmp_path)).path == path
+        write(tmp_path / "copy.ipynb", "x = 1", "y = 2")
+        said = probes.working_directory(around(shell, tmp_path))
+        assert said.startswith("2 notebooks")
+        assert "a.ipynb, copy.ipynb" in said
+    finally:
+        del shell.kernel
+
+
+def run(shell, text, cell_id):
+    return shell.run_cell(text, store_history=True, cell_id=cell_id)
+
+
+def test_cells_executed_since_the_save_are_laid_over_the_saved_file(shell, tmp_path, monkeypatch):
+    path = write(tmp_path / "a.ipynb", "x = 1", "y = 1", ids=["one", "two"])
+    os.utime(path, (1, 1))
+    monkeypatch.setenv("KBENCH_NOTEBOOK", str(path))
+    mirror.install(shell)
+    run(shell, "x = 2", "one")
+    found = current_notebook(shell)
+    assert sources(found) == ["x = 2", "y = 1"]
+    assert found.freshness is Freshness.SAVED_PLUS_EXECUTED
+    write(path, "x = 3", "y = 3", ids=["one", "two"])  # saved after the run: the file is newer
+    os.utime(path, (4_000_000_000, 4_000_000_000))
+    found = current_notebook(shell)
+    assert sources(found) == ["x = 3", "y = 3"]
+    assert found.freshness is Freshness.SAVED
+
+
+def test_a_front_end_that_names_cells_in_its_own_way_is_not_accused_of_unseen_cells(shell, tmp_path):
+    path = write(tmp_path / "a.ipynb", "x = 1", ids=["one"])
+    os.utime(path, (1, 1))
+    shell.user_ns["__vsc_ipynb_file__"] = str(path)
+    mirror.install(shell)
+    shell.user_ns.update(found=[], look=lambda: shell.user_ns["found"].append(current_notebook(shell)))
+    run(shell, "look()", "vscode-notebook-cell:/home/me/a.ipynb#W0sZmlsZQ%3D%3D")
+    (found,) = shell.user_ns["found"]
+    assert (found.probe, found.freshness) == ("VS Code", Freshness.SAVED)
+    assert found.notes == ("Read from the saved a.ipynb: edits not saved (Ctrl+S) are not included.",)
+
+
+def test_an_inherited_session_name_is_not_taken_for_the_notebook_that_runs(shell, tmp_path):
+    path = write(tmp_path / "outer.ipynb", "import papermill", "x = 1")
+    shell.history_manager.input_hist_raw[:] = ["", "x = 1", "inner = 2"]
+    said = probes.session_name(around(shell, tmp_path, JPY_SESSION_NAME=str(path)))
+    assert said == f"what was run does not stand in {path}"
+    shell.history_manager.input_hist_raw[:] = ["", "x = 1"]
+    assert probes.session_name(around(shell, tmp_path, JPY_SESSION_NAME=str(path))).path == path
+
+
+def test_a_running_cell_that_the_file_does_not_have_is_said(shell, tmp_path, monkeypatch):
+    path = write(tmp_path / "a.ipynb", "x = 1", ids=["one"])
+    os.utime(path, (1, 1))
+    monkeypatch.setenv("KBENCH_NOTEBOOK", str(path))
+    mirror.install(shell)
+    shell.user_ns.update(found=[], look=lambda: shell.user_ns["found"].append(current_notebook(shell)))
+    run(shell, "look()", "new")
+    run(shell, "look()", "one")
+    unseen, seen = shell.user_ns["found"]
+    assert "unsaved edits that cannot be seen" in unseen.notes[0]
+    assert "Ctrl+S" in unseen.notes[0]
+    assert sources(seen) == ["look()"]
+
+
+def test_code_that_magics_run_is_not_taken_for_the_users_cell(shell):
+    executed = ExecutedCells(shell)
+    executed.start()
+    shell.user_ns["during"] = []
+    shell.user_ns["look"] = lambda: shell.user_ns["during"].append(executed.running)
+    run(shell, "get_ipython().run_cell('1 + 1')\nlook()", "outer")
+    assert shell.user_ns["during"][0].cell_id == "outer"
+    assert executed.running is None
+    assert set(executed.by_id) == {"outer"}
+    executed.stop()
+    run(shell, "2", "later")
+    assert set(executed.by_id) == {"outer"}
+
+
+def test_an_old_ipykernel_tells_the_cell_id_in_its_request(shell):
+    request = {
+        "header": {"msg_type": "execute_request"},
+        "content": {"code": "x"},
+        "metadata": {"cellId": "from-request"},
+    }
+    shell.kernel = types.SimpleNamespace(get_parent=lambda: request)
+    try:
+        executed = ExecutedCells(shell)
+        executed.start()
+        assert executed.running.cell_id == "from-request"
+        shell.run_cell("y = 1", store_history=True)
+        assert executed.by_id["from-request"].text == "y = 1"
+        executed.stop()
+    finally:
+        del shell.kernel
+
+
+def test_the_mirror_answers_first_and_the_running_cell_is_as_it_runs(shell, tmp_path, monkeypatch):
+    path = write(tmp_path / "nb" / "a.ipynb", "saved")
+    monkeypatch.setenv("KBENCH_NOTEBOOK", str(path))
+    mirror.install(shell)
+    link = mirror.link_of(shell)
+    link.state.receive(
+        {
+            "client": "c",
+            "path": "RTC:nb/a.ipynb",
+            "dirty": True,
+            "order": ["one", "two"],
+            "reset": True,
+            "cells": [
+                {"id": "one", "type": "markdown", "source": "typed"},
+                {"id": "two", "type": "code", "source": "late", "tags": ["kbench-skip"]},
+            ],
+        }
+    )
+    link.executed.running = Executed("two", "as it runs", 0.0)
+    found = current_notebook(shell)
+    assert (found.probe, found.freshness, found.path) == ("the browser", Freshness.LIVE, path)
+    assert sources(found) == ["typed", "as it runs"]
+    assert found.notebook.cells[1].metadata.tags == ["kbench-skip"]
+    link.executed.running = Executed("of another notebook", "x", 0.0)
+    assert current_notebook(shell).probe == "KBENCH_NOTEBOOK"
+    link.executed.running = Executed(None, "sent by another front end", 0.0)
+    assert current_notebook(shell).probe == "KBENCH_NOTEBOOK"
+    mirror.uninstall(shell)
+    assert link.state.notebook() is None
+
+
+def test_loading_in_a_plain_shell_creates_no_widget_and_imports_nothing_heavy():
+    import subprocess
+
+    code = (
+        "import sys\n"
+        "from IPython.core.interactiveshell import InteractiveShell\n"
+        "shell = InteractiveShell.instance()\n"
+        "before = set(sys.modules)\n"
+        "from kbench_jupyter.notebook import mirror\n"
+        "mirror.install(shell); mirror.install(shell)\n"
+        "shell.run_cell('x = 1', store_history=True)\n"
+        "heavy = ('anywidget', 'ipywidgets', 'nbformat', 'jupytext', 'requests', 'traitlets.config.manager')\n"
+        "print([m for m in heavy if m in sys.modules and m not in before])\n"
+        "mirror.uninstall(shell); mirror.uninstall(shell)\n"
+        "print(len(shell.events.callbacks['pre_run_cell']))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split("\n")[0] == "[]"
+    assert done.stdout.split("\n")[1] == "0"
+
+
+# --- the Jupyter server -------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server(tmp_path):
+    """A server on loopback that answers ``/base/api/sessions`` as told, and keeps what it was sent."""
+    told = types.SimpleNamespace(body=b"[]", status=200, headers={}, seen=[])
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            told.seen.append((self.path, self.headers.get("Authorization")))
+            self.send_response(told.status)
+            for name, value in told.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(told.body)
+
+        def log_message(self, *_args):
+            pass
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    told.port = http.server_address[1]
+    told.runtime = tmp_path / "runtime"
+    told.runtime.mkdir(exist_ok=True)
+
+    def note(pid=1, **changes):
+        content = {
+            "url": f"http://localhost:{told.port}/base/",
+            "hostname": "localhost",
+            "base_url": "/base/",
+            "token": "s3cret-token",
+            "root_dir": str(tmp_path),
+        }
+        (told.runtime / f"jpserver-{pid}.json").write_text(json.dumps(content | changes))
+
+    told.note = note
+    yield told
+    http.shutdown()
+    http.server_close()
+    thread.join()
+
+
+def kernel_shell(kernel_id="abc-1"):
+    config = {"IPKernelApp": {"connection_file": f"/run/kernel-{kernel_id}.json"}}
+    return types.SimpleNamespace(config=config, user_ns={})
+
+
+def session(kernel_id, path, kind="notebook"):
+    return {"path": path, "type": kind, "kernel": {"id": kernel_id}}
+
+
+def test_the_server_that_runs_this_kernel_names_its_notebook(server, shell, tmp_path, monkeypatch):
+    path = write(tmp_path / "sub" / "a.ipynb", "a")
+    server.note()
+    server.body = json.dumps([session("other", "b.ipynb"), session("abc-1", "sub/a.ipynb")]).encode()
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    answer = server_sessions.jupyter_server(around(kernel_shell()))
+    assert answer.path == path
+    assert server.seen == [("/base/api/sessions", "token s3cret-token")]
+    (tmp_path / "sub" / "a.ipynb").unlink()
+    assert "is not a file" in server_sessions.jupyter_server(around(kernel_shell()))
+    assert "no running server" in server_sessions.jupyter_server(around(kernel_shell("unknown")))
+
+
+def test_two_notebooks_on_one_kernel_are_told_apart_by_the_running_cell_or_not_at_all(
+    server, shell, tmp_path
+):
+    write(tmp_path / "a.ipynb", "a", ids=["in-a"])
+    write(tmp_path / "b.ipynb", "b", ids=["in-b"])
+    server.note()
+    server.body = json.dumps([session("abc-1", "a.ipynb"), session("abc-1", "b.ipynb")]).encode()
+    executed = ExecutedCells(shell)
+    here = Surroundings(kernel_shell(), {}, tmp_path, None, executed)
+    executed.running = Executed("in-b", "b", 0.0)
+    assert server_sessions.jupyter_server(here).path == tmp_path / "b.ipynb"
+    executed.running = Executed("new", "b", 0.0)
+    with pytest.raises(NotebookError, match=r"serves 2 notebooks \(a.ipynb, b.ipynb\)"):
+        server_sessions.jupyter_server(here)
+
+
+def test_the_token_goes_to_this_machine_only_and_into_no_message(server, shell):
+    server.note(1, url="http://jupyter.example.com:8888/base/", hostname="jupyter.example.com")
+    server.note(2, url="file:///etc/passwd")
+    server.note(3)
+    server.status, server.headers = 302, {"Location": "http://example.com/api/sessions"}
+    said = server_sessions.jupyter_server(around(kernel_shell()))
+    assert "is not asked" in said
+    assert "answered 302" in said
+    assert "s3cret" not in said
+    assert len(server.seen) == 1
+
+
+def test_a_server_on_all_interfaces_is_asked_on_loopback(server, shell, tmp_path):
+    write(tmp_path / "a.ipynb", "a")
+    server.note(url=f"http://machine.example.com:{server.port}/base/", hostname="0.0.0.0")
+    server.body = json.dumps([session("abc-1", "a.ipynb")]).encode()
+    assert server_sessions.jupyter_server(around(kernel_shell())).path == tmp_path / "a.ipynb"
+
+
+@pytest.mark.parametrize("body", [b"", b"not json", b"{}", b'[1, {"kernel": 3}, {}]', b"\xff"])
+def test_a_server_that_answers_nonsense_is_no_answer(server, shell, body):
+    server.note()
+    (server.runtime / "jpserver-9.json").write_text("not json")
+    (server.runtime / "jpserver-8.json").write_text("[]")
+    server.body = body
+    assert isinstance(server_sessions.jupyter_server(around(kernel_shell())), str)
+
+
+def test_a_server_that_is_gone_is_no_answer(server, shell):
+    server.note(url="http://127.0.0.1:9/base/")
+    assert "did not answer" in server_sessions.jupyter_server(around(kernel_shell()))
+
+
+def test_a_kernel_no_server_started_asks_none(server, shell):
+    server.note()
+    assert "not a kernel" in server_sessions.jupyter_server(around(shell))
+    assert server.seen == []
+
+
+# --- what browsers tell -------------------------------------------------------------------------------
+
+
+def told_cell(ident, source, kind="code"):
+    return {"id": ident, "type": kind, "source": source, "tags": []}
+
+
+def test_only_changed_cells_are_told_and_the_rest_is_remembered():
+    state = MirrorState()
+    cells = [told_cell("a", "1"), told_cell("b", "2")]
+    assert state.receive(
+        {"client": "c", "path": "x.ipynb", "order": ["a", "b"], "cells": cells, "reset": True}
+    )
+    assert state.receive({"client": "c", "cells": [told_cell("b", "3")], "dirty": True})
+    assert state.receive({"client": "c", "order": ["b", "a"], "path": "y.ipynb"})
+    told = state.notebook()
+    assert (told.path, told.dirty, [c["source"] for c in told.cells]) == ("y.ipynb", True, ["3", "1"])
+    assert state.receive({"client": "c", "order": ["b"]})
+    assert [c["source"] for c in state.notebook().cells] == ["3"]
+
+
+def test_a_gap_is_noticed_and_nothing_is_told_until_it_is_filled():
+    state = MirrorState()
+    assert not state.receive({"client": "c", "order": ["a", "b"], "cells": [told_cell("a", "1")]})
+    assert state.notebook() is None
+    assert state.receive({"client": "c", "cells": [told_cell("b", "2")]})
+    assert [c["source"] for c in state.notebook().cells] == ["1", "2"]
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        None,
+        7,
+        "x",
+        {},
+        {"client": 3},
+        {"client": "c", "cells": 3},
+        {"client": "c", "cells": [None, {"id": 1}], "order": [1]},
+    ],
+)
+def test_malformed_messages_are_ignored(message):
+    state = MirrorState()
+    assert state.receive(message)
+    assert state.notebook() is None
+
+
+def test_the_state_never_shows_what_it_holds_and_stays_small():
+    state = MirrorState()
+    for i in range(50):
+        state.receive({"client": f"c{i}", "order": ["a"], "cells": [told_cell("a", "s3cret")]})
+    assert "s3cret" not in repr(state)
+    assert repr(state) == "<MirrorState of 8 documents>"

@@ -1,0 +1,202 @@
+"""The workflow panel without a browser: its chain after an edit, and what it shows of a failure and of a stop."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import faults
+import nbformat
+import pytest
+from loopback_session import LoopbackSession, add_run
+
+from kbench_jupyter.actions.push import push
+from kbench_jupyter.actions.results import Results
+from kbench_jupyter.actions.sources import choose_task
+from kbench_jupyter.actions.standing import standing
+from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
+from kbench_jupyter.errors import ValidationError
+from kbench_jupyter.panels.workflow import WorkflowPart
+
+TASK = """@kbench.task(name="Quiz")
+def ask(llm):
+    kbench.assertions.assert_not_empty(llm.prompt("Hi"), expectation="says anything")
+
+ask.run(kbench.llm)"""
+ENV = (
+    "MODEL_PROXY_URL=https://proxy.example\nMODEL_PROXY_API_KEY=k\nLLM_DEFAULT=m\n"
+    "MODEL_PROXY_EXPIRY_TIME=2999-01-01T00:00:00Z\n"
+)
+MODEL = {
+    "displayName": "M1",
+    "version": {
+        "slug": "m1",
+        "allowModelProxy": True,
+        "inputModalities": ["MODALITY_TEXT"],
+        "outputModalities": ["MODALITY_TEXT"],
+    },
+}
+
+
+class Valid(Shown):
+    """What a rehearsal whose assertion failed shows."""
+
+    def view(self):
+        table = Table(
+            ["assertion", "expectation", "where"], [[Cell("failed", "bad"), "<b>fits</b>", "cell 2, line 3"]]
+        )
+        return View(Cell("Valid: 1 run recorded", "good"), [Facts({"cost": "$0.00", "score": None}), table])
+
+
+@pytest.fixture
+def server():
+    with faults.FaultServer() as running:
+        running.api.models = [MODEL]
+        yield running
+
+
+@pytest.fixture
+def session(server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("KBENCH_NOTEBOOK", str(tmp_path / "task.ipynb"))
+    # What runs a kernel and what reads downloads have tests of their own.
+    monkeypatch.setattr("kbench_jupyter.actions.validate.validate", lambda *_args, **_more: Valid())
+    monkeypatch.setattr("kbench_jupyter.actions.results.results", lambda *_args, **_more: Results("quiz"))
+    (tmp_path / ".env").write_text(ENV)
+    write(tmp_path, TASK)
+    made = LoopbackSession(server, KBENCH_HOME=str(tmp_path / "home"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def part(session, server):
+    """A panel of a task whose version 1 was pushed, run and compared."""
+    push(session, choose_task(session))
+    add_run(server.api, 5)
+    made = WorkflowPart(session, standing(session))
+    click(made, "step", step="results")
+    yield made
+    made.close()
+
+
+def write(folder, task):
+    cells = [nbformat.v4.new_code_cell(text) for text in ("import kaggle_benchmarks as kbench", task)]
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "task.ipynb")
+
+
+def edit(folder):
+    write(folder, TASK.replace("anything", "something"))
+
+
+def click(part, verb, **more):
+    """Do what a click does, and wait until it is done."""
+    part.receive({"do": verb, **more})
+    end = time.monotonic() + 20
+    while part.get("busy"):
+        assert time.monotonic() < end, part.get("busy")
+        time.sleep(0.01)
+
+
+def states(part):
+    return {step["name"]: step["state"] for step in part.get("steps")}
+
+
+def complete(api):
+    for run in api.runs:
+        run["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
+
+
+def test_after_an_edit_the_chain_does_all_steps_on_the_version_that_follows(part, server, tmp_path):
+    assert states(part)["results"] == "done"
+    edit(tmp_path)
+    click(part, "look")
+    assert {states(part)[name] for name in ("push", "run", "watch", "results")} == {"later"}
+    part.picker.load()
+    part.picker.select(["m1"])
+    begun = [step for step in part.get("steps") if step["state"] != "done"]
+    assert next(step["chained"] for step in begun if step["name"] == "run").startswith("Run version 2")
+    threading.Timer(0.5, complete, [server.api]).start()
+    click(part, "chain", confirmed=True)
+    assert part.get("problem") == []
+    assert list(part.get("outcome")) == ["validate", "push", "run", "watch", "results"]
+    assert server.api.schedules == {"m1": 1}
+    assert server.api.runs[-1]["taskSlug"]["versionNumber"] == 2
+    assert set(list(states(part).values())[:-1]) == {"done"}
+
+
+def test_the_chain_without_a_model_does_nothing_after_an_edit(part, server, tmp_path):
+    edit(tmp_path)
+    click(part, "chain", confirmed=True)
+    assert "Which models?" in part.get("problem")[0]
+    assert server.api.pushes == 1
+
+
+def test_models_chosen_when_all_is_done_are_run_on_followed_and_compared(part, server):
+    part.picker.load()
+    part.picker.select(["m1"])
+    threading.Timer(0.5, complete, [server.api]).start()
+    click(part, "chain", confirmed=True)
+    assert list(part.get("outcome")) == ["run", "watch", "results"]
+
+
+def test_the_runs_shown_know_of_a_new_version_that_has_none_yet(part, tmp_path):
+    part.parts["status"].awake()  # somebody looks
+    edit(tmp_path)
+    click(part, "step", step="push")
+    assert part.parts["status"].get("version") == 2
+    assert [row["version"] for row in part.parts["status"].rows] == [1]
+
+
+def test_what_validate_found_is_shown_as_data(part):
+    click(part, "step", step="validate")
+    facts, table = part.get("outcome")["validate"]["parts"]
+    assert facts["items"] == [{"name": "cost", "text": "$0.00", "tone": ""}]
+    assert [cell["text"] for cell in table["rows"][0]] == ["failed", "<b>fits</b>", "cell 2, line 3"]
+    assert table["rows"][0][0]["tone"] == "bad"
+
+
+def test_a_step_that_failed_is_named_until_the_next_look(part, tmp_path, monkeypatch):
+    def refuse(*_args, **_more):
+        raise ValidationError("A finding would make this task fail.")
+
+    edit(tmp_path)
+    monkeypatch.setattr("kbench_jupyter.actions.push.push", refuse)
+    click(part, "step", step="push")
+    assert (part.get("broken"), part.get("failed"), part.get("next")) == ("push", "push", "validate")
+    click(part, "look")
+    assert part.get("broken") == ""
+
+
+def test_a_stop_is_no_error_and_reaches_a_rehearsal_that_says_nothing(part, monkeypatch):
+    def rehearse(*_args, interrupt, **_more):
+        assert interrupt.wait(10)
+        raise KeyboardInterrupt("The rehearsal was stopped; nothing was pushed.")
+
+    monkeypatch.setattr("kbench_jupyter.actions.validate.validate", rehearse)
+    part.receive({"do": "step", "step": "validate"})
+    click(part, "stop")
+    assert (part.get("problem"), part.get("broken")) == ([], "")
+    assert part.get("stopped") == "The rehearsal was stopped; nothing was pushed."
+    click(part, "dismiss")
+    assert part.get("stopped") == ""
+
+
+def test_what_a_step_came_to_is_gone_with_the_next_click_and_with_another_version(part, session, tmp_path):
+    click(part, "step", step="validate")
+    click(part, "look")
+    assert list(part.get("outcome")) == ["validate"]
+    edit(tmp_path)
+    push(session, choose_task(session))  # elsewhere
+    click(part, "look")
+    assert part.get("outcome") == {}
+
+
+def test_a_score_that_is_pending_is_a_note_and_no_error(part, server):
+    add_run(server.api, 6, model="m2", state="SCORE_PENDING")
+    add_run(server.api, 7, model="m3", state="ERRORED", errorMessage="ValueError: no")
+    part.parts["status"].awake()
+    click(part.parts["status"], "refresh")
+    rows = {row["id"]: row for row in part.parts["status"].rows}
+    assert (rows[6]["error"], rows[6]["note"]) == ("", "has run; its score is still to come")
+    assert (rows[7]["error"], rows[7]["note"]) == ("ValueError: no", "")

@@ -1,0 +1,62 @@
+"""Magics in lines of their own are read one by one, and mean what IPython makes of the whole cell."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from validation_helpers import source_of
+
+from kbench_jupyter.validation import check
+from kbench_jupyter.validation.ipython_syntax import line_by_line, transformed
+
+LINES = st.sampled_from(
+    """
+    %matplotlib inline|!pip install x|files = !ls -l|x = %pwd|!!ls|% 3|!= 3)|%%time|%|!|x=%|x = !|y = % 3
+    !echo "|!echo (|def f():|    return 1|    %cd a|    y = !ls|if x:|x = 1|x = (|)|x = [|%ls]|f"{|}"|'|"
+    # %ls|,f a|;f a|/f a|f?|?f|@f|x = \\|%time x = 1|x = %time f()|for x in y:|  # c|print(x)  # why!
+    a.b = !ls|x: int = %pwd|x = y = !ls|x == %pwd|lambda: !ls|{|%set_env A=1;|!ls;|!ls \\|%%bash|await x|try:
+    else:|x = !ls # c|x = "%d" % 3|%lsmagic #|é = !ls|match x:|    case 1:|\tx = 1|
+    """.strip()
+    .replace("\n    ", "|")
+    .split("|")
+)
+
+
+def parts(python: str) -> list[tuple[str, int]] | None:
+    """The statements and the lines they begin on, or None for what is not Python."""
+    try:
+        return [(ast.dump(node), node.lineno) for node in ast.parse(python).body]
+    except (SyntaxError, ValueError):
+        return None
+
+
+@settings(max_examples=600, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(lines=st.lists(st.one_of(LINES, st.text(max_size=5)), min_size=1, max_size=7))
+def test_a_cell_read_line_by_line_means_what_ipython_makes_of_all_of_it(lines):
+    text = "\n".join(line.removeprefix("    ") if n == 0 else line for n, line in enumerate(lines))
+    quick = line_by_line(text)
+    if quick is not None and (found := parts(quick)) is not None:
+        assert found == parts(transformed(text))
+
+
+@pytest.mark.parametrize(
+    ("text", "alone"),
+    [
+        ("%matplotlib inline\nfiles = !ls\nprint(files)", True),
+        ("!pip install 'x'\nimport x", True),
+        ("s = '''\n%cd\n'''\n%cd", False),
+        ("!pip install \\\n    x", False),
+        ("x = 1\nf?", False),
+        ("print(1)", False),
+    ],
+)
+def test_most_cells_with_magics_are_read_line_by_line(text, alone):
+    assert (line_by_line(text) is not None) is alone
+
+
+def test_a_magic_inside_of_brackets_is_a_syntax_error_with_its_line():
+    [finding] = [f for f in check(source_of("x = (\n!ls\n)")) if f.code == "KB101"]
+    assert finding.line == 2

@@ -1,0 +1,331 @@
+"""KB1xx: what the rules on a task source's shape object to, and what they leave alone."""
+
+from __future__ import annotations
+
+import pytest
+from validation_helpers import IMPORT, codes_of, findings_of, source_of
+
+from kbench_jupyter.validation import tasks_in
+
+TASK = '@kbench.task(name="My Task")\ndef my_task(llm):\n    kbench.assertions.assert_true(True, expectation="x")'
+RUN = "my_task.run(kbench.llm)"
+
+
+def test_a_syntax_error_is_reported_with_its_cell_and_line():
+    (finding,) = findings_of(IMPORT, "a = 1\n\nb = (2,\n", TASK, RUN)
+    assert (finding.code, finding.cell.number, finding.line) == ("KB101", 2, 3)
+    assert finding.text == "b = (2,"
+
+
+def test_a_syntax_error_below_a_magic_keeps_its_line():
+    (finding,) = findings_of(IMPORT, "\n\n%matplotlib inline\n!ls \\\n  -l\nx = = 1", TASK, RUN)
+    assert (finding.code, finding.line) == ("KB101", 6)
+
+
+def test_a_syntax_error_hides_no_task_behind_it():
+    assert codes_of("x = (", "y = 1") == ["KB101"]
+
+
+def test_a_notebook_without_a_task_says_so():
+    assert codes_of(IMPORT, "print(1)") == ["KB102"]
+
+
+def test_a_correct_task_has_no_findings():
+    assert findings_of(IMPORT, TASK, RUN) == []
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "",
+        "my_task(kbench.llm)",
+        "def main():\n    my_task.run(kbench.llm)",
+        "if False:\n    my_task.run(kbench.llm)",
+        "if __name__ != '__main__':\n    my_task.run(kbench.llm)",
+        "class Suite:\n    def go(self):\n        my_task.run(kbench.llm)",
+        "print(my_task)",
+        "tasks = [my_task]",
+    ],
+)
+def test_a_task_that_is_never_run_is_found(how):
+    assert codes_of(IMPORT, TASK, how) == ["KB103"]
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "my_task.run(kbench.llm)",
+        "if __name__ == '__main__':\n    my_task.run(kbench.llm)",
+        "def main():\n    my_task.run(kbench.llm)\nmain()",
+        "def inner():\n    my_task.run(kbench.llm)\ndef main():\n    inner()\n\nif True:\n    main()",
+        "for i in range(3):\n    my_task.run(kbench.llm)",
+        "runs = [my_task.run(kbench.llm) for _ in range(2)]",
+        "with open('x') as f:\n    my_task.run(kbench.llm)",
+        "try:\n    my_task.run(kbench.llm)\nexcept Exception as error:\n    print(error)",
+        "t = my_task\nt.run(kbench.llm)",
+        "def go(t):\n    return t.run(kbench.llm)\ngo(my_task)",
+        "for t in [my_task]:\n    t.run(kbench.llm)",
+        "table = {'a': my_task}\nfor name, t in table.items():\n    t.run(kbench.llm)",
+        "table = {}\ntable['a'] = my_task\ntable['a'].run(kbench.llm)",
+        "todo = []\ntodo.append(my_task)\n[t.run(kbench.llm) for t in todo]",
+        "class Suite:\n    task = my_task\n    def go(self):\n        self.task.run(kbench.llm)\nSuite().go()",
+        "run = my_task.run\nrun(kbench.llm)",
+        "from concurrent.futures import ThreadPoolExecutor\n"
+        "with ThreadPoolExecutor() as pool:\n    pool.submit(my_task.run, kbench.llm)",
+        "list(map(lambda t: t.run(kbench.llm), [my_task]))",
+        "getattr(my_task, 'run')(kbench.llm)",
+        "import helpers\nhelpers.run_all([my_task])\nhelpers.go(my_task)",
+        "my_task.evaluate(llm=[kbench.llm])",
+        "%%time\nmy_task.run(kbench.llm)",
+        "%time my_task.run(kbench.llm)",
+        "r = await asyncio.to_thread(my_task.run, kbench.llm)",
+        "main = lambda: my_task.run(kbench.llm)\nmain()",
+        "my_task.partial({}).run(kbench.llm)",
+        "class A:\n    go = lambda self: my_task.run(kbench.llm)\nA().go()",
+        "(go := lambda: my_task.run(kbench.llm))()",
+        "go = lambda: my_task.run(kbench.llm)\nthreading.Thread(target=go).start()",
+        "def w(f=lambda: my_task.run(kbench.llm)):\n    f()\nw()",
+        "async def main():\n    my_task.run(kbench.llm)\nclass A:\n    c = main()\nawait A.c",
+        "async def main():\n    my_task.run(kbench.llm)\ndef go():\n    c = main()\n    return c\nawait go()",
+        "async def main():\n    my_task.run(kbench.llm)\nmain()\nif RUN:\n    await main()",
+        "async def main():\n    my_task.run(kbench.llm)\n"
+        "async with asyncio.TaskGroup() as group:\n    group.create_task(main())",
+        "async def go():\n    yield my_task.run(kbench.llm)\nasync for run in go(): ...",
+        "def a():\n    yield my_task.run(kbench.llm)\ndef b():\n    yield from a()\nlist(b())",
+        "from contextlib import contextmanager\n@contextmanager\ndef go():\n    yield my_task.run(kbench.llm)\n"
+        "with go(): ...",
+    ],
+)
+def test_a_run_is_followed_wherever_it_stands(how):
+    assert "KB103" not in codes_of(IMPORT, "import asyncio", TASK, how)
+
+
+@pytest.mark.parametrize(
+    ("idle", "executed"),
+    [
+        ("async def main():\n    {run}\nmain()", "async def main():\n    {run}\nawait main()"),
+        ("async def main():\n    {run}\nx = main()", "async def main():\n    {run}\nx = main()\nawait x"),
+        ("async def main():\n    {run}\nx = main()\nx", "async def main():\n    {run}\nasyncio.run(main())"),
+        (
+            "async def main():\n    {run}\n%time main()",
+            "async def main():\n    {run}\nawait asyncio.gather(*[main() for _ in 'ab'])",
+        ),
+        (
+            "class Suite:\n    async def go(self):\n        {run}\nSuite().go()",
+            "class Suite:\n    async def go(self):\n        {run}\nawait Suite().go()",
+        ),
+        ("def main():\n    yield {run}\nmain()", "def main():\n    yield {run}\nfor r in main(): ..."),
+        ("go = lambda: {run}", "go = lambda: {run}\ngo()"),
+        ("go = lambda: {run}\ngo", "go = lambda: {run}\nprint([f() for f in [go]])"),
+        ("go: object = lambda: {run}", "todo = [lambda: {run}]\ntodo[0]()"),
+        ("def go():\n    {run}\ngo", "def go():\n    {run}\nasyncio.to_thread(go)"),
+        ("def go():\n    {run}\n'go() is for later'", "def go():\n    {run}\nexec('go()')"),
+        (
+            "def inner():\n    {run}\nasync def main():\n    inner()\nmain()",
+            "def inner():\n    {run}\nasync def main():\n    inner()\nawait main()",
+        ),
+        (
+            "async def main():\n    {run}\nmain()",
+            "def sync(f): ...\n@sync\nasync def main():\n    {run}\nmain()",
+        ),
+    ],
+)
+def test_a_run_in_what_nothing_executes_is_no_run(idle, executed):
+    assert codes_of(IMPORT, "import asyncio", TASK, idle.format(run=RUN)) == ["KB103"]
+    assert codes_of(IMPORT, "import asyncio", TASK, executed.format(run=RUN)) == []
+
+
+@pytest.mark.parametrize(
+    ("looks", "may_run"),
+    [
+        ("inspect.signature(my_task)", "helpers.signature(my_task)"),
+        ("print(inspect.getsource(my_task.run))", "print(helpers.call(my_task.run))"),
+        ("help(my_task.run)", "pool.map(my_task.run, [kbench.llm])"),
+        ("print(getattr(my_task, 'name'))", "print(getattr(my_task, 'run')(kbench.llm))"),
+        ("assert my_task, 'call my_task.run(kbench.llm)'", "assert eval('my_task.run(kbench.llm)'), 'x'"),
+        ("raise SystemExit('call my_task.run(kbench.llm)')", "raise SystemExit(helpers.go(my_task))"),
+        ("print(f'now {1}: my_task.run(kbench.llm)')", "print(eval('my_task.run(kbench.llm)'))"),
+        ("print('my_task.run({})'.format(1))", "code = 'my_task.run({})'.format('kbench.llm')\nexec(code)"),
+        (
+            "kbench.llm.prompt('What does my_task.run(x) do?')",
+            "exec(kbench.llm.prompt('Code?'))\nmy_task.run(1)",
+        ),
+        ("x = 'never_my_task.run(kbench.llm)'", "x = 'my_task.run(kbench.llm)'"),
+    ],
+)
+def test_what_only_looks_at_a_task_does_not_run_it(looks, may_run):
+    top = "import inspect\nimport helpers, pool"
+    assert "KB103" in codes_of(IMPORT, top, TASK, looks)
+    assert "KB103" not in codes_of(IMPORT, top, TASK, may_run)
+
+
+def test_a_task_that_speaks_of_its_run_in_a_message_is_not_run_by_it():
+    spoken = TASK.replace('expectation="x"', 'expectation="as my_task.run(kbench.llm) says"')
+    described = spoken.replace('"My Task"', '"My Task", description="my_task.run(kbench.llm)"')
+    assert codes_of(IMPORT, described) == ["KB103"]
+    assert codes_of(IMPORT, described, RUN) == []
+
+
+def test_a_function_that_an_unknown_magic_calls_is_not_called_idle():
+    assert codes_of(IMPORT, TASK, f"def go():\n    {RUN}", "%%my_own_magic\ngo()") == []
+
+
+def test_a_coroutine_that_is_not_awaited_is_told_from_one_that_is_not_called():
+    main = f"async def main():\n    {RUN}"
+    (finding,) = findings_of(IMPORT, TASK, main, "main()")
+    assert "never awaited" in finding.message
+    assert finding.hint == "Write await main()."
+    (finding,) = findings_of(IMPORT, TASK, main)
+    assert "nothing calls" in finding.message
+
+
+def test_the_pushed_task_must_be_defined():
+    assert codes_of(IMPORT, TASK, RUN, task="my-tusk") == ["KB104"]
+    for name in ("my-task", "My Task", "my_task", "someone/my-task"):
+        assert codes_of(IMPORT, TASK, RUN, task=name) == []
+
+
+def test_two_tasks_with_one_slug_are_found():
+    other = '@kbench.task(name="my-task")\ndef other(llm): ...\nother.run(kbench.llm)'
+    assert "KB105" in codes_of(IMPORT, TASK, RUN, other)
+    assert "KB105" not in codes_of(IMPORT, TASK, RUN, other.replace("my-task", "another"))
+
+
+def test_a_task_written_again_further_down_is_a_warning_only():
+    found = findings_of(IMPORT, TASK, TASK, RUN)
+    assert [(f.code, f.severity.value) for f in found] == [("KB105", "warning")]
+
+
+def test_several_stored_tasks_need_a_choice():
+    other = '@kbench.task(name="Other")\ndef other(llm): ...\nother.run(kbench.llm)'
+    assert codes_of(IMPORT, TASK, RUN, other) == ["KB106"]
+    assert codes_of(IMPORT, TASK, RUN, other, "%choose my_task") == []
+    assert codes_of(IMPORT, TASK, RUN, other, task="other") == []
+    assert codes_of(IMPORT, TASK, RUN, other.replace('"Other"', '"Other", store_task=False')) == []
+
+
+def test_a_decorator_without_parentheses_is_found():
+    assert codes_of(IMPORT, TASK.replace('(name="My Task")', ""), RUN) == ["KB107"]
+    assert codes_of(IMPORT, "def f(llm): ...\nf = kbench.task(f)", "f.run(kbench.llm)") == ["KB107"]
+
+
+def test_choose_must_name_a_task():
+    assert codes_of(IMPORT, TASK, RUN, "%choose my_tusk") == ["KB108"]
+    assert codes_of(IMPORT, TASK, RUN, "%choose My Task") == []
+
+
+FACTORY = "def make(level):\n    " + TASK.replace("\n", "\n    ") + "\n    return my_task"
+
+
+@pytest.mark.parametrize(
+    ("lost", "kept"),
+    [
+        ("%choose my_task", "%choose easy"),
+        ("get_ipython().run_line_magic('choose', 'my_task')", "%choose My Task"),
+        ("# only one\n%choose my_task", "my_task = easy\n%choose my_task"),
+    ],
+)
+def test_choose_does_not_know_a_name_inside_a_function(lost, kept):
+    cells = [IMPORT, FACTORY, "easy = make(1)\neasy.run(kbench.llm)"]
+    assert codes_of(*cells, kept) == []
+    (finding,) = findings_of(*cells, lost)
+    assert (finding.code, finding.severity.value) == ("KB108", "error")
+    assert "inside make only" in finding.message
+    assert finding.hint == "Name one of: easy."
+
+
+def test_choose_does_not_know_a_name_inside_a_class():
+    suite = "class Suite:\n    " + TASK.replace("\n", "\n    ")
+    cells = [IMPORT, suite, "Suite.my_task.run(kbench.llm)"]
+    assert codes_of(*cells, "%choose my_task") == ["KB108"]
+    assert codes_of(*cells, "%choose My Task") == []
+
+
+def test_the_task_that_choose_keeps_by_its_variable_is_the_pushed_one():
+    other = TASK.replace("My Task", "B").replace("my_task", "b")
+    cells = [IMPORT, FACTORY, "easy = make(1)", other]
+    found = findings_of(*cells, "%choose easy")
+    assert {(f.code, f.severity.value) for f in found} == {("KB103", "error"), ("KB103", "warning")}
+    assert other.splitlines()[1] in {f.text for f in found if f.severity == "warning"}
+
+
+def test_choose_before_the_run_is_a_warning():
+    (finding,) = findings_of(IMPORT, TASK, "%choose my_task", RUN)
+    assert (finding.code, finding.severity.value) == ("KB108", "warning")
+
+
+def test_a_name_without_letters_is_found():
+    assert codes_of(IMPORT, TASK.replace("My Task", "???"), RUN) == ["KB109"]
+    assert codes_of(IMPORT, TASK.replace("My Task", "?1?"), RUN) == []
+
+
+def test_a_sub_task_that_is_stored_is_found():
+    helper = "@kbench.task({})\ndef helper(llm) -> bool:\n    return True"
+    task = "@kbench.task()\ndef whole(llm) -> bool:\n    return helper.run(llm).result"
+    assert codes_of(IMPORT, helper.format(""), task, "whole.run(kbench.llm)") == ["KB110"]
+    assert codes_of(IMPORT, helper.format("store_task=False"), task, "whole.run(kbench.llm)") == []
+
+
+def test_an_ignore_comment_silences_one_rule_on_one_line():
+    silent = TASK.replace("def my_task(llm):", "def my_task(llm):  # kbench: ignore[KB103]")
+    assert codes_of(IMPORT, silent) == []
+    assert codes_of(IMPORT, silent.replace("KB103", "KB106, KB103")) == []
+    assert codes_of(IMPORT, silent.replace("KB103", "KB106")) == ["KB103"]
+
+
+def test_names_are_computed_from_constants():
+    cells = [
+        "import kaggle_benchmarks as kb",
+        "BASE = 'spatial'\nVERSION = 3",
+        "@kb.task(name=f'{BASE} v{VERSION}' + ' hard'.upper())\ndef f(llm): ...",
+        "f.run(kb.llm)",
+    ]
+    (task,) = tasks_in(source_of(*cells))
+    assert (task.name, task.slug, task.runs, task.stored) == (
+        "spatial v3 HARD",
+        "spatial-v3-hard",
+        True,
+        True,
+    )
+
+
+def test_a_name_that_only_running_tells_is_none():
+    cells = [IMPORT, "import os\n@kbench.task(name=os.environ['NAME'])\ndef f(llm): ...", "f.run(kbench.llm)"]
+    (task,) = tasks_in(source_of(*cells))
+    assert (task.name, task.slug) == (None, None)
+    assert codes_of(*cells, task="whatever") == []
+
+
+def test_what_only_touches_a_task_that_is_not_pushed_is_a_warning():
+    other = '@kbench.task(name="Other")\nasync def other(llm): ...'
+    found = findings_of(IMPORT, TASK, RUN, other, task="my-task")
+    assert {(f.code, f.severity.value) for f in found} == {("KB103", "warning"), ("KB204", "warning")}
+    found = findings_of(IMPORT, TASK, RUN, other, task="other")
+    assert {(f.code, f.severity.value) for f in found} == {("KB103", "error"), ("KB204", "error")}
+    found = findings_of(IMPORT, TASK, RUN, other, "%choose my_task")
+    assert {f.severity.value for f in found} == {"warning"}
+
+
+@pytest.mark.parametrize(
+    "how",
+    [
+        "%run runner.ipynb",
+        "%%my_own_magic\nmy_task.run(kbench.llm)",
+        "exec('my_task.run(kbench.llm)')",
+        "get_ipython().run_cell('my_task.evaluate(llm=[kbench.llm])')",
+        "kbench.client.run_task(my_task, {}, None)",
+    ],
+)
+def test_a_task_that_something_unseen_may_run_is_left_alone(how):
+    assert "KB103" not in codes_of(IMPORT, TASK, how)
+
+
+def test_a_task_made_by_a_call_is_called_by_its_variable():
+    (finding,) = findings_of(IMPORT, "def solve(llm): ...\nsolver = kbench.task(name='S')(solve)")
+    assert "solver.run(kbench.llm)" in finding.hint
+
+
+def test_what_another_decorator_makes_of_a_function_is_not_guessed():
+    wrapper = "def awaited(f):\n    import asyncio\n    return lambda *a: asyncio.run(f(*a))"
+    task = "@kbench.task()\n@awaited\nasync def quiz(llm, extra):\n    return 'x'"
+    assert codes_of(IMPORT, wrapper, task, "quiz.run(kbench.llm)") == []
