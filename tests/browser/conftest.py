@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
@@ -79,6 +80,7 @@ class Jupyter:
             "JUPYTER_CONFIG_DIR": str(home / "config"),
             "JUPYTER_TOKEN": self.token,  # not on the command line
             "IPYTHONDIR": str(home / "ipython"),
+            "JUPYTER_PATH": str(home / "jupyter"),  # comes before what is installed
             "KBENCH_HOME": str(self.kbench_home),
         }
         for key in ("KBENCH_NOTEBOOK", "KBENCH_TARGET", "KBENCH_API_URL", "JPY_SESSION_NAME"):
@@ -97,18 +99,26 @@ class Jupyter:
         """Where this server's kernels look for an embedded server."""
         return self.home / "kbench"
 
-    def kernelspec(self, name: str, env: dict[str, str]) -> str:
-        """Add a kernel of this interpreter with variables of its own; pages opened from now on know it."""
-        folder = self.home / ".local" / "share" / "jupyter" / "kernels" / name
-        folder.mkdir(parents=True, exist_ok=True)
+    @contextlib.contextmanager
+    def kernels_with(self, env: dict[str, str]) -> Iterator[None]:
+        """Give the kernels that are started meanwhile variables of their own.
+
+        They are those of the default kernel: under load, Jupyter now and then starts a notebook's other
+        kernel and changes to the default one at once.
+        """
+        folder = self.home / "jupyter" / "kernels" / "python3"
+        folder.mkdir(parents=True)
         spec = {
             "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            "display_name": name,
+            "display_name": "Python 3",
             "language": "python",
             "env": env,
         }
         (folder / "kernel.json").write_text(json.dumps(spec))
-        return name
+        try:
+            yield
+        finally:
+            shutil.rmtree(folder)
 
     def url(self, path: str, app: str = "lab/tree") -> str:
         return f"http://127.0.0.1:{self.port}/{app}/{path}?token={self.token}"
@@ -124,25 +134,29 @@ class Jupyter:
                 time.sleep(0.1)
         pytest.fail(f"JupyterLab did not answer:\n{self.log.read_text()}")
 
-    def ask(self, api: str, method: str = "GET") -> None:
-        """Ask the server's interface for something, and let the answer be."""
+    def ask(self, api: str, method: str = "GET", timeout: float = 2) -> bytes:
+        """Ask the server's interface for something."""
         headers = {"Authorization": f"token {self.token}"}
         url = f"http://127.0.0.1:{self.port}/api/{api}"
-        with urllib.request.urlopen(
-            urllib.request.Request(url, method=method, headers=headers), timeout=2
-        ) as answer:
-            answer.read()
+        request = urllib.request.Request(url, method=method, headers=headers)
+        with urllib.request.urlopen(request, timeout=timeout) as answer:
+            return answer.read()
+
+    def end_kernels(self) -> None:
+        """End what pages have started: a kernel left would go on asking its target, into the next tests."""
+        for session in json.loads(self.ask("sessions", timeout=60)):
+            self.ask(f"sessions/{session['id']}", "DELETE", timeout=60)
 
     def trust(self, name: str) -> None:
         """Trust a notebook that came from elsewhere; nothing but text is drawn of it before."""
         self.ask(f"contents/{name}/trust", "POST")
 
-    def write(self, name: str, *cells: str | nbformat.NotebookNode, kernel: str = "python3") -> Path:
+    def write(self, name: str, *cells: str | nbformat.NotebookNode) -> Path:
         """Write a notebook; a text is a code cell."""
         made = [nbformat.v4.new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells]
         notebook = nbformat.v4.new_notebook(cells=made)
         notebook.metadata["kernelspec"] = {
-            "name": kernel,
+            "name": "python3",
             "display_name": "Python 3",
             "language": "python",
         }
@@ -182,10 +196,16 @@ def recorder():
 
 
 @pytest.fixture
-def recorded(jupyter, recorder):
-    """The name of a kernel whose target is `recorder`."""
-    env = {"KBENCH_API_URL": recorder.url, "KAGGLE_API_TOKEN": "not-a-real-token"}
-    return jupyter.kernelspec("recorded", env)
+def target(recorder):
+    """The environment of a kernel whose target is `recorder`."""
+    return {"KBENCH_API_URL": recorder.url, "KAGGLE_API_TOKEN": "not-a-real-token"}
+
+
+@pytest.fixture
+def recorded(jupyter, target):
+    """Kernels whose target is the recorder."""
+    with jupyter.kernels_with(target):
+        yield
 
 
 #: A cell that says who knows the notebook.
@@ -294,5 +314,6 @@ def lab(browser, jupyter, request):
             page.screenshot(path=ARTIFACTS / f"{name}.png")
         for opened in [page for page in browser.pages if page not in others]:
             opened.close()
+        jupyter.end_kernels()
         browser.clear_permissions()
         browser.clear_cookies()

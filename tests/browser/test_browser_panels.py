@@ -28,9 +28,9 @@ say_something.run(kbench.llm)"""
 class PanelLab:
     """A notebook that opens a panel."""
 
-    def __init__(self, lab, jupyter, name, *cells, kernel="python3"):
+    def __init__(self, lab, jupyter, name, *cells):
         self.lab, self.page, self.expect = lab, lab.page, lab.expect
-        self.path = jupyter.write(name, *cells, kernel=kernel)
+        self.path = jupyter.write(name, *cells)
         lab.open(name)
         # Room for the panel, and no toast before it.
         self.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")

@@ -23,22 +23,22 @@ def my_task(llm):
 my_task.run(kbench.llm)"""
 
 
-def code_cells(recorder, slug):
-    """Return the code cells of the last push of a task."""
+def code_cells(recorder, slug, told):
+    """Return the code cells of the last push of a task; `told` is what the push showed."""
     sent = [seen.json for seen in recorder.calls("CreateBenchmarkTask") if seen.json["slug"] == slug]
-    assert sent, f"nothing was pushed as {slug}"
+    assert sent, f"nothing was pushed as {slug}:\n{told}"
     return [cell["source"] for cell in nbformat.reads(sent[-1]["text"], 4).cells if cell.cell_type == "code"]
 
 
 @pytest.mark.parametrize("app", ["lab", "notebooks"])
 def test_a_push_sends_an_edit_that_was_neither_saved_nor_run(lab, jupyter, recorder, recorded, app):
     task = TASK.format(name=f"Unsaved {app}")
-    path = jupyter.write(f"unsaved-{app}.ipynb", LOAD, task, "%kbench push", kernel=recorded)
+    path = jupyter.write(f"unsaved-{app}.ipynb", LOAD, task, "%kbench push")
     lab.open(path.name, app)
     lab.run(0)
     lab.type_at_end(1, "\nprint('typed, not saved, not run')")
     told = lab.run(2)
-    [pushed] = code_cells(recorder, f"unsaved-{app}")
+    [pushed] = code_cells(recorder, f"unsaved-{app}", told)
     assert pushed == task + "\nprint('typed, not saved, not run')"
     assert "typed" not in path.read_text()
     assert lab.prompt(1) == "[ ]:", "the edited cell never ran"
@@ -47,7 +47,7 @@ def test_a_push_sends_an_edit_that_was_neither_saved_nor_run(lab, jupyter, recor
 
 
 def test_a_renamed_notebook_pushes_under_its_new_name(lab, jupyter, recorder, recorded):
-    jupyter.write("old-name.ipynb", LOAD, TASK.format(name="Renamed"), "%kbench push", kernel=recorded)
+    jupyter.write("old-name.ipynb", LOAD, TASK.format(name="Renamed"), "%kbench push")
     lab.open("old-name.ipynb")
     lab.run(0)
     (jupyter.root / "sub").mkdir(exist_ok=True)
@@ -59,12 +59,12 @@ def test_a_renamed_notebook_pushes_under_its_new_name(lab, jupyter, recorder, re
     told = lab.run(2)
     assert "Pushing renamed from new-name.ipynb" in told
     assert "old-name" not in told
-    assert "print('after the rename')" in code_cells(recorder, "renamed")[0]
+    assert "print('after the rename')" in code_cells(recorder, "renamed", told)[0]
 
 
 def test_two_notebooks_in_one_server_do_not_push_each_other(lab, jupyter, recorder, recorded):
     for name in ("left", "right"):
-        jupyter.write(f"{name}.ipynb", LOAD, TASK.format(name=name), "%kbench push", kernel=recorded)
+        jupyter.write(f"{name}.ipynb", LOAD, TASK.format(name=name), "%kbench push")
     lab.open("left.ipynb")
     lab.run(0)
     lab.page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'right.ipynb'})")
@@ -74,47 +74,51 @@ def test_two_notebooks_in_one_server_do_not_push_each_other(lab, jupyter, record
     lab.page.locator(".lm-TabBar-tabLabel", has_text="left.ipynb").click()
     lab.panel.get_by_text('"left"').wait_for()
     lab.type_at_end(1, "\nprint('edited in left')")
-    assert "from left.ipynb" in lab.run(2)
+    told = {"left": lab.run(2)}
+    assert "from left.ipynb" in told["left"]
     lab.page.locator(".lm-TabBar-tabLabel", has_text="right.ipynb").click()
     lab.panel.get_by_text('"right"').wait_for()
-    assert "from right.ipynb" in lab.run(2)
+    told["right"] = lab.run(2)
+    assert "from right.ipynb" in told["right"]
     for name in ("left", "right"):
-        [pushed] = code_cells(recorder, name)
+        [pushed] = code_cells(recorder, name, told[name])
         assert pushed == TASK.format(name=name) + f"\nprint('edited in {name}')"
 
 
 @pytest.fixture
-def without_anywidget(jupyter, recorder, tmp_path):
-    """The name of a kernel in which the mirror cannot be made."""
+def no_anywidget(tmp_path):
+    """A folder whose place in PYTHONPATH makes the mirror fail in the kernel."""
     (tmp_path / "anywidget.py").write_text("raise ImportError('anywidget is not installed here')")
-    env = {"KBENCH_API_URL": recorder.url, "KAGGLE_API_TOKEN": "not-a-real-token"}
-    return jupyter.kernelspec("without-anywidget", env | {"PYTHONPATH": str(tmp_path)})
+    return {"PYTHONPATH": str(tmp_path)}
 
 
 @pytest.mark.parametrize("missing", ["in the kernel", "in the browser"])
 def test_without_the_mirror_a_push_sends_what_was_saved_or_run_and_says_so(
-    lab, jupyter, recorder, recorded, without_anywidget, missing
+    lab, jupyter, recorder, target, no_anywidget, missing
 ):
-    kernel = without_anywidget
     if missing == "in the browser":
-        kernel = recorded
         lab.page.route("**/extensions/anywidget/**", lambda route: route.abort())
+    with jupyter.kernels_with(target | (no_anywidget if missing == "in the kernel" else {})):
+        push_without_the_mirror(lab, jupyter, recorder, missing)
+
+
+def push_without_the_mirror(lab, jupyter, recorder, missing):
     name = f"blind-{missing[-7:].strip()}"
     task = TASK.format(name=name)
-    path = jupyter.write(f"{name}.ipynb", LOAD, task, "ran = 1", "saved = 1", "%kbench push", kernel=kernel)
+    path = jupyter.write(f"{name}.ipynb", LOAD, task, "ran = 1", "saved = 1", "%kbench push")
     lab.open(path.name)
     lab.run(0)
     lab.type_at_end(2, " + 1")
     lab.run(2)
     lab.type_at_end(3, " + 1  # neither saved nor run")
     told = lab.run(4)
-    assert code_cells(recorder, name) == [task, "ran = 1 + 1", "saved = 1"]
+    assert code_cells(recorder, name, told) == [task, "ran = 1 + 1", "saved = 1"]
     assert f"Read from the saved {name}.ipynb" in told
     assert "edits neither saved (Ctrl+S) nor run are not included" in told
     lab.page.keyboard.press("Control+s")
     lab.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
-    lab.run(4)
-    assert code_cells(recorder, name)[2] == "saved = 1 + 1  # neither saved nor run"
+    told = lab.run(4)
+    assert code_cells(recorder, name, told)[2] == "saved = 1 + 1  # neither saved nor run"
 
 
 def test_a_failing_line_is_one_readable_block_and_run_all_stops_there(lab, jupyter, recorder, recorded):
@@ -127,7 +131,6 @@ def test_a_failing_line_is_one_readable_block_and_run_all_stops_there(lab, jupyt
         silent,
         "%kbench validate --static",
         "print('went on')",
-        kernel=recorded,
     )
     lab.open("failing.ipynb")
     before = lab.prompt(1)
@@ -151,7 +154,7 @@ def test_a_failing_line_is_one_readable_block_and_run_all_stops_there(lab, jupyt
 
 
 def test_tab_completes_a_kbench_line(lab, jupyter, recorded):
-    jupyter.write("complete.ipynb", LOAD, "%kbench", kernel=recorded)
+    jupyter.write("complete.ipynb", LOAD, "%kbench")
     lab.open("complete.ipynb")
     lab.run(0)
     lab.type_at_end(1, " pu")
