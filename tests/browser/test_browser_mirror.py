@@ -104,7 +104,6 @@ def test_two_notebooks_on_one_kernel_do_not_mix(lab, jupyter):
     lab.connect(0, 2)
     lab.page.evaluate(OPEN, ["second.ipynb", "first.ipynb"])
     lab.panel.get_by_text("two = 2").wait_for()
-    lab.ready()
     # JupyterLab gives widgets to the first of them only, so this is read from the file, and said.
     told = seen(lab.run(1))
     assert told["path"] == str(jupyter.root / "second.ipynb")
