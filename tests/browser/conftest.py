@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -144,8 +145,9 @@ class Jupyter:
 
     def end_kernels(self) -> None:
         """End what pages have started: a kernel left would go on asking its target, into the next tests."""
-        for session in json.loads(self.ask("sessions", timeout=60)):
-            self.ask(f"sessions/{session['id']}", "DELETE", timeout=60)
+        for kernel in json.loads(self.ask("kernels", timeout=60)):
+            with contextlib.suppress(urllib.error.HTTPError):  # it was about to end by itself
+                self.ask(f"kernels/{kernel['id']}", "DELETE", timeout=60)
 
     def trust(self, name: str) -> None:
         """Trust a notebook that came from elsewhere; nothing but text is drawn of it before."""
