@@ -212,7 +212,8 @@ def recorded(jupyter, target):
 
 #: A cell that says who knows the notebook.
 PROBE = "from kbench_jupyter.notebook.current import current_notebook\nprint(current_notebook().probe)"
-# A cell that is run before is not run, or given up when the kernel is there. Notebook 7 shows no app to ask; there `run_focused` tries again.
+# A cell that is run before is not run, or given up when the kernel is there. Notebook 7 shows no app to ask;
+# there `run_focused` tries again.
 CONNECTED = """() => {
     if (!window.jupyterapp) return !!document.querySelector('.jp-Notebook-ExecutionIndicator');
     const kernel = window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel;
