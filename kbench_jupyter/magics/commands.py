@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -214,41 +212,15 @@ def _log(session: Session, call: Call, cell: str | None) -> Any:
     slug = resolve_slug(session, call.task)
     if call.output is None:
         return log(session, slug, models=call.model, follow=not call.no_follow)
+    from kbench_jupyter.magics.log_file import to_file
+
     follow = not call.no_follow
-    return _log_to_file(
+    return to_file(
         session,
         Path(call.output).expanduser(),
         lambda: log(session, slug, models=call.model, follow=follow),
         force=call.force,
     )
-
-
-def _log_to_file(session: Session, path: Path, read: Callable[[], Any], *, force: bool) -> Any:
-    """Write what `read` passes on to a file, which takes its place only when something was read."""
-    from kbench_jupyter.actions.show import exists
-    from kbench_jupyter.magics.reporter import FileReporter
-
-    if path.exists() and not force:
-        raise exists(path, "Name another file, or overwrite it: add --force")
-    shown, part = session.reporter, path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8") as stream:
-            shown.say(f"Writing to {path}.")
-            session.reporter = FileReporter(stream)
-            result = read()
-        part.replace(path)
-    except KeyboardInterrupt:  # how one stops following: what came until then is what was wanted
-        part.replace(path)
-        raise
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write {path}: {error.strerror or error}.", hint="Name a file in a folder that is there."
-        ) from error
-    finally:
-        session.reporter = shown
-        with suppress(OSError):  # where there was no folder for it, there is nothing to remove either
-            part.unlink(missing_ok=True)
-    return result
 
 
 def _download(session: Session, call: Call, cell: str | None) -> Any:

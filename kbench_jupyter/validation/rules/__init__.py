@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.validation.rules import (
     choice,
     environment,
+    evaluating,
     files,
     models,
+    prompting,
     running,
     signature,
     state,
@@ -21,7 +23,19 @@ if TYPE_CHECKING:
 
 __all__ = ["GROUPS", "RULES", "run_all"]
 
-GROUPS = (structure, running, choice, signature, models, usage, files, environment, state)
+GROUPS = (
+    structure,
+    running,
+    choice,
+    signature,
+    models,
+    usage,
+    prompting,
+    evaluating,
+    files,
+    environment,
+    state,
+)
 RULES: dict[str, Rule] = {
     rule.code: rule
     for rule in sorted((r for group in GROUPS for r in group.RULES), key=lambda rule: rule.code)
