@@ -114,12 +114,17 @@ class LogBuffer:
 
     def texts(self, start: int = 0) -> Iterator[tuple[int, str]]:
         """Yield from `start` on each block's first line number and its lines as plain text."""
+        for first, _, text in self.blocks(start):
+            yield first, text
+
+    def blocks(self, start: int = 0) -> Iterator[tuple[int, list[bytes], str]]:
+        """Yield from `start` on each block's first line number, its lines as kept, and as plain text."""
         while True:
             lines = self._block_lines(start)
             if not lines:
                 return
             text = b"\n".join([raw[1:] for raw in lines]).decode("utf-8")
-            yield start, strip_codes(text) if "\x1b" in text else text
+            yield start, lines, strip_codes(text) if "\x1b" in text else text
             start += len(lines)
 
     def close(self) -> None:
@@ -185,10 +190,13 @@ class Search:
     buffer : LogBuffer
     text : str
         What to look for; colours in the lines are looked past.
+    errors : bool
+        Look in stderr only; without a text, each of its lines is a hit.
     """
 
-    def __init__(self, buffer: LogBuffer, text: str) -> None:
+    def __init__(self, buffer: LogBuffer, text: str, *, errors: bool = False) -> None:
         self.text = text
+        self.errors = errors
         self._buffer = buffer
         self._needle = text.lower()
         self._hits = array("Q")
@@ -199,15 +207,14 @@ class Search:
 
     def update(self) -> None:
         """Look through the lines that have come since."""
-        if not self._needle:
+        if not self._needle and not self.errors:
             return
-        for first, text in self._buffer.texts(self._upto):
+        for first, raw, text in self._buffer.blocks(self._upto):
             low = text.lower()
-            found = self._needle in low
-            if found:
-                lines = low.split("\n")
-                self._hits.extend(first + i for i, line in enumerate(lines) if self._needle in line)
-            self._upto = first + text.count("\n") + 1
+            if self._needle in low:
+                found = (i for i, line in enumerate(low.split("\n")) if self._needle in line)
+                self._hits.extend(first + i for i in found if not self.errors or raw[i][:1] in b"eE")
+            self._upto = first + len(raw)
 
     def step(self, line: int, direction: int) -> int | None:
         """Return the position in the hits of the one behind (1) or before (-1) a line, going round.

@@ -250,10 +250,10 @@ class LogPump:
         self._send(batch(run_id, start, lines, BATCH) | {"t": "lines", "id": request.get("id")})
 
     def _find(self, request: _Message) -> None:
-        run_id, text = int(request["run"]), str(request["q"])[:1000]
+        run_id, text, errors = int(request["run"]), str(request["q"])[:1000], request.get("errors") is True
         search = self._searches.pop(run_id, None)
-        if search is None or search.text != text:
-            search = Search(self._source.runs[run_id].buffer, text)
+        if search is None or (search.text, search.errors) != (text, errors):
+            search = Search(self._source.runs[run_id].buffer, text, errors=errors)
         self._searches[run_id] = search
         while len(self._searches) > _VIEWS:
             self._searches.pop(next(iter(self._searches)))

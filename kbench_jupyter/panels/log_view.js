@@ -162,6 +162,7 @@ function marked(pieces, cuts) {
   return out;
 }
 
+const isError = (kind) => kind.toLowerCase() === "e"; // a capital: missed when it was written
 const plain = (text) => text.replace(SGR, "");
 const appear = (text) => plain(text).replace(ACTED_ON, spelled);
 
@@ -172,7 +173,7 @@ class Store {
     this.model = model;
     this.runs = new Map();
     this.views = new Set();
-    this.ui = { active: null, follow: true, places: new Map(), query: "" };
+    this.ui = { active: null, follow: true, places: new Map(), query: "", errors: false };
     this.bytes = 0;
     this.asked = new Map();
     this.nextAsk = 1;
@@ -339,6 +340,7 @@ class Store {
     const hits = [];
     for (const [index, page] of run.pages) {
       page.lines.forEach((line, i) => {
+        if (this.ui.errors && !isError(line.kind)) return;
         if (plain(line.text).toLowerCase().includes(needle)) hits.push(index * PAGE + i);
       });
     }
@@ -472,13 +474,17 @@ class View {
       oninput: () => this.searchSoon(), onkeydown: (e) => this.searchKey(e),
     });
     this.search.value = this.store.ui.query;
+    this.errorsButton = make("button", {
+      type: "button", class: "kbl-errors", title: "Only lines of stderr: step through them, or search them", "aria-label": "Only lines of stderr",
+      "aria-pressed": String(this.store.ui.errors), onclick: () => this.toggleErrors(),
+    }, "stderr");
     this.found = make("span", { class: "kbl-found", role: "status" });
     this.copyButton = button("Copy", "Copy this run's log", () => this.copy());
     this.saveButton = button("Save", "Save this run's log as a file beside the notebook", () => this.save());
     const bar = make(
       "div", { class: "kbl-bar", role: "toolbar", "aria-label": "Log" },
       this.followButton,
-      make("div", { class: "kbl-search" }, this.search, button("\u2191", "Previous match", () => this.find(-1)), button("\u2193", "Next match", () => this.find(1)), this.found),
+      make("div", { class: "kbl-search" }, this.search, this.errorsButton, button("\u2191", "Previous match", () => this.find(-1)), button("\u2193", "Next match", () => this.find(1)), this.found),
       make("div", { class: "kbl-actions" }, this.copyButton, this.saveButton),
     );
     this.inner = make("div", { class: "kbl-inner" });
@@ -609,9 +615,9 @@ class View {
       if (row.drawn === drawn) return;
       row.drawn = drawn;
       const kind = line?.kind ?? "o";
-      row.node.className = "kbl-row" + (kind.toLowerCase() === "e" ? " kbl-err" : "") + (open ? " kbl-open" : "") + (current ? " kbl-current" : "");
+      row.node.className = "kbl-row" + (isError(kind) ? " kbl-err" : "") + (open ? " kbl-open" : "") + (current ? " kbl-current" : "");
       row.no.textContent = number(at + 1);
-      row.tag.textContent = (kind.toLowerCase() === "e" ? "err" : "") + (kind !== kind.toLowerCase() ? " late" : "");
+      row.tag.textContent = (isError(kind) ? "err" : "") + (kind !== kind.toLowerCase() ? " late" : "");
       row.tag.title = kind !== kind.toLowerCase() ? "Missed when it was written: it belongs further up" : "";
       drawText(row.text, line ? line.text : "\u2026", needle);
       if (line?.whole) {
@@ -710,7 +716,7 @@ class View {
     this.store.send({ t: "show", view: this.id, run: id });
     for (const view of this.store.views) view.schedule();
     this.tabs.get(id)?.node.scrollIntoView({ block: "nearest", inline: "nearest" });
-    if (ui.query) this.searchSoon();
+    if (ui.query || ui.errors) this.searchSoon();
   }
 
   // -- Keys
@@ -761,25 +767,34 @@ class View {
     }, 200);
   }
 
+  // Pressed in, the first error is shown; released, the view stays where it is.
+  toggleErrors() {
+    const { ui } = this.store;
+    ui.errors = !ui.errors;
+    this.hit = null;
+    for (const view of this.store.views) view.errorsButton.setAttribute("aria-pressed", String(ui.errors));
+    this.find(0);
+  }
+
   async find(direction) {
     const { ui } = this.store;
     const run = this.run;
     clearTimeout(this.searchTimer);
     ui.query = this.search.value;
-    if (!ui.query || !run) {
+    const { query, errors } = ui;
+    if ((!query && !errors) || !run) {
       this.hit = null;
       this.found.textContent = "";
       this.schedule();
       return;
     }
-    const query = ui.query;
     const from = this.hit?.line ?? Math.floor(this.position / ROW) - (direction > 0 ? 1 : 0);
-    const question = { t: "find", run: run.id, q: query, from, dir: direction };
+    const question = { t: "find", run: run.id, q: query, errors, from, dir: direction };
     let answer = this.store.gone || this.store.silent ? null : await this.store.ask(question);
-    if (ui.query !== query || this.run !== run) return;
+    if (ui.query !== query || ui.errors !== errors || this.run !== run) return;
     answer ??= this.store.findHere(run, query.toLowerCase(), from, direction);
     this.hit = answer.line === null ? null : answer;
-    this.found.textContent = this.hit ? `${number(answer.place + 1)} of ${lines(answer.total)}` : "not found";
+    this.found.textContent = this.hit ? `${number(answer.place + 1)} of ${lines(answer.total)}` : query ? "not found" : "nothing in stderr";
     if (this.hit) this.goTo(this.hit.line);
     else this.schedule();
   }

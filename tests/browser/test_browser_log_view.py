@@ -219,6 +219,37 @@ def test_keyboard_alone_searches_pauses_changes_tabs_and_saves(lab, jupyter, ser
     expect(lab.panel.locator(".jp-Cell")).to_have_count(2)  # no key reached the notebook's shortcuts
 
 
+def test_a_button_steps_through_the_errors_of_a_long_log_and_narrows_a_search_to_them(lab, jupyter, server):
+    run = server.add(1, "m1", "COMPLETED")
+    for number in range(3000):
+        run.write(f"line {number}\n")
+        if number in (700, 2100):
+            run.write(f"Traceback at line {number}\n", "stderr")
+    server.add(2, "m2", "COMPLETED").write("all went well\n")
+    logs = LogLab(lab, jupyter, server)
+    logs.sees("line 2999")
+    errors, found = (
+        logs.view.get_by_role("button", name="Only lines of stderr"),
+        lab.page.locator(".kbl-found"),
+    )
+    current = logs.view.locator(".kbl-current")
+    errors.click()
+    logs.expect(errors).to_have_attribute("aria-pressed", "true")
+    logs.expect(found).to_have_text("1 of 2 lines")
+    logs.expect(current).to_contain_text("Traceback at line 700")
+    logs.view.get_by_role("button", name="Next match").click()
+    logs.expect(current).to_contain_text("Traceback at line 2100")
+    lab.page.get_by_role("searchbox").fill("line 700")
+    logs.expect(found).to_have_text("1 of 1 line")
+    logs.expect(current).to_contain_text("Traceback at line 700")
+    errors.click()
+    logs.expect(found).to_have_text("1 of 2 lines")  # "line 700" itself, too
+    lab.page.get_by_role("searchbox").fill("")
+    errors.click()
+    logs.tab("m2").click()
+    logs.expect(found).to_have_text("nothing in stderr")
+
+
 def test_it_is_accessible_and_looks_right_in_light_and_dark_narrow_and_wide(lab, jupyter, server):
     axe = pytest.importorskip("axe_playwright_python.sync_playwright")
     run = server.add(1, "gemini-2.5-pro")

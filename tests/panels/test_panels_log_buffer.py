@@ -47,6 +47,21 @@ def test_search_finds_every_line_that_holds_the_text_in_either_case(lines, needl
     buffer.close()
 
 
+@given(lines=LINES, needle=st.text(max_size=2), memory=st.integers(0, 5000))
+def test_a_search_of_errors_finds_the_lines_of_stderr_that_hold_the_text_or_all_of_them(
+    lines, needle, memory
+):
+    buffer = filled(lines, memory)
+    search = Search(buffer, needle, errors=True)
+    search.update()
+    plain = log_buffer.strip_codes
+    hits = [
+        n for n, (kind, text) in enumerate(lines) if kind in "eE" and needle.lower() in plain(text).lower()
+    ]
+    assert [search.line(place) for place in range(len(search))] == hits
+    buffer.close()
+
+
 def test_steps_of_a_search_go_both_ways_and_round():
     search = Search(filled([("o", "x" if n in (2, 5, 9) else "-") for n in range(12)]), "X")
     search.update()

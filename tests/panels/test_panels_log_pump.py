@@ -180,6 +180,23 @@ def test_search_copy_and_save_reach_the_whole_log(server, page_of, tmp_path, mon
     assert last["cut"] is True
 
 
+def test_a_search_may_be_of_stderr_only_with_a_text_or_without(server, page_of):
+    server.add(1, "m1", "COMPLETED").write("a warning\nnone\n").write("a warning\nan error\n", "stderr")
+    page = page_of()
+    page.say(t="hello", view="v", run=1)
+    page.wait(seen(4))
+
+    def found(text, **errors):
+        answer = page.ask(t="find", run=1, q=text, **{"from": 0}, dir=0, **errors)
+        return answer["line"], answer["total"]
+
+    assert found("warning") == (0, 2)
+    assert found("warning", errors=True) == (2, 1)
+    assert found("", errors=True) == (2, 2)
+    assert found("none", errors=True) == (None, 0)
+    assert found("", errors=False) == (None, 0)
+
+
 def test_many_long_lines_are_clipped_and_messages_stay_small(server, page_of):
     server.add(1, state="COMPLETED").write("".join("\u20ac" * 1_000_000 + "\n" for _ in range(3)))
     page = page_of()
