@@ -61,7 +61,7 @@ def _has_line(cell: SourceCell, line: int, text: str) -> bool:
 def result_text(run: RunResult) -> str:
     """Say a run's result value; "" for a task that only asserts."""
     if run.score is not None:
-        return f"{run.score:g}" + (f" ± {run.interval:g}" if run.interval else "")
+        return f"{run.score:g}" + (f" ± {run.interval:.3g}" if run.interval else "")
     if run.values is not None:
         return ", ".join(f"{name}: {value}" for name, value in run.values.items())
     return ""

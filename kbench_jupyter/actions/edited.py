@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from kbench_jupyter.actions.sources import ChosenTask
     from kbench_jupyter.actions.target import Target
     from kbench_jupyter.api import Task
+    from kbench_jupyter.notebook.source import TaskSource
 
-__all__ = ["digest_of", "edits_since"]
+__all__ = ["digest_of", "edits_since", "source_digest"]
 
 
 def digest_of(chosen: ChosenTask, task: Task | None) -> str:
@@ -34,6 +35,11 @@ def digest_of(chosen: ChosenTask, task: Task | None) -> str:
     except (NotebookError, ValidationError):
         return ""
     return pushes.digest(text, task.datasets if task else ())
+
+
+def source_digest(source: TaskSource) -> str:
+    """Return the digest of a task source, whatever a push would add to it."""
+    return pushes.digest(source.text, ())
 
 
 def edits_since(session: Session, target: Target, task: Task) -> str:

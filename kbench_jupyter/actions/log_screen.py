@@ -22,10 +22,10 @@ __all__ = ["Screen"]
 
 #: Characters gathered before they are written.
 _BATCH = 512_000
-#: Changes between stdout and stderr in one batch up to which their order is kept.
+#: Changes between stdout and stderr in one batch up to which they are kept apart.
 _CHANGES = 20
-#: Pieces of whole logs after which it is no longer kept: then there are many runs, not one to be read.
-_ORDERED = 200
+#: Pieces of whole logs after which they no longer are: then there are many runs, not one to be read.
+_APART = 200
 #: Columns of a line in the making that are shown.
 _COLUMNS = 100
 _RESET = "\x1b[0m"
@@ -69,7 +69,7 @@ class Screen:
         Neighbouring entries of one stream are joined, and what holds nothing but whole lines goes past the
         terminal: a log of many thousand lines is mostly that.
         """
-        self._changes = _CHANGES if self._whole < _ORDERED else 1
+        self._changes = _CHANGES if self._whole < _APART else 1
         halves: set[tuple[str, bool]] = set()
         for key, group in groupby(entries, _kind):
             stream, late = key
@@ -147,7 +147,10 @@ def _kind(item: LogEntry | Line) -> tuple[str, bool]:
 
 
 def _joined(pieces: list[tuple[str, str]], changes: int) -> list[tuple[str, str]]:
-    """Join neighbours of one stream; where that leaves more than `changes`, join each stream as a whole."""
+    """Join neighbours of one stream; where that leaves more than `changes`, join all, as stdout.
+
+    What was printed first is shown first: that says more of a run than which stream it was.
+    """
     joined: list[tuple[str, list[str]]] = []
     for stream, text in pieces:
         if joined and joined[-1][0] == stream:
@@ -155,6 +158,5 @@ def _joined(pieces: list[tuple[str, str]], changes: int) -> list[tuple[str, str]
         else:
             joined.append((stream, [text]))
     if len(joined) > changes:
-        streams = dict.fromkeys(stream for stream, _ in pieces)
-        joined = [(own, [text for stream, text in pieces if stream == own]) for own in streams]
+        joined = [("stdout", [text for _, text in pieces])]
     return [(stream, "".join(texts)) for stream, texts in joined]

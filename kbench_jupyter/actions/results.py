@@ -171,7 +171,7 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
     DownloadError
         If an output cannot be fetched.
     """
-    from kbench_jupyter.actions.download import download, placed
+    from kbench_jupyter.actions.download import download, origin_of, placed
 
     downloaded = download(session, slug, models=models, output=output)
     session.reporter.close()
@@ -188,7 +188,12 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
             else f"See what they said: %kbench log {slug}",
             detail="\n".join(notes) or None,
         )
+    session.compared |= {origin_of(target.base_url, run) for run in _listed(downloaded)}
     return Results(slug, tuple(rows), tuple(notes), footer=target.label)
+
+
+def _listed(downloaded: DownloadResult) -> list[Run]:
+    return [*(done.run for done in downloaded.runs), *downloaded.empty]
 
 
 def _read(downloaded: DownloadResult, output: Path, named: str, target: str) -> tuple[list[Row], list[str]]:
@@ -200,7 +205,7 @@ def _read(downloaded: DownloadResult, output: Path, named: str, target: str) -> 
         accounted.add(path.parent.name)
         notes.append(_damage(path, why, named))
 
-    runs = [*(done.run for done in downloaded.runs), *downloaded.empty]
+    runs = _listed(downloaded)
     listed = frozenset(run.id for run in runs)
     rows = read_rows(output, downloaded.task, target=target, run_ids=listed, on_damage=note)
     accounted |= {str(row.run_id) for row in rows}

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.api import Client
     from kbench_jupyter.execution import NextKernel
     from kbench_jupyter.notebook.current import CurrentNotebook
+    from kbench_jupyter.results.downloads import Origin
 
 
 class Reporter(Protocol):
@@ -91,6 +92,10 @@ class Session:
         self.chosen: str | None = None
         #: The task that was pushed last; what commands mean where there is no notebook to say.
         self.pushed = ""
+        #: Sources that ran through a rehearsal here, by `edited.source_digest`.
+        self.validated: set[str] = set()
+        #: Runs whose results were compared here. Ids alone would not do: they begin again after a reset.
+        self.compared: set[Origin] = set()
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._client_key: object = None

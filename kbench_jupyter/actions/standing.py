@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions import envfile, pushes
 from kbench_jupyter.actions.download import origin_of
-from kbench_jupyter.actions.edited import digest_of
+from kbench_jupyter.actions.edited import digest_of, source_digest
 from kbench_jupyter.actions.init import EXPIRY, say_expiry, why_stale
 from kbench_jupyter.actions.push import find_task, page_of
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
@@ -115,8 +115,6 @@ def standing(
     session: Session,
     task: str | None = None,
     *,
-    validated: Collection[str] = (),
-    compared: Collection[Origin] = (),
     output: Path = Path(),
     start: bool = False,
 ) -> Standing:
@@ -127,10 +125,6 @@ def standing(
     session : Session
     task : str, optional
         The task meant, where the notebook stores several.
-    validated : collection of str
-        Digests of sources known to be valid.
-    compared : collection of Origin
-        Runs whose results have been compared. Ids alone would not do: they begin again after a reset.
     output : Path
         Where downloads lie.
     start : bool
@@ -169,12 +163,12 @@ def standing(
     pushed = sent and server_task is not None and server_task.creation_state == "COMPLETED"
     done = {
         "init": not stale,
-        "validate": pushed or bool(found.digest and found.digest in validated),
+        "validate": pushed or (chosen is not None and source_digest(chosen.source) in session.validated),
         "push": pushed,
         # Runs of another source say nothing about this one: after an edit they are to be made again.
         "run": pushed and bool(runs),
         "watch": pushed and bool(runs) and all(run.state.is_terminal for run in runs),
-        "results": pushed and _compared(found, compared, output),
+        "results": pushed and _compared(found, session.compared, output),
         "publish": bool(server_task and server_task.is_public),
     }
     return replace(found, steps=steps_of(found, done, sent=sent))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import finding_lines, finding_parts, last_line, notes_on, run_parts
+from kbench_jupyter.actions.edited import source_digest
 from kbench_jupyter.actions.init import ensure_proxy
 from kbench_jupyter.actions.proxied_models import AVAILABLE, DEFAULT, proxy_slug, usable
 from kbench_jupyter.actions.rehearsing import rehearse_source
@@ -84,9 +85,10 @@ class ValidateResult(Checked):
         """Describe the rehearsal's result card."""
         recorded = count(len(self.runs), "run")
         seconds = self.rehearsal.outcome.seconds if self.rehearsal else None
-        verdict = (
-            "every assertion passed" if self.passed else "not everything passed (that is the model's matter)"
-        )
+        verdict = "not everything passed (that is the model's matter)"
+        if self.passed:
+            asserted = any(run.assertions for run in self.runs)
+            verdict = "every assertion passed" if asserted else "nothing failed, nothing was asserted"
         title = Cell(f"Valid: {recorded} recorded in {duration(seconds)}, {verdict}", "good")
         parts = [part for run in self.runs for part in run_parts(run, self.source)]
         notes = [*notes_on(self.source), *(self.rehearsal.hints if self.rehearsal else ())]
@@ -196,13 +198,14 @@ def validate(
     rehearsal, runs = rehearse_source(session, chosen.source, env, timeout, interrupt)
     target = session.target()
     _refuse_failure(rehearsal, runs, target)
+    session.validated.add(source_digest(chosen.source))
     return ValidateResult(
         checked.source,
         checked.findings,
         rehearsal=rehearsal,
         runs=runs,
         model=env[DEFAULT],
-        push=chosen.line("push"),
+        push=chosen.line(f"push {chosen.slug}" if len(chosen.stored) > 1 and chosen.slug else "push"),
         footer=target.label,
     )
 

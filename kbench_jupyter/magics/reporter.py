@@ -13,6 +13,9 @@ from kbench_jupyter.display.text import folded, terminal_width, visible
 _BAR = 20
 MOST_OUTPUT = 1_000_000
 """Bytes of passed-on output that one command may put into a notebook's cell."""
+MOST_CHANGES = 20
+"""Changes between stdout and stderr that a cell shows as such: each is an output, and JupyterLab folds a cell's
+fifty-first away, the verdict that comes last too."""
 _PACE = 0.1
 """Seconds between two drawings of a progress line: more often nobody sees."""
 
@@ -124,6 +127,8 @@ class DisplayReporter(StreamReporter):
         super().__init__()
         self._handle: Any = None
         self._written = 0
+        self._passing = "stdout"
+        self._changes = 0
 
     def write(self, text: str, stream: str = "stdout") -> None:
         """Pass output on as it comes, as far as a cell can hold it; what is more is counted, not shown.
@@ -135,7 +140,9 @@ class DisplayReporter(StreamReporter):
             self.withheld += text.count("\n")
             return
         self._written += len(text.encode("utf-8", "replace"))
-        super().write(text, stream)
+        if stream != self._passing:
+            self._passing, self._changes = stream, self._changes + 1
+        super().write(text, stream if self._changes <= MOST_CHANGES else "stdout")
 
     def _draw(self, text: str, done: float | None, total: float | None) -> None:
         from IPython import display

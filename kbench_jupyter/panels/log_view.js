@@ -475,7 +475,7 @@ class View {
     });
     this.search.value = this.store.ui.query;
     this.errorsButton = make("button", {
-      type: "button", class: "kbl-errors", title: "Only lines of stderr: step through them, or search them", "aria-label": "Only lines of stderr",
+      type: "button", class: "kbl-errors", title: "Search lines of stderr only; without a text, step through them", "aria-label": "Search stderr only",
       "aria-pressed": String(this.store.ui.errors), onclick: () => this.toggleErrors(),
     }, "stderr");
     this.found = make("span", { class: "kbl-found", role: "status" });

@@ -133,6 +133,8 @@ class Part:
         self.outer = session
         self.reporter = PartReporter(self)
         self.session = PartSession(session, self.reporter)
+        # What a click did is known to a typed command, and the other way round.
+        self.session.validated, self.session.compared = session.validated, session.compared
         self.closed = False
         self.panel: Panel | None = None
         self.parts: dict[str, Part] = {}

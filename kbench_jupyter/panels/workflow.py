@@ -177,8 +177,6 @@ class WorkflowPart(StandingPart):
         found = self._look(start=True)
         chosen = found.chosen if found.chosen and found.slug else self._chosen()
         valid = validate(self.session, chosen.slug, chosen=chosen, interrupt=self.interrupt)
-        if found.digest:
-            self._validated.add(found.digest)
         return told(valid, Facts, Table)
 
     def _push(self) -> dict[str, Any]:
@@ -190,13 +188,33 @@ class WorkflowPart(StandingPart):
     def _run(self) -> dict[str, Any]:
         from kbench_jupyter.actions.run import run
 
-        slug = self._found.slug
         if not self.picker.selected:
             raise UsageError("Which models? None was chosen.", hint="Choose one in the list, then run.")
+        self._refuse_if_edited()
+        slug = self._found.slug
         scheduled = run(self.session, slug, self.picker.selected)
         self.picker.select(())
         self._follow(slug)
         return _lines(*scheduling(scheduled))
+
+    def _refuse_if_edited(self) -> None:
+        """Look again before a run: what the panel says of it may have been true before the last edit only.
+
+        Raises
+        ------
+        UsageError
+            If the notebook is no longer what was pushed. The next click finds the panel saying so, and runs.
+        """
+        was_pushed = self._is_done("push")
+        found = self._look(start=True)
+        if was_pushed and not self._is_done("push"):
+            raise UsageError(
+                f"{found.origin} has changed since version {found.version} was pushed: nothing was scheduled.",
+                hint=f"Push it first. To run version {found.version} as it is, click again.",
+            )
+
+    def _is_done(self, name: str) -> bool:
+        return any(step.name == name and step.state == "done" for step in self._found.steps)
 
     def _wait(self, watch: TaskWatch) -> None:
         """Wait until every run of the newest version has ended."""
@@ -225,12 +243,9 @@ class WorkflowPart(StandingPart):
         return _lines(f"{many} ended, {len(failed)} of them not well." if failed else f"{many} completed.")
 
     def _results(self) -> dict[str, Any]:
-        from kbench_jupyter.actions.download import origin_of
         from kbench_jupyter.actions.results import results
 
         found = results(self.session, self._found.slug, output=self._output)
-        address = self.session.target().base_url
-        self._compared |= {origin_of(address, run) for run in self._found.runs}
         self.add("results", ResultsPart(self.outer, found, output=self._output))
         return told(found)
 

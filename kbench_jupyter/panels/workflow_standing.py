@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,6 @@ from kbench_jupyter.panels.run_status import RunStatusPart
 from kbench_jupyter.panels.watches import TaskWatch, task_watch
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.download import Origin
     from kbench_jupyter.actions.session import Session
 
 __all__ = ["StandingPart"]
@@ -36,15 +36,15 @@ class StandingPart(Part):
         self._found = found
         self._output = output
         self._task: str | None = None
-        self._validated: set[str] = set()
-        self._compared: set[Origin] = set()
         self._watch: TaskWatch | None = None
         self._moved = threading.Event()
         self.set(broken="", outcome={}, status=None, results=None)
 
     def view(self) -> View:
-        """Describe the way as it was last seen."""
-        return self._found.view()
+        """Describe the way as it was last seen, and how to see it again: this is what is saved of the panel."""
+        found = self._found.view()
+        again = ("%kbench", "the panel again; after a restart of the kernel: %load_ext kbench_jupyter first")
+        return replace(found, next=[*found.next, again])
 
     def _take(self, found: Standing) -> None:
         self._found = found
@@ -81,8 +81,6 @@ class StandingPart(Part):
         found = standing(
             self.session,
             self._task,
-            validated=self._validated,
-            compared=self._compared,
             output=self._output,
             start=start,
         )

@@ -8,6 +8,7 @@ import pytest
 from loopback_session import LoopbackSession, add_run, zipped
 
 from kbench_jupyter.actions.download import download
+from kbench_jupyter.actions.edited import source_digest
 from kbench_jupyter.actions.push import push
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.standing import standing
@@ -81,9 +82,10 @@ def test_what_was_pushed_and_run_is_known_to_a_kernel_that_did_not_do_it(session
     assert (states(found)["run"], states(found)["watch"], found.next) == ("done", "going", "watch")
     server.api.runs[0]["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
     assert standing(again).next == "results"
-    assert standing(again, compared={run_on(server, 5)}).next == "publish"
+    again.compared.add(run_on(server, 5))
+    assert standing(again).next == "publish"
     server.api.tasks["quiz"][-1]["isPublic"] = True
-    assert standing(again, compared={run_on(server, 5)}).next == ""
+    assert standing(again).next == ""
     again.close()
 
 
@@ -94,7 +96,8 @@ def test_an_edit_after_the_push_puts_validate_next_again(session, tmp_path):
     path.write_text(path.read_text().replace("says anything", "says something"))
     found = standing(session)
     assert found.next == "validate"
-    assert standing(session, validated={found.digest}).next == "push"
+    session.validated.add(source_digest(found.chosen.source))
+    assert standing(session).next == "push"
     assert "not known to be the same" in step_of(found, "push").note
 
 
@@ -104,10 +107,11 @@ def test_after_an_edit_what_was_run_and_compared_is_to_be_done_again_for_the_ver
     (tmp_path / ".env").write_text(ENV.format("2999-01-01T00:00:00Z"))
     push(session, choose_task(session))
     add_run(server.api, 5)
-    assert standing(session, compared={run_on(server, 5)}).next == "publish"
+    session.compared.add(run_on(server, 5))
+    assert standing(session).next == "publish"
     path = tmp_path / "task.ipynb"
     path.write_text(path.read_text().replace("says anything", "says something"))
-    found = standing(session, compared={run_on(server, 5)})
+    found = standing(session)
     assert {states(found)[name] for name in ("push", "run", "watch", "results")} == {"later"}
     assert "version 1 has 1 run" in str(found)
     run = step_of(found, "run")
@@ -127,9 +131,10 @@ def test_a_version_that_is_being_created_is_the_one_that_will_be_run(session, se
 def test_a_run_made_after_a_comparison_is_to_be_compared(session, server):
     push(session, choose_task(session))
     add_run(server.api, 5)
-    assert states(standing(session, compared={run_on(server, 5)}))["results"] == "done"
+    session.compared.add(run_on(server, 5))
+    assert states(standing(session))["results"] == "done"
     add_run(server.api, 6, model="m2")
-    assert states(standing(session, compared={run_on(server, 5)}))["results"] != "done"
+    assert states(standing(session))["results"] != "done"
 
 
 def test_a_run_of_before_a_reset_is_not_taken_for_the_new_one_of_its_id(session, server, tmp_path):
@@ -141,9 +146,11 @@ def test_a_run_of_before_a_reset_is_not_taken_for_the_new_one_of_its_id(session,
     download(session, "quiz")
     known = run_on(server, 1, start="2026-01-01T00:00:00+00:00", end="2026-01-01T00:01:00+00:00")
     assert states(standing(session))["results"] == "done"
-    assert states(standing(session, compared={known}, output=tmp_path / "elsewhere"))["results"] == "done"
+    assert states(standing(session, output=tmp_path / "elsewhere"))["results"] == "next"
+    session.compared.add(known)
+    assert states(standing(session, output=tmp_path / "elsewhere"))["results"] == "done"
     server.api.runs[0] |= {"startTime": "2026-02-02T00:00:00Z", "endTime": "2026-02-02T00:01:00Z"}
-    assert states(standing(session, compared={known}))["results"] == "next"
+    assert states(standing(session))["results"] == "next"
     download(session, "quiz")
     assert states(standing(session))["results"] == "done"
 

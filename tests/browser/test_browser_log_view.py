@@ -229,7 +229,7 @@ def test_a_button_steps_through_the_errors_of_a_long_log_and_narrows_a_search_to
     logs = LogLab(lab, jupyter, server)
     logs.sees("line 2999")
     errors, found = (
-        logs.view.get_by_role("button", name="Only lines of stderr"),
+        logs.view.get_by_role("button", name="Search stderr only"),
         lab.page.locator(".kbl-found"),
     )
     current = logs.view.locator(".kbl-current")

@@ -90,3 +90,26 @@ def test_only_a_plain_yes_is_a_yes(answer: str, agreed: bool, monkeypatch: pytes
 def test_no_one_to_ask_means_no(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
     assert StreamReporter(io.StringIO()).confirm("Sure?") is False
+
+
+def test_output_that_changes_streams_all_the_time_leaves_room_in_the_cell_for_what_comes_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    written: list[tuple[str, str]] = []
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append((self.name, text))
+            return len(text)
+
+    for name in ("stdout", "stderr"):
+        stream = Stream()
+        stream.name = name
+        monkeypatch.setattr(reporters.sys, name, stream)
+    reporter = DisplayReporter()
+    for number in range(100):
+        reporter.write(f"{number}\n", "stderr" if number % 2 else "stdout")
+    texts = [(name, text) for name, text in written if text]
+    assert "".join(text for _, text in texts) == "".join(f"{number}\n" for number in range(100))
+    changes = sum(one != other for (one, _), (other, _) in zip(texts, texts[1:], strict=False))
+    assert 10 < changes < 30  # a few are told apart; JupyterLab folds the 51st output of a cell away

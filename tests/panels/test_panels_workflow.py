@@ -10,10 +10,13 @@ import nbformat
 import pytest
 from loopback_session import LoopbackSession, add_run
 
+from kbench_jupyter.actions.download import origin_of
+from kbench_jupyter.actions.edited import source_digest
 from kbench_jupyter.actions.push import push
 from kbench_jupyter.actions.results import Results
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.standing import standing
+from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
 from kbench_jupyter.errors import ValidationError
 from kbench_jupyter.panels.workflow import WorkflowPart
@@ -48,6 +51,18 @@ class Valid(Shown):
         return View(Cell("Valid: 1 run recorded", "good"), [Facts({"cost": "$0.00", "score": None}), table])
 
 
+def found_valid(session, *_args, chosen, **_more):
+    session.validated.add(source_digest(chosen.source))
+    return Valid()
+
+
+def compared(session, slug, **_more):
+    session.compared |= {
+        origin_of(session.target().base_url, run) for run in session.client().list_runs(slug)
+    }
+    return Results(slug)
+
+
 @pytest.fixture
 def server():
     with faults.FaultServer() as running:
@@ -60,8 +75,8 @@ def session(server, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("KBENCH_NOTEBOOK", str(tmp_path / "task.ipynb"))
     # What runs a kernel and what reads downloads have tests of their own.
-    monkeypatch.setattr("kbench_jupyter.actions.validate.validate", lambda *_args, **_more: Valid())
-    monkeypatch.setattr("kbench_jupyter.actions.results.results", lambda *_args, **_more: Results("quiz"))
+    monkeypatch.setattr("kbench_jupyter.actions.validate.validate", found_valid)
+    monkeypatch.setattr("kbench_jupyter.actions.results.results", compared)
     (tmp_path / ".env").write_text(ENV)
     write(tmp_path, TASK)
     made = LoopbackSession(server, KBENCH_HOME=str(tmp_path / "home"))
@@ -123,6 +138,39 @@ def test_after_an_edit_the_chain_does_all_steps_on_the_version_that_follows(part
     assert server.api.schedules == {"m1": 1}
     assert server.api.runs[-1]["taskSlug"]["versionNumber"] == 2
     assert set(list(states(part).values())[:-1]) == {"done"}
+
+
+def test_a_click_on_run_after_an_edit_says_so_and_runs_the_older_version_only_when_it_is_meant(
+    part, server, tmp_path
+):
+    part.picker.load()
+    part.picker.select(["m1"])
+    edit(tmp_path)
+    click(part, "step", step="run")
+    assert "has changed since version 1 was pushed: nothing was scheduled" in part.get("problem")[0]
+    assert "Push it first" in " ".join(part.get("problem"))
+    assert server.api.schedules == {}
+    assert states(part)["validate"] == "next"
+    click(part, "step", step="run")
+    assert part.get("problem") == []
+    assert server.api.schedules == {"m1": 1}
+
+
+def test_what_a_panel_found_valid_and_compared_is_known_to_a_panel_opened_later(
+    part, session, server, tmp_path
+):
+    edit(tmp_path)
+    click(part, "step", step="validate")
+    click(part, "step", step="push")
+    add_run(server.api, 6, version=2)
+    click(part, "step", step="results")
+    other = WorkflowPart(session, standing(session))
+    assert set(list(states(other).values())[:-1]) == {"done"}
+    other.close()
+
+
+def test_what_is_saved_of_a_panel_says_how_to_have_it_again_after_a_restart(part):
+    assert "%load_ext kbench_jupyter" in str(to_text(part.view()))
 
 
 def test_the_chain_without_a_model_does_nothing_after_an_edit(part, server, tmp_path):
