@@ -28,6 +28,7 @@ class KBenchMagic:
         self.shell = shell
         self.matcher: Any = None
         self.config: Any = None
+        self.each: Any = None
         self._session: Session | None = None
 
     @property
@@ -156,6 +157,7 @@ def register(shell: InteractiveShell) -> None:
     """Add ``%kbench``, ``%%kbench`` and their completion to a shell; doing it again starts afresh."""
     from kbench_jupyter.magics.config import KBench
     from kbench_jupyter.magics.matcher import make_matcher
+    from kbench_jupyter.magics.shown import ShowEach
 
     unregister(shell)
     config = KBench(parent=shell)  # first: a setting that is refused leaves nothing half registered
@@ -170,6 +172,8 @@ def register(shell: InteractiveShell) -> None:
     add(kbench, "line_cell", _NAME)
     magic.matcher = make_matcher(lambda: magic.session)
     shell.Completer.custom_matchers.append(magic.matcher)
+    magic.each = ShowEach(shell)
+    shell.ast_transformers.append(magic.each)
     magic.config = config
     shell.configurables.append(magic.config)
 
@@ -183,4 +187,5 @@ def unregister(shell: InteractiveShell) -> None:
             magic.close()
             matchers = shell.Completer.custom_matchers
             matchers[:] = [matcher for matcher in matchers if matcher is not magic.matcher]
+            shell.ast_transformers[:] = [each for each in shell.ast_transformers if each is not magic.each]
             shell.configurables[:] = [each for each in shell.configurables if each is not magic.config]

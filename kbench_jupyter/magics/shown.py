@@ -1,0 +1,65 @@
+"""Results of ``%kbench`` lines in the middle of a cell: IPython shows the value of a cell's last line only.
+
+Several commands in one cell are the rule, not the exception, and what a push or a rehearsal came to is what
+they were typed for.
+"""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+__all__ = ["ShowEach", "show"]
+
+_LAST_ONLY = ("last_expr", "last_expr_or_assign")
+_MAGIC = "kbench"
+
+
+class ShowEach(ast.NodeTransformer):
+    """Has IPython show the value of each ``%kbench`` line that stands by itself, the last one of a cell aside.
+
+    Parameters
+    ----------
+    shell : InteractiveShell
+        Its ``ast_node_interactivity`` is heeded: where all values are shown, or none, nothing is changed.
+    """
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+
+    def visit_Module(self, node: ast.Module) -> ast.Module:
+        """Wrap the lines of one cell."""
+        if self._shell.ast_node_interactivity in _LAST_ONLY:
+            for statement in node.body[:-1]:
+                if isinstance(statement, ast.Expr) and _is_command(statement.value):
+                    statement.value = _shown(statement.value)
+        return node
+
+
+def _is_command(node: ast.expr) -> bool:
+    """Whether it is what IPython makes of a line ``%kbench ...``."""
+    return (
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr == "run_line_magic"
+        and bool(node.args)
+        and isinstance(node.args[0], ast.Constant)
+        and node.args[0].value == _MAGIC
+    )
+
+
+def _shown(node: ast.expr) -> ast.expr:
+    # By import, because a cell sees nothing but the user's own names.
+    call = ast.parse(f"__import__({__name__!r}, fromlist=['show']).show()", mode="eval").body
+    assert isinstance(call, ast.Call)  # noqa: S101 - it is what was written
+    call.args = [node]
+    return ast.fix_missing_locations(ast.copy_location(call, node))
+
+
+def show(value: object) -> None:
+    """Show what a command returned, unless that is nothing."""
+    if value is not None:
+        from IPython.display import display
+
+        draw: Any = display
+        draw(value)
