@@ -27,7 +27,7 @@ def test_the_first_ten_minutes_of_the_readme_lead_to_a_table_of_results(tmp_path
     cells = cells_of("The first ten minutes")
     assert len(cells) == 3
     path = tmp_path / "mine.ipynb"
-    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in cells]), path)
+    nbformat.write(new_notebook(cells=[new_code_cell(cell) for cell in [*cells, "%kbench"]]), path)
     done = subprocess.run(
         [sys.executable, ROOT / "notebooks/execute.py", path, "--output", tmp_path / "out"],
         capture_output=True,
@@ -35,5 +35,12 @@ def test_the_first_ten_minutes_of_the_readme_lead_to_a_table_of_results(tmp_path
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "what-is-kaggle: 1 run compared" in done.stdout
     assert list((tmp_path / "out/results/what-is-kaggle").rglob("*.run.json"))
+    *_, commands, standing = nbformat.read(tmp_path / "out/mine.ipynb", 4).cells
+    for each in ("Valid: 1 run recorded", "Pushed what-is-kaggle, version 1", "1 run compared"):
+        assert each in shown(commands), "every line of a cell shows what it came to"
+    assert "Next: publish" in shown(standing), "what was typed is known: nothing is to be done again"
+
+
+def shown(cell: nbformat.NotebookNode) -> str:
+    return "\n".join(output.get("data", {}).get("text/plain", "") for output in cell.outputs)
