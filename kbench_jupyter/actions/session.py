@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kbench_jupyter.actions.target import Target, resolve_target
-from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.errors import KBenchError, LocalServerError
 
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client
@@ -143,9 +143,17 @@ class Session:
                     self._client.close()
                 from kbench_jupyter.api import Client
 
-                self._client = Client(target.base_url, target.credentials, advice=target.advice)
+                self._client = Client(
+                    target.base_url, target.credentials, advice=target.advice, on_retry=self._say_retry
+                )
                 self._client_key = target.key
             return self._client
+
+    def _say_retry(self, error: KBenchError, _pause: float) -> None:
+        # A command is carried out in the main thread. What another thread says (a panel's, which shows what went
+        # wrong itself) would land in whichever cell is running.
+        if threading.current_thread() is threading.main_thread():
+            self.reporter.progress(f"{str(error).rstrip('.')}; trying again.")
 
     def reviver(self, target: Target) -> Callable[[object], None] | None:
         """Return what brings a target back while it is being waited for; None for one that is not ours.

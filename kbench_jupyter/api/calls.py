@@ -57,6 +57,8 @@ class Caller:
         How the client names itself.
     clock, sleep, rand : callable
         Monotonic seconds, waiting, and a number in [0, 1).
+    on_retry : callable, optional
+        Told what went wrong, and the seconds until it is tried again.
 
     Raises
     ------
@@ -74,6 +76,7 @@ class Caller:
         clock: Callable[[], float],
         sleep: Callable[[float], None],
         rand: Callable[[], float],
+        on_retry: Callable[[KBenchError, float], None] | None = None,
     ) -> None:
         check_address(base_url)
         self.base_url = base_url.rstrip("/")
@@ -84,6 +87,7 @@ class Caller:
         self.rand = rand
         self._transport = transport
         self._user_agent = user_agent
+        self._on_retry = on_retry
 
     def call(
         self,
@@ -213,6 +217,8 @@ class Caller:
             over = failures >= limits.attempts or pause >= remaining
             if over or (cancel is not None and cancel.is_set):
                 raise problem.error
+            if self._on_retry is not None:
+                self._on_retry(problem.error, pause)
             sleep(pause)
 
     def _failed(self, fault: TransportFault, safe: bool) -> KBenchError | _Failure:

@@ -29,7 +29,14 @@ from kbench_jupyter.api.models import (
 )
 from kbench_jupyter.api.names import normalize_model
 from kbench_jupyter.api.transport import Transport
-from kbench_jupyter.errors import ApiError, CredentialsError, NotFoundError, TransportError, UsageError
+from kbench_jupyter.errors import (
+    ApiError,
+    CredentialsError,
+    KBenchError,
+    NotFoundError,
+    TransportError,
+    UsageError,
+)
 
 __all__ = ["PRODUCTION", "Client"]
 
@@ -62,6 +69,8 @@ class Client:
         Monotonic seconds, waiting, and a number in [0, 1); for tests.
     advice : str
         What to do when nothing listens at `base_url`, from whoever knows why it is that address.
+    on_retry : callable, optional
+        Called, in the thread of the call, with what went wrong and the seconds until it is tried again.
 
     Raises
     ------
@@ -81,6 +90,7 @@ class Client:
         sleep: Callable[[float], None] = time.sleep,
         rand: Callable[[], float] = random.random,
         advice: str = "",
+        on_retry: Callable[[KBenchError, float], None] | None = None,
     ) -> None:
         if transport is None:
             from kbench_jupyter.api.pooled import RequestsTransport
@@ -88,7 +98,7 @@ class Client:
             transport = RequestsTransport(advice={base_url.rstrip("/"): advice} if advice else {})
         self._transport = transport
         self._caller = Caller(
-            base_url, credentials, transport, limits or Limits(), user_agent, clock, sleep, rand
+            base_url, credentials, transport, limits or Limits(), user_agent, clock, sleep, rand, on_retry
         )
 
     def __enter__(self) -> Self:

@@ -266,6 +266,25 @@ def test_nothing_listening_is_said_with_what_whoever_knows_the_address_advises()
         assert hint in str(caught.value.hint)
 
 
+def test_who_waits_is_told_that_it_is_tried_again_and_why() -> None:
+    told: list[tuple[str, float]] = []
+
+    def on_retry(error: KBenchError, pause: float) -> None:
+        told.append((str(error), pause))
+
+    with (
+        FaultServer(filled()) as server,
+        Client(server.url, None, limits=IMPATIENT, on_retry=on_retry) as client,
+    ):
+        server.inject("GetBenchmarkTaskQuota", faults.status(500), faults.reset_before)
+        client.task_quota()
+    assert [words in text for (text, _), words in zip(told, ("answer 500", "broke"), strict=True)] == [
+        True,
+        True,
+    ]
+    assert all(pause > 0 for _, pause in told)
+
+
 def test_the_figures_of_this_file(figures: Counter[str], capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print(

@@ -183,3 +183,13 @@ def _in_a_notebook(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
     path = Path("task.ipynb").absolute()
     nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
     monkeypatch.setenv("KBENCH_NOTEBOOK", str(path))
+
+
+def test_a_command_that_waits_for_a_server_says_what_went_wrong_meanwhile(
+    told: Told, server: faults.FaultServer
+) -> None:
+    server.inject("ListBenchmarkModels", faults.status(503))
+    [line] = told("models")
+    assert "answer 503" in line
+    assert line.rstrip().endswith("trying again.")
+    assert [model.slug for model in told.result.models] == ["m1"]
