@@ -189,7 +189,7 @@ def test_a_command_that_waits_for_a_server_says_what_went_wrong_meanwhile(
     told: Told, server: faults.FaultServer
 ) -> None:
     server.inject("ListBenchmarkModels", faults.status(503))
-    [line] = told("models")
+    *_, line = told("models")
     assert "answer 503" in line
     assert line.rstrip().endswith("trying again.")
     assert [model.slug for model in told.result.models] == ["m1"]
