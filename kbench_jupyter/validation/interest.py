@@ -16,7 +16,7 @@ __all__ = ["is_interesting"]
 _INTERESTING = tuple(
     words(
         "kaggle_benchmarks kbench_jupyter %kbench get_ipython import_module __import__ __future__ .run .evaluate"
-        " .from_path .from_url /kaggle/input input( open( read_ Path( .load imread"
+        " .from_path .from_url /kaggle/input input( getpass open( read_ Path( .load imread"
         " fromfile scan_ genfromtxt"
     )
 )

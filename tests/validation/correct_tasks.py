@@ -950,6 +950,97 @@ def agents(llm) -> bool:
 # %%
 agents.run(kbench.llm)
 """,
+    "files written under computed names": r"""
+import json
+from pathlib import Path
+import kaggle_benchmarks as kbench
+# %%
+def save(folder, stem, rows):
+    with open(f"{folder}/{stem}.json", "w") as file:
+        json.dump(rows, file)
+for stem in ("easy", "hard"):
+    save(".", stem, [stem])
+# %%
+for name in ("alpha", "beta"):
+    Path(name).with_suffix(".txt").write_text(name)
+for split in ("train", "test"):
+    with open("{}.jsonl".format(split), "w") as file:
+        file.write(split)
+# %%
+@kbench.task()
+def stored(llm) -> bool:
+    with open("hard.json") as file, open("test.jsonl") as lines:
+        return Path("alpha.txt").read_text() == "alpha" and json.load(file) == ["hard"] and bool(lines.read())
+# %%
+stored.run(kbench.llm)
+""",
+    "reads with a fallback": r"""
+import contextlib
+from pathlib import Path
+import kaggle_benchmarks as kbench
+# %%
+def load():
+    return Path("/home/ada/questions.txt").read_text()
+try:
+    questions = load()
+except OSError:
+    questions = "2 + 2?"
+with contextlib.suppress(FileNotFoundError):
+    questions = open("questions.txt").read()
+# %%
+@kbench.task()
+def fallback(llm) -> bool:
+    try:
+        hint = open("hint.md").read()
+    except Exception:
+        hint = ""
+    traces = kbench.last_reasoning_traces()
+    try:
+        steps = len(traces)
+    except TypeError:
+        steps = 0
+    return steps == 0 and "4" in llm.prompt(questions + hint)
+# %%
+fallback.run(kbench.llm)
+""",
+    "a text that holds what looks like a key": r'''
+import kaggle_benchmarks as kbench
+PROMPT = """Is this a key, yes or no?
+sk-ant-api03-Ab3dEf6hIj9kLm2nOp5qRs8tUv1w
+Answer in one word."""  # kbench: ignore[KB503]
+# %%
+@kbench.task()
+def leak(llm) -> bool:
+    return bool(llm.prompt(PROMPT))
+# %%
+leak.run(kbench.llm)
+''',
+    "choices letter by letter": r"""
+import kaggle_benchmarks as kbench
+# %%
+@kbench.task(store_task=False)
+def choice(llm, gold) -> bool:
+    return gold in "ABCD"
+# %%
+@kbench.task()
+def choices(llm) -> float:
+    runs = choice.evaluate(llm=[llm], gold="ABCD")
+    return float(len(runs.as_dataframe()))
+# %%
+choices.run(kbench.llm)
+""",
+    "a key that is asked for at home": r"""
+import getpass
+import os
+import kaggle_benchmarks as kbench
+key = os.environ.get("QUIZ_KEY", "none") or getpass.getpass("key: ")
+# %%
+@kbench.task()
+def keyed(llm) -> bool:
+    return bool(key)
+# %%
+keyed.run(kbench.llm)
+""",
 }
 
 CORRECT: dict[str, list[str]] = {

@@ -319,8 +319,8 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
     ("KB407", run("quiz.evaluate([kbench.llm])"), run("quiz.evaluate({'llm': [kbench.llm]})")),
     (
         "KB407",
-        run("quiz.evaluate(llm=[kbench.llm], q='abc')", "def quiz(llm, q):"),
-        run("quiz.evaluate(llm=[kbench.llm], q=['abc'])", "def quiz(llm, q):"),
+        run("quiz.evaluate(llm=[kbench.llm], q='cat')", "def quiz(llm, q):"),
+        run("quiz.evaluate(llm=[kbench.llm], q=['cat'])", "def quiz(llm, q):"),
     ),
     (
         "KB408",
@@ -693,3 +693,34 @@ def test_reading_the_rules_costs_nothing_until_they_are_used():
     code = "import sys, kbench_jupyter.validation; print([m for m in sys.modules if 'validation.' in m])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("error", "use"),
+    [
+        ("AttributeError", "n = len(traces.split())"),
+        ("(KeyError, TypeError)", "n = len(traces)"),
+        ("TypeError", "n = traces[0]"),
+        ("Exception", "ok = 'x' in traces"),
+    ],
+)
+def test_a_value_that_may_be_none_may_fail_where_that_is_caught(error, use):
+    tried = body(TRACES, "try:", f"    {use}", f"except {error}:", "    n = 0")
+    assert "KB402" not in codes_of(*tried)
+    assert "KB402" in codes_of(*body(TRACES, use))
+    assert "KB402" in codes_of(*body(TRACES, "try:", f"    {use}", "except ValueError:", "    n = 0"))
+    assert "KB402" in codes_of(*body(TRACES, "try:", "    ...", f"except {error}:", "    ...", use))
+
+
+def test_a_judge_s_report_may_be_none_where_that_is_caught():
+    tried = body(JUDGE, "try:", "    n = report.results", "except AttributeError:", "    n = []")
+    assert "KB403" not in codes_of(*tried)
+    assert "KB403" in codes_of(*[cell.replace("AttributeError", "TypeError") for cell in tried])
+
+
+@pytest.mark.parametrize("choices", ["ABCD", "BDAC", "0123", "abcd"])
+def test_choices_of_one_letter_may_be_taken_letter_by_letter(choices):
+    cells = run(f"quiz.evaluate(llm=[kbench.llm], gold='{choices}')", "def quiz(llm, gold):")
+    assert "KB407" not in codes_of(*cells)
+    for text in ("A, B", "Paris", "A B", "yes", "2022"):
+        assert "KB407" in codes_of(*[cell.replace(choices, text) for cell in cells])

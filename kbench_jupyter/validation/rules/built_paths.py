@@ -1,4 +1,4 @@
-"""What a path that is put together from parts begins with, and whether that is all of it."""
+"""What a path that is put together from parts begins and ends with, and whether that is all of it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,13 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
     from kbench_jupyter.validation.scopes import Scope
 
-__all__ = ["Beginning", "beginning", "is_builder"]
+__all__ = ["Beginning", "beginning", "ending", "is_builder"]
 
 _JOINS = frozenset({"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "os.path.join"})
 _SAME_METHODS = frozenset({"absolute", "as_posix", "resolve"})
+# Of these the last argument is what the path ends with.
+_ENDING_METHODS = frozenset({"joinpath", "with_suffix", "with_name"})
+_LAST_CONVERSION = re.compile(r".*%[^A-Za-z%]*[A-Za-z]", re.DOTALL)
 _MAX_DEPTH = 8
 
 
@@ -73,6 +76,58 @@ def beginning(node: ast.AST, scope: Scope, program: Program, depth: int = 0) -> 
         if len(bindings) == 1 and bindings[0].kind == "value":
             return beginning(bindings[0].node, bindings[0].scope, program, depth + 1)
     return _UNKNOWN
+
+
+def ending(node: ast.AST, scope: Scope, program: Program, depth: int = 0) -> str:
+    """Return what a text or a path ends with, as far as it can be seen.
+
+    Parameters
+    ----------
+    node : expression
+        Put together as for `beginning`; ``with_suffix`` and ``with_name`` are understood as well.
+    scope : Scope
+        Where it stands.
+    program : Program
+
+    Returns
+    -------
+    str
+        An empty text if nothing of it can be seen.
+    """
+    value = program.values.const(node, scope)
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return str(value)
+    last: ast.AST | None = None
+    if isinstance(node, ast.JoinedStr):
+        last = node.values[-1] if node.values else None
+    elif isinstance(node, ast.FormattedValue) and node.format_spec is None and node.conversion <= 0:
+        last = node.value
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Add | ast.Div):
+        last = node.right
+    elif isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mod):
+        text = program.values.const(node.left, scope)
+        return _LAST_CONVERSION.sub("", text) if isinstance(text, str) else ""
+    elif isinstance(node, ast.Call):
+        return _end_of_call(node, scope, program, depth)
+    elif isinstance(node, ast.Name):
+        bindings = list(program.bindings(node.id, scope))
+        if len(bindings) == 1 and bindings[0].kind == "value":
+            last, scope = bindings[0].node, bindings[0].scope
+    return "" if last is None or depth > _MAX_DEPTH else ending(last, scope, program, depth + 1)
+
+
+def _end_of_call(node: ast.Call, scope: Scope, program: Program, depth: int) -> str:
+    func = node.func
+    name = getattr(func, "attr", "")
+    if isinstance(func, ast.Attribute) and name == "format":
+        text = program.values.const(func.value, scope)
+        return re.split(r"[{}]", text)[-1] if isinstance(text, str) else ""
+    last: ast.AST | None = None
+    if node.args and (name in _ENDING_METHODS or is_builder(node, scope, program)):
+        last = node.args[-1]
+    elif isinstance(func, ast.Attribute) and name in _SAME_METHODS:
+        last = func.value
+    return "" if last is None or depth > _MAX_DEPTH else ending(last, scope, program, depth + 1)
 
 
 def _operation(node: ast.BinOp, scope: Scope, program: Program, depth: int) -> Beginning:

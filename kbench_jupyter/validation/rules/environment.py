@@ -7,11 +7,17 @@ import shlex
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.rules.brought import Brought
+from kbench_jupyter.validation.rules.guards import is_caught
 from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.shell import commands
 from kbench_jupyter.validation.secrets import find_secrets
+from kbench_jupyter.validation.types_of import dotted
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.cells import Cell, Magic
+    from kbench_jupyter.validation.cells import Cell
+    from kbench_jupyter.validation.program import Program
+    from kbench_jupyter.validation.scopes import Place
 
 __all__ = ["RULES", "check"]
 
@@ -58,10 +64,9 @@ RULES = (SECRET, EDITABLE, LEFTOVER, INPUT)
 def check(check: Check) -> None:
     """Report everything this group has to say."""
     _secrets(check)
+    _installs(check)
     for cell, magic in check.program.magics:
-        if magic.name in ("!", "pip", "uv", "bash", "sh", "sx", "system"):
-            _installs(check, cell, magic)
-        elif magic.name == "kbench" or (
+        if magic.name == "kbench" or (
             magic.name in ("load_ext", "reload_ext") and magic.argument.strip() == "kbench_jupyter"
         ):
             _leftover(check, cell, magic.line)
@@ -74,25 +79,48 @@ def _secrets(check: Check) -> None:
     for cell in (*check.program.cells, *check.program.prose):
         text = cell.source.text
         for secret in find_secrets(text):
+            line = text.count("\n", 0, secret.start) + 1
+            after = _ends_of_text(cell, line)
+            if cell.source.kind != "code":
+                where = "<!-- # kbench: ignore[KB503] --> on this line"
+            elif after:
+                where = "# kbench: ignore[KB503] behind the closing quotes"
+            else:
+                where = "# kbench: ignore[KB503] behind this line"
             check.on_line(
                 SECRET,
                 cell,
-                text.count("\n", 0, secret.start) + 1,
+                line,
                 f"This line holds what looks like {secret.kind}.",
-                "Read it from the environment or a Kaggle secret, and revoke the one that was written here.",
+                "Read it from the environment or a Kaggle secret, and revoke the one that was written here. "
+                f"If it is no secret, write {where}.",
                 sure=secret.certain,
+                silenced_by={line, *after},
             )
 
 
-def _installs(check: Check, cell: Cell, magic: Magic) -> None:
-    command = magic.argument if magic.name in ("!", "sx", "system") else f"{magic.name} {magic.argument}"
-    lines = [(magic.line, command)]
-    if magic.cell_magic:
-        body = cell.text_lines[magic.line :]
-        lines = [(magic.line + 1 + offset, line) for offset, line in enumerate(body)]
-    for line, text in lines:
+def _ends_of_text(cell: Cell, line: int) -> set[int]:
+    """The lines where a comment speaks for a line inside a text of several: its last, and its statement's."""
+    ends: set[int] = set()
+    statement: ast.stmt | None = None
+    for node in ast.walk(cell.tree):
+        first, last = getattr(node, "lineno", 0), getattr(node, "end_lineno", None) or 0
+        if first == last or not cell.text_line(first) <= line <= cell.text_line(last):
+            continue
+        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
+            statement = node
+        elif isinstance(node, ast.JoinedStr) or isinstance(getattr(node, "value", None), str):
+            ends.add(cell.text_line(last))
+    if ends and statement is not None:
+        ends.add(cell.text_line(statement.end_lineno or 0))
+    return ends
+
+
+def _installs(check: Check) -> None:
+    brought = Brought(check.program)
+    for cell, line, text in commands(check.program):
         where = _local_package(text)
-        if where:
+        if where and not brought.folder_before(where, cell, line):
             check.on_line(
                 EDITABLE,
                 cell,
@@ -158,18 +186,29 @@ def _imports(check: Check) -> None:
 
 def _asks(check: Check) -> None:
     program = check.program
+    # It may be called by another name than its own, so every call would have to be looked up.
+    mentioned = "getpass" in program.text
     for place in program.index.calls:
-        func = place.node.func
-        asks = (
-            isinstance(func, ast.Name)
-            and func.id == "input"
-            and not list(program.bindings("input", place.scope))
-        )
-        if asks and program.executed(place):
+        name = _asking(place, program, mentioned=mentioned)
+        # What the kernel raises is a NotImplementedError (tried with ipykernel).
+        if name and program.executed(place) and not is_caught("NotImplementedError", place, program):
             check.at(
                 INPUT,
                 place,
-                "input() has nobody to ask on the server, and raises.",
-                "Write the value into the notebook, or pass it as an argument.",
+                f"{name}() has nobody to ask on the server, and raises.",
+                "Read a key from the environment or a Kaggle secret."
+                if name == "getpass"
+                else "Write the value into the notebook, or pass it as an argument.",
                 sure=program.sure(place),
             )
+
+
+def _asking(place: Place[ast.Call], program: Program, *, mentioned: bool) -> str:
+    """Return the name of the function that asks the user, if a call is one of them."""
+    func = place.node.func
+    name = func.id if isinstance(func, ast.Name) else getattr(func, "attr", "")
+    if name == "input" and isinstance(func, ast.Name) and not list(program.bindings(name, place.scope)):
+        return name
+    if mentioned and dotted(func, place.scope, program) == "getpass.getpass":
+        return "getpass"
+    return ""

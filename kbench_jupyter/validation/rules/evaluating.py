@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import re
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.findings import Severity
@@ -34,6 +36,8 @@ ITERABLES = Rule(
     "task.evaluate(llm=[kbench.llm], evaluation_data=rows)",
 )
 RULES = (ON_FAILURE, ITERABLES)
+
+_CHOICES = re.compile(r"[A-Z0-9]+\Z")
 
 
 def check(check: Check) -> None:
@@ -77,13 +81,20 @@ def _single(
     if _is_model(value):
         message = f"{task.label}.evaluate takes a list of models, not a single one."
         sure_here = sure
-    elif isinstance(value, Const) and isinstance(value.value, str) and len(value.value) > 1:
+    elif isinstance(value, Const) and isinstance(value.value, str) and _is_whole(value.value):
         message = f"{task.label}.evaluate would take {keyword.arg} letter by letter."
         sure_here = False
     else:
         return
     hint = f"Write {keyword.arg}=[{written(keyword.value)}]."
     check.at(ITERABLES, run.place, message, hint, node=keyword.value, sure=sure_here)
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text is surely not meant letter by letter, as the choices of a question are: ``gold="ABCD"``."""
+    in_a_row = text.isalnum() and all(ord(b) == ord(a) + 1 for a, b in pairwise(text))
+    choices = in_a_row or (_CHOICES.match(text) is not None and len(set(text)) == len(text))
+    return len(text) > 1 and not choices
 
 
 def _is_model(value: object) -> bool:

@@ -8,8 +8,10 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.rules.brought import Brought
 from kbench_jupyter.validation.rules.built_paths import beginning, is_builder
-from kbench_jupyter.validation.rules.paths import Brought, own_machine, read_paths
+from kbench_jupyter.validation.rules.guards import is_caught
+from kbench_jupyter.validation.rules.paths import own_machine, read_paths
 from kbench_jupyter.validation.rules.rule import Check, Rule
 
 if TYPE_CHECKING:
@@ -54,12 +56,13 @@ def check(check: Check) -> None:
 def _files(check: Check) -> None:
     program = check.program
     brought = Brought(program)
-    for place in program.index.calls:
+    # What is brought may be looked for in cells that nobody has walked yet: they add to the index.
+    for place in list(program.index.calls):
         for node, path in read_paths(place, program):
             if path.startswith("/kaggle/"):
                 continue
             own = own_machine(path)
-            if not own and path in brought:
+            if is_caught("FileNotFoundError", place, program) or (not own and path in brought):
                 continue
             check.at(
                 LOCAL_PATH,

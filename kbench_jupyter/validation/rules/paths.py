@@ -1,14 +1,13 @@
-"""Which files a notebook reads by a fixed path, and whether they can be there on the server."""
+"""Which files a notebook reads by a fixed path."""
 
 from __future__ import annotations
 
 import ast
 import re
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.names import words
-from kbench_jupyter.validation.rules.built_paths import beginning, is_builder
+from kbench_jupyter.validation.rules.built_paths import beginning
 from kbench_jupyter.validation.types_of import dotted
 from kbench_jupyter.validation.value import keyword_of
 
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
     from kbench_jupyter.validation.scopes import Place
 
-__all__ = ["Brought", "own_machine", "read_paths"]
+__all__ = ["is_reader", "of_a_path", "own_machine", "read_paths"]
 
 _READERS = words(
     "open from_path load loadtxt genfromtxt fromfile imread read_text read_bytes read_csv read_json read_parquet"
@@ -26,11 +25,6 @@ _READERS = words(
 _LOADERS = frozenset({"np", "numpy", "torch", "joblib"})
 _OWN_MACHINE = re.compile(r"(?:/Users/|/home/|/content/|/mnt/[a-z]/|/media/|/Volumes/|~/|[A-Za-z]:[\\/])")
 _FILE = re.compile(r"[\w .()+=@,-]+(?:[\\/][\w .()+=@,-]+)*\.[A-Za-z][A-Za-z0-9]{0,7}\Z")
-# Anything of these may bring files that nobody can see here.
-_BRINGS_FILES = re.compile(
-    r"\b(?:urlretrieve|snapshot_download|hf_hub_download|kagglehub|dataset_download|wget|curl|git\s+clone|subprocess"
-    r"|extractall|unzip|tarfile|zipfile|shutil|os\.system|copyfile|requests|httpx|urlopen|chdir|%cd|gdown)\b"
-)
 
 
 def own_machine(path: str) -> bool:
@@ -43,7 +37,7 @@ def read_paths(place: Place[ast.Call], program: Program) -> list[tuple[ast.AST, 
     call, func = place.node, place.node.func
     if not is_reader(place, program):
         return []
-    if isinstance(func, ast.Attribute) and _of_a_path(func, place, program):
+    if isinstance(func, ast.Attribute) and of_a_path(func, place, program):
         receiver = func.value
         if (
             isinstance(receiver, ast.Call)
@@ -69,7 +63,7 @@ def is_reader(place: Place[ast.Call], program: Program) -> bool:
     return name != "open" or _reads(place.node, func, place, program)
 
 
-def _of_a_path(func: ast.Attribute, place: Place[ast.Call], program: Program) -> bool:
+def of_a_path(func: ast.Attribute, place: Place[ast.Call], program: Program) -> bool:
     """Whether a method reads what it is called on: ``path.open()``, unlike ``gzip.open(path)``."""
     if func.attr in ("read_text", "read_bytes"):
         return True
@@ -77,7 +71,7 @@ def _of_a_path(func: ast.Attribute, place: Place[ast.Call], program: Program) ->
 
 
 def _reads(call: ast.Call, func: ast.AST, place: Place[ast.Call], program: Program) -> bool:
-    index = 0 if isinstance(func, ast.Attribute) and _of_a_path(func, place, program) else 1
+    index = 0 if isinstance(func, ast.Attribute) and of_a_path(func, place, program) else 1
     mode_node = keyword_of(call, "mode") or (call.args[index] if len(call.args) > index else None)
     mode = "r" if mode_node is None else program.values.const(mode_node, place.scope)
     return isinstance(mode, str) and not set(mode) & set("wax+")
@@ -100,33 +94,3 @@ def _seen(nodes: list[ast.expr], place: Place[ast.Call], program: Program) -> li
 def looks_like_file(path: str) -> bool:
     """Whether a text is a relative path of a file."""
     return "://" not in path and _FILE.match(path.removeprefix("./").removeprefix("../")) is not None
-
-
-class Brought:
-    """What a notebook may bring to the server itself: what it names twice, writes, makes or downloads."""
-
-    def __init__(self, program: Program) -> None:
-        self._program = program
-
-    def __contains__(self, path: str) -> bool:
-        name = re.split(r"[\\/]", path)[-1]
-        named_twice = self._program.text.count(name) > 1
-        return named_twice or self._anything or path.startswith(self._handled)
-
-    @cached_property
-    def _anything(self) -> bool:
-        return _BRINGS_FILES.search(self._program.text) is not None
-
-    @cached_property
-    def _handled(self) -> tuple[str, ...]:
-        """What the paths and folders begin with that are given to anything but a reader: it may write there."""
-        program = self._program
-        found: set[str] = set()
-        for place in program.index.calls:
-            if is_builder(place.node, place.scope, program) or is_reader(place, program):
-                continue
-            func = place.node.func
-            given = [*place.node.args, *(keyword.value for keyword in place.node.keywords)]
-            given += [func.value] if isinstance(func, ast.Attribute) else []
-            found.update(beginning(node, place.scope, program).text for node in given)
-        return tuple(found - {""})

@@ -5,34 +5,41 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.validation.rules.guards import caught_around
+
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.scopes import Scope
+    from kbench_jupyter.validation.program import Program
+    from kbench_jupyter.validation.scopes import Place
 
 __all__ = ["first_unchecked_use"]
 
 _NEEDS_A_VALUE = frozenset({"len", "iter", "sorted", "list", "sum", "max", "min", "enumerate"})
 
 
-def first_unchecked_use(call: ast.Call, scope: Scope, tree: ast.Module) -> ast.AST | None:
+def first_unchecked_use(place: Place[ast.Call], program: Program) -> ast.AST | None:
     """Return the first place that would fail if a call gave None, when nothing tests for it.
 
     Parameters
     ----------
-    call : ast.Call
+    place : Place
         The call that may give None.
-    scope : Scope
-        The scope it stands in.
-    tree : ast.Module
-        Its cell, for calls outside functions.
+    program : Program
 
     Returns
     -------
     ast.AST or None
-        The use, or None when there is none or the value is tested somewhere in the same function.
+        The use, or None when there is none, the value is tested somewhere in the same function, or what it
+        raises is caught there.
     """
-    root = scope.node if scope.node is not None else tree
+    call, scope = place.node, place.scope
+    root = scope.node if scope.node is not None else place.cell.tree
     parents = {child: parent for parent in ast.walk(root) for child in ast.iter_child_nodes(parent)}
-    if _fails_on_none(call, parents):
+
+    def fails(node: ast.AST) -> bool:
+        error = _error_on_none(node, parents)
+        return error is not None and not caught_around(error, node, root, scope, program)
+
+    if fails(call):
         return call
     parent = parents.get(call)
     if not isinstance(parent, ast.Assign | ast.NamedExpr | ast.AnnAssign):
@@ -46,26 +53,29 @@ def first_unchecked_use(call: ast.Call, scope: Scope, tree: ast.Module) -> ast.A
     ]
     if isinstance(parent, ast.NamedExpr) or any(_is_tested(node, parents) for node in reads):
         return None
-    failing = [node for node in reads if _fails_on_none(node, parents)]
+    failing = [node for node in reads if fails(node)]
     return min(failing, key=lambda node: (node.lineno, node.col_offset), default=None)
 
 
-def _fails_on_none(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
+def _error_on_none(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> str | None:
+    """What a use of a value raises when that is None, or None when it raises nothing."""
     parent = parents.get(node)
     if isinstance(parent, ast.Attribute):
-        return True
+        return "AttributeError"
     if isinstance(parent, ast.Subscript):
-        return parent.value is node
-    if isinstance(parent, ast.For | ast.comprehension):
-        return parent.iter is node
-    if isinstance(parent, ast.Compare):
-        return any(
+        fails = parent.value is node
+    elif isinstance(parent, ast.For | ast.comprehension):
+        fails = parent.iter is node
+    elif isinstance(parent, ast.Compare):
+        fails = any(
             isinstance(op, ast.In | ast.NotIn) and right is node
             for op, right in zip(parent.ops, parent.comparators, strict=True)
         )
-    if isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name):
-        return parent.func.id in _NEEDS_A_VALUE and node in parent.args
-    return False
+    elif isinstance(parent, ast.Call) and isinstance(parent.func, ast.Name):
+        fails = parent.func.id in _NEEDS_A_VALUE and node in parent.args
+    else:
+        fails = False
+    return "TypeError" if fails else None
 
 
 def _is_tested(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
@@ -77,7 +87,7 @@ def _is_tested(node: ast.AST, parents: dict[ast.AST, ast.AST]) -> bool:
     if isinstance(parent, ast.UnaryOp) and isinstance(parent.op, ast.Not):
         return True
     if isinstance(parent, ast.Compare):
-        return not _fails_on_none(node, parents)
+        return _error_on_none(node, parents) is None
     if isinstance(parent, ast.Call):
         return isinstance(parent.func, ast.Name) and parent.func.id in ("isinstance", "bool")
     if isinstance(parent, ast.If | ast.IfExp | ast.While | ast.Assert):

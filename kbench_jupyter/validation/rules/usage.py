@@ -127,7 +127,7 @@ def _expectation(check: Check, place: Place[ast.Call], name: str) -> None:
 
 
 def _unchecked(check: Check, rule: Rule, place: Place[ast.Call], message: str) -> None:
-    use = first_unchecked_use(place.node, place.scope, place.cell.tree)
+    use = first_unchecked_use(place, check.program)
     if use is not None:
         check.at(
             rule,
