@@ -138,6 +138,13 @@ class Task:
         return bool(decorators) and decorators[-1] is not self.calls[0]
 
     @property
+    def decorated_directly(self) -> bool:
+        """Whether the call that takes the options stands at the task itself, and serves no other."""
+        if isinstance(self.node, FUNCTIONS):
+            return self.calls[0] in self.node.decorator_list
+        return self.calls[0] in (self.node, getattr(self.node, "func", None))
+
+    @property
     def slug(self) -> str | None:
         """The name as a slug."""
         return slug_of(self.name) if self.name is not None else None

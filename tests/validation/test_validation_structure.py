@@ -254,6 +254,12 @@ def test_choose_before_the_run_is_a_warning():
     assert (finding.code, finding.severity.value) == ("KB108", "warning")
 
 
+def test_choose_before_the_run_in_its_cell_is_a_warning():
+    (finding,) = findings_of(IMPORT, TASK, f"%choose my_task\n{RUN}")
+    assert (finding.code, finding.severity.value) == ("KB108", "warning")
+    assert codes_of(IMPORT, TASK, f"{RUN}\n%choose my_task") == []
+
+
 def test_a_name_without_letters_is_found():
     assert codes_of(IMPORT, TASK.replace("My Task", "???"), RUN) == ["KB109"]
     assert codes_of(IMPORT, TASK.replace("My Task", "?1?"), RUN) == []
@@ -264,6 +270,18 @@ def test_a_sub_task_that_is_stored_is_found():
     task = "@kbench.task()\ndef whole(llm) -> bool:\n    return helper.run(llm).result"
     assert codes_of(IMPORT, helper.format(""), task, "whole.run(kbench.llm)") == ["KB110"]
     assert codes_of(IMPORT, helper.format("store_task=False"), task, "whole.run(kbench.llm)") == []
+
+
+def test_a_sub_task_whose_decorator_the_notebook_makes_is_told_what_to_write():
+    suite = "def suite(topic):\n    return kbench.task(name=f'About {topic}')"
+    row = "@suite('rows')\ndef row(llm) -> bool:\n    return True"
+    whole = "@suite('all')\ndef whole(llm) -> bool:\n    return row.run(llm).result"
+    cells = [IMPORT, suite, row, whole, "whole.run(kbench.llm)"]
+    (finding,) = findings_of(*cells)
+    assert finding.code == "KB110"
+    assert "Make row with kbench.task(name=..., store_task=False, store_run=False)" in finding.hint
+    repaired = row.replace("@suite('rows')", '@kbench.task(name="About rows", store_task=False)')
+    assert codes_of(IMPORT, suite, repaired, whole, "whole.run(kbench.llm)") == []
 
 
 def test_an_ignore_comment_silences_one_rule_on_one_line():
