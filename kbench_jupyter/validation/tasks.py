@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.handed_on import note_handed_on, only_looks
-from kbench_jupyter.validation.scopes import Place, Scope
+from kbench_jupyter.validation.scopes import Certainty, Place, Scope
 from kbench_jupyter.validation.task import BareDecorator, RunCall, Task
 from kbench_jupyter.validation.value import (
     DERIVING,
@@ -51,6 +51,7 @@ class Tasks:
         self._by_node: dict[ast.AST, Task] = {}
         self._find_decorated()
         self._find_wrapped()
+        self._drop_dead()
         self._name_variables()
         self.all.sort(key=lambda task: (task.place.cell.number, _line(task.node)))
         self._find_runs()
@@ -186,10 +187,7 @@ class Tasks:
         base.handed_on = True
         task = Task(place.node, place, (place.node, *base.calls), place.scope, base.scope)
         task.derived = True
-        task.name = self._name(task)
-        task.stored = self._option(task, "store_task") is not False
-        self._by_node[place.node] = task
-        self.all.append(task)
+        self._note(task)
 
     def _is_function(self, nodes: list[ast.expr], scope: Scope) -> bool:
         return any(isinstance(v, Func) for node in nodes for v in self.program.values.of(node, scope))
@@ -198,11 +196,19 @@ class Tasks:
         if node in self._by_node:
             return
         calls = (factory.call,) if factory.base is None else (factory.call, factory.base)
-        task = Task(node, place, calls, factory.scope, scope)
+        self._note(Task(node, place, calls, factory.scope, scope))
+
+    def _note(self, task: Task) -> None:
         task.name = self._name(task)
         task.stored = self._option(task, "store_task") is not False
-        self._by_node[node] = task
+        task.recorded = self._option(task, "store_run") is not False
+        self._by_node[task.node] = task
         self.all.append(task)
+
+    def _drop_dead(self) -> None:
+        """Forget the tasks of branches that are never taken, unless there are no others."""
+        alive = [task for task in self.all if not task.place.certainty & Certainty.DEAD]
+        self.all = alive or self.all
 
     def _name(self, task: Task) -> str | None:
         given = None
