@@ -15,7 +15,7 @@ from kbench_jupyter.validation.scopes import Certainty, Place, Scope
 if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
 
-__all__ = ["Switch", "switch_off"]
+__all__ = ["Switch", "constants_of", "switch_off"]
 
 
 @dataclass(frozen=True)
@@ -50,9 +50,8 @@ def switch_off(program: Program) -> list[Switch]:
             start = (min(lines), 0 if len(lines) > 1 else first.col_offset)
             end = (last.end_lineno or 0, last.end_col_offset or 0)
             switches.append(Switch(place.node.test, holds, place.cell.number, start, end))
-    if not switches or program.opaque_from < len(program.cells):
-        return []
-    _mark(program, switches)
+    if switches:
+        _mark(program, switches)
     return switches
 
 
@@ -92,7 +91,7 @@ def _truth(test: ast.expr, scope: Scope, program: Program) -> bool | None:
         return None if None in parts else not decides
     if isinstance(test, ast.Compare):
         return _compared(test, scope, program)
-    truths = {bool(value) for value in _constants(test, scope, program)}
+    truths = {bool(value) for value in constants_of(test, scope, program)}
     return truths.pop() if len(truths) == 1 else None
 
 
@@ -100,14 +99,27 @@ def _compared(test: ast.Compare, scope: Scope, program: Program) -> bool | None:
     """The truth of ``MODE == "full"`` and ``MODE != "full"``."""
     if len(test.ops) != 1 or not isinstance(test.ops[0], ast.Eq | ast.NotEq):
         return None
-    left = _constants(test.left, scope, program)
-    right = _constants(test.comparators[0], scope, program)
+    left = constants_of(test.left, scope, program)
+    right = constants_of(test.comparators[0], scope, program)
     same = {a == b for a in left for b in right}
     return (same.pop() is isinstance(test.ops[0], ast.Eq)) if len(same) == 1 else None
 
 
-def _constants(node: ast.expr, scope: Scope, program: Program) -> list[object]:
-    """Everything that a constant, or a name of the notebook that is bound to constants alone, may be."""
+def constants_of(node: ast.expr, scope: Scope, program: Program) -> list[object]:
+    """Return everything that a constant, or a name of the notebook that is bound to constants alone, may be.
+
+    Parameters
+    ----------
+    node : expression
+    scope : Scope
+        Where it stands.
+    program : Program
+
+    Returns
+    -------
+    list of object
+        Nothing when it may be something else as well.
+    """
     if isinstance(node, ast.Constant):
         return [node.value]
     if not isinstance(node, ast.Name):
@@ -119,7 +131,7 @@ def _constants(node: ast.expr, scope: Scope, program: Program) -> list[object]:
     values: list[object] = [
         b.node.value for b in bindings if b.kind == "value" and isinstance(b.node, ast.Constant)
     ]
-    if len(values) < len(bindings):
+    if len(values) < len(bindings) or program.opaque_from < len(program.cells):
         return []
     # Code in a text may bind it as well, and so may what is given its name as a text.
     return [] if any(f"{quote}{node.id}" in program.text for quote in "'\"") else values

@@ -100,7 +100,7 @@ class Task:
 
     `scope` is the function's own scope, None when the function cannot be seen. `calls` are the keyword
     sources: the ``task(...)`` call, then the ``functools.partial`` behind it. `variable` is the name a task
-    made by a call is assigned to. `recorded` says that its runs leave files: no ``store_run=False``. `handed_on`
+    made by a call is assigned to. `recorded` says that its runs may leave files: no ``store_run=False``. `handed_on`
     says that something unseen may run it.
     """
 

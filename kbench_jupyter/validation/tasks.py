@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.handed_on import note_handed_on, only_looks
 from kbench_jupyter.validation.scopes import Certainty, Place, Scope
+from kbench_jupyter.validation.switches import constants_of
 from kbench_jupyter.validation.task import BareDecorator, RunCall, Task
 from kbench_jupyter.validation.value import (
     DERIVING,
@@ -201,7 +202,9 @@ class Tasks:
     def _note(self, task: Task) -> None:
         task.name = self._name(task)
         task.stored = self._option(task, "store_task") is not False
-        task.recorded = self._option(task, "store_run") is not False
+        given = _given(task, "store_run")
+        values = constants_of(given, task.defined_in, self.program) if given is not None else []
+        task.recorded = not values or any(values)
         self._by_node[task.node] = task
         self.all.append(task)
 
@@ -231,11 +234,8 @@ class Tasks:
         return None
 
     def _option(self, task: Task, option: str) -> object | None:
-        for call in task.calls:
-            given = keyword_of(call, option)
-            if given is not None:
-                return self.program.values.const(given, task.defined_in)
-        return None
+        given = _given(task, option)
+        return self.program.values.const(given, task.defined_in) if given is not None else None
 
     def _find_runs(self) -> None:
         program = self.program
@@ -269,6 +269,10 @@ class Tasks:
             (task.runs if executed else task.idle_runs).append(run)
         if not tasks and executed and UNKNOWN in self.program.values.of(receiver, run.place.scope):
             self.unresolved_run = True
+
+
+def _given(task: Task, option: str) -> ast.expr | None:
+    return next((given for call in task.calls if (given := keyword_of(call, option)) is not None), None)
 
 
 def _word(call: ast.Call) -> str:

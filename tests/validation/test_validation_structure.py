@@ -222,6 +222,9 @@ def test_a_run_under_a_condition_that_never_holds_is_no_run(idle, executed):
         "get_ipython().run_cell('FLAG = True')",
         "%run settings.py",
         "from settings import *",
+        "%%capture FLAG\nprint('4')",
+        "FLAG = !ls",
+        "%time FLAG = True",
     ],
 )
 def test_a_condition_that_anything_may_change_is_left_alone(elsewhere):
@@ -254,6 +257,7 @@ REMOVED = "my_task.evaluate(llm=[kbench.llm], remove_run_files=True)"
         (TASK, REMOVED),
         (TASK, f"{REMOVED}\n{REMOVED}"),
         (UNRECORDED, REMOVED),
+        ("KEEP = False\n" + UNRECORDED.replace("False", "KEEP"), RUN),
     ],
 )
 def test_a_task_whose_runs_leave_no_file_is_found(task, how):
@@ -272,10 +276,27 @@ def test_a_task_whose_runs_leave_no_file_is_found(task, how):
         (UNRECORDED, "import dataclasses\ndataclasses.replace(my_task, store_run=True).run(kbench.llm)"),
         (UNRECORDED, f"run = {RUN}\nopen('x.run.json', 'w').write(str(run))"),
         (UNRECORDED.replace("False", "True"), RUN),
+        (UNRECORDED.replace("False", "bool(kbench)"), RUN),
+        ("KEEP = False\nKEEP |= True\n" + UNRECORDED.replace("False", "KEEP"), RUN),
+        (
+            "def make(keep=False):\n    "
+            + UNRECORDED.replace("False", "keep").replace("\n", "\n    ")
+            + "\n    return my_task",
+            "make(**{'keep': True}).run(kbench.llm)",
+        ),
     ],
 )
 def test_runs_that_are_recorded_in_some_way_are_left_alone(task, how):
     assert "KB111" not in codes_of(IMPORT, task, how)
+
+
+def test_files_of_failures_that_may_stay_make_it_a_warning():
+    for how in (
+        REMOVED.replace("True", "True, max_attempts=2"),
+        f"try:\n    {REMOVED}\nexcept ValueError: ...",
+    ):
+        (finding,) = findings_of(IMPORT, TASK, how)
+        assert (finding.code, finding.severity.value) == ("KB111", "warning")
 
 
 def test_a_helper_needs_no_run_files_of_its_own():

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.scopes import Certainty
+from kbench_jupyter.validation.switches import constants_of
 from kbench_jupyter.validation.task import Task
 from kbench_jupyter.validation.value import DERIVING, keyword_of, written
 
@@ -111,19 +113,16 @@ def _switched_off_by(check: Check, run: RunCall) -> Switch | None:
 
 def _unrecorded(check: Check, task: Task) -> None:
     """Report a task that is run, and whose runs leave no file."""
-    given = None if task.recorded else _store_run(task)
-    removed = [_removes_files(check, run) for run in task.runs]
-    if given is None and not all(removed):
+    if task.recorded and not all(_removes_files(check, run) for run in task.runs):
         return
     if _is_helper(check, task) or _may_be_recorded(check, task):
         return
-    if given is not None:
+    if not task.recorded:
         check.on_task(
             NOT_RECORDED,
             task,
             f"{task.label} has store_run=False, so its runs leave no file and nothing is recorded.",
             "Leave store_run=False out of its decorator.",
-            sure=isinstance(given, ast.Constant),
         )
         return
     check.at(
@@ -131,20 +130,26 @@ def _unrecorded(check: Check, task: Task) -> None:
         task.runs[0].place,
         f"{task.label}.evaluate deletes its own run files, so nothing is recorded.",
         "Leave remove_run_files=True out.",
-        sure=all(isinstance(value, ast.Constant) for value in removed),
+        sure=not any(_may_leave_files(run) for run in task.runs),
     )
 
 
-def _store_run(task: Task) -> ast.expr | None:
-    return next((given for call in task.calls if (given := keyword_of(call, "store_run"))), None)
-
-
-def _removes_files(check: Check, run: RunCall) -> ast.expr | None:
-    """The ``remove_run_files=`` of an evaluation that sets it, and None for every other run."""
+def _removes_files(check: Check, run: RunCall) -> bool:
+    """Whether a run is an evaluation that surely deletes its files."""
     given = keyword_of(run.call, "remove_run_files") if run.call is not None else None
     if given is None or run.method != "evaluate":
-        return None
-    return given if check.program.values.const(given, run.place.scope) is True else None
+        return False
+    values = constants_of(given, run.place.scope, check.program)
+    return bool(values) and all(values)
+
+
+def _may_leave_files(run: RunCall) -> bool:
+    """Whether files of failures stay: of earlier attempts, or where what is raised goes nowhere.
+
+    Tried with kaggle_benchmarks 0.6.2.
+    """
+    attempts = run.call is not None and keyword_of(run.call, "max_attempts") is not None
+    return attempts or bool(run.place.certainty & Certainty.GUARDED)
 
 
 def _is_helper(check: Check, task: Task) -> bool:
