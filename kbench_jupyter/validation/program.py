@@ -54,6 +54,8 @@ class Program:
         What expressions stand for.
     run_scopes : set of Scope
         The functions of tasks that are run; `Tasks` fills it.
+    constants : dict of str to list
+        What `constants_of` has found for names.
     switches : list of Switch
         The branches that a constant of the notebook switches off.
     """
@@ -73,6 +75,7 @@ class Program:
         self.walk_with_users(
             cell.number for cell in cells if cell.transformed or is_interesting(cell.source.text)
         )
+        self.constants: dict[str, list[object]] = {}
         self.switches = switch_off(self)
 
     def walk_with_users(self, numbers: Iterable[int]) -> None:

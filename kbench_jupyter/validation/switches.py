@@ -6,6 +6,7 @@ Only what is sure counts: a name of the notebook that is bound to constants, and
 from __future__ import annotations
 
 import ast
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -67,14 +68,17 @@ def _mark(program: Program, switches: list[Switch]) -> None:
         index.built,
         index.withs,
     )
-    numbers = {switch.cell for switch in switches}
+    by_cell: dict[int, list[Switch]] = defaultdict(list)
+    for switch in switches:
+        by_cell[switch.cell].append(switch)
     for group in groups:
         for place in group:
             number = place.cell.number
-            if number in numbers and any(switch.covers(place.node, number) for switch in switches):
+            if number in by_cell and any(switch.covers(place.node, number) for switch in by_cell[number]):
                 place.certainty |= Certainty.DEAD
     for node, scope in index.functions_by_node.items():
-        if scope.cell is not None and any(switch.covers(node, scope.cell.number) for switch in switches):
+        number = scope.cell.number if scope.cell is not None else -1
+        if number in by_cell and any(switch.covers(node, number) for switch in by_cell[number]):
             scope.certainty |= Certainty.DEAD
 
 
@@ -124,14 +128,21 @@ def constants_of(node: ast.expr, scope: Scope, program: Program) -> list[object]
         return [node.value]
     if not isinstance(node, ast.Name):
         return []
-    bindings = list(program.bindings(node.id, scope))
     # A local name may be given its value by whoever calls the function.
-    if not bindings or bindings != program.module.bindings.get(node.id):
+    if program.bindings(node.id, scope) is not program.module.bindings.get(node.id):
         return []
+    known = program.constants
+    if node.id not in known:
+        known[node.id] = _bound_constants(node.id, program)
+    return known[node.id]
+
+
+def _bound_constants(name: str, program: Program) -> list[object]:
+    bindings = program.module.bindings[name]
     values: list[object] = [
         b.node.value for b in bindings if b.kind == "value" and isinstance(b.node, ast.Constant)
     ]
     if len(values) < len(bindings) or program.opaque_from < len(program.cells):
         return []
     # Code in a text may bind it as well, and so may what is given its name as a text.
-    return [] if any(f"{quote}{node.id}" in program.text for quote in "'\"") else values
+    return [] if any(f"{quote}{name}" in program.text for quote in "'\"") else values
