@@ -210,7 +210,7 @@ def _take_cell_magics(cell: Cell, text: str) -> str:
         if name == "capture":
             for word in argument.split():
                 if word.isidentifier():
-                    lines[index] = f"{word} = None"
+                    lines[index] = f"{word} = object()"
     cell.magics = tuple(magics)
     return "\n".join(lines)
 

@@ -23,6 +23,7 @@ from kbench_jupyter.validation.interest import is_interesting
 from kbench_jupyter.validation.names import words
 from kbench_jupyter.validation.reach import reached_scopes
 from kbench_jupyter.validation.scopes import Binding, Certainty, Place, Scope, SiteIndex
+from kbench_jupyter.validation.switches import switch_off
 from kbench_jupyter.validation.value import Func
 from kbench_jupyter.validation.values import STAR, Values
 from kbench_jupyter.validation.walk import walk_cell
@@ -53,6 +54,10 @@ class Program:
         What expressions stand for.
     run_scopes : set of Scope
         The functions of tasks that are run; `Tasks` fills it.
+    constants : dict of str to list
+        What `constants_of` has found for names.
+    switches : list of Switch
+        The branches that a constant of the notebook switches off.
     """
 
     def __init__(self, cells: list[Cell], prose: list[Cell]) -> None:
@@ -70,6 +75,8 @@ class Program:
         self.walk_with_users(
             cell.number for cell in cells if cell.transformed or is_interesting(cell.source.text)
         )
+        self.constants: dict[str, list[object]] = {}
+        self.switches = switch_off(self)
 
     def walk_with_users(self, numbers: Iterable[int]) -> None:
         """Walk cells, those that use what these define, those that use what these define, and so on."""

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.validation.cells import read_cell
 from kbench_jupyter.validation.program import Program, read_program, reading
 from kbench_jupyter.validation.rules.choice import SUBTASK
-from kbench_jupyter.validation.rules.running import NEVER_RUN, required_parameters
+from kbench_jupyter.validation.rules.running import NEVER_RUN, never_run, required_parameters
 from kbench_jupyter.validation.rules.structure import BARE
+from kbench_jupyter.validation.run_places import place_for_run
 from kbench_jupyter.validation.task import Task
 from kbench_jupyter.validation.tasks import Tasks
 from kbench_jupyter.validation.types_of import says_model
@@ -54,12 +55,16 @@ class Fix:
 
 @dataclass(frozen=True)
 class _Edit:
-    """Text to insert into a cell's text, at a line (from 1) and a column, or at its end (line 0)."""
+    """Text to insert into a cell's text, at a line (from 1) and a column, or at its end (line 0).
+
+    With `above`, it becomes a line of its own above that line.
+    """
 
     title: str
     line: int
     column: int
     text: str
+    above: bool = False
 
 
 def fixes(source: TaskSource, findings: Sequence[Finding]) -> list[Fix]:
@@ -82,24 +87,26 @@ def fixes(source: TaskSource, findings: Sequence[Finding]) -> list[Fix]:
         tasks = Tasks(program)
         edits: dict[int, list[_Edit]] = defaultdict(list)
         for finding in findings:
-            for cell, edit in _edits(finding, program, tasks):
+            for cell, edit in _edits(finding, tasks):
                 if edit not in edits[cell.number]:
                     edits[cell.number].append(edit)
+        for cell, edit in _runs_of_bare(tasks, edits):
+            edits[cell.number].append(edit)
         found = []
         for number, wanted in sorted(edits.items()):
             cell = program.cells[number]
             changed = _apply(cell.source.text, wanted)
             text = _whole_text(changed, cell, source)
             # What does not parse is no fix, wherever the edit went wrong.
-            if text is not None and read_cell(replace(cell.source, text=changed), number).problem is None:
+            if text is not None and _read_again(cell, changed).problem is None:
                 found.append(Fix(cell.source.ref, "; ".join(edit.title for edit in wanted), text))
     return found
 
 
-def _edits(finding: Finding, program: Program, tasks: Tasks) -> list[tuple[Cell, _Edit]]:
+def _edits(finding: Finding, tasks: Tasks) -> list[tuple[Cell, _Edit]]:
     if finding.code == NEVER_RUN.code:
         made = [
-            _run_call(task, program) for task in tasks.stored if _is_at(task.place.cell, task.node, finding)
+            _run_call(task, tasks) for task in tasks.stored if _is_at(task.place.cell, task.node, finding)
         ]
     elif finding.code == SUBTASK.code:
         made = [_not_stored(task) for task in tasks.stored if _is_at(task.place.cell, task.node, finding)]
@@ -119,19 +126,49 @@ def _is_at(cell: Cell, node: ast.AST, finding: Finding) -> bool:
     return cell.source.ref == finding.cell and line == finding.line
 
 
-def _run_call(task: Task, program: Program) -> tuple[Cell, _Edit] | None:
-    """``task.run(kbench.llm)`` at the end of the first cell where everything the task uses is defined."""
+def _runs_of_bare(tasks: Tasks, edits: dict[int, list[_Edit]]) -> list[tuple[Cell, _Edit]]:
+    """The missing runs of tasks that get their parentheses: before that, they are no tasks yet."""
+    program = tasks.program
+    repaired = [
+        (bare.place.cell.number, getattr(bare.place.node, "lineno", 0))
+        for bare in tasks.bare
+        if any(edit.text == "()" for edit in edits.get(bare.place.cell.number, ()))
+    ]
+    if not repaired or program.broken:
+        return []
+    cells = [
+        _read_again(cell, _apply(cell.source.text, [e for e in edits.get(cell.number, ()) if e.text == "()"]))
+        for cell in program.cells
+    ]
+    after = Tasks(Program(cells, program.prose))
+    missing = [
+        _run_call(task, after)
+        for task in after.stored
+        if never_run(task) and (task.place.cell.number, getattr(task.node, "lineno", 0)) in repaired
+    ]
+    return [(program.cells[cell.number], edit) for cell, edit in filter(None, missing)]
+
+
+def _read_again(cell: Cell, lines: list[str]) -> Cell:
+    return read_cell(replace(cell.source, text="\n".join(lines)), cell.number)
+
+
+def _run_call(task: Task, tasks: Tasks) -> tuple[Cell, _Edit] | None:
+    """``task.run(kbench.llm)``, where everything the task uses is there."""
+    program = tasks.program
     model = _model_name(program)
     if model is None or task.function is None or task.place.scope is not program.module:
         return None
     parameters = required_parameters(task)
     if len(parameters) != 1 or not _takes_model(task.function, parameters[0]):
         return None
-    first_defined = program.first_defined
-    needed = {*task.place.cell.names.used_inside, model.partition(".")[0]}
-    number = max([task.place.cell.number, *(first_defined.get(name, 0) for name in needed)])
+    place = place_for_run(task, program, model.partition(".")[0])
+    # Further down, the task's name may be another thing's.
+    if place is None or tasks.variable_of(task) != task.label:
+        return None
+    cell, line = place
     call = f"{task.label}.run({model})"
-    return program.cells[number], _Edit(f"add {call}", 0, 0, call)
+    return cell, _Edit(f"add {call}", line, 0, call, above=line > 0)
 
 
 def _takes_model(function: ast.AST, parameter: str) -> bool:
@@ -158,6 +195,9 @@ def _model_name(program: Program) -> str | None:
 
 def _not_stored(task: Task) -> tuple[Cell, _Edit] | None:
     call = task.calls[0]
+    # What a function of the notebook decorates with may serve other tasks as well.
+    if not task.decorated_directly:
+        return None
     if any(keyword.arg in (None, "store_task") for keyword in call.keywords):
         return None
     title = f"add store_task=False to {task.label}"
@@ -207,20 +247,24 @@ def _insert_at(
     return cell, _Edit(title, line, column, text)
 
 
-def _apply(text: str, edits: list[_Edit]) -> str:
+def _apply(text: str, edits: list[_Edit]) -> list[str]:
+    """The lines of a text with edits made. A line that others were put above holds them as well."""
     lines = text.split("\n")
-    for edit in sorted((e for e in edits if e.line), key=lambda e: (e.line, e.column), reverse=True):
+    inside = [edit for edit in edits if edit.line and not edit.above]
+    for edit in sorted(inside, key=lambda e: (e.line, e.column), reverse=True):
         line = lines[edit.line - 1]
         lines[edit.line - 1] = line[: edit.column] + edit.text + line[edit.column :]
+    for edit in reversed([edit for edit in edits if edit.above]):
+        lines[edit.line - 1] = f"{edit.text}\n{lines[edit.line - 1]}"
     appended = [edit.text for edit in edits if not edit.line]
     if appended:
         while lines and not lines[-1].strip():
             lines.pop()
-        lines += ["", *appended]
-    return "\n".join(lines)
+        lines += ["", *appended] if lines else appended
+    return lines
 
 
-def _whole_text(text: str, cell: Cell, source: TaskSource) -> str | None:
+def _whole_text(lines: list[str], cell: Cell, source: TaskSource) -> str | None:
     """Put back the lines that a push leaves out; None when it cannot be told where they stood."""
     left_out = {
         item.line + offset: line
@@ -229,8 +273,7 @@ def _whole_text(text: str, cell: Cell, source: TaskSource) -> str | None:
         for offset, line in enumerate(item.text.split("\n"))
     }
     if not left_out:
-        return text
-    lines = text.split("\n")
+        return "\n".join(lines)
     places = list(cell.source.lines[: len(cell.text_lines)])
     last = max([*places, *left_out])
     missing = set(range(1, last + 1)) - {*places, *left_out}

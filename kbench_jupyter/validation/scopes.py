@@ -106,6 +106,8 @@ class SiteIndex:
     built: list[Place[ast.JoinedStr | ast.BinOp]] = field(default_factory=list)
     futures: list[Place[ast.ImportFrom]] = field(default_factory=list)
     withs: list[Place[ast.With]] = field(default_factory=list)
+    # Branches whose test a name decides: it may be a constant.
+    tests: list[Place[ast.If | ast.IfExp | ast.While]] = field(default_factory=list)
     star_imports: list[str] = field(default_factory=list)
     # Expressions that are statements of their own, so that their value goes nowhere; and the names that are all
     # that calls and lambdas are assigned to.

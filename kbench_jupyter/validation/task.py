@@ -100,7 +100,8 @@ class Task:
 
     `scope` is the function's own scope, None when the function cannot be seen. `calls` are the keyword
     sources: the ``task(...)`` call, then the ``functools.partial`` behind it. `variable` is the name a task
-    made by a call is assigned to. `handed_on` says that something unseen may run it.
+    made by a call is assigned to. `recorded` says that its runs may leave files: no ``store_run=False``. `handed_on`
+    says that something unseen may run it.
     """
 
     node: ast.AST
@@ -110,6 +111,7 @@ class Task:
     scope: Scope | None = None
     name: str | None = None
     stored: bool = True
+    recorded: bool = True
     runs: list[RunCall] = field(default_factory=list)
     idle_runs: list[RunCall] = field(default_factory=list)
     handed_on: bool = False
@@ -136,6 +138,13 @@ class Task:
         if isinstance(self.node, ast.Call):
             return bool(decorators)
         return bool(decorators) and decorators[-1] is not self.calls[0]
+
+    @property
+    def decorated_directly(self) -> bool:
+        """Whether the call that takes the options stands at the task itself, and serves no other."""
+        if isinstance(self.node, FUNCTIONS):
+            return self.calls[0] in self.node.decorator_list
+        return self.calls[0] in (self.node, getattr(self.node, "func", None))
 
     @property
     def slug(self) -> str | None:

@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.handed_on import note_handed_on, only_looks
-from kbench_jupyter.validation.scopes import Place, Scope
+from kbench_jupyter.validation.scopes import Certainty, Place, Scope
+from kbench_jupyter.validation.switches import constants_of
 from kbench_jupyter.validation.task import BareDecorator, RunCall, Task
 from kbench_jupyter.validation.value import (
     DERIVING,
@@ -51,6 +52,7 @@ class Tasks:
         self._by_node: dict[ast.AST, Task] = {}
         self._find_decorated()
         self._find_wrapped()
+        self._drop_dead()
         self._name_variables()
         self.all.sort(key=lambda task: (task.place.cell.number, _line(task.node)))
         self._find_runs()
@@ -186,10 +188,7 @@ class Tasks:
         base.handed_on = True
         task = Task(place.node, place, (place.node, *base.calls), place.scope, base.scope)
         task.derived = True
-        task.name = self._name(task)
-        task.stored = self._option(task, "store_task") is not False
-        self._by_node[place.node] = task
-        self.all.append(task)
+        self._note(task)
 
     def _is_function(self, nodes: list[ast.expr], scope: Scope) -> bool:
         return any(isinstance(v, Func) for node in nodes for v in self.program.values.of(node, scope))
@@ -198,11 +197,21 @@ class Tasks:
         if node in self._by_node:
             return
         calls = (factory.call,) if factory.base is None else (factory.call, factory.base)
-        task = Task(node, place, calls, factory.scope, scope)
+        self._note(Task(node, place, calls, factory.scope, scope))
+
+    def _note(self, task: Task) -> None:
         task.name = self._name(task)
         task.stored = self._option(task, "store_task") is not False
-        self._by_node[node] = task
+        given = _given(task, "store_run")
+        values = constants_of(given, task.defined_in, self.program) if given is not None else []
+        task.recorded = not values or any(values)
+        self._by_node[task.node] = task
         self.all.append(task)
+
+    def _drop_dead(self) -> None:
+        """Forget the tasks of branches that are never taken, unless there are no others."""
+        alive = [task for task in self.all if not task.place.certainty & Certainty.DEAD]
+        self.all = alive or self.all
 
     def _name(self, task: Task) -> str | None:
         given = None
@@ -225,11 +234,8 @@ class Tasks:
         return None
 
     def _option(self, task: Task, option: str) -> object | None:
-        for call in task.calls:
-            given = keyword_of(call, option)
-            if given is not None:
-                return self.program.values.const(given, task.defined_in)
-        return None
+        given = _given(task, option)
+        return self.program.values.const(given, task.defined_in) if given is not None else None
 
     def _find_runs(self) -> None:
         program = self.program
@@ -263,6 +269,10 @@ class Tasks:
             (task.runs if executed else task.idle_runs).append(run)
         if not tasks and executed and UNKNOWN in self.program.values.of(receiver, run.place.scope):
             self.unresolved_run = True
+
+
+def _given(task: Task, option: str) -> ast.expr | None:
+    return next((given for call in task.calls if (given := keyword_of(call, option)) is not None), None)
 
 
 def _word(call: ast.Call) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["walk_cell"]
 
 _Node = TypeVar("_Node", bound=ast.AST)
+_DECIDED_BY_NAMES = (ast.Name, ast.UnaryOp, ast.BoolOp, ast.Compare)
 _COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
 
 
@@ -246,12 +247,20 @@ class _Walker:
         body = node.body if isinstance(node.body, list) else [node.body]
         orelse = node.orelse if isinstance(node.orelse, list) else [node.orelse]
         then, otherwise = branches(node.test)
+        self.note_test(node, scope, certainty, then)
         self.push(list(orelse), scope, certainty | otherwise)
         self.push(list(body), scope, certainty | then)
         self.push([node.test], scope, certainty)
 
+    def note_test(
+        self, node: ast.If | ast.IfExp | ast.While, scope: Scope, certainty: int, then: int
+    ) -> None:
+        if then == Certainty.CONDITIONAL and isinstance(node.test, _DECIDED_BY_NAMES):
+            self.index.tests.append(self.place(node, scope, certainty))
+
     def on_while(self, node: ast.While, scope: Scope, certainty: int) -> None:
         then, _ = branches(node.test)
+        self.note_test(node, scope, certainty, then)
         self.push(list(node.orelse), scope, certainty | Certainty.CONDITIONAL)
         self.push(list(node.body), scope, certainty | then)
         self.push([node.test], scope, certainty)

@@ -689,6 +689,79 @@ for waiting in in_order(['1+3?']):
     await waiting
 again('8/2?')
 """,
+    "switched by constants": r"""
+import kaggle_benchmarks as kbench
+MODE, DRY_RUN = 'full', False
+ready = False
+# %%
+if MODE == 'quick':
+    @kbench.task(name='Quick')
+    def switched(llm) -> bool:
+        return True
+else:
+    @kbench.task(name='Full')
+    def switched(llm) -> bool:
+        return '4' in llm.prompt('2+2?')
+# %%
+def main(dry_run=DRY_RUN):
+    if not dry_run:
+        switched.run(kbench.llm)
+# %%
+if not DRY_RUN:
+    main()
+""",
+    "run under a flag that is set below it": r"""
+import kaggle_benchmarks as kbench
+RUN = False
+# %%
+@kbench.task()
+def flagged(llm) -> bool:
+    return True
+# %%
+RUN = True
+# %%
+if RUN:
+    flagged.run(kbench.llm)
+# %%
+done = False
+while not done:
+    flagged.run(kbench.llm)
+    done = True
+""",
+    "recorded in another way": r"""
+import kaggle_benchmarks as kbench
+# %%
+@kbench.task(store_run=False)
+def recorded(llm, question='2+2?') -> bool:
+    return '4' in llm.prompt(question)
+# %%
+recorded.run(kbench.llm)
+kbench.client.store_run(recorded.partial({'question': '1+3?'}).run(kbench.llm))
+""",
+    "a copy that records": r"""
+import kaggle_benchmarks as kbench
+# %%
+@kbench.task(store_run=False)
+def copied(llm, question) -> bool:
+    return '4' in llm.prompt(question)
+# %%
+copied.partial({'question': '2+2?'}, store_run=True).run(kbench.llm)
+""",
+    "rows without files": r"""
+import kaggle_benchmarks as kbench
+# %%
+@kbench.task(store_task=False)
+def one_row(llm, question) -> bool:
+    return '4' in llm.prompt(question)
+# %%
+@kbench.task()
+def all_of_them(llm) -> float:
+    rows = one_row.evaluate(llm=[llm], question=['2+2?', '1+3?'], remove_run_files=True)
+    return float(rows.as_dataframe().result.mean())
+# %%
+all_of_them.evaluate(llm=[kbench.llm], remove_run_files=True)
+all_of_them.run(kbench.llm)
+""",
     "thread pool": r"""
 import kaggle_benchmarks as kbench
 from concurrent.futures import ThreadPoolExecutor

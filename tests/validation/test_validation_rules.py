@@ -82,6 +82,7 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
     ("KB108", [IMPORT, TASK, RUN, "%choose quizz"], [IMPORT, TASK, RUN, "%choose quiz"]),
     ("KB109", [IMPORT, BOTH.format("?!", "f")], [IMPORT, BOTH.format("Why?!", "f")]),
     ("KB110", [IMPORT, ROW.format(""), WHOLE], [IMPORT, ROW.format("store_task=False"), WHOLE]),
+    ("KB111", [IMPORT, TASK.replace("()", "(store_run=False)", 1), RUN], [IMPORT, TASK, RUN]),
     *[
         (
             "KB201",

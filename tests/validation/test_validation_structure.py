@@ -179,6 +179,141 @@ def test_a_coroutine_that_is_not_awaited_is_told_from_one_that_is_not_called():
     assert "nothing calls" in finding.message
 
 
+@pytest.mark.parametrize(
+    ("idle", "executed"),
+    [
+        ("FLAG = False\nif FLAG:\n    {run}", "FLAG = True\nif FLAG:\n    {run}"),
+        ("FLAG = 0\nif FLAG: {run}", "FLAG = 0\nif not FLAG: {run}"),
+        ("FLAG = True\nif not FLAG:\n    {run}", "FLAG = True\nif not FLAG:\n    pass\nelse:\n    {run}"),
+        ("FLAG = True\nif FLAG: pass\nelse: {run}", "FLAG: bool = True\nif FLAG: {run}"),
+        ("MODE = 'quick'\nif MODE == 'full':\n    {run}", "MODE = 'full'\nif MODE == 'full':\n    {run}"),
+        ("FLAG = None\n{run} if FLAG else None", "FLAG = None\nNone if FLAG else {run}"),
+        (
+            "FLAG = False\nif __name__ == '__main__' and FLAG:\n    {run}",
+            "FLAG = False\nif __name__ == '__main__' or FLAG:\n    {run}",
+        ),
+        (
+            "FLAG = False\ndef main():\n    {run}\nif FLAG:\n    main()",
+            "FLAG = False\ndef main():\n    {run}\nif FLAG:\n    main()\nmain()",
+        ),
+        (
+            "FLAG = False\ndef main():\n    if FLAG:\n        {run}\nmain()",
+            "def main(FLAG=False):\n    if FLAG:\n        {run}\nmain(True)",
+        ),
+    ],
+)
+def test_a_run_under_a_condition_that_never_holds_is_no_run(idle, executed):
+    (finding,) = findings_of(IMPORT, TASK, idle.format(run=RUN))
+    assert (finding.code, finding.severity.value) == ("KB103", "error")
+    assert codes_of(IMPORT, TASK, executed.format(run=RUN)) == []
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        "FLAG = True",
+        "FLAG = bool(kbench)",
+        "FLAG += 1",
+        "for FLAG in [1]: ...",
+        "def turn_on():\n    global FLAG\n    FLAG = True\nturn_on()",
+        "exec('FLAG = True')",
+        "globals()['FLAG'] = True",
+        "import sys\nsetattr(sys.modules['__main__'], 'FLAG', True)",
+        "get_ipython().run_cell('FLAG = True')",
+        "%run settings.py",
+        "from settings import *",
+        "%%capture FLAG\nprint('4')",
+        "FLAG = !ls",
+        "%time FLAG = True",
+    ],
+)
+def test_a_condition_that_anything_may_change_is_left_alone(elsewhere):
+    assert "KB103" not in codes_of(IMPORT, "FLAG = False", elsewhere, TASK, f"if FLAG:\n    {RUN}")
+
+
+def test_a_condition_that_never_holds_is_named():
+    (finding,) = findings_of(IMPORT, TASK, f"FLAG = False\nif FLAG:\n    {RUN}")
+    assert "`FLAG` is always false" in finding.message
+    assert finding.hint.endswith(f"add at the end: {RUN}")
+
+
+def test_a_task_in_a_branch_that_is_never_taken_is_no_second_task():
+    other = f"HARD = False\nif HARD:\n    {BOTH_BRANCHES}\nelse:\n    {BOTH_BRANCHES.replace('A', 'B')}"
+    assert codes_of(IMPORT, other) == []
+    assert [t.name for t in tasks_in(source_of(IMPORT, other))] == ["B"]
+
+
+BOTH_BRANCHES = '@kbench.task(name="A")\n    def quiz(llm): ...\n    quiz.run(kbench.llm)'
+UNRECORDED = TASK.replace('"My Task"', '"My Task", store_run=False')
+REMOVED = "my_task.evaluate(llm=[kbench.llm], remove_run_files=True)"
+
+
+@pytest.mark.parametrize(
+    ("task", "how"),
+    [
+        (UNRECORDED, RUN),
+        (UNRECORDED, "my_task.evaluate(llm=[kbench.llm])"),
+        (UNRECORDED, f"def main():\n    {RUN}\nmain()"),
+        (TASK, REMOVED),
+        (TASK, f"{REMOVED}\n{REMOVED}"),
+        (UNRECORDED, REMOVED),
+        ("KEEP = False\n" + UNRECORDED.replace("False", "KEEP"), RUN),
+    ],
+)
+def test_a_task_whose_runs_leave_no_file_is_found(task, how):
+    (finding,) = findings_of(IMPORT, task, how)
+    assert (finding.code, finding.severity.value) == ("KB111", "error")
+
+
+@pytest.mark.parametrize(
+    ("task", "how"),
+    [
+        (TASK, f"{REMOVED}\n{RUN}"),
+        (TASK, REMOVED.replace("True", "False")),
+        (UNRECORDED, f"kbench.client.store_run({RUN})"),
+        (UNRECORDED, f"save = kbench.client.store_run\nsave({RUN})"),
+        (UNRECORDED, "my_task.partial({}, store_run=True).run(kbench.llm)"),
+        (UNRECORDED, "import dataclasses\ndataclasses.replace(my_task, store_run=True).run(kbench.llm)"),
+        (UNRECORDED, f"run = {RUN}\nopen('x.run.json', 'w').write(str(run))"),
+        (UNRECORDED.replace("False", "True"), RUN),
+        (UNRECORDED.replace("False", "bool(kbench)"), RUN),
+        ("KEEP = False\nKEEP |= True\n" + UNRECORDED.replace("False", "KEEP"), RUN),
+        (
+            "def make(keep=False):\n    "
+            + UNRECORDED.replace("False", "keep").replace("\n", "\n    ")
+            + "\n    return my_task",
+            "make(**{'keep': True}).run(kbench.llm)",
+        ),
+    ],
+)
+def test_runs_that_are_recorded_in_some_way_are_left_alone(task, how):
+    assert "KB111" not in codes_of(IMPORT, task, how)
+
+
+def test_files_of_failures_that_may_stay_make_it_a_warning():
+    for how in (
+        REMOVED.replace("True", "True, max_attempts=2"),
+        f"try:\n    {REMOVED}\nexcept ValueError: ...",
+    ):
+        (finding,) = findings_of(IMPORT, TASK, how)
+        assert (finding.code, finding.severity.value) == ("KB111", "warning")
+
+
+def test_a_helper_needs_no_run_files_of_its_own():
+    whole = '@kbench.task(name="Whole")\ndef whole(llm) -> bool:\n    return my_task.run(llm).passed'
+    assert "KB111" not in codes_of(IMPORT, UNRECORDED, whole, "whole.run(kbench.llm)")
+    by_a_function = whole.replace("my_task.run(llm).passed", "score(llm)")
+    score = "def score(llm):\n    return my_task.run(llm).passed"
+    assert "KB111" not in codes_of(IMPORT, UNRECORDED, score, by_a_function, "whole.run(kbench.llm)")
+    assert (
+        codes_of(IMPORT, UNRECORDED, RUN, score, by_a_function, "whole.run(kbench.llm)", task="whole") == []
+    )
+
+
+def test_a_task_tried_without_files_and_written_again_is_recorded():
+    assert "KB111" not in codes_of(IMPORT, UNRECORDED, RUN, TASK, RUN)
+
+
 def test_the_pushed_task_must_be_defined():
     assert codes_of(IMPORT, TASK, RUN, task="my-tusk") == ["KB104"]
     for name in ("my-task", "My Task", "my_task", "someone/my-task"):
@@ -254,6 +389,12 @@ def test_choose_before_the_run_is_a_warning():
     assert (finding.code, finding.severity.value) == ("KB108", "warning")
 
 
+def test_choose_before_the_run_in_its_cell_is_a_warning():
+    (finding,) = findings_of(IMPORT, TASK, f"%choose my_task\n{RUN}")
+    assert (finding.code, finding.severity.value) == ("KB108", "warning")
+    assert codes_of(IMPORT, TASK, f"{RUN}\n%choose my_task") == []
+
+
 def test_a_name_without_letters_is_found():
     assert codes_of(IMPORT, TASK.replace("My Task", "???"), RUN) == ["KB109"]
     assert codes_of(IMPORT, TASK.replace("My Task", "?1?"), RUN) == []
@@ -264,6 +405,18 @@ def test_a_sub_task_that_is_stored_is_found():
     task = "@kbench.task()\ndef whole(llm) -> bool:\n    return helper.run(llm).result"
     assert codes_of(IMPORT, helper.format(""), task, "whole.run(kbench.llm)") == ["KB110"]
     assert codes_of(IMPORT, helper.format("store_task=False"), task, "whole.run(kbench.llm)") == []
+
+
+def test_a_sub_task_whose_decorator_the_notebook_makes_is_told_what_to_write():
+    suite = "def suite(topic):\n    return kbench.task(name=f'About {topic}')"
+    row = "@suite('rows')\ndef row(llm) -> bool:\n    return True"
+    whole = "@suite('all')\ndef whole(llm) -> bool:\n    return row.run(llm).result"
+    cells = [IMPORT, suite, row, whole, "whole.run(kbench.llm)"]
+    (finding,) = findings_of(*cells)
+    assert finding.code == "KB110"
+    assert "Make row with kbench.task(name=..., store_task=False, store_run=False)" in finding.hint
+    repaired = row.replace("@suite('rows')", '@kbench.task(name="About rows", store_task=False)')
+    assert codes_of(IMPORT, suite, repaired, whole, "whole.run(kbench.llm)") == []
 
 
 def test_an_ignore_comment_silences_one_rule_on_one_line():

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.task import Task, slug_of
+from kbench_jupyter.validation.value import written
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.cells import Cell, Magic
@@ -93,14 +94,14 @@ def _choose(check: Check) -> bool:
             continue
         chosen = True
         _unknown_choice(check, cell, magic)
-        later = [r for t in check.tasks.stored for r in t.runs if _after(r, cell.number)]
+        later = [r for t in check.tasks.stored for r in t.runs if _after(r, cell, magic)]
         if later:
             check.on_line(
                 CHOOSE,
                 cell,
                 magic.line,
                 "%choose comes before a task is run, so that task's files stay.",
-                "Move %choose into the last cell.",
+                "Move %choose below the last run, best into a cell of its own at the end.",
                 sure=False,
             )
     return chosen
@@ -125,8 +126,12 @@ def _unknown_choice(check: Check, cell: Cell, magic: Magic) -> None:
     )
 
 
-def _after(run: RunCall, number: int) -> bool:
-    return run.place.cell.number > number and run.place.scope.kind == "module"
+def _after(run: RunCall, cell: Cell, magic: Magic) -> bool:
+    place = run.place
+    return place.scope.kind == "module" and (place.cell.number, place.cell.text_line(place.node.lineno)) > (
+        cell.number,
+        magic.line,
+    )
 
 
 def _sub_tasks(check: Check, chosen: bool) -> None:
@@ -141,9 +146,19 @@ def _sub_tasks(check: Check, chosen: bool) -> None:
                 SUBTASK,
                 task,
                 f"{task.label} runs inside {outer.label}, but is stored as a task of its own.",
-                "Write store_task=False (and store_run=False) in its decorator.",
+                _unstored(task),
                 sure=not chosen and check.task is None,
             )
+
+
+def _unstored(task: Task) -> str:
+    """How to write a task's decorator so that it is not stored."""
+    if task.decorated_directly:
+        return "Write store_task=False (and store_run=False) in its decorator."
+    # A function of the notebook's own makes the decorator: what it takes is its own affair, and others use it too.
+    name = f'"{task.name}"' if task.name is not None else "..."
+    options = f"name={name}, store_task=False, store_run=False"
+    return f"Make {task.label} with {written(task.calls[0].func)}({options}), not with a function of the notebook."
 
 
 def _several(check: Check, chosen: bool) -> None:

@@ -1,4 +1,4 @@
-"""KB103: that a task is run at all."""
+"""KB103, KB111: that a task is run at all, and that its runs are recorded."""
 
 from __future__ import annotations
 
@@ -7,12 +7,17 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.scopes import Certainty
+from kbench_jupyter.validation.switches import constants_of
 from kbench_jupyter.validation.task import Task
+from kbench_jupyter.validation.value import DERIVING, keyword_of, written
 
 if TYPE_CHECKING:
+    from kbench_jupyter.validation.scopes import Place
+    from kbench_jupyter.validation.switches import Switch
     from kbench_jupyter.validation.task import RunCall
 
-__all__ = ["NEVER_RUN", "RULES", "check", "required_parameters"]
+__all__ = ["NEVER_RUN", "RULES", "check", "never_run", "required_parameters"]
 
 NEVER_RUN = Rule(
     "KB103",
@@ -20,13 +25,24 @@ NEVER_RUN = Rule(
     Severity.ERROR,
     "A stored task is defined, but no `.run(...)` or `.evaluate(...)` of it is executed.",
     "Only `.run` and `.evaluate` write a run file. A plain call `my_task(kbench.llm)`, or a `.run` in a "
-    "function that nothing calls, or in an `async def` that is called without `await`, records nothing, and the "
-    "server reports a notebook without a run. "
+    "function that nothing calls, in an `async def` that is called without `await`, or under an `if` whose condition "
+    "never holds, records nothing, and the server reports a notebook without a run. "
     'A block under `if __name__ == "__main__":` is executed in a notebook.',
     '@kbench.task(name="Capital")\ndef capital(llm):\n    ...',
     '@kbench.task(name="Capital")\ndef capital(llm):\n    ...\n\ncapital.run(kbench.llm)',
 )
-RULES = (NEVER_RUN,)
+NOT_RECORDED = Rule(
+    "KB111",
+    "run-not-recorded",
+    Severity.ERROR,
+    "A task is run, but its runs leave no file: `store_run=False`, or `remove_run_files=True`.",
+    "The server reads results from run files. `store_run=False` in the decorator writes none, and "
+    "`evaluate(..., remove_run_files=True)` deletes those it has written. Both are for helper tasks, whose results go "
+    "into the run of another task.",
+    '@kbench.task(name="Capital", store_run=False)\ndef capital(llm):\n    ...\n\ncapital.run(kbench.llm)',
+    '@kbench.task(name="Capital")\ndef capital(llm):\n    ...\n\ncapital.run(kbench.llm)',
+)
+RULES = (NEVER_RUN, NOT_RECORDED)
 
 
 def check(check: Check) -> None:
@@ -35,10 +51,11 @@ def check(check: Check) -> None:
     if check.program.broken:
         return
     for task in check.tasks.stored:
-        if task.runs or task.handed_on:
-            continue
-        if task.idle_runs:
+        if task.runs and not task.handed_on:
+            _unrecorded(check, task)
+        elif task.idle_runs and not task.handed_on:
             _idle(check, task, task.idle_runs[0])
+        if not never_run(task):
             continue
         called = _plain_call(check, task)
         check.on_task(
@@ -52,11 +69,21 @@ def check(check: Check) -> None:
         )
 
 
+def never_run(task: Task) -> bool:
+    """Whether nothing runs a task, as far as can be seen, and no call of its `run` stands anywhere."""
+    return not (task.runs or task.handed_on or task.idle_runs)
+
+
 def _idle(check: Check, task: Task, run: RunCall) -> None:
     """Report a run that stands where nothing executes it."""
     scope = run.place.scope
     where, call = scope.name, f"{scope.name}()"
-    if scope.lazy and check.program.calls_of(scope):
+    switch = _switched_off_by(check, run)
+    if switch is not None:
+        always = "true" if switch.truth else "false"
+        message = f"{task.label}.{run.method} is never executed: `{written(switch.test)}` is always {always}."
+        hint = f"Change that, or add at the end: {run_line(task)}"
+    elif scope.lazy and check.program.calls_of(scope):
         awaited = isinstance(scope.node, ast.AsyncFunctionDef) and not scope.yields
         what = "is called, but never awaited" if awaited else "is a generator that nothing goes through"
         message = f"{task.label}.{run.method} stands in {call}, which {what}."
@@ -72,6 +99,83 @@ def _idle(check: Check, task: Task, run: RunCall) -> None:
         message = f"{task.label}.{run.method} is never executed."
         hint = f"Add: {run_line(task)}"
     check.at(NEVER_RUN, run.place, message, hint, sure=check.pushed(task))
+
+
+def _switched_off_by(check: Check, run: RunCall) -> Switch | None:
+    """The branch that keeps a run, or the calls of the function it stands in, from being executed."""
+    places: list[Place[ast.AST]] = [run.place, *check.program.calls_of(run.place.scope)]
+    for place in places:
+        for switch in check.program.switches:
+            if switch.covers(place.node, place.cell.number):
+                return switch
+    return None
+
+
+def _unrecorded(check: Check, task: Task) -> None:
+    """Report a task that is run, and whose runs leave no file."""
+    if task.recorded and not all(_removes_files(check, run) for run in task.runs):
+        return
+    if _is_helper(check, task) or _may_be_recorded(check, task):
+        return
+    if not task.recorded:
+        check.on_task(
+            NOT_RECORDED,
+            task,
+            f"{task.label} has store_run=False, so its runs leave no file and nothing is recorded.",
+            "Leave store_run=False out of its decorator.",
+        )
+        return
+    check.at(
+        NOT_RECORDED,
+        task.runs[0].place,
+        f"{task.label}.evaluate deletes its own run files, so nothing is recorded.",
+        "Leave remove_run_files=True out.",
+        sure=not any(_may_leave_files(run) for run in task.runs),
+    )
+
+
+def _removes_files(check: Check, run: RunCall) -> bool:
+    """Whether a run is an evaluation that surely deletes its files."""
+    given = keyword_of(run.call, "remove_run_files") if run.call is not None else None
+    if given is None or run.method != "evaluate":
+        return False
+    values = constants_of(given, run.place.scope, check.program)
+    return bool(values) and all(values)
+
+
+def _may_leave_files(run: RunCall) -> bool:
+    """Whether files of failures stay: of earlier attempts, or where what is raised goes nowhere.
+
+    Tried with kaggle_benchmarks 0.6.2.
+    """
+    attempts = run.call is not None and keyword_of(run.call, "max_attempts") is not None
+    return attempts or bool(run.place.certainty & Certainty.GUARDED)
+
+
+def _is_helper(check: Check, task: Task) -> bool:
+    """Whether a task runs inside another one, or is not the one that is pushed."""
+    if not check.pushed(task) or any(
+        check.tasks.around(run.place.scope) not in (None, task) for run in task.runs
+    ):
+        return True
+    return any(
+        other is not task and other.recorded and (other.runs or other.handed_on) and check.pushed(other)
+        for other in check.tasks.stored
+    )
+
+
+def _may_be_recorded(check: Check, task: Task) -> bool:
+    """Whether the notebook may write a run file in another way: a copy of the task that records, or by hand."""
+    # What another decorator makes of the task, nobody sees.
+    if task.function is not None and len(task.function.decorator_list) > 1:
+        return True
+    for place in check.program.index.calls:
+        derives = getattr(place.node.func, "attr", "") in DERIVING
+        if derives and any(keyword.arg in (None, "store_run") for keyword in place.node.keywords):
+            return True
+    if any(place.node.attr == "store_run" for place in check.program.index.attributes):
+        return True
+    return any(word in check.program.text for word in ("run.json", "serialization"))
 
 
 def run_line(task: Task) -> str:
