@@ -137,7 +137,7 @@ def resolve_target(
             found = credentials is not None
             name = KAGGLE if found else LOCAL
             reason = f"credentials from {credentials.source}" if credentials else _NO_CREDENTIALS
-    check_name(name)
+    check_name(name, "" if chosen else _origin(environ, "KBENCH_TARGET"))
     if name == LOCAL:
         return _local(reason, environ, on_start, start=start)
     if credentials is None:
@@ -148,11 +148,12 @@ def resolve_target(
     return Target(KAGGLE, KAGGLE_URL, credentials, reason)
 
 
-def check_name(name: str) -> None:
-    """Raise TargetError unless `name` is a target's."""
+def check_name(name: str, origin: str = "") -> None:
+    """Raise TargetError unless `name` is a target's; says in whose words it came, where that is not in sight."""
     if name not in NAMES:
         hint = did_you_mean(name, NAMES, more=f"there are: {', '.join(NAMES)}")
-        raise TargetError(f"There is no target {name!r}.", hint=hint)
+        named = f", which {origin} names" if origin else ""
+        raise TargetError(f"There is no target {name!r}{named}.", hint=hint)
 
 
 def home(environ: Mapping[str, str]) -> Path | None:
@@ -210,6 +211,14 @@ def _source(environ: Mapping[str, str], variable: str) -> str:
     """Say where a variable was set: ``%config``, a file, or "" for the environment."""
     found = environ.source(variable) if isinstance(environ, Layers) else None
     return found[1] if found and not found[1].startswith("environment") else ""
+
+
+def _origin(environ: Mapping[str, str], variable: str) -> str:
+    """Return where a variable's value stands, as it reads in a sentence."""
+    where = _source(environ, variable)
+    if where.startswith("%config"):
+        return where
+    return f"{variable} in {where}" if where else f"the environment variable {variable}"
 
 
 def _set_by(environ: Mapping[str, str], variable: str) -> str:
