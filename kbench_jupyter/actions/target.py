@@ -35,6 +35,7 @@ TOKEN_PAGE = "https://www.kaggle.com/settings/api"  # noqa: S105 - an address, n
 NOBODY_ELSE = "nobody but you reaches it there"
 
 _TOKEN_ADVICE = f"Make a token at {TOKEN_PAGE} and save it as ~/.kaggle/access_token"
+_ANOTHER_SERVER = "A server on this machine takes a token of its own: set KAGGLE_API_TOKEN to that one."
 _BY_ADDRESS = "KBENCH_API_URL is set"
 _NO_CREDENTIALS = "no Kaggle credentials found"
 
@@ -119,14 +120,17 @@ def resolve_target(
         If Kaggle was asked for and there are no credentials.
     """
     from kbench_jupyter.api import find_credentials
-    from kbench_jupyter.api.addresses import check_address
+    from kbench_jupyter.api.addresses import check_address, is_loopback
 
     address = environ.get("KBENCH_API_URL")
     if address:
         check_address(address)  # before it is shown anywhere: it might hold a password
         # It decides the target: starting a server would not help where it leads nowhere.
         advice = f"KBENCH_API_URL names that address: correct it, or unset it: {_how_to_unset(environ)}"
-        return Target(KAGGLE, address.rstrip("/"), find_credentials(environ), _BY_ADDRESS, advice)
+        credentials = find_credentials(environ)
+        if credentials and is_loopback(address):  # not Kaggle, so a token of Kaggle's is not what it lacks
+            credentials.advice = _ANOTHER_SERVER
+        return Target(KAGGLE, address.rstrip("/"), credentials, _BY_ADDRESS, advice)
     name, reason = chosen, "chosen with %kbench target"
     if name is None and (name := environ.get("KBENCH_TARGET")):
         reason = _set_by(environ, "KBENCH_TARGET")
