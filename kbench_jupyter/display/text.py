@@ -63,13 +63,26 @@ def folded(text: str, indent: str = "") -> str:
 
 
 def block(title: str, colour: str, lines: Sequence[str]) -> list[str]:
-    """Draw an error in place of its traceback: a title, then `lines`, of which indented ones stay whole."""
+    """Draw an error in place of its traceback: a title, then `lines`, of which those of the detail stay whole.
+
+    Parameters
+    ----------
+    title : str
+    colour : str
+        The title's, as an SGR code.
+    lines : sequence of str
+        Message, indented detail, then the hint, which begins with an arrow.
+    """
     head = f"{title}:"
     first, *rest = lines or [""]
     drawn = folded(f"{head} {first}", "  ")
     if drawn.startswith(head) and shows_colours():
         drawn = f"\x1b[{colour}m\x1b[1m{head}\x1b[0m{drawn.removeprefix(head)}"
-    return [drawn, *(visible(line) if line.startswith("  ") else folded(line, "  ") for line in rest)]
+    hint = next((number for number, line in enumerate(rest) if line.startswith("→ ")), len(rest))
+    before = [visible(line) if line.startswith("  ") else folded(line, "  ") for line in rest[:hint]]
+    # What follows the hint's first line is indented, too, and is words or a usage line: folded one step further in.
+    after = [folded(line, "    " if line.startswith("  ") else "  ") for line in rest[hint:]]
+    return [drawn, *before, *after]
 
 
 def to_text(view: View, width: int | None = None) -> str:

@@ -208,6 +208,19 @@ def test_in_a_terminal_an_error_is_folded_between_words(monkeypatch: pytest.Monk
     assert "  " + "x" * 60 in lines
 
 
+def test_each_line_of_a_hint_is_folded_and_detail_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kbench_jupyter.display.text.terminal_width", lambda: 40)
+    error = KBenchError(
+        "No.", detail="log " * 20, hint="Did you mean --file?\n%kbench push " + "[-f FILE] " * 9
+    )
+    drawn = "\n".join(error._render_traceback_())
+    assert "  " + "log " * 20 in drawn.split("\n")
+    hint = drawn[drawn.index("→ ") :].split("\n")
+    assert max(map(columns_of, hint)) <= 40
+    assert hint[1].startswith("  %kbench push [-f FILE]")
+    assert hint[2].startswith("    ")
+
+
 class _Tty(io.StringIO):
     def isatty(self) -> bool:
         return True
