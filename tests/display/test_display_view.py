@@ -67,7 +67,7 @@ def everywhere(text: str) -> View:
     return View(
         Cell(text, "good"),
         [
-            Facts({text: text, "b": Cell(text, "bad", href="https://x.example/" + text)}),
+            Facts({text: text, "another fact": Cell(text, "bad", href="https://x.example/" + text)}),
             Table([text], [[text], [Cell(text, "warn")]]),
             Text(text),
             Text(text, code=True),
