@@ -76,9 +76,27 @@ class KBenchError(Exception):
         self.message = message
         self.hint = hint
         self.detail = detail
+        self._added: list[str] = []
 
     def __str__(self) -> str:
         return self.message
+
+    @property
+    def __notes__(self) -> list[str]:
+        # What a plain traceback shows below the message (PEP 678): in a script nothing else shows the hint. Put
+        # together when it is asked for, as hints are refined on the way up, and with nothing a terminal acts on.
+        from kbench_jupyter.display.text import visible
+
+        explained = "\n".join(self.lines()[len(self.message.splitlines() or [""]) :]).strip("\n")
+        return [*([visible(explained)] if explained else []), *self._added]
+
+    @__notes__.setter
+    def __notes__(self, notes: list[str]) -> None:
+        self._added = notes
+
+    def add_note(self, note: str) -> None:
+        """Add a line of one's own below detail and hint."""
+        self._added = [*self._added, note]
 
     def lines(self) -> list[str]:
         """Return the error as plain lines: message, detail, hint."""

@@ -8,7 +8,7 @@ __all__ = ["did_you_mean"]
 
 
 def did_you_mean(
-    typed: str, known: Iterable[str], *, form: str = "{}", more: str = "", cutoff: float = 0.6
+    typed: str, known: Iterable[str], *, form: str = "{}", more: str = "", cutoff: float = 0.65
 ) -> str:
     """Say which word was meant, and where all of them are.
 

@@ -16,8 +16,11 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Sequence
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from kbench_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.download import DownloadResult
@@ -44,6 +47,7 @@ __all__ = [
 ]
 
 _Path = str | os.PathLike[str]
+_Names = str | Sequence[str]
 
 
 @functools.cache
@@ -115,8 +119,8 @@ def push(
     file: _Path,
     task: str | None = None,
     *,
-    datasets: Sequence[str] = (),
-    wait: float | None = None,
+    datasets: _Names = (),
+    wait: float | bool | None = None,
     force: bool = False,
     again: bool = False,
     detach_datasets: bool = False,
@@ -129,59 +133,62 @@ def push(
         A .py, .ipynb or .md file.
     task : str, optional
         May be left out when the file stores exactly one.
-    datasets : sequence of str
-        ``owner/name`` of Kaggle datasets to attach.
-    wait : float, optional
-        Seconds to wait for the version to be created; 0 waits as long as it takes.
+    datasets : str or sequence of str
+        ``owner/name`` of Kaggle datasets to attach; a single text is a single name.
+    wait : float or bool, optional
+        Seconds to wait for the version to be created; 0 or True waits as long as it takes, None or False
+        does not wait.
     force, again, detach_datasets : bool
         As the flags of ``%kbench push``.
 
     Raises
     ------
-    ValidationError, TaskNotReadyError, WatchTimeoutError
+    UsageError, ValidationError, TaskNotReadyError, WatchTimeoutError
         As ``%kbench push`` does.
     """
     from kbench_jupyter.actions import push
     from kbench_jupyter.actions.sources import choose_task
 
+    seconds = _seconds(wait)  # before anything is read or sent
     return push.push(
         session(),
         choose_task(session(), task, file=os.fspath(file)),
-        datasets=datasets,
-        wait=wait,
+        datasets=_names(datasets),
+        wait=seconds,
         force=force,
         again=again,
         detach_datasets=detach_datasets,
     )
 
 
-def run(task: str, models: Sequence[str], *, wait: float | None = None) -> ScheduledRuns:
+def run(task: str, models: _Names, *, wait: float | bool | None = None) -> ScheduledRuns:
     """Schedule a task's newest version on models.
 
     Parameters
     ----------
     task : str
         Name or slug.
-    models : sequence of str
-        Names or patterns such as ``"gemini*"``.
-    wait : float, optional
-        Seconds to follow the runs; 0 follows them to their end.
+    models : str or sequence of str
+        Names or patterns such as ``"gemini*"``; a single text is a single one.
+    wait : float or bool, optional
+        Seconds to follow the runs; 0 or True follows them to their end, None or False does not wait.
 
     Raises
     ------
-    NotFoundError, TaskNotReadyError, RunsFailedError, WatchTimeoutError
+    UsageError, NotFoundError, TaskNotReadyError, RunsFailedError, WatchTimeoutError
         As ``%kbench run`` does.
     """
     from kbench_jupyter.actions import run
 
-    return run.run(session(), _slug(task), models, wait=wait)
+    seconds = _seconds(wait)  # before anything is sent
+    return run.run(session(), _slug(task), _names(models), wait=seconds)
 
 
-def status(task: str, *, models: Sequence[str] = ()) -> TaskStatus:
+def status(task: str, *, models: _Names = ()) -> TaskStatus:
     """Return a task and its runs, of all models or those named."""
     from kbench_jupyter.actions import tasks
 
-    return tasks.status(session(), _slug(task), models=models)
+    return tasks.status(session(), _slug(task), models=_names(models))
 
 
 def list_tasks(*, regex: str | None = None, status: str | None = None) -> TaskList:
@@ -201,7 +208,7 @@ def list_models(*, modality: str | None = None, search: str | None = None) -> Mo
 def download(
     task: str,
     *,
-    models: Sequence[str] = (),
+    models: _Names = (),
     output: _Path = ".",
     include_source: bool = False,
     force: bool = False,
@@ -216,11 +223,16 @@ def download(
     from kbench_jupyter.actions import download
 
     return download.download(
-        session(), _slug(task), models=models, output=Path(output), include_source=include_source, force=force
+        session(),
+        _slug(task),
+        models=_names(models),
+        output=Path(output),
+        include_source=include_source,
+        force=force,
     )
 
 
-def compare(task: str, *, models: Sequence[str] = (), output: _Path = ".") -> Results:
+def compare(task: str, *, models: _Names = (), output: _Path = ".") -> Results:
     """Return the runs of a task side by side, fetching those that are not in `output` yet.
 
     It is ``%kbench results``; ``kbench_jupyter.results`` is a package of its own.
@@ -232,7 +244,26 @@ def compare(task: str, *, models: Sequence[str] = (), output: _Path = ".") -> Re
     """
     from kbench_jupyter.actions import results
 
-    return results.results(session(), _slug(task), models=models, output=Path(output))
+    return results.results(session(), _slug(task), models=_names(models), output=Path(output))
+
+
+def _names(given: _Names) -> Sequence[str]:
+    """Take a single text for a single name: letter by letter it would fit nothing, silently."""
+    return (given,) if isinstance(given, str) else given
+
+
+def _seconds(wait: object) -> float | None:
+    """Return how long to wait as actions take it: in seconds, 0 without a limit, None not at all."""
+    if wait is None or wait is False:
+        return None
+    if wait is True:
+        return 0.0
+    if isinstance(wait, Real) and 0 <= (seconds := float(wait)) < float("inf"):  # NaN is neither
+        return seconds
+    raise UsageError(
+        f"wait takes a number of seconds, not {wait!r}.",
+        hint="wait=True or 0 waits as long as it takes, False or None not at all.",
+    )
 
 
 def _slug(task: str) -> str:

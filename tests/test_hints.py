@@ -21,6 +21,11 @@ def test_a_word_that_resembles_none_is_told_where_all_words_are() -> None:
     assert did_you_mean("xyzzy", COMMANDS, more="all commands: %kbench -h") == "All commands: %kbench -h"
 
 
+def test_a_word_that_only_shares_some_letters_is_not_meant() -> None:
+    assert did_you_mean("test", ["target", "list"]) == ""
+    assert did_you_mean("rnu", ["run", "rule"]) == "Did you mean run?"
+
+
 def test_without_a_place_to_look_the_hint_is_the_word_or_nothing() -> None:
     assert did_you_mean("psuh", COMMANDS) == "Did you mean push?"
     assert did_you_mean("xyzzy", COMMANDS) == ""

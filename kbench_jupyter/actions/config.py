@@ -9,7 +9,8 @@ from kbench_jupyter.actions import local_server
 from kbench_jupyter.actions.server_settings import differences, environment, in_force
 from kbench_jupyter.actions.settings import SERVER_SETTINGS, SETTINGS, Layers, Setting
 from kbench_jupyter.actions.target import home
-from kbench_jupyter.display.view import Shown, Table, Value, View
+from kbench_jupyter.display.view import Cell, Shown, Table, Value, View
+from kbench_jupyter.errors import KBenchError
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.local_server import LocalStatus
@@ -18,14 +19,27 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SettingsShown(Shown):
-    """Each setting, its value and where it came from."""
+    """Each setting, its value and where it came from.
+
+    Parameters
+    ----------
+    rows : tuple of tuple of str
+        Setting, value, where it came from, what it is.
+    notes : tuple of str
+    wrong : tuple of str
+        The settings whose value cannot be, which a note explains.
+    """
 
     rows: tuple[tuple[str, str, str, str], ...]
     notes: tuple[str, ...] = ()
+    wrong: tuple[str, ...] = ()
 
     def view(self) -> View:
         """Describe the settings."""
-        rows: list[list[Value]] = [list(row) for row in self.rows]
+        rows: list[list[Value]] = [
+            [name, Cell(value, "bad") if name in self.wrong else value, *more]
+            for name, value, *more in self.rows
+        ]
         return View(
             "Settings",
             [Table(["setting", "value", "from", "is"], rows)],
@@ -41,18 +55,48 @@ class SettingsShown(Shown):
 def settings(session: Session) -> SettingsShown:
     """Show each setting, its value and where it came from; of the embedded server's own, whether it has it."""
     layers = session.environ if isinstance(session.environ, Layers) else Layers({}, session.environ)
-    rows = []
+    rows: list[tuple[str, str, str, str]] = []
+    wrong: dict[str, str] = {}
     for setting in SETTINGS:
-        value, source = layers.source(setting.variable) or (setting.default, "default")
-        if setting.name == "target" and session.chosen and not layers.get("KBENCH_API_URL"):
-            value, source = session.chosen, "%kbench target"
-        rows.append((setting.name, setting.shown(value), source, setting.help))
-    status = local_server.status(home(session.environ), models=False)
+        value, source, problem = _in_force(session, layers, setting)
+        rows.append((setting.name, value, source, setting.help))
+        if problem:
+            wrong[setting.name] = problem
+    status = None if "home" in wrong else local_server.status(home(session.environ), models=False)
     environ = environment(session)
     for setting in SERVER_SETTINGS:
         value, source = _of_server(setting, status, environ.get(setting.variable))
         rows.append((setting.name, value, source, setting.help))
-    return SettingsShown(tuple(rows), (*differences(session, status), *_not_read(layers)))
+    notes = (*wrong.values(), *differences(session, status), *_not_read(layers))
+    return SettingsShown(tuple(rows), notes, tuple(wrong))
+
+
+def _in_force(session: Session, layers: Layers, setting: Setting) -> tuple[str, str, str]:
+    """Return a setting's value, where it came from, and what is wrong with it: this is what one looks with."""
+    try:
+        found = layers.source(setting.variable)
+    except (
+        KBenchError
+    ) as refused:  # the last value that %config was given: until there is a good one, none holds
+        return "refused", f"%config KBench.{setting.name}", str(refused)
+    value, source = found or (setting.default, "default")
+    if setting.name == "target" and session.chosen and not _has_address(layers):
+        return session.chosen, "%kbench target", ""
+    problem = ""
+    if found:
+        try:
+            setting.read(value)
+        except KBenchError as error:
+            told = " ".join(filter(None, [error.message, error.hint]))
+            problem = f"{setting.name} cannot be what {source} says. {told}"
+    return setting.shown(value), source, problem
+
+
+def _has_address(layers: Layers) -> bool:
+    try:
+        return bool(layers.get("KBENCH_API_URL"))
+    except KBenchError:  # refused, and told so in its own row
+        return False
 
 
 def _of_server(setting: Setting, status: LocalStatus | None, wanted: str | None) -> tuple[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.choose_runs import address, choose_runs
-from kbench_jupyter.actions.download_result import DownloadedRun, DownloadResult, names, placed
+from kbench_jupyter.actions.download_result import DownloadedRun, DownloadResult, names, placed, refuse_file
 from kbench_jupyter.actions.download_run import Meter, fetch_file, fetch_run
 from kbench_jupyter.actions.interrupted import Interrupted
 from kbench_jupyter.actions.settings import gigabytes
@@ -64,6 +64,8 @@ def download(
 
     Raises
     ------
+    UsageError
+        If a file is in the place of the folder.
     NotFoundError
         If there is no such task or no such run.
     DownloadError
@@ -75,6 +77,7 @@ def download(
     client = session.client(target)
     slug = address(task)
     output = output.expanduser()
+    refuse_file(output / slug.task)
     limits = _limits(session)
     runs = choose_runs(session, client, slug, models)
     ended = [run for run in runs if run.state.is_terminal]

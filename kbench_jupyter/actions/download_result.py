@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.push import state_cell
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View, count, size
+from kbench_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
     from kbench_jupyter.api import Run
 
-__all__ = ["DownloadResult", "DownloadedRun", "names", "placed"]
+__all__ = ["DownloadResult", "DownloadedRun", "names", "placed", "refuse_file"]
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,25 @@ class DownloadResult(Shown):
 def placed(output: Path) -> str:
     """Return what a line to type needs for the same folder: `` -o DIR``, nothing for the working directory."""
     return "" if output == Path() else f" -o {shlex.quote(str(output))}"
+
+
+def refuse_file(output: Path) -> None:
+    """Refuse a folder for downloads that cannot be made, since a file has its name or one above it.
+
+    Raises
+    ------
+    UsageError
+        Says which file.
+    """
+    try:
+        there = next((path for path in (output, *output.parents) if path.exists()), Path())
+    except OSError:  # none that may be looked into: the download itself says so
+        return
+    if not there.is_dir():
+        raise UsageError(
+            f"{there} is a file, so no folder {output} can be made for downloads.",
+            hint="Name another folder, which may be a new one: -o DIR",
+        )
 
 
 def names(runs: Sequence[Run]) -> str:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import re
+import shlex
+import stat
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,6 +16,9 @@ from kbench_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
     from dotenv.parser import Binding
+
+_ANOTHER = "another file: the same command with --env-file PATH"  # of init, auth and validate alike
+_LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def read(path: Path) -> dict[str, str]:
@@ -62,6 +68,26 @@ def _lines(text: str) -> Iterator[Binding]:
     return parse_stream(io.StringIO(text))
 
 
+def refuse_read_only(path: Path) -> None:
+    """Refuse a file that its owner made read-only; to swap it for a new one would take no notice of that.
+
+    Raises
+    ------
+    UsageError
+        Says how to make it writable, and how to take another.
+    """
+    try:
+        mode = path.stat().st_mode
+    except OSError:  # none, or none to be seen: writing says so
+        return
+    # The mode, and not whether it could be written: root may write anything.
+    if stat.S_ISREG(mode) and not mode & stat.S_IWUSR:
+        raise UsageError(
+            f"{path} is read-only, so it was left as it is.",
+            hint=f"Make it writable: chmod u+w {shlex.quote(str(path))}\nOr name {_ANOTHER}",
+        )
+
+
 def upsert(path: Path, values: Mapping[str, str]) -> list[str]:
     """Set `values` in the file, keeping its other lines and comments, and make it mode 0600.
 
@@ -84,24 +110,33 @@ def upsert(path: Path, values: Mapping[str, str]) -> list[str]:
     Raises
     ------
     UsageError
-        If the file cannot be read or written.
+        If the file cannot be read or written, or is read-only.
     """
     try:
+        refuse_read_only(path)
         before = read(path)
         target = path.resolve()
-        _replace(target, _updated(target.read_text(encoding="utf-8") if target.exists() else "", values))
+        _replace(target, _updated(_text(target) if target.exists() else "", values))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"Cannot write {path}: {getattr(error, 'strerror', None) or error}.",
-            hint="Choose another file: %kbench init --env-file PATH",
+            hint=f"Name {_ANOTHER}",
         ) from error
     return [name for name, value in values.items() if before.get(name) != value]
+
+
+def _text(path: Path) -> str:
+    """Read a file with the line ends it has."""
+    with path.open(encoding="utf-8", newline="") as stream:
+        return stream.read()
 
 
 def _updated(text: str, values: Mapping[str, str]) -> str:
     # The parser says where each line ends and begins; dotenv's set_key would drop empty lines.
     lines = list(_lines(text))
     last = {line.key: index for index, line in enumerate(lines)}
+    first = _LINE_END.search(text)
+    end = first.group() if first else "\n"
     out = []
     for index, line in enumerate(lines):
         original = line.original.string
@@ -112,17 +147,18 @@ def _updated(text: str, values: Mapping[str, str]) -> str:
         out.append(original[: len(original) - len(body)])  # empty lines before it
         if index == last[line.key]:
             export = "export " if body.startswith("export ") else ""
-            out.append(f"{export}{line.key}={values[line.key]}\n")
+            own = _LINE_END.search(original, len(original.rstrip()))
+            out.append(f"{export}{line.key}={values[line.key]}{own.group() if own else end}")
     kept = "".join(out)
-    if kept and not kept.endswith("\n"):
-        kept += "\n"
-    return kept + "".join(f"{name}={value}\n" for name, value in values.items() if name not in last)
+    if kept and kept[-1] not in "\r\n":
+        kept += end
+    return kept + "".join(f"{name}={value}{end}" for name, value in values.items() if name not in last)
 
 
 def _replace(path: Path, text: str) -> None:
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600 from the start
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
             stream.write(text)
         Path(name).replace(path)
     except BaseException:

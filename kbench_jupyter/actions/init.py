@@ -241,6 +241,7 @@ def _write(
 ) -> AuthResult:
     target = session.target()
     client = session.client(target)
+    envfile.refuse_read_only(path)  # before credentials are made that could not be kept
     session.reporter.say(f"Fetching model proxy credentials from {target.place} into {path}{then}.")
     token = client.create_model_proxy_token(source)
     before = envfile.read(path)

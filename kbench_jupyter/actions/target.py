@@ -35,6 +35,7 @@ TOKEN_PAGE = "https://www.kaggle.com/settings/api"  # noqa: S105 - an address, n
 NOBODY_ELSE = "nobody but you reaches it there"
 
 _TOKEN_ADVICE = f"Make a token at {TOKEN_PAGE} and save it as ~/.kaggle/access_token"
+_ANOTHER_SERVER = "A server on this machine takes a token of its own: set KAGGLE_API_TOKEN to that one."
 _BY_ADDRESS = "KBENCH_API_URL is set"
 _NO_CREDENTIALS = "no Kaggle credentials found"
 
@@ -119,14 +120,17 @@ def resolve_target(
         If Kaggle was asked for and there are no credentials.
     """
     from kbench_jupyter.api import find_credentials
-    from kbench_jupyter.api.addresses import check_address
+    from kbench_jupyter.api.addresses import check_address, is_loopback
 
     address = environ.get("KBENCH_API_URL")
     if address:
         check_address(address)  # before it is shown anywhere: it might hold a password
         # It decides the target: starting a server would not help where it leads nowhere.
         advice = f"KBENCH_API_URL names that address: correct it, or unset it: {_how_to_unset(environ)}"
-        return Target(KAGGLE, address.rstrip("/"), find_credentials(environ), _BY_ADDRESS, advice)
+        credentials = find_credentials(environ)
+        if credentials and is_loopback(address):  # not Kaggle, so a token of Kaggle's is not what it lacks
+            credentials.advice = _ANOTHER_SERVER
+        return Target(KAGGLE, address.rstrip("/"), credentials, _BY_ADDRESS, advice)
     name, reason = chosen, "chosen with %kbench target"
     if name is None and (name := environ.get("KBENCH_TARGET")):
         reason = _set_by(environ, "KBENCH_TARGET")
@@ -137,7 +141,7 @@ def resolve_target(
             found = credentials is not None
             name = KAGGLE if found else LOCAL
             reason = f"credentials from {credentials.source}" if credentials else _NO_CREDENTIALS
-    check_name(name)
+    check_name(name, "" if chosen else _origin(environ, "KBENCH_TARGET"))
     if name == LOCAL:
         return _local(reason, environ, on_start, start=start)
     if credentials is None:
@@ -148,11 +152,12 @@ def resolve_target(
     return Target(KAGGLE, KAGGLE_URL, credentials, reason)
 
 
-def check_name(name: str) -> None:
-    """Raise TargetError unless `name` is a target's."""
+def check_name(name: str, origin: str = "") -> None:
+    """Raise TargetError unless `name` is a target's; says in whose words it came, where that is not in sight."""
     if name not in NAMES:
         hint = did_you_mean(name, NAMES, more=f"there are: {', '.join(NAMES)}")
-        raise TargetError(f"There is no target {name!r}.", hint=hint)
+        named = f", which {origin} names" if origin else ""
+        raise TargetError(f"There is no target {name!r}{named}.", hint=hint)
 
 
 def home(environ: Mapping[str, str]) -> Path | None:
@@ -210,6 +215,14 @@ def _source(environ: Mapping[str, str], variable: str) -> str:
     """Say where a variable was set: ``%config``, a file, or "" for the environment."""
     found = environ.source(variable) if isinstance(environ, Layers) else None
     return found[1] if found and not found[1].startswith("environment") else ""
+
+
+def _origin(environ: Mapping[str, str], variable: str) -> str:
+    """Return where a variable's value stands, as it reads in a sentence."""
+    where = _source(environ, variable)
+    if where.startswith("%config"):
+        return where
+    return f"{variable} in {where}" if where else f"the environment variable {variable}"
 
 
 def _set_by(environ: Mapping[str, str], variable: str) -> str:

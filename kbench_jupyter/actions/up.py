@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kbench_jupyter.actions.download_result import refuse_file
 from kbench_jupyter.errors import KBenchError, UsageError
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def up(
     Raises
     ------
     UsageError
-        If no model is named, or the user did not agree.
+        If no model is named, a file is in the place of the folder, or the user did not agree.
     NotFoundError
         If the server knows no such model; nothing was done.
     KBenchError
@@ -76,6 +77,7 @@ def up(
     """
     from kbench_jupyter.actions.wanted_models import settle_models
 
+    refuse_file(output / chosen.slug)
     steps = _steps(session, chosen, settle_models(session, models), output)
     session.reporter.say(f"Target: {session.target().place}.")
     for number, step in enumerate(steps, 1):

@@ -27,7 +27,7 @@ def settle_models(session: Session, models: Sequence[str]) -> list[str]:
     Raises
     ------
     UsageError
-        If no model is named, or a pattern fits none.
+        If no model is named, a name is empty, or a pattern fits none.
     NotFoundError
         If the server knows no such model.
     """
@@ -59,9 +59,12 @@ def expand(
     Raises
     ------
     UsageError
-        If a pattern fits no model that can run.
+        If a name is empty, or a pattern fits no model that can run.
     """
     names = [normalize_model(model) for model in models]
+    if "" in names:
+        empty = models[names.index("")]
+        raise UsageError(f"{empty!r} names no model.", hint="The list: %kbench models")
     if not any(_is_pattern(name) for name in names):
         return list(dict.fromkeys(names))
     listed = session.client(target).list_models() if listed is None else listed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import sys
@@ -18,6 +19,7 @@ SIGNS = {"good": "✓", "bad": "✗", "busy": "…", "warn": "!", "quiet": "•"
 
 # Everything a terminal would act on, and the marks that reorder text, but for newline and tab.
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_COLOUR = re.compile("\x1b\\[[0-9;:]*m")
 _NARROWEST = 8
 
 
@@ -28,9 +30,26 @@ def visible(text: str) -> str:
 
 def terminal_width() -> int | None:
     """Return the columns of the terminal that is written to, None where it is none and others fold the lines."""
-    if not getattr(sys.stdout, "isatty", lambda: False)():
-        return None
-    return _columns()
+    return _columns() if _is_terminal() else None
+
+
+def _is_terminal() -> bool:
+    return bool(getattr(sys.stdout, "isatty", lambda: False)())
+
+
+def shows_colours() -> bool:
+    """Return whether text may be coloured: for a terminal or a notebook, unless ``NO_COLOR`` (no-color.org) is set."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)
+    if hasattr(get_ipython(), "kernel"):  # its front end draws colours, whatever terminal it was started from
+        return True
+    return _is_terminal() and os.environ.get("TERM") != "dumb"
+
+
+def coloured(text: str) -> str:
+    """Return `text` as it is, or without its colours where none are shown."""
+    return text if "\x1b" not in text or shows_colours() else _COLOUR.sub("", text)
 
 
 def _columns() -> int:
@@ -44,13 +63,26 @@ def folded(text: str, indent: str = "") -> str:
 
 
 def block(title: str, colour: str, lines: Sequence[str]) -> list[str]:
-    """Draw an error in place of its traceback: a coloured title, then `lines`, of which indented ones stay whole."""
+    """Draw an error in place of its traceback: a title, then `lines`, of which those of the detail stay whole.
+
+    Parameters
+    ----------
+    title : str
+    colour : str
+        The title's, as an SGR code.
+    lines : sequence of str
+        Message, indented detail, then the hint, which begins with an arrow.
+    """
     head = f"{title}:"
     first, *rest = lines or [""]
     drawn = folded(f"{head} {first}", "  ")
-    if drawn.startswith(head):
+    if drawn.startswith(head) and shows_colours():
         drawn = f"\x1b[{colour}m\x1b[1m{head}\x1b[0m{drawn.removeprefix(head)}"
-    return [drawn, *(visible(line) if line.startswith("  ") else folded(line, "  ") for line in rest)]
+    hint = next((number for number, line in enumerate(rest) if line.startswith("→ ")), len(rest))
+    before = [visible(line) if line.startswith("  ") else folded(line, "  ") for line in rest[:hint]]
+    # What follows the hint's first line is indented, too, and is words or a usage line: folded one step further in.
+    after = [folded(line, "    " if line.startswith("  ") else "  ") for line in rest[hint:]]
+    return [drawn, *before, *after]
 
 
 def to_text(view: View, width: int | None = None) -> str:

@@ -129,7 +129,8 @@ class Grammar:
         try:
             return self._by_name[word]
         except KeyError:
-            hint = did_you_mean(word, self._by_name, form="%kbench {}", more="all commands: %kbench -h")
+            names = [command.name for command in self.commands]  # an alias stands in no list: it would puzzle
+            hint = did_you_mean(word, names, form="%kbench {}", more="all commands: %kbench -h")
             raise UsageError(f"%kbench has no command {word!r}.", hint=hint) from None
 
     def parse(self, line: str) -> Call | None:

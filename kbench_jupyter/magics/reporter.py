@@ -8,7 +8,7 @@ from html import escape
 from typing import IO, Any
 
 from kbench_jupyter.actions.interrupted import Interrupted
-from kbench_jupyter.display.text import folded, terminal_width, visible
+from kbench_jupyter.display.text import coloured, folded, terminal_width, visible
 
 _BAR = 20
 MOST_OUTPUT = 1_000_000
@@ -70,9 +70,9 @@ class StreamReporter:
         self._open, self._last = len(line), line
 
     def write(self, text: str, stream: str = "stdout") -> None:
-        """Pass output on as it comes."""
+        """Pass output on as it comes, without its colours where none are wanted."""
         self._make_room()
-        print(text, end="", file=self._out(stream), flush=True)
+        print(coloured(text), end="", file=self._out(stream), flush=True)
 
     def confirm(self, question: str) -> bool:
         """Ask on standard input; False where there is no one to answer (nbconvert, a script)."""

@@ -115,10 +115,18 @@ def current_notebook(
     raise NotebookError(
         "The current notebook cannot be found.",
         detail="\n".join(tried),
-        hint="Save the notebook (Ctrl+S), or name a file: -f task.ipynb (or task.py)."
-        if hasattr(around.shell, "kernel")
-        else "Name a file: -f task.py, or %env KBENCH_NOTEBOOK=task.py for every command.",  # a terminal
+        hint=_how_to_name(around),
     )
+
+
+def _how_to_name(around: Surroundings) -> str:
+    """Say how to name the notebook: to save it helps only where somebody has it on a screen."""
+    running = around.executed.running if around.executed else None
+    if not hasattr(around.shell, "kernel"):  # a terminal
+        return "Name a file: -f task.py, or %env KBENCH_NOTEBOOK=task.py for every command."
+    if running and not running.shown:  # nbconvert, papermill
+        return "Name the file: -f FILE, or %env KBENCH_NOTEBOOK=FILE for every command."
+    return "Save the notebook (Ctrl+S), or name a file: -f task.ipynb (or task.py)."
 
 
 def _surroundings(shell: Any) -> Surroundings:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import codecs
+import io
+import json
 import re
+import tokenize
 import warnings
 from dataclasses import replace
 from pathlib import Path
@@ -119,11 +123,21 @@ def notebook_from_json(text: str, name: str) -> Any:
             warnings.simplefilter("ignore")
             notebook = nbformat.reads(text, as_version=4)
     except Exception as error:  # nbformat raises whatever the broken value leads to
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise NotebookError(f"{name} is not a Jupyter notebook: {reason}") from error
+        raise NotebookError(f"{name} is not a Jupyter notebook: {_why(text, error)}") from error
     if not isinstance(notebook.get("cells"), list):
         raise NotebookError(f"{name} is not a Jupyter notebook: it has no list of cells.")
     return notebook
+
+
+def _why(text: str, error: Exception) -> str:
+    """Say why a text is no notebook, in words for those who do not know how it is read."""
+    try:
+        read = json.loads(text)
+        if not (isinstance(read, dict) and "nbformat" in read):
+            return "it is JSON, but no notebook."
+    except (ValueError, RecursionError):  # the reason given says so
+        pass
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
 
 
 def _is_light(text: str) -> bool:
@@ -190,5 +204,18 @@ def _read_text(path: Path) -> str:
     except UnicodeDecodeError:
         text = "\0"
     if "\0" in text:
-        raise NotebookError(f"{path} is not a text file in UTF-8.", hint="Give a notebook or a Python file.")
+        raise NotebookError(f"{path} is not a text file in UTF-8.", hint=_how_to_save(data))
     return text
+
+
+def _how_to_save(data: bytes) -> str:
+    """Say what to do with a file that is not UTF-8; what is pushed is, whatever the file says about itself."""
+    if b"\0" in data and not data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        return "Give a notebook or a Python file."
+    try:
+        declared, _ = tokenize.detect_encoding(io.BytesIO(data).readline)
+    except SyntaxError:  # nothing that Python reads either
+        declared = "utf-8"
+    if declared.startswith("utf-8"):
+        return "Save it as UTF-8."
+    return f"It says itself that it is {declared}: take out that line, and save it as UTF-8."

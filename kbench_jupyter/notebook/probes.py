@@ -21,6 +21,7 @@ from kbench_jupyter.quick_import import load
 
 COLAB_TIMEOUT_S = 10
 MAX_CANDIDATES = 500  # notebooks in a working directory; a folder with more is nobody's project
+_CONVERTED = ".nbconvert"  # what nbconvert puts into the name of a notebook that it writes
 
 
 @dataclass(frozen=True)
@@ -188,12 +189,25 @@ def working_directory(around: Surroundings) -> Answer | str:
         return "the front end has a document of its own, which is not this guess"
     files = sorted(around.cwd.glob("*.ipynb"))[:MAX_CANDIDATES]
     matches = [path for path in files if _code_of(path)[: len(ran)] == ran]
-    if len(matches) == 1:
-        return Answer(matches[0])
     if not matches:
         return f"no notebook in {around.cwd} begins with what has been run"
+    matches = _without_copies(matches)
+    if len(matches) == 1:
+        return Answer(matches[0])
     names = ", ".join(path.name for path in matches[:5])
     return f"{len(matches)} notebooks in {around.cwd} begin with what has been run: {names}"
+
+
+def _without_copies(matches: list[Path]) -> list[Path]:
+    """Leave out what nbconvert wrote; of notebooks that are alike in all that is pushed, keep one.
+
+    Without this, executing a notebook a second time would find the first time's output beside it.
+    """
+    written = {f"{path.stem}{_CONVERTED}.ipynb" for path in matches}
+    own = [path for path in matches if path.name not in written]
+    if all(_pushed_of(path) == _pushed_of(own[0]) for path in own[1:]):
+        return [next((path for path in own if _CONVERTED not in path.name), own[0])]
+    return own
 
 
 def _history(shell: Any) -> list[str]:
@@ -203,13 +217,19 @@ def _history(shell: Any) -> list[str]:
 
 
 def _code_of(path: Path) -> list[str]:
+    return [source for source, _ in _pushed_of(path)]
+
+
+def _pushed_of(path: Path) -> list[tuple[str, list[str]]]:
+    """Return each code cell's text and tags, which may keep it out of the task."""
     from kbench_jupyter.notebook.files import read_notebook
 
     try:
         cells = read_notebook(path).cells
     except NotebookError:
         return []
-    return [cell.source.strip() for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+    code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+    return [(cell.source.strip(), list(cell.metadata.get("tags", ()))) for cell in code]
 
 
 def _from_json(text: str, name: str) -> Answer | str:

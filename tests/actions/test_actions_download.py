@@ -71,6 +71,22 @@ def test_each_run_lies_under_its_own_version_and_model(server, session, tmp_path
     assert [(d.run.id, d.cached) for d in result.runs] == [(11, False), (12, False)]
 
 
+@pytest.mark.parametrize("output", ["taken.py", "taken.py/below", "results"])
+def test_a_file_in_the_place_of_the_folder_is_named_and_another_folder_asked_for(
+    server, session, tmp_path, output
+):
+    offer(server, 11)
+    (tmp_path / "results").mkdir()
+    for taken in ("taken.py", "results/quiz"):
+        (tmp_path / taken).write_text("mine")
+    for action in (download, results):
+        with pytest.raises(UsageError, match=r"(taken\.py|quiz) is a file") as caught:
+            action(session, "quiz", output=tmp_path / output)
+        assert caught.value.hint == "Name another folder, which may be a new one: -o DIR"
+    assert not asked_for(server)
+    assert (tmp_path / "taken.py").read_text() == "mine"
+
+
 def test_a_run_of_an_agent_lies_under_the_agents_name(server, session, tmp_path):
     offer(server, 11, model="", agentSlug="my-agent")
     offer(server, 12, model="m1", agentSlug="my-agent")
@@ -328,9 +344,10 @@ def test_an_unknown_task_gets_a_did_you_mean(server, session, tmp_path):
 
 def test_an_output_folder_that_cannot_be_written_is_named(server, session, tmp_path):
     offer(server, 11)
-    (tmp_path / "file").write_text("")
+    (tmp_path / "quiz").mkdir()
+    (tmp_path / "quiz/1").write_text("")
     with pytest.raises(DownloadError) as caught:
-        download(session, "quiz", output=tmp_path / "file")
+        download(session, "quiz", output=tmp_path)
     assert "nothing can be written to" in caught.value.detail
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from dotenv import dotenv_values
@@ -12,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbench_jupyter.actions import envfile
+from kbench_jupyter.actions.init import auth
 from kbench_jupyter.errors import UsageError
 
 
@@ -55,6 +58,49 @@ def test_the_same_values_again_change_nothing(tmp_path: Path) -> None:
     before = path.read_bytes()
     assert envfile.upsert(path, {"A": "1", "B": "2"}) == []
     assert path.read_bytes() == before
+
+
+def test_a_file_made_read_only_stays_as_it_is_and_the_error_says_what_to_do(tmp_path: Path) -> None:
+    path = tmp_path / "my .env"
+    path.write_text("A=1\n")
+    path.chmod(0o400)
+    with pytest.raises(UsageError, match="is read-only") as caught:
+        envfile.upsert(path, {"A": "2"})
+    hint = caught.value.hint or ""
+    assert f"chmod u+w '{path}'" in hint
+    assert "the same command with --env-file PATH" in hint
+    assert "init" not in hint  # auth and validate write it, too
+    assert (path.read_text(), mode(path)) == ("A=1\n", 0o400)
+
+
+def test_no_credentials_are_made_that_a_read_only_file_could_not_keep(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.touch(0o400)
+    # Neither the client nor the reporter of this session can do anything.
+    session: Any = SimpleNamespace(target=object, client=lambda _target: None, reporter=None)
+    with pytest.raises(UsageError, match="is read-only"):
+        auth(session, path)
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b"# mine\r\nKEY=old\r\n\r\nLAST=1\r\n", b"# mine\r\nKEY=new\r\n\r\nLAST=1\r\nMORE=2\r\n"),
+        (b"A='x\r\ny'\r\nKEY=old\nLAST=1", b"A='x\r\ny'\r\nKEY=new\nLAST=1\r\nMORE=2\r\n"),
+        (b"LAST=1\r\n\r\nKEY=old", b"LAST=1\r\n\r\nKEY=new\r\nMORE=2\r\n"),
+        (b"KEY=old # why\n", b"KEY=new\nMORE=2\n"),
+        (b"", b"KEY=new\nMORE=2\n"),
+    ],
+)
+def test_each_line_keeps_its_own_end_and_new_ones_end_as_the_first_does(
+    tmp_path: Path, before: bytes, after: bytes
+) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(before)
+    envfile.upsert(path, {"KEY": "new", "MORE": "2"})
+    assert path.read_bytes() == after
+    envfile.upsert(path, {"KEY": "new", "MORE": "2"})
+    assert path.read_bytes() == after
 
 
 def test_a_missing_file_is_empty(tmp_path: Path) -> None:

@@ -85,6 +85,16 @@ def test_a_slip_in_a_targets_name_is_answered_with_the_nearest(slip: str) -> Non
     assert f"Did you mean {'local' if slip == 'lokal' else 'kaggle'}?" in (caught.value.hint or "")
 
 
+def test_a_token_that_a_server_on_this_machine_refuses_is_not_sought_at_kaggle() -> None:
+    here = session(KBENCH_API_URL="http://127.0.0.1:1", KAGGLE_API_TOKEN="t").target()
+    assert here.credentials is not None
+    assert "kaggle.com" not in here.credentials.advice
+    assert "token of its own" in here.credentials.advice
+    elsewhere = session(KBENCH_API_URL="https://kaggle.example", KAGGLE_API_TOKEN="t").target()
+    assert elsewhere.credentials is not None
+    assert "settings/api" in elsewhere.credentials.advice
+
+
 def refused_hint(mine: Session) -> str:
     """Return what a call to the target's address, where nothing listens, is answered with."""
     client = mine.client()

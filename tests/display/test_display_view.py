@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import re
+import subprocess
+import sys
 from dataclasses import dataclass
 from html.parser import HTMLParser
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given
@@ -29,6 +33,7 @@ from kbench_jupyter.display.view import (
     size,
 )
 from kbench_jupyter.errors import KBenchError
+from kbench_jupyter.magics.reporter import StreamReporter
 
 HOSTILE = "<img src=x onerror=alert(1)> \x1b]0;title\x07 \u202etxt.exe <script>alert(1)</script>"
 
@@ -62,7 +67,7 @@ def everywhere(text: str) -> View:
     return View(
         Cell(text, "good"),
         [
-            Facts({text: text, "b": Cell(text, "bad", href="https://x.example/" + text)}),
+            Facts({text: text, "another fact": Cell(text, "bad", href="https://x.example/" + text)}),
             Table([text], [[text], [Cell(text, "warn")]]),
             Text(text),
             Text(text, code=True),
@@ -201,3 +206,67 @@ def test_in_a_terminal_an_error_is_folded_between_words(monkeypatch: pytest.Monk
     assert lines[0].startswith("kbench: word word")
     assert max(columns_of(line) for line in lines if "xxx" not in line) <= 40
     assert "  " + "x" * 60 in lines
+
+
+def test_each_line_of_a_hint_is_folded_and_detail_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kbench_jupyter.display.text.terminal_width", lambda: 40)
+    error = KBenchError(
+        "No.", detail="log " * 20, hint="Did you mean --file?\n%kbench push " + "[-f FILE] " * 9
+    )
+    drawn = "\n".join(error._render_traceback_())
+    assert "  " + "log " * 20 in drawn.split("\n")
+    hint = drawn[drawn.index("→ ") :].split("\n")
+    assert max(map(columns_of, hint)) <= 40
+    assert hint[1].startswith("  %kbench push [-f FILE]")
+    assert hint[2].startswith("    ")
+
+
+class _Tty(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(
+    ("variables", "terminal", "kernel", "coloured"),
+    [
+        ({}, True, False, True),
+        ({}, False, False, False),
+        ({"NO_COLOR": "1"}, True, False, False),
+        ({"NO_COLOR": ""}, True, False, True),
+        ({"TERM": "dumb"}, True, False, False),
+        ({}, False, True, True),
+        ({"TERM": "dumb"}, False, True, True),
+        ({"NO_COLOR": "1"}, False, True, False),
+    ],
+)
+def test_colours_are_for_terminals_and_notebooks_and_for_nobody_who_sets_no_color(
+    monkeypatch: pytest.MonkeyPatch,
+    shell: InteractiveShell,
+    variables: dict[str, str],
+    terminal: bool,
+    kernel: bool,
+    coloured: bool,
+) -> None:
+    for name in ("NO_COLOR", "TERM"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    if kernel:
+        monkeypatch.setattr(shell, "kernel", object(), raising=False)
+    out = _Tty() if terminal else io.StringIO()
+    monkeypatch.setattr("sys.stdout", out)
+    drawn = [
+        KBenchError("It failed.", hint="try")._render_traceback_(),
+        Interrupted("It.")._render_traceback_(),
+    ]
+    StreamReporter().write("\x1b[31mred\x1b[0m and \x1b[1;38;5;4mblue\x1b[m\n")
+    for text in (*("\n".join(lines) for lines in drawn), out.getvalue()):
+        assert ("\x1b" in text) is coloured
+    assert re.sub("\x1b\\[[0-9;]*m", "", out.getvalue()) == "red and blue\n"
+
+
+def test_a_piped_ipython_shows_an_error_without_escape_codes(tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "IPython", "--no-banner", "--ext", "kbench_jupyter", "-c", "%kbench psuh"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert "kbench: %kbench has no command 'psuh'." in done.stdout
+    assert "\x1b" not in done.stdout + done.stderr

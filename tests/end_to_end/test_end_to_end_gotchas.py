@@ -92,7 +92,7 @@ def test_saved_from_running_a_version_that_is_no_longer_what_is_on_the_screen(
     recorded("run -m calc-7b")
     said = capsys.readouterr().out
     assert "has changed" not in said
-    assert "Scheduling my-task (version 1) on calc-7b" in said
+    assert "Scheduled my-task (version 1) on calc-7b" in said
     Path("task.py").write_text(TASK.replace("Hi", "Hello"))
     recorded("run -m calc-7b")
     said = capsys.readouterr().out
@@ -134,6 +134,7 @@ def test_saved_from_a_version_made_for_a_slip_of_the_pen(recorded: Door, api: Fa
     assert "-m a-model" in str(recorded.refused("run -m a-modle", cell).hint)
     assert "Which models" in str(recorded.refused("run", cell))
     assert "-m a-model" in str(recorded.refused("up -f task.py -m a-modle -y").hint)
+    assert "is a file" in str(recorded.refused("up -f task.py -m a-model -o task.py -y"))
     assert api.pushes == 0
     assert not api.schedules
 

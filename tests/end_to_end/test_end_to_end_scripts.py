@@ -7,11 +7,13 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import kbench_jupyter
 from kbench_jupyter import scripts
+from kbench_jupyter.errors import UsageError
 
 TASK = """\
 # %%
@@ -69,3 +71,53 @@ def test_a_script_that_asks_for_a_missing_file_gets_one_clear_error(tmp_path: Pa
 
 def test_what_the_package_offers_is_listed() -> None:
     assert set(kbench_jupyter.__all__) <= set(dir(kbench_jupyter))
+
+
+@pytest.fixture
+def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
+    """Calls of the actions that came through, with what they were given."""
+    from kbench_jupyter.actions import download, push, results, run, sources, tasks
+
+    calls: list[tuple[str, dict[str, Any]]] = []
+
+    def stand_in(name: str) -> Any:
+        return lambda *words, **given: calls.append((name, {"words": words, **given}))
+
+    for module, name in ((push, "push"), (run, "run"), (tasks, "status"), (download, "download")):
+        monkeypatch.setattr(module, name, stand_in(name))
+    monkeypatch.setattr(results, "results", stand_in("results"))
+    monkeypatch.setattr(sources, "choose_task", lambda *_, **__: None)
+    return calls
+
+
+@pytest.mark.parametrize(
+    ("wait", "seconds"), [(None, None), (False, None), (True, 0.0), (0, 0.0), (5, 5.0), (0.5, 0.5)]
+)
+def test_wait_false_waits_not_at_all_and_true_as_long_as_it_takes(
+    sent: list[tuple[str, dict[str, Any]]], wait: float | bool | None, seconds: float | None
+) -> None:
+    scripts.push("task.py", wait=wait)
+    scripts.run("my-task", ["gemini"], wait=wait)
+    assert [given["wait"] for _, given in sent] == [seconds, seconds]
+    assert [type(given["wait"]) for _, given in sent] == [type(seconds)] * 2
+
+
+@pytest.mark.parametrize("wait", [-1, "abc", "5", float("nan"), float("inf"), []])
+def test_a_wait_that_is_no_time_is_refused_before_anything_is_sent(
+    sent: list[tuple[str, dict[str, Any]]], wait: Any
+) -> None:
+    for call in (lambda: scripts.push("task.py", wait=wait), lambda: scripts.run("t", "m", wait=wait)):
+        with pytest.raises(UsageError, match="wait takes a number of seconds") as caught:
+            call()
+        assert "wait=True" in (caught.value.hint or "")
+    assert not sent
+
+
+def test_one_text_is_one_name_wherever_several_may_be_given(sent: list[tuple[str, dict[str, Any]]]) -> None:
+    scripts.push("task.py", datasets="owner/name")
+    scripts.run("my-task", "gemini*")
+    for function in (scripts.status, scripts.download, scripts.compare):
+        function("my-task", models="gemini-2.5-flash")
+    assert sent[0][1]["datasets"] == ("owner/name",)
+    assert sent[1][1]["words"][2] == ("gemini*",)
+    assert [given["models"] for _, given in sent[2:]] == [("gemini-2.5-flash",)] * 3

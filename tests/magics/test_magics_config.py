@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from kbench_jupyter.errors import UsageError
+from kbench_jupyter.errors import TargetError, UsageError
 
 
 def setting(shell: InteractiveShell, name: str) -> tuple[str, str]:
@@ -85,6 +85,40 @@ def test_a_refused_value_stops_the_commands_after_it_until_there_is_a_good_one(
         shell.run_line_magic("kbench", "list")
     assert not refusal(shell, caplog, "target = 'local'")
     assert setting(shell, "target") == ("local", "%config KBench.target")
+
+
+def test_config_marks_a_value_that_cannot_be_and_other_commands_say_where_it_stands(
+    shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KBENCH_TARGET", "locl")
+    monkeypatch.setenv("KBENCH_KERNEL_AHEAD", "maybe")
+    shown: Any = shell.run_line_magic("kbench", "config")
+    assert shown.wrong == ("target", "kernel_ahead")
+    assert "✗ locl" in str(shown)
+    assert (
+        shown.notes[0] == "target cannot be what environment variable KBENCH_TARGET says. "
+        "There is no target 'locl'. Did you mean local?   (there are: kaggle, local)"
+    )
+    with pytest.raises(TargetError, match="'locl', which the environment variable KBENCH_TARGET names"):
+        shell.run_line_magic("kbench", "list")
+    monkeypatch.delenv("KBENCH_TARGET")
+    Path(".env").write_text("KBENCH_TARGET=mars\n")
+    with pytest.raises(TargetError, match=r"'mars', which KBENCH_TARGET in \.env names"):
+        shell.run_line_magic("kbench", "list")
+
+
+@pytest.mark.parametrize("line", ["target = 'xx'", "home = 5", "api_url = 'nowhere'", "env_file = '.'"])
+def test_config_works_after_a_refused_value_and_shows_the_refusal(
+    shell: InteractiveShell, caplog: pytest.LogCaptureFixture, line: str
+) -> None:
+    assert refusal(shell, caplog, line)
+    name = line.split()[0]
+    assert setting(shell, name) == ("refused", f"%config KBench.{name}")
+    shown: Any = shell.run_line_magic("kbench", "config")
+    assert shown.wrong == (name,)
+    assert f"KBench.{name} was not set" in str(shown)
+    shell.run_line_magic("config", f"KBench.{name} = ''")
+    assert not shell.run_line_magic("kbench", "config").wrong
 
 
 @pytest.mark.parametrize(

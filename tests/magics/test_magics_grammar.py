@@ -111,6 +111,8 @@ def test_help_on_a_command_explains_that_command(line: str) -> None:
         ("psuh", "Did you mean %kbench push?"),
         ("PUSH", "Did you mean %kbench push?"),
         ("xyzzy", "All commands: %kbench -h"),
+        ("bogus", "All commands: %kbench -h"),  # not "logs", which is an alias and hardly alike
+        ("logz", "Did you mean %kbench log?"),
         ("push --wiat", "Did you mean --wait?"),
         ("run -m a b c", "Repeat the flag for several values: -m A -m B"),
         ("push --wait soon", "%kbench push -h"),

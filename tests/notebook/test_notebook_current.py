@@ -69,6 +69,15 @@ def test_in_a_kernel_a_notebook_that_is_not_found_is_to_be_saved(shell, monkeypa
     assert "Ctrl+S" in caught.value.hint
 
 
+def test_where_nobody_sits_a_notebook_that_is_not_found_is_to_be_named(shell, monkeypatch):
+    monkeypatch.setattr(shell, "kernel", types.SimpleNamespace(get_parent=dict), raising=False)
+    mirror.install(shell)
+    mirror.link_of(shell).executed.running = Executed(None, "x = 1", 0.0)  # nbconvert names no cells
+    with pytest.raises(NotebookError, match="cannot be found") as caught:
+        current_notebook(shell, chain=())
+    assert caught.value.hint == "Name the file: -f FILE, or %env KBENCH_NOTEBOOK=FILE for every command."
+
+
 def test_without_ipython_a_file_can_still_be_named(tmp_path):
     path = tmp_path / "task.py"
     path.write_text("# %%\nx = 1\n")
@@ -157,6 +166,35 @@ def test_nbclient_finds_the_one_notebook_that_begins_with_what_was_run(shell, tm
         assert "a.ipynb, copy.ipynb" in said
     finally:
         del shell.kernel
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        ({"ci": ["x = 1", "y"], "ci.nbconvert": ["x = 1", "y"]}, "ci"),
+        ({"ci": ["x = 1", "edited"], "ci.nbconvert": ["x = 1", "y"]}, "ci"),
+        ({"ci": ["x = 1", "y"], "ci.nbconvert": ["x = 1"], "ci.nbconvert.nbconvert": ["x = 1"]}, "ci"),
+        ({"a.nbconvert": ["x = 1", "y"], "b": ["x = 1", "y"], "c": ["x = 1", "y"]}, "b"),
+        ({"a": ["x = 1", "y"], "b": ["x = 1"]}, None),
+        ({"a": ["x = 1"], "b": ["x = 1"], "skips a cell": ["x = 1"]}, None),
+    ],
+)
+def test_a_copy_that_nbconvert_wrote_hides_no_notebook_and_others_are_not_guessed_between(
+    shell, tmp_path, monkeypatch, files, found
+):
+    monkeypatch.setattr(shell, "kernel", types.SimpleNamespace(get_parent=dict), raising=False)
+    for name, texts in files.items():
+        path = write(tmp_path / f"{name}.ipynb", *texts)
+        if name == "skips a cell":
+            notebook = nbformat.read(path, 4)
+            notebook.cells[0].metadata["tags"] = ["kbench-skip"]
+            nbformat.write(notebook, path)
+    shell.history_manager.input_hist_raw[:] = ["", "x = 1"]
+    answer = probes.working_directory(around(shell, tmp_path))
+    if found is None:
+        assert "begin with what has been run" in answer
+    else:
+        assert answer.path == tmp_path / f"{found}.ipynb"
 
 
 def run(shell, text, cell_id):

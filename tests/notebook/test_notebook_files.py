@@ -79,6 +79,37 @@ def test_a_file_that_holds_no_notebook_is_refused_with_its_name(tmp_path, name, 
     assert name in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (
+            "# -*- coding: latin-1 -*-\nx = 'é'".encode("latin-1"),
+            "iso-8859-1: take out that line, and save it as UTF-8",
+        ),
+        ("x = 'é'".encode("latin-1"), "Save it as UTF-8."),
+        ("# coding: nosuch\nx = 'é'".encode("latin-1"), "Save it as UTF-8."),
+        ("x = 1".encode("utf-16"), "Save it as UTF-8."),
+        (b"\x89PNG\r\n\x1a\n\x00", "Give a notebook or a Python file."),
+    ],
+)
+def test_a_text_that_is_not_utf_8_is_to_be_saved_as_that(tmp_path, content, hint):
+    path = tmp_path / "a.py"
+    path.write_bytes(content)
+    with pytest.raises(NotebookError, match="not a text file in UTF-8") as caught:
+        file_task_source(path)
+    assert hint in caught.value.hint
+
+
+@pytest.mark.parametrize("content", ["[]", "3", '"text"', "null", "{}", '{"a": 1}'])
+def test_json_that_is_no_notebook_is_said_to_be_that(tmp_path, content):
+    path = tmp_path / "list.ipynb"
+    path.write_text(content)
+    with pytest.raises(
+        NotebookError, match=r"list\.ipynb is not a Jupyter notebook: it is JSON, but no notebook\."
+    ):
+        file_task_source(path)
+
+
 def test_a_missing_file_a_folder_and_an_odd_path_are_refused(tmp_path):
     with pytest.raises(NotebookError, match="There is no file"):
         file_task_source(tmp_path / "none.ipynb")

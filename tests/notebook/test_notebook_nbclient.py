@@ -48,6 +48,15 @@ def test_nbconvert_runs_a_notebook_that_finds_itself(notebook, tmp_path):
     assert told["path"] == str(tmp_path / "task.ipynb")
 
 
+def test_nbconvert_runs_a_notebook_again_beside_what_it_wrote_the_first_time(notebook, tmp_path):
+    command = [sys.executable, "-m", "nbconvert", "--to", "notebook", "--execute", "task.ipynb"]
+    for _ in range(2):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120)
+        assert done.returncode == 0, done.stderr
+    written = nbformat.read(tmp_path / "task.nbconvert.ipynb", as_version=4)
+    assert json.loads(written.cells[4].outputs[0].text)["path"] == str(tmp_path / "task.ipynb")
+
+
 def test_a_terminal_takes_a_file_and_without_one_says_how_to_name_it(notebook, tmp_path):
     script = tmp_path / "session.ipy"
     script.write_text(
