@@ -144,14 +144,13 @@ def run(
         raise _nothing_wanted(slug, retry_errored)
     if said := edits_since(session, target, task):
         session.reporter.say(f"! {said}")
+    session.reporter.say(f"Scheduling {_named(task)} on {', '.join(wanted)} at {target.place}.")
     before = {r.id for r in client.list_runs(slug, models=wanted)}
     try:
         scheduled = client.schedule_runs(slug, wanted, known_runs=before)
     except NotFoundError as error:
         raise (unknown_models(session, target, client.list_models(), wanted) or error) from error
     done = [result.model for result in scheduled if result.scheduled]
-    if done:  # said only now: the server may know none of the models
-        session.reporter.say(f"Scheduled {_named(task)} on {', '.join(done)} at {target.place}.")
     if not done or wait is None:
         runs = new_runs(client.list_runs(slug, models=done), before) if done else ()
         return ScheduledRuns(task, tuple(scheduled), runs, footer=target.label)

@@ -92,7 +92,7 @@ def test_saved_from_running_a_version_that_is_no_longer_what_is_on_the_screen(
     recorded("run -m calc-7b")
     said = capsys.readouterr().out
     assert "has changed" not in said
-    assert "Scheduled my-task (version 1) on calc-7b" in said
+    assert "Scheduling my-task (version 1) on calc-7b" in said
     Path("task.py").write_text(TASK.replace("Hi", "Hello"))
     recorded("run -m calc-7b")
     said = capsys.readouterr().out
