@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["falls_off"]
 
-_EXITS = words("sys.exit os._exit os.abort")
+_EXITS = words("sys.exit os._exit os.abort typing.assert_never")
 _EXIT_NAMES = frozenset({"exit", "quit"})
 # What a helper that raises tends to be called, where its own lines cannot be seen.
 _RAISING = ("raise", "fail", "abort", "exit", "die", "unreachable", "never")

@@ -16,7 +16,7 @@ from kbench_jupyter.validation.types_of import dotted
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import Scope
+    from kbench_jupyter.validation.scopes import Binding, Scope
 
 __all__ = ["Kinds", "Reader", "unrecordable"]
 
@@ -33,6 +33,7 @@ _WORDS = {
     "dataclass": "an object",
     "model": "an object",
     "numpy": "a numpy value",
+    "array": "a numpy array",
     "nan": "nan",
     "infinity": "infinity",
     "tuple": "a tuple that is no pair of numbers",
@@ -111,7 +112,11 @@ class Reader:
         bindings = list(self.program.bindings(node.id, scope))
         if len(bindings) == 1 and bindings[0].kind == "import":
             return self._imported(node, scope, depth)
-        if not bindings or any(binding.kind != "value" for binding in bindings):
+        if (
+            not bindings
+            or any(binding.kind != "value" for binding in bindings)
+            or _is_shared(node.id, bindings)
+        ):
             return _UNKNOWN
         found = [self.kinds(binding.node, binding.scope, depth) for binding in bindings]
         # A name that is given values of several kinds has one of them at its end: which, is not known.
@@ -173,6 +178,14 @@ class Reader:
 
     def _through(self, node: ast.NamedExpr, scope: Scope, depth: int) -> Kinds:
         return self.kinds(node.value, scope, depth)
+
+
+def _is_shared(name: str, bindings: list[Binding]) -> bool:
+    """Whether a function within the one that binds a name may give it another value: ``nonlocal``."""
+    function = bindings[0].scope.node
+    return function is not None and any(
+        isinstance(part, ast.Nonlocal) and name in part.names for part in ast.walk(function)
+    )
 
 
 def _joined(op: ast.boolop, parts: list[Kinds]) -> Kinds:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["NUMPY", "call_kinds"]
 
 #: The kinds of numpy's own values.
-NUMPY = frozenset({"numpy", "numpy float", "numpy any"})
+NUMPY = frozenset({"numpy", "numpy float", "numpy any", "array"})
 _TEXT_TO_TEXT = words(
     "strip lstrip rstrip lower upper title capitalize casefold replace join format removeprefix removesuffix"
     " swapcase zfill ljust rjust center expandtabs translate"
@@ -41,10 +41,10 @@ _BUILTINS = {
 }
 # What gives a value of numpy's own, and not Python's: numpy.float64 alone is a float as well.
 _NUMPY_VALUES = words(
-    "all any bool_ float16 float32 int8 int16 int32 int64 uint8 uint16 uint32 uint64 isclose array asarray arange"
-    " zeros ones linspace argmax argmin isnan isinf isfinite greater greater_equal less less_equal logical_and"
-    " logical_or logical_not"
+    "all any bool_ float16 float32 int8 int16 int32 int64 uint8 uint16 uint32 uint64 isclose argmax argmin isnan isinf"
+    " isfinite greater greater_equal less less_equal logical_and logical_or logical_not"
 )
+_NUMPY_ARRAYS = words("array asarray arange zeros ones linspace")
 _NUMPY_FLOATS = words("mean median std var average float64 percentile quantile")
 # An integer of numpy's where what they are given holds integers, else a float.
 _NUMPY_AS_GIVEN = words("sum max min prod amax amin")
@@ -95,6 +95,8 @@ def _builtin_kind(reader: Reader, name: str, node: ast.Call, scope: Scope) -> st
 def _numpy_kind(reader: Reader, name: str, node: ast.Call, scope: Scope, depth: int) -> str:
     if name in _NUMPY_VALUES:
         return "numpy"
+    if name in _NUMPY_ARRAYS:
+        return "array"
     if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
         return ""
     if name in _NUMPY_FLOATS:

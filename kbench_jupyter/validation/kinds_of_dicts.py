@@ -17,10 +17,11 @@ __all__ = ["Misfit", "misfit_of"]
 _FINE = frozenset({"text", "list"})
 _TEXTS = frozenset({"text", "bytes", ""})
 _INSTEAD = {
-    "set": "Make it a list: sorted(...).",
+    "set": "Make it a list: list(...).",
     "tuple": "Make it a list: list(...).",
     "bytes": "Make it a text: .decode().",
     "numpy": "Make it a value of Python's own: bool(...), int(...) or float(...).",
+    "array": "Make it a list: append .tolist().",
     "nan": "Leave it out, or give None instead.",
     "infinity": "Leave it out, or give None instead.",
     "assertion": "Append .passed.",

@@ -93,8 +93,8 @@ def _every_path(check: Check, task: Task, function: Function, scope: Scope, prom
         task.place,
         f"{function.name} promises {written(function.returns or function)}, but returns nothing here. {how}"
         if bare is not None
-        else f"{function.name} promises {written(function.returns or function)}, but ends without a return "
-        f"when this does not return. {how}",
+        else f"{function.name} promises {written(function.returns or function)}, but may end here without a "
+        f"return. {how}",
         f"Return a value here too, such as: {value}"
         if bare is not None
         else f"Return a value on every path, such as this at its end: {value}",
@@ -164,6 +164,8 @@ def _hint(kind: str, promise: str, function: Function) -> str:
     missing = ", with the annotation of that task" if function.returns is None else ""
     if kind == "run":
         return f"Return what the other task returned: append .result{missing}."
+    if kind == "array":
+        return "Return a number made of it, such as float(values.mean()), with -> float."
     if kind == "runs":
         return "Return a number made of it, such as float(runs.as_dataframe().result.mean()), with -> float."
     if kind in ("dataclass", "model"):
