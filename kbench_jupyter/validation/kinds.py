@@ -65,6 +65,7 @@ class Reader:
 
     def __init__(self, program: Program) -> None:
         self.program = program
+        self._known: dict[tuple[int, int], Kinds] = {}
 
     def kinds(self, node: ast.AST | None, scope: Scope, depth: int = 0) -> Kinds:
         """Return every kind of value an expression may give.
@@ -89,7 +90,13 @@ class Reader:
         if kind:
             return frozenset({kind})
         reader = _READERS.get(type(node))
-        return reader(self, node, scope, depth + 1) if reader is not None and depth < 12 else _UNKNOWN
+        if reader is None or depth > 12:
+            return _UNKNOWN
+        key = (id(node), id(scope))
+        if key not in self._known:
+            self._known[key] = _UNKNOWN  # where it comes back to itself: total = total + 1
+            self._known[key] = reader(self, node, scope, depth + 1)
+        return self._known[key]
 
     def only(self, node: ast.AST | None, scope: Scope, depth: int = 0) -> str:
         """Return the one kind an expression gives, or ``""``."""

@@ -71,7 +71,9 @@ def misfit_of(reader: Reader, node: ast.AST | None, scope: Scope) -> Misfit | No
     if isinstance(node, ast.Name):
         bindings = list(reader.program.bindings(node.id, scope))
         plain = len(bindings) == 1 and bindings[0].kind == "value" and bindings[0].scope is scope
-        if not plain or not _only_returned(node.id, scope):
+        if not plain or not isinstance(bindings[0].node, ast.Dict | ast.DictComp):
+            return None
+        if not _only_returned(node.id, scope):
             return None
         node = bindings[0].node
     return _inside(reader, node, scope) if isinstance(node, ast.Dict | ast.DictComp) else None

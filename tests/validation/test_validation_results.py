@@ -128,6 +128,16 @@ def test_a_task_that_promises_nothing_may_return_early():
     )
 
 
+def test_a_helper_task_may_give_nothing_to_the_task_that_runs_it():
+    helper = (
+        "@kbench.task(store_task=False, store_run=False)\n"
+        "def part(llm, q) -> float:\n"
+        "    if q in llm.prompt(q):\n        return 1.0\n    return None"
+    )
+    cells = task("float", "return part.run(llm, 'x').result or 0.0")
+    assert found(cells[0], helper, cells[1]) == []
+
+
 # Values that are not recorded
 
 ROW = 'row.run(llm, "2+2")'
@@ -234,6 +244,25 @@ def test_a_value_that_is_sometimes_not_recorded_is_a_warning(annotation, value):
 )
 def test_a_value_that_may_well_be_recorded_is_left_alone(annotation, lines):
     assert found(*task(annotation, *lines), "from somewhere import unseen") == []
+
+
+def test_what_a_handler_of_the_notebook_s_own_gives_is_an_assertion_s_result_too():
+    handler = (
+        "@kbench.assertions.assertion_handler()\n"
+        "def short(s) -> kbench.assertions.AssertionResult:\n"
+        "    return kbench.assertions.AssertionResult(passed=len(s) < 9, expectation='short')"
+    )
+    cells = task("bool", "return short(llm.prompt('x'))")
+    (finding,) = found(cells[0], handler, cells[1])
+    assert (finding.code, finding.severity) == ("KB203", Severity.ERROR)
+    assert ".passed" in finding.hint
+
+
+def test_names_that_are_made_of_each_other_are_read_once():
+    lines = ["x0 = len(llm.prompt('x')) or 0"]
+    lines += [f"x{n} = {' or '.join([f'x{n - 1}'] * 12)}" for n in range(1, 12)]
+    assert found(*task("int", *lines, "return x11")) == []
+    assert found(*task("int", "total = 0", "total = total + 1", "return total")) == []
 
 
 def test_the_advice_about_an_assertion_that_is_returned_removes_the_finding_and_the_error():

@@ -24,8 +24,9 @@ RESULT = Rule(
     "unrecordable-result",
     Severity.ERROR,
     "The task returns a value that the SDK cannot record, or returns a value without an annotation.",
-    "The run seems to succeed, but no run file is written for a text, a list or an object. Without the "
-    "annotation a value counts as a pass/fail result.",
+    "The run seems to succeed, but no run file is written for a text, a list or an object, for what an assertion or "
+    "another task's run gives, for numpy's bools and integers, nor for a dict that holds what JSON does not know. "
+    "Without the annotation a value counts as a pass/fail result.",
     '@kbench.task()\ndef answer(llm):\n    return llm.prompt("Capital of France?")',
     '@kbench.task()\ndef answer(llm) -> bool:\n    return "Paris" in llm.prompt("Capital of France?")',
 )
@@ -70,7 +71,8 @@ def returned(check: Check, task: Task, function: Function, scope: Scope) -> None
             )
         return
     matters = task.stored or any(check.tasks.around(run.place.scope) for run in task.runs)
-    if promise and matters:
+    # What a helper task gives is for the task that runs it to judge.
+    if promise and task.stored:
         _every_path(check, task, function, scope, promise)
     if not (matters and _unrecordable(check, task, function, scope, valued, promise)):
         _annotated(check, task, function)
@@ -173,6 +175,8 @@ def _hint(kind: str, promise: str, function: Function) -> str:
         return f"Return one of its fields, with that field's annotation, or a dict: {way}, with -> dict."
     if kind in ("nan", "infinity"):
         return "Return a number instead, such as 0.0."
+    if kind == "list" and promise == "tuple":
+        return "Return the two numbers as a tuple: return value, interval."
     if kind == "tuple" and promise == "tuple":
         return "Return two numbers: a value, and its confidence interval."
     if kind == "tuple":
