@@ -84,22 +84,20 @@ def _every_path(check: Check, task: Task, function: Function, scope: Scope, prom
     last = falls_off(scope, check.program) if bare is None else None
     if bare is None and last is None:
         return
-    how = (
+    if bare is not None:
+        what, where = "returns nothing here", "here too"
+    else:
+        what, where = "may end here without a return", "on every path"
+    becomes = (
         "Such a run is recorded without a result."
         if promise == "bool"
         else "Without a failed assertion such a run is recorded as a pass."
     )
-    value = f"return {_LOWEST[promise]}"
     check.at(
         NOTHING_RETURNED,
         task.place,
-        f"{function.name} promises {written(function.returns or function)}, but returns nothing here. {how}"
-        if bare is not None
-        else f"{function.name} promises {written(function.returns or function)}, but may end here without a "
-        f"return. {how}",
-        f"Return a value here too, such as: {value}"
-        if bare is not None
-        else f"Return a value on every path, such as this at its end: {value}",
+        f"{function.name} promises {written(function.returns or function)}, but {what}. {becomes}",
+        f"Return a value {where}, for example: return {_LOWEST[promise]}",
         node=bare or last,
     )
 
