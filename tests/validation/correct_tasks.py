@@ -1007,6 +1007,98 @@ def decode(llm) -> bool:
 # %%
 decode.run(kbench.llm)
 """,
+    "a value on every path": r"""
+import kaggle_benchmarks as kbench
+# %%
+@kbench.task()
+def attempts(llm) -> float:
+    for attempt in range(3):
+        try:
+            return float(llm.prompt('2+2?'))
+        except ValueError:
+            if attempt == 2:
+                raise
+# %%
+@kbench.task()
+def graded_by_length(llm) -> float:
+    length = len(llm.prompt('Say hello'))
+    if length > 100:
+        return 0.0
+    elif length <= 100:
+        return 1.0
+# %%
+def give_up(why):
+    raise ValueError(why)
+
+@kbench.task()
+def matched(llm) -> bool:
+    match llm.prompt('2+2?'):
+        case '4':
+            return True
+        case '':
+            give_up('no answer')
+        case _:
+            return False
+# %%
+attempts.run(kbench.llm)
+graded_by_length.run(kbench.llm)
+matched.run(kbench.llm)
+%choose attempts
+""",
+    "numpy made Python's own": r"""
+import kaggle_benchmarks as kbench
+import numpy as np
+# %%
+@kbench.task(store_task=False)
+def ask_once(llm, question) -> bool:
+    return '4' in llm.prompt(question)
+# %%
+@kbench.task()
+def mostly(llm) -> bool:
+    right = [ask_once.run(llm, question).result for question in ('2+2?', '1+3?')]
+    return bool(np.mean(right) > 0.5)
+# %%
+@kbench.task()
+def spread(llm) -> tuple[float, float]:
+    lengths = [len(llm.prompt('hi')) for _ in range(3)]
+    return np.mean(lengths), np.std(lengths)
+# %%
+mostly.run(kbench.llm)
+spread.run(kbench.llm)
+%choose mostly
+""",
+    "a dict of what JSON knows": r"""
+import dataclasses
+import datetime
+import re
+import kaggle_benchmarks as kbench
+import numpy as np
+# %%
+@dataclasses.dataclass(frozen=True)
+class Place:
+    city: str
+# %%
+@kbench.task()
+def details(llm) -> dict:
+    place = llm.prompt('Capital?', schema=Place)
+    words = set(place.city.split())
+    found = {'words': words, 'when': datetime.date.today()}
+    found['words'] = sorted(words)
+    found['when'] = found['when'].isoformat()
+    checked = kbench.assertions.assert_in('4', place.city, expectation='a 4')
+    return {
+        **found,
+        'place': dataclasses.asdict(place),
+        'mean': np.mean([1, 2]),
+        'most': int(np.max([1, 2])),
+        'four': bool(re.search('4', place.city)),
+        'passed': checked.passed,
+        'rows': [{'n': n} for n in range(2)],
+        'by number': {str(n): None for n in range(2)},
+    }
+# %%
+details.run(kbench.llm)
+""",
     "multi-agent": r"""
 import kaggle_benchmarks as kbench
 from kaggle_benchmarks import actors, chats, contexts

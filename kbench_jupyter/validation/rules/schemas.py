@@ -6,7 +6,8 @@ import ast
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.names import words
-from kbench_jupyter.validation.value import Func, Stdlib
+from kbench_jupyter.validation.types_of import dotted
+from kbench_jupyter.validation.value import Func, Stdlib, keyword_of
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
@@ -47,9 +48,27 @@ def _is_typing(node: ast.AST, scope: Scope, program: Program) -> bool:
     return len(found) == 1 and isinstance(found[0], Stdlib) and found[0].path.startswith("typing.")
 
 
+def _has_slots(node: ast.ClassDef, scope: Scope, program: Program) -> bool:
+    """Whether a class is a dataclass with slots: the SDK derives another class from it and from pydantic's."""
+    decorator = node.decorator_list[0]
+    if len(node.decorator_list) != 1 or node.bases or not isinstance(decorator, ast.Call):
+        return False
+    slots = keyword_of(decorator, "slots")
+    return (
+        isinstance(slots, ast.Constant)
+        and slots.value is True
+        and dotted(decorator.func, scope, program) == "dataclasses.dataclass"
+        and any(isinstance(field, ast.AnnAssign) for field in node.body)
+    )
+
+
 def _class_problem(node: ast.AST | None, scope: Scope, program: Program) -> str:
-    if not isinstance(node, ast.ClassDef) or node.keywords or node.decorator_list:
-        # A decorator (dataclass, attrs, ...) or a metaclass may make anything of a class.
+    if not isinstance(node, ast.ClassDef) or node.keywords:
+        return ""
+    if node.decorator_list:
+        # Any other decorator (attrs, ...) may make anything of a class, as a metaclass may.
+        if _has_slots(node, scope, program):
+            return "a dataclass with slots=True raises TypeError; leave slots out"
         return ""
     bases = [getattr(base, "id", getattr(base, "attr", "")) for base in node.bases]
     if not bases or bases == ["object"]:

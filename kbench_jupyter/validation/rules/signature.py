@@ -7,16 +7,17 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.names import words
+from kbench_jupyter.validation.rules.returning import NOTHING_RETURNED, RESULT, returned
 from kbench_jupyter.validation.rules.rule import Check, Rule
-from kbench_jupyter.validation.scopes import Scope
-from kbench_jupyter.validation.types_of import dotted, kind_of, unrecordable
+from kbench_jupyter.validation.scopes import Place, Scope
+from kbench_jupyter.validation.types_of import dotted
 from kbench_jupyter.validation.value import Func, Stdlib, TaskValue, written
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
     from kbench_jupyter.validation.task import RunCall, Task
 
-__all__ = ["RULES", "check"]
+__all__ = ["FUTURE", "RULES", "annotations_are_texts", "check"]
 
 ANNOTATION = Rule(
     "KB201",
@@ -36,16 +37,6 @@ FUTURE = Rule(
     "The decorator raises TypeError. In a notebook the import holds for every later cell as well.",
     "from __future__ import annotations\n\n@kbench.task()\ndef score(llm) -> float: ...",
     "@kbench.task()\ndef score(llm) -> float: ...",
-)
-RESULT = Rule(
-    "KB203",
-    "unrecordable-result",
-    Severity.ERROR,
-    "The task returns a value that the SDK cannot record, or returns a value without an annotation.",
-    "The run seems to succeed, but no run file is written for a text, a list or an object. Without the "
-    "annotation a value counts as a pass/fail result.",
-    '@kbench.task()\ndef answer(llm):\n    return llm.prompt("Capital of France?")',
-    '@kbench.task()\ndef answer(llm) -> bool:\n    return "Paris" in llm.prompt("Capital of France?")',
 )
 ASYNC = Rule(
     "KB204",
@@ -73,15 +64,6 @@ GENERATOR = Rule(
     "Calling it only makes the generator. Its body never runs, and no run file is written.",
     "@kbench.task()\ndef quiz(llm):\n    yield llm.prompt(...)",
     "@kbench.task()\ndef quiz(llm) -> bool:\n    return check(llm.prompt(...))",
-)
-NOTHING_RETURNED = Rule(
-    "KB207",
-    "nothing-returned",
-    Severity.WARNING,
-    "The annotation promises a value, but the function returns none.",
-    "The run is recorded as pass or fail by its assertions, not as the score that was meant.",
-    "@kbench.task()\ndef score(llm) -> float:\n    points = 1.0",
-    "@kbench.task()\ndef score(llm) -> float:\n    points = 1.0\n    return points",
 )
 ARGUMENTS = Rule(
     "KB208",
@@ -141,7 +123,7 @@ def check(check: Check) -> None:
                 sure=check.pushed(task),
             )
         elif task.scope is not None:
-            _result(check, task, function, task.scope)
+            returned(check, task, function, task.scope)
         for run in task.runs:
             _arguments(check, task, run)
 
@@ -151,11 +133,7 @@ def _annotation(check: Check, task: Task, function: ast.FunctionDef | ast.AsyncF
     if annotation is None:
         return
     text = written(annotation)
-    future = any(
-        place.cell.number <= task.place.cell.number and any(a.name == "annotations" for a in place.node.names)
-        for place in check.program.index.futures
-    )
-    if future:
+    if annotations_are_texts(task.place, check.program):
         check.at(
             FUTURE,
             task.place,
@@ -178,6 +156,14 @@ def _annotation(check: Check, task: Task, function: ast.FunctionDef | ast.AsyncF
             f"The SDK refuses -> {text}: the decorator raises TypeError.",
             _ADVICE if not isinstance(annotation, ast.Constant) else f"Write it without quotes. {_ADVICE}",
         )
+
+
+def annotations_are_texts(place: Place[ast.AST], program: Program) -> bool:
+    """Whether `from __future__ import annotations` holds at a place: in its cell, or in one before it."""
+    return any(
+        future.cell.number <= place.cell.number and any(a.name == "annotations" for a in future.node.names)
+        for future in program.index.futures
+    )
 
 
 def _verdict(node: ast.AST, scope: Scope, program: Program, depth: int = 0) -> str:
@@ -228,51 +214,6 @@ def _subscript_verdict(node: ast.Subscript, scope: Scope, program: Program) -> s
         return "refused" if base.id in _UNSUPPORTED | {"dict"} else ""
     found = program.values.of(base, scope)
     return "refused" if len(found) == 1 and isinstance(found[0], Stdlib) else ""
-
-
-def _result(check: Check, task: Task, function: ast.FunctionDef | ast.AsyncFunctionDef, scope: Scope) -> None:
-    valued = [statement for statement in scope.returns if statement.value is not None]
-    valued = [s for s in valued if not (isinstance(s.value, ast.Constant) and s.value.value is None)]
-    annotated = function.returns is not None and not (
-        isinstance(function.returns, ast.Constant) and function.returns.value is None
-    )
-    if not valued:
-        if annotated and _ends_plainly(function):
-            check.on_task(
-                NOTHING_RETURNED,
-                task,
-                f"{function.name} promises {written(function.returns or function)}, but returns nothing.",
-                "Return the value, or leave the annotation out.",
-            )
-        return
-    kinds = [kind_of(statement.value, scope, check.program) for statement in valued]
-    bad = [(s, unrecordable(k)) for s, k in zip(valued, kinds, strict=True) if unrecordable(k)]
-    matters = task.stored or any(check.tasks.around(run.place.scope) for run in task.runs)
-    if bad and matters:
-        statement, what = bad[0]
-        always = len(bad) == len(scope.returns) and isinstance(function.body[-1], ast.Return)
-        check.at(
-            RESULT,
-            task.place,
-            f"{function.name} returns {what}, which the SDK cannot record: no run file would be written.",
-            "Return a bool, a number or a dict, with its annotation (-> bool), or check the answer with "
-            "kbench.assertions and return nothing.",
-            node=statement,
-            sure=always and check.pushed(task),
-        )
-    elif function.returns is None and task.stored:
-        check.on_task(
-            RESULT,
-            task,
-            f"{function.name} returns a value, but has no return annotation: it counts as pass or fail.",
-            "Add the annotation: -> bool, -> int, -> float or -> dict.",
-            sure=False,
-        )
-
-
-def _ends_plainly(function: ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    """Whether a function is more than a stub that raises."""
-    return not any(isinstance(node, ast.Raise) for node in ast.walk(function))
 
 
 def _arguments(check: Check, task: Task, run: RunCall) -> None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.rules.prompting import ASKING
 from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.signature import FUTURE, annotations_are_texts
 from kbench_jupyter.validation.rules.unchecked import first_unchecked_use
-from kbench_jupyter.validation.value import keyword_of
+from kbench_jupyter.validation.value import keyword_of, written
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.scopes import Place
@@ -160,6 +161,16 @@ def _handlers(check: Check) -> None:
             if values.sdk_path(func, place.scope) != "assertions.assertion_handler":
                 continue
             returns = place.node.returns
+            if returns is not None and annotations_are_texts(place, check.program):
+                check.at(
+                    FUTURE,
+                    place,
+                    f"With `from __future__ import annotations`, -> {written(returns)} of {place.node.name} is a text "
+                    "that the SDK refuses.",
+                    "Remove the import.",
+                    sure=isinstance(decorator, ast.Call) and check.program.sure(place),
+                )
+                continue
             path = values.sdk_path(returns, place.scope) if returns is not None else ""
             unknown = returns is not None and not path and not isinstance(returns, ast.Constant)
             if path == "assertions.AssertionResult" or unknown:

@@ -1,0 +1,223 @@
+"""KB203 and KB207: whether a task returns what the SDK can record."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.validation.endings import falls_off
+from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.kinds import Reader, unrecordable
+from kbench_jupyter.validation.kinds_of_dicts import Misfit, misfit_of
+from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.value import written
+
+if TYPE_CHECKING:
+    from kbench_jupyter.validation.program import Program
+    from kbench_jupyter.validation.scopes import Function, Scope
+    from kbench_jupyter.validation.task import Task
+
+__all__ = ["NOTHING_RETURNED", "RESULT", "returned"]
+
+RESULT = Rule(
+    "KB203",
+    "unrecordable-result",
+    Severity.ERROR,
+    "The task returns a value that the SDK cannot record, or returns a value without an annotation.",
+    "The run seems to succeed, but no run file is written for a text, a list or an object, for what an assertion or "
+    "another task's run gives, for numpy's bools and integers, nor for a dict that holds what JSON does not know. "
+    "Without the annotation a value counts as a pass/fail result.",
+    '@kbench.task()\ndef answer(llm):\n    return llm.prompt("Capital of France?")',
+    '@kbench.task()\ndef answer(llm) -> bool:\n    return "Paris" in llm.prompt("Capital of France?")',
+)
+NOTHING_RETURNED = Rule(
+    "KB207",
+    "nothing-returned",
+    Severity.WARNING,
+    "The annotation promises a value, but the function returns none, or may end without one.",
+    "The run is recorded as pass or fail by its assertions, not as the score that was meant: without assertions, "
+    "as a pass. With -> bool it is recorded without a result.",
+    '@kbench.task()\ndef score(llm) -> float:\n    if "4" in llm.prompt("2+2?"):\n        return 1.0',
+    '@kbench.task()\ndef score(llm) -> float:\n    if "4" in llm.prompt("2+2?"):\n        return 1.0\n'
+    "    return 0.0",
+)
+# What a path without a value may return instead, by what the annotation promises.
+_LOWEST = {"bool": "False", "int": "0", "float": "0.0", "dict": "{}", "tuple": "0.0, 0.0"}
+
+
+def returned(check: Check, task: Task, function: Function, scope: Scope) -> None:
+    """Report what is wrong with what a task returns.
+
+    Parameters
+    ----------
+    check : Check
+        Where to report.
+    task : Task
+        A task whose function can be seen, and is no coroutine or generator.
+    function : ast.FunctionDef or ast.AsyncFunctionDef
+        Its function.
+    scope : Scope
+        The function's own scope.
+    """
+    valued = [s for s in scope.returns if not _is_nothing(s)]
+    promise = _promise(function.returns, task.place.scope, check.program)
+    if not valued:
+        if not _is_none(function.returns) and _ends_plainly(function):
+            check.on_task(
+                NOTHING_RETURNED,
+                task,
+                f"{function.name} promises {written(function.returns or function)}, but returns nothing.",
+                "Return the value, or leave the annotation out.",
+            )
+        return
+    matters = task.stored or any(check.tasks.around(run.place.scope) for run in task.runs)
+    # What a helper task gives is for the task that runs it to judge.
+    if promise and task.stored:
+        _every_path(check, task, function, scope, promise)
+    if not (matters and _unrecordable(check, task, function, scope, valued, promise)):
+        _annotated(check, task, function)
+
+
+def _every_path(check: Check, task: Task, function: Function, scope: Scope, promise: str) -> None:
+    """Report the first path that gives no value, where others do."""
+    bare = next((statement for statement in scope.returns if _is_nothing(statement)), None)
+    last = falls_off(scope, check.program) if bare is None else None
+    if bare is None and last is None:
+        return
+    if bare is not None:
+        what, where = "returns nothing here", "here too"
+    else:
+        what, where = "may end here without a return", "on every path"
+    becomes = (
+        "Such a run is recorded without a result."
+        if promise == "bool"
+        else "Without a failed assertion such a run is recorded as a pass."
+    )
+    check.at(
+        NOTHING_RETURNED,
+        task.place,
+        f"{function.name} promises {written(function.returns or function)}, but {what}. {becomes}",
+        f"Return a value {where}, for example: return {_LOWEST[promise]}",
+        node=bare or last,
+    )
+
+
+def _unrecordable(
+    check: Check, task: Task, function: Function, scope: Scope, valued: list[ast.Return], promise: str
+) -> bool:
+    """Report the first value that the SDK cannot record, and say whether there is one."""
+    reader = Reader(check.program)
+    bad: list[tuple[ast.Return, Misfit]] = []
+    for statement in valued:
+        misfit = misfit_of(reader, statement.value, scope) or _misfit(
+            reader, statement, scope, function, promise
+        )
+        if misfit is not None:
+            bad.append((statement, misfit))
+    if not bad:
+        return False
+    statement, first = min(bad, key=lambda found: not found[1].sure)
+    always = all(misfit.sure for _, misfit in bad) and len(bad) == len(scope.returns)
+    check.at(
+        RESULT,
+        task.place,
+        f"{function.name} returns {first.what}, which the SDK cannot record: no run file would be written."
+        if first.sure
+        else f"{function.name} may return {first.what}, which the SDK cannot record: no run file would be written "
+        "then.",
+        first.hint,
+        node=statement,
+        sure=always and isinstance(function.body[-1], ast.Return) and check.pushed(task),
+    )
+    return True
+
+
+def _misfit(
+    reader: Reader, statement: ast.Return, scope: Scope, function: Function, promise: str
+) -> Misfit | None:
+    """Return what cannot be recorded of a value that is no dict."""
+    kinds = reader.kinds(statement.value, scope)
+    if "numpy any" in kinds and promise in ("int", "bool"):
+        return Misfit("a numpy value", _hint("numpy", promise, function), False)
+    wrong = sorted(kind for kind in kinds if unrecordable(kind))
+    if not wrong:
+        return None
+    # None instead of a bool is recorded, but without a result.
+    none = {"none"} if promise == "bool" else set()
+    return Misfit(unrecordable(wrong[0]), _hint(wrong[0], promise, function), kinds <= {*wrong, *none})
+
+
+def _hint(kind: str, promise: str, function: Function) -> str:
+    """What to return instead of a value of a kind, so that it is recorded as it stands."""
+    annotated = "" if promise == "bool" else ", with -> bool"
+    if kind == "assertion":
+        drop = "return" if _is_none(function.returns) else "return and the annotation"
+        return f"Drop the {drop}: the assertion itself is recorded. Or return its .passed{annotated}."
+    if kind == "match":
+        return f"Return whether there is a match: bool(...){annotated}."
+    if kind == "numpy":
+        convert = (
+            f"{promise}(...)" if promise in ("bool", "int", "float") else "bool(...), int(...) or float(...)"
+        )
+        missing = ", with its annotation (-> bool)" if function.returns is None else ""
+        return f"Make it a value of Python's own: {convert}{missing}."
+    missing = ", with the annotation of that task" if function.returns is None else ""
+    if kind == "run":
+        return f"Return what the other task returned: append .result{missing}."
+    if kind == "array":
+        return "Return a number made of it, such as float(values.mean()), with -> float."
+    if kind == "runs":
+        return "Return a number made of it, such as float(runs.as_dataframe().result.mean()), with -> float."
+    if kind in ("dataclass", "model"):
+        way = "dataclasses.asdict(...)" if kind == "dataclass" else "append .model_dump()"
+        return f"Return one of its fields, with that field's annotation, or a dict: {way}, with -> dict."
+    if kind in ("nan", "infinity"):
+        return "Return a number instead, such as 0.0."
+    if kind == "list" and promise == "tuple":
+        return "Return the two numbers as a tuple: return value, interval."
+    if kind == "tuple" and promise == "tuple":
+        return "Return two numbers: a value, and its confidence interval."
+    if kind == "tuple":
+        return "Return the first value alone, or all of them in a dict, with -> dict."
+    return (
+        "Return a bool, a number or a dict, with its annotation (-> bool), or check the answer with "
+        "kbench.assertions and return nothing."
+    )
+
+
+def _annotated(check: Check, task: Task, function: Function) -> None:
+    if function.returns is None and task.stored:
+        check.on_task(
+            RESULT,
+            task,
+            f"{function.name} returns a value, but has no return annotation: it counts as pass or fail.",
+            "Add the annotation: -> bool, -> int, -> float or -> dict.",
+            sure=False,
+        )
+
+
+def _is_none(node: ast.expr | None) -> bool:
+    return node is None or (isinstance(node, ast.Constant) and node.value is None)
+
+
+def _is_nothing(statement: ast.Return) -> bool:
+    return _is_none(statement.value)
+
+
+def _promise(node: ast.AST | None, scope: Scope, program: Program, depth: int = 0) -> str:
+    """The type that an annotation promises: bool, int, float, dict, tuple, or ``""``."""
+    if isinstance(node, ast.Subscript):
+        node = node.value
+    if not isinstance(node, ast.Name) or depth > 5:
+        return ""
+    bindings = list(program.bindings(node.id, scope))
+    if not bindings:
+        return node.id if node.id in _LOWEST else ""
+    if len(bindings) == 1 and bindings[0].kind == "value":
+        return _promise(bindings[0].node, bindings[0].scope, program, depth + 1)
+    return ""
+
+
+def _ends_plainly(function: Function) -> bool:
+    """Whether a function is more than a stub that raises."""
+    return not any(isinstance(node, ast.Raise) for node in ast.walk(function))
