@@ -87,7 +87,7 @@ class KBenchError(Exception):
         # together when it is asked for, as hints are refined on the way up, and with nothing a terminal acts on.
         from kbench_jupyter.display.text import visible
 
-        explained = "\n".join(self.lines()[len(self.message.splitlines() or [""]) :]).strip("\n")
+        explained = "\n".join(self._explanation()).strip("\n")
         return [*([visible(explained)] if explained else []), *self._added]
 
     @__notes__.setter
@@ -100,7 +100,10 @@ class KBenchError(Exception):
 
     def lines(self) -> list[str]:
         """Return the error as plain lines: message, detail, hint."""
-        out = self.message.splitlines() or [type(self).__name__]
+        return [*(self.message.splitlines() or [type(self).__name__]), *self._explanation()]
+
+    def _explanation(self) -> list[str]:
+        out = []
         if self.detail:
             out += ["", *("  " + line for line in self.detail.splitlines())]
         if self.hint:

@@ -75,9 +75,8 @@ def _in_force(session: Session, layers: Layers, setting: Setting) -> tuple[str, 
     """Return a setting's value, where it came from, and what is wrong with it: this is what one looks with."""
     try:
         found = layers.source(setting.variable)
-    except (
-        KBenchError
-    ) as refused:  # the last value that %config was given: until there is a good one, none holds
+    except KBenchError as refused:
+        # The last value that %config was given: until there is a good one, none holds.
         return "refused", f"%config KBench.{setting.name}", str(refused)
     value, source = found or (setting.default, "default")
     if setting.name == "target" and session.chosen and not _has_address(layers):

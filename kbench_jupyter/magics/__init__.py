@@ -172,7 +172,7 @@ def register(shell: InteractiveShell) -> None:
     add(kbench, "line_cell", _NAME)
     magic.matcher = make_matcher(lambda: magic.session)
     shell.Completer.custom_matchers.append(magic.matcher)
-    magic.each = ShowEach(shell)
+    magic.each = ShowEach(shell, _NAME)
     shell.ast_transformers.append(magic.each)
     magic.config = config
     shell.configurables.append(magic.config)

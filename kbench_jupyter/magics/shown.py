@@ -12,7 +12,6 @@ from typing import Any
 __all__ = ["ShowEach", "show"]
 
 _LAST_ONLY = ("last_expr", "last_expr_or_assign")
-_MAGIC = "kbench"
 
 
 class ShowEach(ast.NodeTransformer):
@@ -22,21 +21,24 @@ class ShowEach(ast.NodeTransformer):
     ----------
     shell : InteractiveShell
         Its ``ast_node_interactivity`` is heeded: where all values are shown, or none, nothing is changed.
+    name : str
+        The magic's.
     """
 
-    def __init__(self, shell: Any) -> None:
+    def __init__(self, shell: Any, name: str) -> None:
         self._shell = shell
+        self._name = name
 
     def visit_Module(self, node: ast.Module) -> ast.Module:
         """Wrap the lines of one cell."""
         if self._shell.ast_node_interactivity in _LAST_ONLY:
             for statement in node.body[:-1]:
-                if isinstance(statement, ast.Expr) and _is_command(statement.value):
+                if isinstance(statement, ast.Expr) and _is_command(statement.value, self._name):
                     statement.value = _shown(statement.value)
         return node
 
 
-def _is_command(node: ast.expr) -> bool:
+def _is_command(node: ast.expr, name: str) -> bool:
     """Whether it is what IPython makes of a line ``%kbench ...``."""
     return (
         isinstance(node, ast.Call)
@@ -44,7 +46,7 @@ def _is_command(node: ast.expr) -> bool:
         and node.func.attr == "run_line_magic"
         and bool(node.args)
         and isinstance(node.args[0], ast.Constant)
-        and node.args[0].value == _MAGIC
+        and node.args[0].value == name
     )
 
 

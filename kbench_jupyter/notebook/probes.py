@@ -21,6 +21,7 @@ from kbench_jupyter.quick_import import load
 
 COLAB_TIMEOUT_S = 10
 MAX_CANDIDATES = 500  # notebooks in a working directory; a folder with more is nobody's project
+_Code = list[tuple[str, list[str]]]  # of each code cell its text and tags
 _CONVERTED = ".nbconvert"  # what nbconvert puts into the name of a notebook that it writes
 
 
@@ -188,24 +189,27 @@ def working_directory(around: Surroundings) -> Answer | str:
     if around.executed and around.executed.running and around.executed.running.shown:
         return "the front end has a document of its own, which is not this guess"
     files = sorted(around.cwd.glob("*.ipynb"))[:MAX_CANDIDATES]
-    matches = [path for path in files if _code_of(path)[: len(ran)] == ran]
+    pushed = {path: _pushed_of(path) for path in files}
+    matches = {
+        path: code for path, code in pushed.items() if [source for source, _ in code[: len(ran)]] == ran
+    }
     if not matches:
         return f"no notebook in {around.cwd} begins with what has been run"
-    matches = _without_copies(matches)
-    if len(matches) == 1:
-        return Answer(matches[0])
-    names = ", ".join(path.name for path in matches[:5])
-    return f"{len(matches)} notebooks in {around.cwd} begin with what has been run: {names}"
+    own = _without_copies(matches)
+    if len(own) == 1:
+        return Answer(own[0])
+    names = ", ".join(path.name for path in own[:5])
+    return f"{len(own)} notebooks in {around.cwd} begin with what has been run: {names}"
 
 
-def _without_copies(matches: list[Path]) -> list[Path]:
+def _without_copies(matches: dict[Path, _Code]) -> list[Path]:
     """Leave out what nbconvert wrote; of notebooks that are alike in all that is pushed, keep one.
 
     Without this, executing a notebook a second time would find the first time's output beside it.
     """
     written = {f"{path.stem}{_CONVERTED}.ipynb" for path in matches}
     own = [path for path in matches if path.name not in written]
-    if all(_pushed_of(path) == _pushed_of(own[0]) for path in own[1:]):
+    if all(matches[path] == matches[own[0]] for path in own[1:]):
         return [next((path for path in own if _CONVERTED not in path.name), own[0])]
     return own
 
@@ -220,7 +224,7 @@ def _code_of(path: Path) -> list[str]:
     return [source for source, _ in _pushed_of(path)]
 
 
-def _pushed_of(path: Path) -> list[tuple[str, list[str]]]:
+def _pushed_of(path: Path) -> _Code:
     """Return each code cell's text and tags, which may keep it out of the task."""
     from kbench_jupyter.notebook.files import read_notebook
 

@@ -205,16 +205,13 @@ class WorkflowPart(StandingPart):
         UsageError
             If the notebook is no longer what was pushed. The next click finds the panel saying so, and runs.
         """
-        was_pushed = self._is_done("push")
+        was_pushed = "push" not in self._open()
         found = self._look(start=True)
-        if was_pushed and not self._is_done("push"):
+        if was_pushed and "push" in self._open():
             raise UsageError(
                 f"{found.origin} has changed since version {found.version} was pushed: nothing was scheduled.",
                 hint=f"Push it first. To run version {found.version} as it is, click again.",
             )
-
-    def _is_done(self, name: str) -> bool:
-        return any(step.name == name and step.state == "done" for step in self._found.steps)
 
     def _wait(self, watch: TaskWatch) -> None:
         """Wait until every run of the newest version has ended."""

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.names import words
-from kbench_jupyter.validation.parts import branches
+from kbench_jupyter.validation.parts import branches, last_name, managers
 from kbench_jupyter.validation.scopes import FUNCTIONS, Certainty
 from kbench_jupyter.validation.types_of import dotted
 from kbench_jupyter.validation.value import Func, written
@@ -101,7 +101,7 @@ class _Endings:
             case ast.For() | ast.AsyncFor() | ast.While():
                 return self.of_loop(statement)
             case ast.With() | ast.AsyncWith():
-                return statement if _suppresses(statement) else self.after(statement.body)
+                return statement if managers(statement, "suppress") else self.after(statement.body)
             case ast.Try() | ast.TryStar():
                 return self.of_try(statement)
             case ast.Match():
@@ -150,7 +150,7 @@ class _Endings:
 
     def never_returns(self, call: ast.Call) -> bool:
         """Whether a call that stands alone surely, or by its name, raises."""
-        name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+        name = last_name(call.func)
         if name in _EXIT_NAMES or dotted(call.func, self.scope, self.program) in _EXITS:
             return True
         if self.program.values.sdk_path(call.func, self.scope):
@@ -202,11 +202,6 @@ def _of_loop(block: Iterable[ast.stmt]) -> Iterator[ast.AST]:
 
 def _returns(node: ast.AST) -> bool:
     return any(isinstance(part, ast.Return) for part in ast.walk(node))
-
-
-def _suppresses(node: ast.With | ast.AsyncWith) -> bool:
-    calls = [item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call)]
-    return any(getattr(c.func, "attr", getattr(c.func, "id", "")) == "suppress" for c in calls)
 
 
 def _is_member(pattern: ast.AST) -> bool:

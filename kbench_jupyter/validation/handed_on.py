@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.names import words
+from kbench_jupyter.validation.parts import last_name
 from kbench_jupyter.validation.value import Func, Stdlib
 
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _shown_texts(cell: Cell) -> set[ast.AST]:
         elif isinstance(node, ast.Compare):
             todo += [node.left, *node.comparators]
         elif isinstance(node, ast.Call):
-            word = getattr(node.func, "id", getattr(node.func, "attr", ""))
+            word = last_name(node.func)
             if word in _SHOWN_BY or word.startswith("assert"):
                 todo += node.args
             todo += [keyword.value for keyword in node.keywords if keyword.arg in _SHOWN_AS]

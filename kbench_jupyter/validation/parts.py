@@ -6,7 +6,7 @@ import ast
 
 from kbench_jupyter.validation.scopes import Certainty
 
-__all__ = ["arguments", "branches", "captures", "default_values", "defaults"]
+__all__ = ["arguments", "branches", "captures", "default_values", "defaults", "last_name", "managers"]
 
 
 def arguments(args: ast.arguments) -> list[ast.arg]:
@@ -30,11 +30,22 @@ def default_values(args: ast.arguments) -> dict[str, ast.expr]:
     return {argument.arg: default for argument, default in pairs if default is not None}
 
 
+def last_name(node: ast.AST) -> str:
+    """Return the name that a plain or a dotted name ends with, ``""`` for anything else."""
+    return getattr(node, "id", getattr(node, "attr", ""))
+
+
+def managers(node: ast.With | ast.AsyncWith, name: str) -> list[ast.Call]:
+    """Return the calls of that name that a ``with`` enters."""
+    entered = (item.context_expr for item in node.items)
+    return [call for call in entered if isinstance(call, ast.Call) and last_name(call.func) == name]
+
+
 def branches(test: ast.AST) -> tuple[int, int]:
     """Return how sure the two branches of a test are: ``__name__ == "__main__"`` holds in a notebook."""
     if isinstance(test, ast.Constant):
         return (Certainty.SURE, Certainty.DEAD) if test.value else (Certainty.DEAD, Certainty.SURE)
-    if getattr(test, "id", getattr(test, "attr", "")) == "TYPE_CHECKING":
+    if last_name(test) == "TYPE_CHECKING":
         return Certainty.DEAD, Certainty.SURE
     if isinstance(test, ast.Compare) and len(test.ops) == 1:
         sides = [test.left, test.comparators[0]]

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.validation.cells import HARMLESS_LINE_MAGICS, Cell, Magic, read_cell
 from kbench_jupyter.validation.interest import is_interesting
 from kbench_jupyter.validation.names import words
+from kbench_jupyter.validation.parts import last_name
 from kbench_jupyter.validation.reach import reached_scopes
 from kbench_jupyter.validation.scopes import Binding, Certainty, Place, Scope, SiteIndex
 from kbench_jupyter.validation.switches import switch_off
@@ -127,7 +128,7 @@ class Program:
         found: dict[str, list[Place[ast.Call]]] = defaultdict(list)
         for place in self.index.calls:
             func = place.node.func
-            word = func.id if isinstance(func, ast.Name) else getattr(func, "attr", "")
+            word = last_name(func)
             if word:
                 found[word].append(place)
         return found

@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.handed_on import note_handed_on, only_looks
+from kbench_jupyter.validation.parts import last_name
 from kbench_jupyter.validation.scopes import Certainty, Place, Scope
 from kbench_jupyter.validation.switches import constants_of
 from kbench_jupyter.validation.task import BareDecorator, RunCall, Task
@@ -139,7 +140,7 @@ class Tasks:
         members = self._members()
         for place in self.program.index.calls:
             # A decorator gets one function; looking closer at every call would take half the time of a check.
-            if len(place.node.args) != 1 and _word(place.node) != "Task":
+            if len(place.node.args) != 1 and last_name(place.node.func) != "Task":
                 continue
             if isinstance(place.node.func, ast.Attribute) and place.node.func.attr not in members:
                 continue
@@ -216,7 +217,7 @@ class Tasks:
     def _name(self, task: Task) -> str | None:
         given = None
         for call in task.calls:
-            positional = call.args if _word(call) not in DERIVING else []
+            positional = call.args if last_name(call.func) not in DERIVING else []
             given = keyword_of(call, "name") or (positional[0] if positional else None)
             if given is not None:
                 break
@@ -275,13 +276,9 @@ def _given(task: Task, option: str) -> ast.expr | None:
     return next((given for call in task.calls if (given := keyword_of(call, option)) is not None), None)
 
 
-def _word(call: ast.Call) -> str:
-    return call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
-
-
 def _looks_like_task(decorator: ast.AST) -> bool:
     func = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return getattr(func, "id", getattr(func, "attr", "")) in ("task", "benchmark")
+    return last_name(func) in ("task", "benchmark")
 
 
 def _line(node: ast.AST) -> int:

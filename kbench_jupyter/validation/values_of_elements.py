@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.names import words
+from kbench_jupyter.validation.parts import last_name
 from kbench_jupyter.validation.value import UNKNOWN, Found, Func, HardModel, Value, argument_of, unique
 
 if TYPE_CHECKING:
@@ -64,7 +65,7 @@ def _item(values: Values, node: ast.AST, scope: Scope) -> Found:
 
 
 def _call_elements(values: Values, node: ast.Call, scope: Scope) -> Found:
-    name = node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
+    name = last_name(node.func)
     if name in ("values", "items", "copy", "keys", "sample", "shuffle") and isinstance(
         node.func, ast.Attribute
     ):

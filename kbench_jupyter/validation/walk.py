@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
-from kbench_jupyter.validation.parts import arguments, branches, captures, defaults
+from kbench_jupyter.validation.parts import arguments, branches, captures, defaults, last_name
 from kbench_jupyter.validation.scopes import Binding, Certainty, Function, Place, Scope, SiteIndex
 
 if TYPE_CHECKING:
@@ -229,7 +229,7 @@ class _Walker:
                 self.bind_target(item.optional_vars, "value", item.context_expr, scope)
             manager = item.context_expr
             func = manager.func if isinstance(manager, ast.Call) else manager
-            if getattr(func, "attr", getattr(func, "id", "")) in ("suppress", "raises", "assertRaises"):
+            if last_name(func) in ("suppress", "raises", "assertRaises"):
                 inside |= Certainty.GUARDED
         self.push(list(node.body), scope, inside)
         self.push(list(node.items), scope, certainty)

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
 from kbench_jupyter.validation.names import words
+from kbench_jupyter.validation.parts import last_name
 from kbench_jupyter.validation.rules.built_paths import beginning, ending, is_builder
 from kbench_jupyter.validation.rules.paths import is_reader, of_a_path, own_machine
 from kbench_jupyter.validation.rules.shell import brings_files, commands
@@ -43,7 +44,7 @@ _MAY_WRITE = re.compile(
     r"""(?:save|write|open\(|\bto_|mkdir|makedirs|touch|dump|tofile|\.[A-Za-z]\w{0,7}['"])"""
 )
 _FILE_TYPE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}\Z")
-_HERE = re.compile(r"(?:\./|/kaggle/working/)+")
+_HERE = re.compile(r"\A(?:\./|/kaggle/working/)+")
 
 
 class _Written(NamedTuple):
@@ -78,7 +79,7 @@ class Brought:
         name = re.split(r"[\\/]", path)[-1]
         if self._program.text.count(name) > 1 or self._anything:
             return True
-        relative = _HERE.sub("", path, count=1) if _HERE.match(path) else path
+        relative = _HERE.sub("", path)
         return any(written.may_be(relative) for written in self._written(relative))
 
     def folder_before(self, folder: str, cell: Cell, line: int) -> bool:
@@ -171,7 +172,7 @@ def _given(place: Place[ast.Call], program: Program) -> Iterator[_Written]:
 def _targets(place: Place[ast.Call], program: Program) -> list[ast.expr]:
     """What names the file that a call surely writes to."""
     call, func = place.node, place.node.func
-    name = func.id if isinstance(func, ast.Name) else getattr(func, "attr", "")
+    name = last_name(func)
     if name in ("save", "dump") and dotted(func, place.scope, program) in _WRITERS_OF_SECOND:
         return call.args[1:2]
     if name not in _WRITERS:
@@ -185,5 +186,5 @@ def _targets(place: Place[ast.Call], program: Program) -> list[ast.expr]:
 
 def _seen(node: ast.expr, scope: Scope, program: Program) -> _Written:
     start, complete = beginning(node, scope, program)
-    start = _HERE.sub("", start, count=1) if _HERE.match(start) else start
+    start = _HERE.sub("", start)
     return _Written(start, "" if start or complete else ending(node, scope, program), complete)

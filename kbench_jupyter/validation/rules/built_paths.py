@@ -6,6 +6,7 @@ import ast
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
+from kbench_jupyter.validation.parts import last_name
 from kbench_jupyter.validation.types_of import dotted
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ _UNKNOWN = Beginning("", complete=False)
 
 def is_builder(call: ast.Call, scope: Scope, program: Program) -> bool:
     """Whether a call does no more than put a path together."""
-    name = call.func.id if isinstance(call.func, ast.Name) else getattr(call.func, "attr", "")
+    name = last_name(call.func)
     if name in ("str", "fspath", "joinpath") or name in _SAME_METHODS:
         return True
     return dotted(call.func, scope, program) in _JOINS

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.parts import last_name
 from kbench_jupyter.validation.rules.brought import Brought
 from kbench_jupyter.validation.rules.guards import is_caught
 from kbench_jupyter.validation.rules.rule import Check, Rule
@@ -206,7 +207,7 @@ def _asks(check: Check) -> None:
 def _asking(place: Place[ast.Call], program: Program, *, mentioned: bool) -> str:
     """Return the name of the function that asks the user, if a call is one of them."""
     func = place.node.func
-    name = func.id if isinstance(func, ast.Name) else getattr(func, "attr", "")
+    name = last_name(func)
     if name == "input" and isinstance(func, ast.Name) and not list(program.bindings(name, place.scope)):
         return name
     if mentioned and dotted(func, place.scope, program) == "getpass.getpass":

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.validation.parts import managers
 from kbench_jupyter.validation.scopes import Certainty
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def caught_around(error: str, node: ast.AST, root: ast.AST, scope: Scope, progra
         if isinstance(guard, ast.Try | ast.TryStar):
             types = [handler.type for handler in guard.handlers if not _raises(handler)]
         elif isinstance(guard, ast.With):
-            types = [*_suppressed(guard)]
+            types = [kind for call in managers(guard, "suppress") for kind in call.args]
         else:
             continue
         if any(_catches(kind, error, scope, program) for kind in types) and any(
@@ -66,15 +66,6 @@ def caught_around(error: str, node: ast.AST, root: ast.AST, scope: Scope, progra
 
 def _raises(handler: ast.ExceptHandler) -> bool:
     return any(isinstance(statement, ast.Raise) for statement in handler.body)
-
-
-def _suppressed(guard: ast.With) -> Iterator[ast.expr]:
-    for item in guard.items:
-        manager = item.context_expr
-        if isinstance(manager, ast.Call):
-            func = manager.func
-            if getattr(func, "attr", getattr(func, "id", "")) == "suppress":
-                yield from manager.args
 
 
 def _catches(kind: ast.AST | None, error: str, scope: Scope, program: Program, depth: int = 0) -> bool:

@@ -7,6 +7,7 @@ import re
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.names import words
+from kbench_jupyter.validation.parts import last_name
 from kbench_jupyter.validation.rules.built_paths import beginning
 from kbench_jupyter.validation.types_of import dotted
 from kbench_jupyter.validation.value import keyword_of
@@ -54,7 +55,7 @@ def read_paths(place: Place[ast.Call], program: Program) -> list[tuple[ast.AST, 
 def is_reader(place: Place[ast.Call], program: Program) -> bool:
     """Whether a call reads a file."""
     func = place.node.func
-    name = func.id if isinstance(func, ast.Name) else getattr(func, "attr", "")
+    name = last_name(func)
     if name not in _READERS:
         return False
     # `load` is a word of many libraries; of these it is known to read a file.

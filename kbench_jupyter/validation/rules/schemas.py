@@ -6,6 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.names import words
+from kbench_jupyter.validation.parts import last_name
 from kbench_jupyter.validation.types_of import dotted
 from kbench_jupyter.validation.value import Func, Stdlib, keyword_of
 
@@ -70,7 +71,7 @@ def _class_problem(node: ast.AST | None, scope: Scope, program: Program) -> str:
         if _has_slots(node, scope, program):
             return "a dataclass with slots=True raises TypeError; leave slots out"
         return ""
-    bases = [getattr(base, "id", getattr(base, "attr", "")) for base in node.bases]
+    bases = [last_name(base) for base in node.bases]
     if not bases or bases == ["object"]:
         return "a plain class says nothing about its fields; make it a dataclass"
     if len(bases) != 1:
