@@ -16,7 +16,7 @@ from kbench_jupyter.results.runfiles import RunResult, read_run_files
 if TYPE_CHECKING:
     from kbench_jupyter.actions.session import Session
     from kbench_jupyter.notebook.source import TaskSource
-    from kbench_jupyter.validation.rehearsal import Progress, Rehearsal
+    from kbench_jupyter.validation.rehearsal.run import Progress, Rehearsal
 
 _SETTING = "KBENCH_KERNEL_AHEAD"
 
@@ -72,7 +72,7 @@ def _rehearse(
     timeout: float | None,
     interrupt: threading.Event | None,
 ) -> tuple[Rehearsal, tuple[RunResult, ...]]:
-    from kbench_jupyter.validation.rehearsal import TIMEOUT, rehearse
+    from kbench_jupyter.validation.rehearsal.run import TIMEOUT, rehearse
 
     with session.next_kernel.place(env) as place:
         try:

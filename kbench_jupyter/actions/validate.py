@@ -21,13 +21,13 @@ from kbench_jupyter.display.view import Cell, Shown, View, count, duration
 from kbench_jupyter.errors import UsageError, ValidationError
 from kbench_jupyter.results.runfiles import RunResult
 from kbench_jupyter.validation.findings import Finding, Severity
-from kbench_jupyter.validation.tracebacks import raised, tell
+from kbench_jupyter.validation.rehearsal.tracebacks import raised, tell
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.session import Session
     from kbench_jupyter.actions.target import Target
     from kbench_jupyter.notebook.source import TaskSource
-    from kbench_jupyter.validation.rehearsal import Rehearsal
+    from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
 
 @dataclass(frozen=True)

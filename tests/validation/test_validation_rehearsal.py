@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from kbench_jupyter.notebook.build import task_source
-from kbench_jupyter.validation.rehearsal import rehearse
+from kbench_jupyter.validation.rehearsal.run import rehearse
 
 pytestmark = pytest.mark.slow
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kbench_jupyter.validation.tracebacks import raised, tell
+from kbench_jupyter.validation.rehearsal.tracebacks import raised, tell
 
 SITE = "/v/lib/python3.12/site-packages"
 RULE = "-" * 75

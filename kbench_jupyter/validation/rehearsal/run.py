@@ -24,7 +24,7 @@ from kbench_jupyter.execution import (
 )
 from kbench_jupyter.notebook.source import CellRef, SourceCell, TaskSource, place_in_words
 from kbench_jupyter.quick_import import load
-from kbench_jupyter.validation.tracebacks import tell
+from kbench_jupyter.validation.rehearsal.tracebacks import tell
 
 #: Seconds a rehearsal may take unless told otherwise.
 TIMEOUT = 600.0
