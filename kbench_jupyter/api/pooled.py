@@ -8,7 +8,6 @@ apart by whether the server may have acted, and messages that quote neither head
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -23,6 +22,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from kbench_jupyter.api.addresses import is_loopback
+from kbench_jupyter.api.network import Way, network_fault, system_trust, way_to
 from kbench_jupyter.api.transport import Cancel, Request, Response, TransportFault
 
 __all__ = ["RequestsTransport"]
@@ -76,11 +76,12 @@ class _TLSPool(HTTPSConnectionPool):
 
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        self._trust: dict[str, Any] = {"ssl_context": system_trust()}
+        super().init_poolmanager(*args, **{**kwargs, **self._trust})
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager = super().proxy_manager_for(proxy, **{**kwargs, **self._trust})
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
         return manager
 
@@ -90,7 +91,7 @@ class RequestsTransport:
 
     Sends no cookies, reads no ``.netrc`` (it would replace the credential), follows no redirect (that is
     decided above) and never goes through a proxy to a loopback address. Proxy and certificate settings of
-    the environment are honoured otherwise.
+    the environment are honoured otherwise, and named where they cannot work (`network`).
 
     Parameters
     ----------
@@ -102,6 +103,7 @@ class RequestsTransport:
 
     def __init__(self, pool_size: int = 32, advice: Mapping[str, str] | None = None) -> None:
         self._advice = dict(advice or {})
+        self._worked = False  # whether anybody outside this machine has answered
         self._session = requests.Session()
         adapter = _Adapter(pool_connections=8, pool_maxsize=pool_size)
         self._session.mount("http://", adapter)
@@ -116,14 +118,16 @@ class RequestsTransport:
             If no answer came.
         """
         cancel = request.cancel or Cancel()
+        way = way_to(request.url)
         expiry = _Expiry(request.total_timeout, cancel)
-        answer, problem = self._send(request, cancel)
+        answer, problem = self._send(request, cancel, way)
         if answer is None:
             expiry.stop()
             cancel.detach()
             # Raised here, outside any except block: requests' own errors hold the request and with it
             # the credential, and would hang on as __context__.
-            raise _fault(problem, request, expiry.reached, cancel.is_set, advice=self._advice)
+            raise self._unsent(problem, request, way, expiry.reached, cancel.is_set)
+        self._worked = self._worked or not is_loopback(request.url)
 
         def close() -> None:
             expiry.stop()
@@ -133,22 +137,37 @@ class RequestsTransport:
         body = _body(answer, request, expiry, cancel)
         return Response(answer.status_code, answer.headers, body, on_close=close)
 
-    def _send(self, request: Request, cancel: Cancel) -> tuple[requests.Response | None, Exception | None]:
+    def _send(
+        self, request: Request, cancel: Cancel, way: Way
+    ) -> tuple[requests.Response | None, Exception | None]:
         _current.cancel = cancel
         try:
             prepared = requests.Request(
                 request.method, request.url, headers=dict(request.headers), data=request.body
             ).prepare()
-            settings = self._session.merge_environment_settings(request.url, {}, True, None, None)
-            if is_loopback(request.url):
-                settings["proxies"] = {}
-            timeout = (request.connect_timeout, request.read_timeout)
-            answer = self._session.send(prepared, allow_redirects=False, timeout=timeout, **settings)
+            answer = self._session.send(
+                prepared,
+                allow_redirects=False,
+                timeout=(request.connect_timeout, request.read_timeout),
+                stream=True,
+                proxies=way.proxies,
+                verify=way.verify,
+            )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return None, error
         finally:
             _current.cancel = None
         return answer, None
+
+    def _unsent(
+        self, error: Exception | None, request: Request, way: Way, expired: bool, cancelled: bool
+    ) -> TransportFault:
+        """Return the fault of a request that no answer came to."""
+        if not expired and not cancelled:
+            known = network_fault(_chain(error), _host(request), way, self._worked)
+            if known is not None:
+                return known
+        return _fault(error, request, expired, cancelled, advice=self._advice)
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -216,6 +235,10 @@ def _plain_length(answer: requests.Response) -> int | None:
     return int(length) if length.isdigit() and "content-encoding" not in answer.headers else None
 
 
+def _host(request: Request) -> str:
+    return urlsplit(request.url).netloc.rpartition("@")[2] or "the server"
+
+
 def _fault(
     error: Exception | None,
     request: Request,
@@ -224,7 +247,7 @@ def _fault(
     reading: bool = False,
     advice: Mapping[str, str] | None = None,
 ) -> TransportFault:
-    host = urlsplit(request.url).netloc.rpartition("@")[2] or "the server"
+    host = _host(request)
     causes = list(_chain(error))
     if expired:
         return TransportFault(f"{host} had not finished its answer after {request.total_timeout:g} s.")
@@ -247,13 +270,6 @@ def _fault(
 def _known(
     cause: BaseException, host: str, request: Request, advice: Mapping[str, str]
 ) -> TransportFault | None:
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return TransportFault(
-            f"The certificate of {host} is not trusted ({cause.verify_message}).",
-            maybe_processed=False,
-            retryable=False,
-            hint="Behind a company proxy, set REQUESTS_CA_BUNDLE to its certificate file and try again.",
-        )
     if isinstance(cause, socket.gaierror):
         return TransportFault(
             f"The name of {host} cannot be resolved.",
@@ -263,12 +279,6 @@ def _known(
     if isinstance(cause, requests.exceptions.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError):
         return TransportFault(
             f"No connection to {host} within {request.connect_timeout:g} s.", maybe_processed=False
-        )
-    if isinstance(cause, requests.exceptions.ProxyError):
-        return TransportFault(
-            f"The proxy refused to connect to {host}.",
-            maybe_processed=False,
-            hint="Check HTTPS_PROXY and NO_PROXY.",
         )
     if isinstance(cause, requests.exceptions.InvalidHeader | requests.exceptions.InvalidURL):
         return TransportFault(
