@@ -70,10 +70,10 @@ def persisted_entries(caller: Caller, response: Response, *, joined: bool = Fals
     answer = refusal(METHOD, response, body=body)
     if answer is not None:
         raise error_of(answer, caller.credentials)
-    if response.content_type in ("", "text/plain") and not body.lstrip().startswith((b"{", b"[")):
-        text = body.decode("utf-8", "replace")
-        return [LogEntry.from_wire(text)] if text else []
-    if response.content_type == "application/json" and value is None:
+    if response.content_type in ("", "text/plain") and body and not body.lstrip().startswith((b"{", b"[")):
+        return [LogEntry.from_wire(body.decode("utf-8", "replace"))]
+    # Without a type, an empty answer is one whose header was cut off.
+    if response.content_type in ("", "application/json") and value is None:
         raise TransportFault(f"{METHOD}: the server's JSON is cut off or garbled.")
     raise foreign(METHOD, response, body, caller.credentials)
 

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from http.client import HTTPException
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,7 +25,7 @@ from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from kbench_jupyter.api.addresses import is_loopback
 from kbench_jupyter.api.network import Way, network_fault, system_trust, way_to
-from kbench_jupyter.api.transport import Cancel, Request, Response, TransportFault
+from kbench_jupyter.api.transport import STRIDE, Cancel, Request, Response, TransportFault
 
 __all__ = ["RequestsTransport"]
 
@@ -46,6 +48,7 @@ class _Watched:
         if cancel is not None:
             # http.client forgets the socket of a closing response while its body is still being read.
             held = self.sock
+            _current.sock = held
             cancel.attach(lambda: _shut(held))
 
 
@@ -117,21 +120,31 @@ class RequestsTransport:
         TransportFault
             If no answer came.
         """
-        cancel = request.cancel or Cancel()
+        cancel = Cancel()  # of this exchange alone: when its time is over, whoever made it may try again
+        if request.cancel is not None:
+            request.cancel.attach(cancel.cancel)
         way = way_to(request.url)
-        expiry = _Expiry(request.total_timeout, cancel)
+        expiry = _Expiry(_patience(request), cancel)
         answer, problem = self._send(request, cancel, way)
-        if answer is None:
-            expiry.stop()
-            cancel.detach()
+        if answer is None or cancel.is_set:  # of a header that was cut off, http.client makes an answer
+            _let_go(request, expiry, cancel)
+            if answer is not None:
+                answer.close()
             # Raised here, outside any except block: requests' own errors hold the request and with it
             # the credential, and would hang on as __context__.
             raise self._unsent(problem, request, way, expiry.reached, cancel.is_set)
         self._worked = self._worked or not is_loopback(request.url)
+        if request.total_timeout is None:
+            expiry.stop()
+        sock, _current.sock = _current.sock, None
+        if request.stream_timeout is not None and Response(200, answer.headers).is_event_stream:
+            # Whoever writes into it may well be silent for a while.
+            request = replace(request, read_timeout=request.stream_timeout, pace=None)
+            with suppress(OSError):
+                sock.settimeout(request.stream_timeout)
 
         def close() -> None:
-            expiry.stop()
-            cancel.detach()
+            _let_go(request, expiry, cancel)
             answer.close()
 
         body = _body(answer, request, expiry, cancel)
@@ -174,6 +187,14 @@ class RequestsTransport:
         self._session.close()
 
 
+def _let_go(request: Request, expiry: _Expiry, cancel: Cancel) -> None:
+    """See to it that nothing touches the exchange's socket any more, which another may use next."""
+    expiry.stop()
+    if request.cancel is not None:
+        request.cancel.detach()
+    cancel.detach()
+
+
 class _Expiry:
     """Ends an exchange when its total time is over."""
 
@@ -198,10 +219,12 @@ class _Expiry:
 def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: Cancel) -> Iterator[bytes]:
     next_piece = _reader(answer)
     expected = _plain_length(answer)
-    received = 0
+    received = stride = 0
+    waited = 0.0  # for the server, not for who reads
     while True:
         problem: Exception | None = None
         piece = b""
+        began = time.monotonic()
         try:
             piece = next_piece()
         except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError, AttributeError) as error:
@@ -211,6 +234,14 @@ def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: 
         if not piece:
             break
         received += len(piece)
+        stride += len(piece)
+        waited += time.monotonic() - began
+        if stride >= STRIDE:
+            waited = stride = 0
+        elif request.pace is not None and waited > request.pace:
+            raise TransportFault(
+                f"{_host(request)} sends too slowly: {stride:,} bytes in {request.pace:g} s.", retryable=False
+            )
         yield piece
     if expected is not None and received < expected:
         raise _fault(None, request, False, False, reading=True)
@@ -221,7 +252,9 @@ def _reader(answer: requests.Response) -> Callable[[], bytes]:
     """Return what gives the next bytes as soon as there are any, and none at the end."""
     raw = answer.raw
     if hasattr(raw, "read1"):  # urllib3 2
-        return lambda: bytes(raw.read1(PIECE, decode_content=True))
+        # What is compressed may become a thousand times larger in memory at once.
+        size = PIECE >> 4 if "content-encoding" in answer.headers else PIECE
+        return lambda: bytes(raw.read1(size, decode_content=True))
     if "content-encoding" in answer.headers:
         pieces = raw.stream(PIECE, decode_content=True)
         return lambda: next(pieces, b"")
@@ -233,6 +266,11 @@ def _reader(answer: requests.Response) -> Callable[[], bytes]:
 def _plain_length(answer: requests.Response) -> int | None:
     length = answer.headers.get("content-length", "")
     return int(length) if length.isdigit() and "content-encoding" not in answer.headers else None
+
+
+def _patience(request: Request) -> float | None:
+    """Return the seconds for the whole answer, or for its header where the body may take longer."""
+    return request.header_timeout if request.total_timeout is None else request.total_timeout
 
 
 def _host(request: Request) -> str:
@@ -250,7 +288,7 @@ def _fault(
     host = _host(request)
     causes = list(_chain(error))
     if expired:
-        return TransportFault(f"{host} had not finished its answer after {request.total_timeout:g} s.")
+        return TransportFault(f"{host} had not finished its answer after {_patience(request):g} s.")
     if cancelled:
         return TransportFault(f"The exchange with {host} was cancelled.", retryable=False)
     if reading:
