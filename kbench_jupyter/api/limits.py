@@ -35,6 +35,9 @@ class Limits:
         Looks after an ambiguous write, with a pause of ``backoff`` doubling before each.
     outage : float
         How long a log that has begun waits for a server that has gone away, or fails.
+    farewell : float
+        How long a log's stream may be silent once its run has ended; it is given up after ``deadline`` in any
+        case, for the persisted log.
     answer, archive : int
         Bytes of the largest answer, unpacked, and of the largest archive that are taken in.
     """
@@ -51,6 +54,7 @@ class Limits:
     poll_cap: float = 30.0
     looks: int = 4
     outage: float = 900.0
+    farewell: float = 5.0
     answer: int = 64_000_000
     archive: int = 20_000_000_000
 

@@ -56,7 +56,7 @@ class Terminal:
     def feed(self, entry: LogEntry) -> list[Line]:
         """Return the lines that `entry` completes."""
         key = (entry.stream, entry.late)
-        half = self._open.get(key)
+        half = self._open.get(key) if not entry.gap else None
         *whole, rest = entry.data.split("\n")
         done = []
         for text in whole:
