@@ -27,6 +27,8 @@ __all__ = ["Ledger", "Settling"]
 
 #: Entries of a stream, all of which ended a line, after which it is trusted to write whole lines only.
 _TRUSTED = 8
+#: Characters of an entry that hardly come twice within a second.
+_LONG = 16
 #: Different entries without a time that are remembered.
 _COUNTED = 250_000
 
@@ -38,6 +40,12 @@ def _bytes(text: str) -> bytes:
 def _key(entry: LogEntry) -> int:
     # The hash instead of the entry: a long log is not kept in memory to compare with.
     return hash((entry.stream, entry.time, entry.data))
+
+
+def _is_telling(entry: LogEntry) -> bool:
+    """Return whether no other entry is likely to be the same: several dots are printed in one second."""
+    long = _LONG // 2 if entry.data.endswith("\n") else _LONG
+    return entry.time is not None and (entry.time % 1 != 0 or len(entry.data) >= long)
 
 
 class _Stream:
@@ -183,7 +191,7 @@ class Ledger:
     def take(self, entry: LogEntry) -> Iterator[LogEntry]:
         """Yield what is to be handed out of `entry`, the connection's next."""
         key = _key(entry)
-        known = entry.time is not None and (key == self._last or (key == self._first and not self._begun))
+        known = _is_telling(entry) and (key == self._last or (key == self._first and not self._begun))
         self._begun = True
         if not self._is_old(entry, key):
             yield from self._hand_out(entry, key)

@@ -91,7 +91,7 @@ hard_entries = st.lists(
         st.builds(
             lambda stream, when, data: {"stream_name": stream, "time": when, "data": data},
             st.sampled_from(["stdout", "stderr"]),
-            st.sampled_from([0.0, 1.0, None]),
+            st.sampled_from([0.0, 1.0, None, 1.5]),
             st.sampled_from([".", "a\n", "b", "\n"]),
         ),
     ),
@@ -124,7 +124,7 @@ def cut_elsewhere(entries: list[LogEntry], sizes: list[int]) -> list[LogEntry]:
     return out
 
 
-@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
     data=st.data(),
     entries=hard_entries,
@@ -142,12 +142,12 @@ def test_lines_that_look_alike_are_neither_lost_nor_doubled_nor_made_up(
         start = {"replay": 0, "continue": written, "tail": max(0, written - 3), "gap": written + number}.get(
             mode
         )
-        start = (0 if number % 2 else written + 1) if start is None else start
+        start = (written + 1 if number % 2 else 0) if start is None else start
         sent = whole[start : start + length]
         for item in sent:
             got += ledger.take(item)
         written = max(written, start + len(sent))
-        ledger.reconnect(inside=start > 0)
+        ledger.reconnect(inside=mode != "replay")
     persisted = cut_elsewhere(whole, sizes) if data.draw(st.booleans()) else whole
     got += settled(ledger, persisted)
     assert shown(got) == shown(whole)
