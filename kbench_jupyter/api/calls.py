@@ -180,7 +180,7 @@ class Caller:
 
         def once(remaining: float) -> Response:
             request = self._request(service, method, body, headers or {}, remaining, False, cancel)
-            response = self._exchange(request, method, subject, safe=True)
+            response = self._exchange(request, method, subject, safe=True, elsewhere=True)
             try:
                 answer = check(response) if check is not None else None
             except TransportFault as fault:
@@ -269,7 +269,9 @@ class Caller:
         """Make a call that gives fresh credentials, and so cannot carry any."""
         return self.call(service, method, body, anonymous=True)
 
-    def _exchange(self, request: Request, method: str, subject: str, safe: bool) -> Response:
+    def _exchange(
+        self, request: Request, method: str, subject: str, safe: bool, *, elsewhere: bool = False
+    ) -> Response:
         """Return an answer without error status, following redirects and refreshing credentials once."""
         refreshed = False
         for _ in range(_MAX_REDIRECTS):
@@ -280,7 +282,7 @@ class Caller:
             location = response.headers.get("location")
             if 300 <= response.status < 400 and location:
                 response.close()
-                request = redirected(request, response.status, location, method, safe)
+                request = redirected(request, response.status, location, method, safe, elsewhere=elsewhere)
                 continue
             answer = refusal(method, response)
             if answer is None:

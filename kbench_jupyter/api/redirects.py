@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from urllib.parse import urljoin
+from urllib.parse import urljoin, urlsplit
 
 from kbench_jupyter.api.addresses import check_address, is_loopback, same_origin
 from kbench_jupyter.api.transport import Request, TransportFault
@@ -11,8 +11,16 @@ from kbench_jupyter.api.transport import Request, TransportFault
 __all__ = ["redirected"]
 
 
-def redirected(request: Request, status: int, location: str, method: str, safe: bool) -> Request:
+def redirected(
+    request: Request, status: int, location: str, method: str, safe: bool, *, elsewhere: bool
+) -> Request:
     """Return the request that follows a redirect.
+
+    Parameters
+    ----------
+    elsewhere : bool
+        Whether another server may give the answer: files are often kept by one. What it says of tasks and
+        runs would not be the target's word.
 
     Raises
     ------
@@ -32,6 +40,12 @@ def redirected(request: Request, status: int, location: str, method: str, safe: 
     if not safe and not (keeps_method and same_origin(target, request.url)):
         raise TransportFault(
             f"{method}: the server redirects to another address, and a write is not sent there.",
+            retryable=False,
+            hint="Check the server's address: %kbench target.",
+        )
+    if not elsewhere and not same_origin(target, request.url):
+        raise TransportFault(
+            f"{method}: the server redirects to {urlsplit(target).netloc}, and its answer would not be the target's.",
             retryable=False,
             hint="Check the server's address: %kbench target.",
         )

@@ -104,9 +104,10 @@ class _Stream:
             self.later = True
         if self.later:  # a connection sends a log in its order
             return False
-        if time == self.mark and self.at_mark[key] <= 0:
-            return False
-        self.at_mark[key] -= time == self.mark
+        if time == self.mark:
+            if not self.at_mark[key]:
+                return False
+            self.at_mark[key] -= 1
         if self.fresh:  # the clock went back: it may be new, and what comes next does not go on from here
             self.sure = False
         return True

@@ -136,7 +136,9 @@ def test_any_retry_after_is_read_or_ignored(value: str | None) -> None:
 
 def test_a_write_is_sent_again_after_a_refused_connection_only() -> None:
     refused = TransportFault("refused", maybe_processed=False)
-    client, _ = client_on(sequence(refused, refused, answer(data={"slug": {"versionNumber": 1}})))
+    client, _ = client_on(
+        sequence(refused, refused, answer(data={"slug": {"taskSlug": "t", "versionNumber": 1}}))
+    )
     assert client.create_task("t", "{}", known_version=0).version == 1
 
 
@@ -217,6 +219,17 @@ def test_a_write_is_not_redirected_elsewhere() -> None:
     with pytest.raises(TransportError, match="a write is not sent there"):
         client.create_task("t", "{}", known_version=0)
     assert len(seen) == 1
+
+
+@pytest.mark.parametrize(
+    "ask", [lambda client: client.get_task("t"), lambda client: list(client.list_runs("t"))]
+)
+def test_what_another_host_says_is_not_the_targets_word(ask: Callable[[Client], Any]) -> None:
+    for status in (302, 307, 308):
+        client, seen = redirecting("https://other.example/v1/x", status)
+        with pytest.raises(TransportError, match=r"redirects to other\.example"):
+            ask(client)
+        assert len(seen) == 1
 
 
 def test_redirects_in_circles_end() -> None:
