@@ -24,6 +24,8 @@ _CONTROL = re.compile(
 )
 _COLOUR = re.compile("\x1b\\[[0-9;:]*m")
 _NARROWEST = 8
+#: Characters of a table's cell, and of any other text, that are drawn: whole texts stand in code blocks and files.
+_MOST, _LONGEST = 1_000, 10_000
 
 
 def visible(text: str) -> str:
@@ -180,7 +182,7 @@ def _fold(text: str, room: int) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(map(_with_base, visible(text).split()))
+    return " ".join(map(_with_base, visible(clipped(text, _MOST)).split()))
 
 
 def _with_base(word: str) -> str:
@@ -205,9 +207,9 @@ def _sign(value: str | Cell | None) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return visible(value)
-    sign = SIGNS.get(value.tone, "")
-    return f"{sign} {visible(value.text)}" if sign and value.text else visible(value.text)
+        return visible(clipped(value, _LONGEST))
+    sign, text = SIGNS.get(value.tone, ""), visible(clipped(value.text, _LONGEST))
+    return f"{sign} {text}" if sign and text else text
 
 
 def _wrap(text: str, width: int, indent: str = "") -> str:
