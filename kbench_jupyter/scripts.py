@@ -88,7 +88,12 @@ def check(file: _Path, task: str | None = None) -> Checked:
 
 
 def validate(
-    file: _Path, task: str | None = None, *, model: str | None = None, timeout: float | None = None
+    file: _Path,
+    task: str | None = None,
+    *,
+    model: str | None = None,
+    timeout: float | None = None,
+    pass_env: _Names = (),
 ) -> ValidateResult:
     """Check a task file, then run it once in a fresh kernel.
 
@@ -102,6 +107,8 @@ def validate(
         Proxy slug of the model to rehearse with.
     timeout : float, optional
         Seconds for the whole rehearsal.
+    pass_env : str or sequence of str, optional
+        Environment variables that the task gets although it has none of them on the server.
 
     Raises
     ------
@@ -112,7 +119,9 @@ def validate(
     from kbench_jupyter.actions.sources import choose_task
 
     chosen = choose_task(session(), task, file=os.fspath(file), required=False)
-    return validate.validate(session(), task, chosen=chosen, model=model, timeout=timeout)
+    return validate.validate(
+        session(), task, chosen=chosen, model=model, timeout=timeout, pass_env=_names(pass_env)
+    )
 
 
 def push(

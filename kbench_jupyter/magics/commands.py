@@ -83,6 +83,7 @@ def _validate(session: Session, call: Call, cell: str | None) -> Any:
         model=call.model,
         timeout=call.timeout,
         env_file=_path(call.env_file),
+        pass_env=call.pass_env,
     )
 
 

@@ -72,6 +72,12 @@ COMMANDS = (
                 ("-m", "--model"), "rehearse with this model instead of the default", "model", metavar="MODEL"
             ),
             Arg(("--timeout",), "most seconds the rehearsal may take", "number", metavar="SECONDS"),
+            Arg(
+                ("--pass-env",),
+                "let the task have that environment variable of yours; repeat for several",
+                many=True,
+                metavar="NAME",
+            ),
             _ENV,
         ),
         cell=True,
