@@ -48,13 +48,18 @@ class Places:
     source : TaskSource
     cells : sequence of notebook cells
         As they were executed. Those that are empty have none in `source`.
+    before : bool
+        Whether the first of `cells` is none of `source` either.
     """
 
-    def __init__(self, source: TaskSource, cells: Sequence[Any]) -> None:
+    def __init__(self, source: TaskSource, cells: Sequence[Any], *, before: bool = False) -> None:
         self._source = source
         self._executed = cells
         left = iter(source.cells)
-        self._cells = [next(left, None) if cell.source.strip() else None for cell in cells]
+        self._cells = [
+            next(left, None) if cell.source.strip() and not (before and index == 0) else None
+            for index, cell in enumerate(cells)
+        ]
 
     def cell(self, index: int) -> SourceCell | None:
         """Return the source's cell that an executed one is; None for an empty one."""

@@ -124,6 +124,7 @@ def rehearse(
     on_progress: Callable[[Progress], None] | None = None,
     interrupt: threading.Event | None = None,
     ahead: KernelAhead | None = None,
+    prelude: str = "",
 ) -> Rehearsal:
     """Run `source` in a fresh kernel with `folder` as its working directory.
 
@@ -142,6 +143,8 @@ def rehearse(
         Set it to stop.
     ahead : KernelAhead, optional
         A kernel that waits in `folder`; as fresh as one started now.
+    prelude : str
+        Python that is executed before the first cell, and is no cell of `source`.
 
     Returns
     -------
@@ -156,7 +159,9 @@ def rehearse(
     from kbench_jupyter.notebook.build import push_notebook
 
     notebook = load("nbformat").reads(push_notebook(source), as_version=4)
-    places = Places(source, notebook.cells)
+    if prelude:
+        notebook.cells.insert(0, load("nbformat").v4.new_code_cell(prelude))
+    places = Places(source, notebook.cells, before=bool(prelude))
     total = len(source.cells)
     missing: set[str] = set()
 
@@ -173,7 +178,7 @@ def rehearse(
     outcome = execute_notebook(
         notebook, cwd=folder, env=env, timeout=timeout, on_event=handle, interrupt=interrupt, ahead=ahead
     )
-    failure = _failure(source, outcome, timeout)
+    failure = _failure(Places(source, outcome.notebook.cells, before=bool(prelude)), outcome, timeout)
     hints = tuple(
         f"The kernel has no package {name}: {_MISSING[name]}"
         for name in sorted(missing)
@@ -182,8 +187,7 @@ def rehearse(
     return Rehearsal(outcome, failure, hints)
 
 
-def _failure(source: TaskSource, outcome: Outcome, timeout: float | None) -> Failure | None:
-    places = Places(source, outcome.notebook.cells)
+def _failure(places: Places, outcome: Outcome, timeout: float | None) -> Failure | None:
     error = outcome.error
     place = None if error is None else places.place(error.index, error.line)
     if outcome.kernel_died:
