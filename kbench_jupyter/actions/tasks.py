@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.actions.choose_runs import models_of, none_of, runs_on
 from kbench_jupyter.actions.push import creation_notes, page_of, state_cell
 from kbench_jupyter.actions.pushed_task import get_task
+from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
 from kbench_jupyter.actions.server_settings import model_notes
 from kbench_jupyter.api.states import CreationState
 from kbench_jupyter.display.view import (
@@ -77,6 +77,7 @@ class TaskStatus(Shown):
     whole_errors: bool = False
     missing: str = ""
     hint: str = ""
+    explained: RunErrors = NO_SOURCE
 
     def view(self) -> View:
         """Describe the task, its runs, and what went wrong with each."""
@@ -94,7 +95,7 @@ class TaskStatus(Shown):
         return View(
             f"{slug}{version}",
             parts,
-            notes=[*([self.hint] if self.hint else []), *creation_notes(task)],
+            notes=[*([self.hint] if self.hint else []), *creation_notes(task, self.explained)],
             next=self._steps(),
             footer=self.footer,
         )
@@ -131,12 +132,17 @@ class TaskStatus(Shown):
         failed = [run for run in self.runs if run.error_message]
         if failed and not self.whole_errors:
             errors: list[list[Value]] = [
-                [run.model, str(run.id), Cell(last_line(run.error_message or ""), "bad")] for run in failed
+                [run.model, str(run.id), Cell(self._of(run).line(run.error_message), "bad")] for run in failed
             ]
             parts.append(Table(["model", "run", "error"], errors))
         for run in failed if self.whole_errors else ():
-            parts += [Text(f"{run.model}, run {run.id}", "bad"), Text(run.error_message or "", code=True)]
+            message = self._of(run).whole(run.error_message)
+            parts += [Text(f"{run.model}, run {run.id}", "bad"), Text(message, code=True)]
         return parts
+
+    def _of(self, run: Run) -> RunErrors:
+        """Return what explains a run's error: the source that is known is the newest version's."""
+        return self.explained if run.task.version == self.task.version else NO_SOURCE
 
 
 @dataclass(frozen=True)
@@ -245,7 +251,8 @@ def status(session: Session, slug: str, *, models: Sequence[str] = (), errors: b
     others = list(client.list_runs(slug)) if models and not runs else []
     missing = f"No run is on {none_of(models, others)}." if others else ""
     hint = models_of(others) if others else ""
-    return TaskStatus(task, tuple(runs), errors, missing, hint, footer=target.label)
+    known = errors_of(session, target, task) if any(run.error_message for run in runs) else NO_SOURCE
+    return TaskStatus(task, tuple(runs), errors, missing, hint, known, footer=target.label)
 
 
 def list_models(session: Session, *, modality: str | None = None, search: str | None = None) -> ModelList:
