@@ -227,6 +227,7 @@ def beside(tmp_path):
     "cell",
     [
         "from my_cases import QUESTIONS",
+        "import my_cases  # my_cases.py lies beside this notebook",
         "import my_cases as cases",
         "import json, my_cases",
         "import helpers",

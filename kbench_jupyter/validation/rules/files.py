@@ -99,7 +99,10 @@ def _modules(check: Check) -> None:
             for name in _imported(node) & beside:
                 place: Place[ast.AST] = Place(node, cell, program.module, Certainty.GUARDED)
                 # Whoever names the file as well (%%writefile, a download) brings it.
-                if re.search(rf"\b{name}(?:\.py|/)", program.text) or f"{name}.py" in brought:
+                if (
+                    re.search(rf"\b{name}(?:\.py|/)", re.sub(r"#.*", "", program.text))
+                    or f"{name}.py" in brought
+                ):
                     continue
                 if _is_installed(name, check):
                     continue
