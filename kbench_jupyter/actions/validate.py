@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
 
+_NO_SDK = "kaggle_benchmarks is not installed here: whether its names and parameters are right (KB6xx) was not checked."
+
+
 @dataclass(frozen=True)
 class Checked(Shown):
     """What the rules had to say.
@@ -43,10 +46,13 @@ class Checked(Shown):
     ----------
     source : TaskSource
     findings : tuple of Finding
+    notes : tuple of str
+        What could not be checked, and why.
     """
 
     source: TaskSource
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -58,7 +64,8 @@ class Checked(Shown):
         title = Cell("No findings", "good")
         if self.findings:
             title = Cell(count(len(self.findings), "finding"), "bad" if self.errors else "warn")
-        return View(title, finding_parts(self.findings), notes=notes_on(self.source), footer=self.footer)
+        notes = [*notes_on(self.source), *self.notes]
+        return View(title, finding_parts(self.findings), notes=notes, footer=self.footer)
 
 
 @dataclass(frozen=True)
@@ -74,15 +81,12 @@ class ValidateResult(Checked):
         Proxy slug of the default model.
     push : str
         What to type to push it.
-    remarks : tuple of str
-        How this run differs from one on the server.
     """
 
     rehearsal: Rehearsal | None = None
     runs: tuple[RunResult, ...] = ()
     model: str = ""
     push: str = "%kbench push"
-    remarks: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -99,7 +103,7 @@ class ValidateResult(Checked):
             verdict = "every assertion passed" if asserted else "nothing failed, nothing was asserted"
         title = Cell(f"Valid: {recorded} recorded in {duration(seconds)}, {verdict}", "good")
         parts = [part for run in self.runs for part in run_parts(run, self.source)]
-        notes = [*notes_on(self.source), *self.remarks, *(self.rehearsal.hints if self.rehearsal else ())]
+        notes = [*notes_on(self.source), *self.notes, *(self.rehearsal.hints if self.rehearsal else ())]
         return View(
             title,
             [*parts, *finding_parts(self.findings)],
@@ -134,10 +138,13 @@ def check(
         Findings of any severity.
     """
     from kbench_jupyter.validation import check as check_rules
+    from kbench_jupyter.validation import installed
 
     chosen = chosen or choose_task(session, task, required=False)
-    findings = check_rules(chosen.source, task=task, datasets=datasets)
-    return Checked(chosen.source, tuple(findings))
+    folder = chosen.path.parent if chosen.path is not None else Path.cwd()
+    findings = check_rules(chosen.source, task=task, datasets=datasets, folder=folder)
+    notes = () if installed() is not None else (_NO_SDK,)
+    return Checked(chosen.source, tuple(findings), notes)
 
 
 def refuse_errors(checked: Checked, doing: str) -> None:
@@ -219,11 +226,11 @@ def validate(
     return ValidateResult(
         checked.source,
         checked.findings,
+        (*checked.notes, *passing.notes),
         rehearsal=rehearsal,
         runs=mine,
         model=env[DEFAULT],
         push=chosen.line(f"push {chosen.slug}" if len(chosen.stored) > 1 and chosen.slug else "push"),
-        remarks=tuple(passing.notes),
         footer=target.label,
     )
 
