@@ -37,7 +37,8 @@ _LOAD = re.compile(r"%(?:re|un)?load_ext\s+kbench_jupyter(?:\.\w+)*\s*(?:#.*)?$"
 _AUTOMAGIC = re.compile(
     rf"(?:kbench\s+(?:--?[A-Za-z]|[A-Za-z]).*|(?:re|un)?load_ext\s+kbench_jupyter\s*|{_SETTING}.*)$"
 )
-_MAYBE = re.compile(r"%kbench|kbench_jupyter|\A\s*kbench\s|KBENCH_|\bKBench\b")
+_MARKS = ("%kbench", "kbench_jupyter", "KBENCH_", "KBench")
+_MAYBE_AUTOMAGIC = re.compile(r"\s*kbench\s")
 _VALUE = re.compile(r"(KBENCH_\w+\s*=?|\bKBench\.\w+\s*=).*")
 _CELL_MAGIC = re.compile(r"%%(\S*)")
 _COMPOUND = frozenset(
@@ -93,7 +94,7 @@ def keep(text: str, ref: CellRef) -> Kept:
     """
     lines = text.split("\n")
     numbers = range(1, len(lines) + 1)
-    if not _MAYBE.search(text):
+    if not (any(mark in text for mark in _MARKS) or _MAYBE_AUTOMAGIC.match(text)):
         return trimmed(lines, numbers)  # most cells: this is what makes a thousand of them quick
     start = next((i for i, line in enumerate(lines) if line.strip()), 0)
     magic = _CELL_MAGIC.match(lines[start].lstrip())
