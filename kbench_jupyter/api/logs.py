@@ -14,7 +14,8 @@ from typing import Any, Self
 from kbench_jupyter.api.calls import Caller
 from kbench_jupyter.api.entries import entries_of, joined, persisted_items
 from kbench_jupyter.api.models import LogEntry
-from kbench_jupyter.api.replay import Ledger, Settling
+from kbench_jupyter.api.replay import Ledger
+from kbench_jupyter.api.settling import Settling
 from kbench_jupyter.api.sse import EventParser
 from kbench_jupyter.api.transport import Cancel, Response, TransportFault
 from kbench_jupyter.errors import (

@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import replace
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -24,6 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from kbench_jupyter.api.addresses import is_loopback
+from kbench_jupyter.api.failures import causes_of, fault_of, host_of, patience
 from kbench_jupyter.api.network import Way, network_fault, system_trust, way_to
 from kbench_jupyter.api.transport import STRIDE, Cancel, Request, Response, TransportFault
 
@@ -124,7 +124,7 @@ class RequestsTransport:
         if request.cancel is not None:
             request.cancel.attach(cancel.cancel)
         way = way_to(request.url)
-        expiry = _Expiry(_patience(request), cancel)
+        expiry = _Expiry(patience(request), cancel)
         answer, problem = self._send(request, cancel, way)
         if answer is None or cancel.is_set:  # of a header that was cut off, http.client makes an answer
             _let_go(request, expiry, cancel)
@@ -177,10 +177,10 @@ class RequestsTransport:
     ) -> TransportFault:
         """Return the fault of a request that no answer came to."""
         if not expired and not cancelled:
-            known = network_fault(_chain(error), _host(request), way, self._worked)
+            known = network_fault(causes_of(error), host_of(request), way, self._worked)
             if known is not None:
                 return known
-        return _fault(error, request, expired, cancelled, advice=self._advice)
+        return fault_of(error, request, expired, cancelled, advice=self._advice)
 
     def close(self) -> None:
         """Close every pooled connection."""
@@ -230,7 +230,7 @@ def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: 
         except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError, AttributeError) as error:
             problem = error
         if cancel.is_set or problem is not None:
-            raise _fault(problem, request, expiry.reached, cancel.is_set, reading=True)
+            raise fault_of(problem, request, expiry.reached, cancel.is_set, reading=True)
         if not piece:
             break
         received += len(piece)
@@ -240,11 +240,12 @@ def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: 
             waited = stride = 0
         elif request.pace is not None and waited > request.pace:
             raise TransportFault(
-                f"{_host(request)} sends too slowly: {stride:,} bytes in {request.pace:g} s.", retryable=False
+                f"{host_of(request)} sends too slowly: {stride:,} bytes in {request.pace:g} s.",
+                retryable=False,
             )
         yield piece
     if expected is not None and received < expected:
-        raise _fault(None, request, False, False, reading=True)
+        raise fault_of(None, request, False, False, reading=True)
     answer.raw.release_conn()
 
 
@@ -266,87 +267,3 @@ def _reader(answer: requests.Response) -> Callable[[], bytes]:
 def _plain_length(answer: requests.Response) -> int | None:
     length = answer.headers.get("content-length", "")
     return int(length) if length.isdigit() and "content-encoding" not in answer.headers else None
-
-
-def _patience(request: Request) -> float | None:
-    """Return the seconds for the whole answer, or for its header where the body may take longer."""
-    return request.header_timeout if request.total_timeout is None else request.total_timeout
-
-
-def _host(request: Request) -> str:
-    return urlsplit(request.url).netloc.rpartition("@")[2] or "the server"
-
-
-def _fault(
-    error: Exception | None,
-    request: Request,
-    expired: bool,
-    cancelled: bool,
-    reading: bool = False,
-    advice: Mapping[str, str] | None = None,
-) -> TransportFault:
-    host = _host(request)
-    causes = list(_chain(error))
-    if expired:
-        return TransportFault(f"{host} had not finished its answer after {_patience(request):g} s.")
-    if cancelled:
-        return TransportFault(f"The exchange with {host} was cancelled.", retryable=False)
-    if reading:
-        if any(isinstance(cause, urllib3.exceptions.ReadTimeoutError | TimeoutError) for cause in causes):
-            return TransportFault(f"{host} sent nothing for {request.read_timeout:g} s in mid-answer.")
-        return TransportFault(f"The answer of {host} broke off.")
-    for cause in causes:
-        known = _known(cause, host, request, advice or {})
-        if known is not None:
-            return known
-    if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError | OSError):
-        # requests' own complaints about a request are OSErrors too; they are caught by `_known`.
-        return TransportFault(f"The connection to {host} broke before an answer came.")
-    return TransportFault(f"No request can be made to {host}.", maybe_processed=False, retryable=False)
-
-
-def _known(
-    cause: BaseException, host: str, request: Request, advice: Mapping[str, str]
-) -> TransportFault | None:
-    if isinstance(cause, socket.gaierror):
-        return TransportFault(
-            f"The name of {host} cannot be resolved.",
-            maybe_processed=False,
-            hint="Check the network connection. In a Kaggle notebook, turn on Internet in the settings.",
-        )
-    if isinstance(cause, requests.exceptions.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError):
-        return TransportFault(
-            f"No connection to {host} within {request.connect_timeout:g} s.", maybe_processed=False
-        )
-    if isinstance(cause, requests.exceptions.InvalidHeader | requests.exceptions.InvalidURL):
-        return TransportFault(
-            f"No request can be made to {host}: its address or a header is malformed.",
-            maybe_processed=False,
-            retryable=False,
-        )
-    if isinstance(cause, ConnectionRefusedError | urllib3.exceptions.NewConnectionError):
-        return TransportFault(
-            f"{host} refuses connections.",
-            maybe_processed=False,
-            hint=next(
-                (words for address, words in advice.items() if request.url.startswith(f"{address}/")),
-                "Check the network connection and the address.",
-            ),
-        )
-    if isinstance(cause, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
-        return TransportFault(f"{host} gave no answer within {request.read_timeout:g} s.")
-    return None
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and what caused it, innermost first: the innermost says most."""
-    found: list[BaseException] = []
-    queue = [error]
-    while queue:
-        current = queue.pop()
-        if not isinstance(current, BaseException) or current in found:
-            continue
-        found.append(current)
-        queue += [current.__cause__, current.__context__, getattr(current, "reason", None)]
-        queue += [arg for arg in current.args if isinstance(arg, BaseException)]
-    yield from reversed(found)

@@ -9,7 +9,7 @@ A line comes in pieces, and some of them may be lost between two connections. So
 a connection goes on where the one before broke off, a line in the making is given up, and the text up to
 the next line end is withheld: pieces of two lines never make one that never was.
 
-Nothing of that is lost: `Settling` compares the lines that were handed out with the whole persisted log,
+Nothing of that is lost: `settling` compares the lines that were handed out with the whole persisted log,
 however that is cut, and yields exactly what is missing. Remembered are four bytes for each line.
 """
 
@@ -23,7 +23,7 @@ from dataclasses import replace
 
 from kbench_jupyter.api.models import LogEntry
 
-__all__ = ["Ledger", "Settling"]
+__all__ = ["Ledger", "Stream", "encoded"]
 
 #: Entries of a stream, all of which ended a line, after which it is trusted to write whole lines only.
 _TRUSTED = 8
@@ -33,7 +33,8 @@ _LONG = 16
 _COUNTED = 250_000
 
 
-def _bytes(text: str) -> bytes:
+def encoded(text: str) -> bytes:
+    """Return a log's text as bytes, halves of characters included."""
     return text.encode("utf-8", "surrogatepass")
 
 
@@ -48,7 +49,7 @@ def _is_telling(entry: LogEntry) -> bool:
     return entry.time is not None and (entry.time % 1 != 0 or len(entry.data) >= long)
 
 
-class _Stream:
+class Stream:
     """What of one of a run's streams was handed out: a checksum of each line."""
 
     def __init__(self, sure: bool) -> None:
@@ -74,7 +75,7 @@ class _Stream:
 
     def add(self, text: str) -> None:
         """Take in what is handed out."""
-        data = _bytes(text)
+        data = encoded(text)
         self.size += len(data)
         *whole, rest = data.split(b"\n")
         for line in whole:
@@ -95,6 +96,7 @@ class _Stream:
         self.at_latest[key] += 1
 
     def reconnect(self) -> None:
+        """Begin another connection."""
         self.sure = self.later = self.fresh = False
         self.mark, self.at_mark = self.latest, self.at_latest.copy()
 
@@ -157,7 +159,7 @@ class Ledger:
     """Remembers what was handed out, and passes on only what is new."""
 
     def __init__(self) -> None:
-        self.streams: dict[str, _Stream] = {}
+        self.streams: dict[str, Stream] = {}
         self._timeless = _Timeless()
         self._first: int | None = None  # key of the log's first entry
         self._last: int | None = None  # key of the last one handed out
@@ -201,9 +203,9 @@ class Ledger:
             for stream in self.streams.values():
                 stream.sure = True
 
-    def _stream(self, name: str) -> _Stream:
+    def _stream(self, name: str) -> Stream:
         if name not in self.streams:
-            self.streams[name] = _Stream(sure=self._whole)
+            self.streams[name] = Stream(sure=self._whole)
         return self.streams[name]
 
     def _is_old(self, entry: LogEntry, key: int) -> bool:
@@ -231,146 +233,3 @@ class Ledger:
             entry = replace(entry, data=rest)
         stream.add(entry.data)
         yield entry
-
-
-class Settling:
-    """Compares the persisted log, entry by entry, with what was handed out.
-
-    The lines that were handed out are found among the log's lines in their order; what lies between is
-    missing. Until all of them are found, what is missing is kept back: only then is it known that the log
-    is not cut off before them.
-
-    Parameters
-    ----------
-    ledger : Ledger
-
-    Attributes
-    ----------
-    passed : int
-        Entries of the log that are done with for good, so that another copy of it can be read from there.
-    """
-
-    def __init__(self, ledger: Ledger) -> None:
-        self.passed = 0
-        self._seen = ledger.size
-        self._size = 0
-        self._open = {
-            name: _Comparison(name, stream)
-            for name, stream in ledger.streams.items()
-            if stream.lines or stream.open_size
-        }
-        self._missing: list[LogEntry] = []
-
-    @property
-    def caught_up(self) -> bool:
-        """Whether everything that was handed out was found in the log."""
-        return not self._open
-
-    def feed(self, entry: LogEntry) -> Iterator[LogEntry]:
-        """Yield what is missing by now, with the log's next entry."""
-        comparison = self._open.get(entry.stream)
-        if not self._open:
-            yield entry
-            return
-        self._size += len(_bytes(entry.data))
-        if comparison is None:
-            self._missing.append(entry)
-            return
-        self._missing += comparison.feed(entry)
-        if comparison.done:
-            del self._open[entry.stream]
-            if not self._open:
-                yield from self._missing
-                self._missing.clear()
-
-    def is_short(self) -> bool:
-        """Return whether the log, at its end, holds less than was handed out."""
-        return bool(self._open) and self._size < self._seen
-
-    def finish(self) -> Iterator[LogEntry]:
-        """Yield what is missing once the log has ended, whether or not everything was found in it."""
-        for comparison in self._open.values():
-            self._missing += comparison.finish()
-        left = {name: Counter(comparison.left) for name, comparison in self._open.items()}
-        for entry in self._missing:
-            counts, line = left.get(entry.stream), zlib.crc32(_bytes(entry.data.removesuffix("\n")))
-            if counts and counts[line] > 0:
-                counts[line] -= 1  # handed out, in another order
-            else:
-                yield entry
-        self._missing.clear()
-        self._open.clear()
-
-
-class _Comparison:
-    """Finds one stream's lines that were handed out in the persisted log."""
-
-    def __init__(self, name: str, stream: _Stream) -> None:
-        self._name = name
-        self._stream = stream
-        self._place = 0  # of the next line to be found
-        self._rest: list[str] = []  # a line of the log that has not ended yet
-        self._rest_size = 0
-        self._begun: float | None = None
-        self.done = False
-
-    @property
-    def left(self) -> array[int]:
-        """The lines not found."""
-        return self._stream.lines[self._place :]
-
-    def feed(self, entry: LogEntry) -> Iterator[LogEntry]:
-        """Yield what of an entry was not handed out."""
-        text, at = entry.data, 0
-        while (end := text.find("\n", at)) >= 0:
-            begun = entry.time if not self._rest else self._begun
-            line, at = "".join((*self._rest, text[at:end])), end + 1
-            self._rest, self._rest_size = [], 0
-            yield from self._line(line, begun)
-            if self.done:
-                break
-        rest = text[at:]
-        if not self.done and rest:
-            self._begun = self._begun if self._rest else entry.time
-            self._rest.append(rest)
-            before, self._rest_size = self._rest_size, self._rest_size + len(_bytes(rest))
-            rest = ""
-            if self._place == len(self._stream.lines) and before < self._stream.open_size <= self._rest_size:
-                whole = "".join(self._rest)
-                self.done = self._holds_open(whole)
-                rest = self._after_open(whole) if self.done else ""
-        if self.done and rest:
-            yield replace(entry, data=rest)
-
-    def _line(self, line: str, begun: float | None) -> Iterator[LogEntry]:
-        lines = self._stream.lines
-        if self._place < len(lines):
-            if zlib.crc32(_bytes(line)) == lines[self._place]:
-                self._place += 1
-                self.done = self._place == len(lines) and not self._stream.open_size
-            else:
-                yield LogEntry(self._name, begun, line + "\n", late=True)
-            return
-        self.done = True
-        if self._holds_open(line):
-            line = self._after_open(line)
-        else:  # another line than the one in the making: that one is somewhere behind
-            yield LogEntry(self._name, None, "", gap=True)
-        yield LogEntry(self._name, begun, line + "\n")
-
-    def _holds_open(self, line: str) -> bool:
-        """Return whether a line begins with the one that was in the making."""
-        size = self._stream.open_size
-        data = _bytes(line)
-        return len(data) >= size and zlib.crc32(data[:size]) == self._stream.open
-
-    def _after_open(self, line: str) -> str:
-        return _bytes(line)[self._stream.open_size :].decode("utf-8", "surrogatepass")
-
-    def finish(self) -> Iterator[LogEntry]:
-        """Yield the log's last line where that has no end."""
-        found = self._place == len(self._stream.lines)
-        if self._rest and not (found and self._rest_size < self._stream.open_size):
-            if found:
-                yield LogEntry(self._name, None, "", gap=True)
-            yield LogEntry(self._name, self._begun, "".join(self._rest), late=not found)
