@@ -248,7 +248,7 @@ class More(City): ...
         ("llm.prompt('x', schema={'city': str}).ctiy", "which has no 'ctiy'", "city?"),
         ("llm.prompt('x', schema={'city': str})['city']", "fields and no keys", ".city."),
         ("llm.prompt('x', schema=City)['name']", "fields and no keys", ".name."),
-        ("llm.prompt('x', schema=int).strip()", "a int", ""),
+        ("llm.prompt('x', schema=int).strip()", "an int", ""),
         ("llm.prompt('x', schema=City).tags.add('x')", "a list", ""),
         ("llm.prompt('x', schema=Step).text.stripp()", "a text (str)", "strip?"),
     ],

@@ -81,10 +81,11 @@ def in_words(thing: Thing) -> str:
         case Instance():
             name = thing.of.node.name
             return (
-                "a model (LLMChat)" if name == "LLMChat" else f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
+                "a model (LLMChat)" if name == "LLMChat" else f"{'an' if name[0] in 'AEIO' else 'a'} {name}"
             )
         case Func():
             return f"the function {thing.node.name}"
         case Plain():
-            return "a text (str)" if thing.type is str else f"a {thing.type.__name__}"
+            name = thing.type.__name__
+            return "a text (str)" if thing.type is str else f"{'an' if name[0] in 'io' else 'a'} {name}"
     return "what it gives"
