@@ -144,7 +144,7 @@ def test_without_the_mirror_what_cannot_be_seen_is_said(lab, jupyter):
     lab.page.keyboard.press("Escape")
     lab.page.keyboard.press("b")
     lab.page.keyboard.press("Enter")
-    lab.page.keyboard.insert_text(SHOW)
+    lab.page.keyboard.insert_text(SHOW + "\nz = 'in a new cell'")
     refused = lab.run_focused(4)
     assert "The saved blind.ipynb is older than what was run" in refused
     assert "Save the notebook (Ctrl+S), then run this again" in refused
