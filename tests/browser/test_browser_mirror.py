@@ -55,7 +55,7 @@ def test_an_edit_made_while_the_kernel_is_busy_is_seen_by_the_cell_that_waits(la
 def test_a_renamed_notebook_answers_under_its_new_path(lab, jupyter):
     path = jupyter.write("before.ipynb", INSTALL, "x = 1", SHOW)
     lab.open("before.ipynb")
-    lab.run(0)
+    lab.connect(0, 2)
     (jupyter.root / "folder").mkdir(exist_ok=True)
     lab.page.evaluate(
         "window.jupyterapp.serviceManager.contents.rename('before.ipynb', 'folder/after.ipynb')"
