@@ -15,14 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import NotebookError
-from kbench_jupyter.notebook import probes
+from kbench_jupyter.notebook import headless, probes
 from kbench_jupyter.notebook.files import read_notebook
-from kbench_jupyter.notebook.leave_out import keep
 from kbench_jupyter.notebook.mirror import link_of
 from kbench_jupyter.notebook.overlay import Laid, lay_over
 from kbench_jupyter.notebook.probes import Answer, Surroundings
 from kbench_jupyter.notebook.server_sessions import jupyter_server
-from kbench_jupyter.notebook.source import CellRef
 
 
 class Freshness(StrEnum):
@@ -75,8 +73,9 @@ PROBES: tuple[tuple[str, Probe], ...] = (
     ("Colab", probes.colab),
     ("VS Code", probes.vscode),
     ("the Jupyter server", jupyter_server),
-    ("JPY_SESSION_NAME", probes.session_name),
-    ("the working directory", probes.working_directory),
+    ("the program that runs it", headless.program),
+    ("JPY_SESSION_NAME", headless.session_name),
+    ("the working directory", headless.working_directory),
 )
 
 
@@ -179,7 +178,7 @@ def _refuse_what_is_older(path: Path, laid: Laid) -> None:
     """Refuse a file that is surely not what a front end shows: other code was run since it was saved."""
     if laid.others:
         what = "another text of one of its cells"
-    elif any(_holds_code(run.text) for run in laid.unknown):
+    elif any(headless.holds_code(run.text) for run in laid.unknown):
         what = "a cell that is not in it"
     else:
         return
@@ -187,11 +186,3 @@ def _refuse_what_is_older(path: Path, laid: Laid) -> None:
         f"The saved {path.name} is older than what was run: {what} was run since it was saved.",
         hint="Save the notebook (Ctrl+S), then run this again; or name a file: -f FILE.",
     )
-
-
-def _holds_code(text: str) -> bool:
-    """Whether any of a cell's text would be part of the task; a lone ``%kbench push`` is not."""
-    try:
-        return bool(keep(text, CellRef(0)).text.strip())
-    except NotebookError:  # what would be refused is something
-        return True

@@ -22,9 +22,6 @@ from kbench_jupyter.quick_import import load
 
 COLAB_TIMEOUT_S = 10
 _SAME_SAVE_S = 0.5  # a server may touch a file a moment after it has answered; JupyterLab allows as much
-MAX_CANDIDATES = 500  # notebooks in a working directory; a folder with more is nobody's project
-_Code = list[tuple[str, list[str]]]  # of each code cell its text and tags
-_CONVERTED = ".nbconvert"  # what nbconvert puts into the name of a notebook that it writes
 
 
 @dataclass(frozen=True)
@@ -208,81 +205,6 @@ def vscode(around: Surroundings) -> Answer | str:
         return "not a VS Code notebook"
     path = Path(value)
     return Answer(path, shown=True) if path.is_file() else f"{path} is not saved yet, or renamed"
-
-
-def session_name(around: Surroundings) -> Answer | str:
-    """Answer from ``JPY_SESSION_NAME``, the path under which the kernel was started.
-
-    A kernel that a notebook's own code starts (nbconvert, papermill) inherits the variable of the outer
-    one. So where the front end names no cells, all that was run must stand in the file.
-    """
-    value = around.env.get("JPY_SESSION_NAME")
-    if not value:
-        return "not set"
-    path = around.cwd / value
-    if path.suffix != ".ipynb":
-        return f"{value} is not a notebook"
-    if not path.is_file():
-        return f"{path} does not exist (any more): renamed since?"
-    running = around.running
-    if not (running and running.shown) and not set(_history(around.shell)) <= set(_code_of(path)):
-        return f"what was run does not stand in {path}"
-    return Answer(path, shown=True)
-
-
-def working_directory(around: Surroundings) -> Answer | str:
-    """Answer for nbclient and nbconvert, which tell no path: the notebook that begins with what was run."""
-    ran = _history(around.shell)
-    if not hasattr(around.shell, "kernel") or not ran:
-        return "no kernel that executes a notebook"
-    if around.running and around.running.shown:
-        return "the front end has a document of its own, which is not this guess"
-    files = sorted(around.cwd.glob("*.ipynb"))[:MAX_CANDIDATES]
-    pushed = {path: _pushed_of(path) for path in files}
-    matches = {
-        path: code for path, code in pushed.items() if [source for source, _ in code[: len(ran)]] == ran
-    }
-    if not matches:
-        return f"no notebook in {around.cwd} begins with what has been run"
-    own = _without_copies(matches)
-    if len(own) == 1:
-        return Answer(own[0])
-    names = ", ".join(path.name for path in own[:5])
-    return f"{len(own)} notebooks in {around.cwd} begin with what has been run: {names}"
-
-
-def _without_copies(matches: dict[Path, _Code]) -> list[Path]:
-    """Leave out what nbconvert wrote; of notebooks that are alike in all that is pushed, keep one.
-
-    Without this, executing a notebook a second time would find the first time's output beside it.
-    """
-    written = {f"{path.stem}{_CONVERTED}.ipynb" for path in matches}
-    own = [path for path in matches if path.name not in written]
-    if all(matches[path] == matches[own[0]] for path in own[1:]):
-        return [next((path for path in own if _CONVERTED not in path.name), own[0])]
-    return own
-
-
-def _history(shell: Any) -> list[str]:
-    manager = getattr(shell, "history_manager", None)
-    inputs = getattr(manager, "input_hist_raw", None) or []
-    return [text.strip() for text in inputs[1:] if text.strip()]  # nbclient runs no empty cell
-
-
-def _code_of(path: Path) -> list[str]:
-    return [source for source, _ in _pushed_of(path)]
-
-
-def _pushed_of(path: Path) -> _Code:
-    """Return each code cell's text and tags, which may keep it out of the task."""
-    from kbench_jupyter.notebook.files import read_notebook
-
-    try:
-        cells = read_notebook(path).cells
-    except NotebookError:
-        return []
-    code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
-    return [(cell.source.strip(), list(cell.metadata.get("tags", ()))) for cell in code]
 
 
 def _from_json(text: str, name: str) -> Answer | str:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
 from kbench_jupyter.errors import NotebookError
-from kbench_jupyter.notebook import mirror, probes, server_sessions
+from kbench_jupyter.notebook import headless, mirror, probes, server_sessions
 from kbench_jupyter.notebook.current import PROBES, Freshness, current_notebook
 from kbench_jupyter.notebook.executed import Executed, ExecutedCells
 from kbench_jupyter.notebook.mirror_state import MirrorState
@@ -153,17 +153,21 @@ def test_colab_is_asked_from_the_main_thread_only_and_may_stay_silent(monkeypatc
     assert "main thread" in said[0]
 
 
-def test_nbclient_finds_the_one_notebook_that_begins_with_what_was_run(shell, tmp_path):
+def test_a_notebook_in_the_working_directory_counts_once_all_of_its_code_has_been_run(shell, tmp_path):
     shell.kernel = types.SimpleNamespace(get_parent=dict)
     try:
         write(tmp_path / "b.ipynb", "x = 1", "z = 3")
         (tmp_path / "broken.ipynb").write_text("{")
         shell.history_manager.input_hist_raw[:] = ["", "x = 1\n", "y = 2"]
-        assert "begins with what has been run" in probes.working_directory(around(shell, tmp_path))
+        assert "begins with what has been run" in headless.working_directory(around(shell, tmp_path))
         path = write(tmp_path / "a.ipynb", "x = 1", "", "y = 2", "z = 3")
-        assert probes.working_directory(around(shell, tmp_path)).path == path
+        said = headless.working_directory(around(shell, tmp_path))
+        assert said.startswith("a.ipynb begins with what has been run, and another could begin the same")
+        assert "-f FILE or %env KBENCH_NOTEBOOK=FILE" in said
+        write(path, "x = 1", "", "y = 2", "%kbench results")
+        assert headless.working_directory(around(shell, tmp_path)).path == path
         write(tmp_path / "copy.ipynb", "x = 1", "y = 2")
-        said = probes.working_directory(around(shell, tmp_path))
+        said = headless.working_directory(around(shell, tmp_path))
         assert said.startswith("2 notebooks")
         assert "a.ipynb, copy.ipynb" in said
     finally:
@@ -173,10 +177,10 @@ def test_nbclient_finds_the_one_notebook_that_begins_with_what_was_run(shell, tm
 @pytest.mark.parametrize(
     ("files", "found"),
     [
-        ({"ci": ["x = 1", "y"], "ci.nbconvert": ["x = 1", "y"]}, "ci"),
-        ({"ci": ["x = 1", "edited"], "ci.nbconvert": ["x = 1", "y"]}, "ci"),
-        ({"ci": ["x = 1", "y"], "ci.nbconvert": ["x = 1"], "ci.nbconvert.nbconvert": ["x = 1"]}, "ci"),
-        ({"a.nbconvert": ["x = 1", "y"], "b": ["x = 1", "y"], "c": ["x = 1", "y"]}, "b"),
+        ({"ci": ["x = 1"], "ci.nbconvert": ["x = 1"]}, "ci"),
+        ({"ci": ["x = 1"], "ci.nbconvert": ["x = 1", "y"]}, "ci"),
+        ({"ci": ["x = 1"], "ci.nbconvert": ["x = 1"], "ci.nbconvert.nbconvert": ["x = 1"]}, "ci"),
+        ({"a.nbconvert": ["x = 1"], "b": ["x = 1"], "c": ["x = 1"]}, "b"),
         ({"a": ["x = 1", "y"], "b": ["x = 1"]}, None),
         ({"a": ["x = 1"], "b": ["x = 1"], "skips a cell": ["x = 1"]}, None),
     ],
@@ -192,7 +196,7 @@ def test_a_copy_that_nbconvert_wrote_hides_no_notebook_and_others_are_not_guesse
             notebook.cells[0].metadata["tags"] = ["kbench-skip"]
             nbformat.write(notebook, path)
     shell.history_manager.input_hist_raw[:] = ["", "x = 1"]
-    answer = probes.working_directory(around(shell, tmp_path))
+    answer = headless.working_directory(around(shell, tmp_path))
     if found is None:
         assert "begin with what has been run" in answer
     else:
@@ -392,10 +396,10 @@ def test_a_line_of_kbench_that_was_never_saved_makes_no_file_older(shell, file):
 def test_an_inherited_session_name_is_not_taken_for_the_notebook_that_runs(shell, tmp_path):
     path = write(tmp_path / "outer.ipynb", "import papermill", "x = 1")
     shell.history_manager.input_hist_raw[:] = ["", "x = 1", "inner = 2"]
-    said = probes.session_name(around(shell, tmp_path, JPY_SESSION_NAME=str(path)))
+    said = headless.session_name(around(shell, tmp_path, JPY_SESSION_NAME=str(path)))
     assert said == f"what was run does not stand in {path}"
     shell.history_manager.input_hist_raw[:] = ["", "x = 1"]
-    assert probes.session_name(around(shell, tmp_path, JPY_SESSION_NAME=str(path))).path == path
+    assert headless.session_name(around(shell, tmp_path, JPY_SESSION_NAME=str(path))).path == path
 
 
 def test_a_running_cell_that_the_file_does_not_have_is_said(shell, tmp_path, monkeypatch):
