@@ -10,10 +10,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from kbench_jupyter.notebook.es_modules import joined
+
 __all__ = ["SCRIPT", "mark"]
 
 #: The browser's side, to be joined with the script of a widget.
-SCRIPT = (Path(__file__).parent / "static_form.js").read_text(encoding="utf-8")
+SCRIPT = joined(Path(__file__).parent / "static_form.js")
 
 
 def mark(model_id: str) -> dict[str, Any]:

@@ -1,20 +1,22 @@
 // Run status (run_status.py): a row a run, changed in place.
+import { button, fill, h, plural, say } from "./elements.js";
+import { activity, click, enable, mark, span } from "./panel_base.js";
 
 // A table whose rows become cards where there is no room for columns. What is not laid out as a table is none to
 // a screen reader any more, so the roles are spelled out.
-function cards(heads, body) {
+export function cards(heads, body) {
   body.setAttribute("role", "rowgroup");
   const head = ([kind, label, title]) =>
     h("th", { scope: "col", role: "columnheader", class: `kbp-a-${kind}`, title: label ? title : null }, label || h("span", { class: "kbp-heard" }, title));
   return h("table", { class: "kbp-table kbp-cards", role: "table" }, h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map(head))), body);
 }
 
-const card = (kind, ...content) =>
+export const card = (kind, ...content) =>
   kind === "name"
     ? h("th", { scope: "row", role: "rowheader", class: "kbp-a-name" }, ...content)
     : h("td", { role: "cell", class: `kbp-a-${kind}` }, ...content);
 
-function statusPart(store, part, host) {
+export function statusPart(store, part, host) {
   const title = h("h3", { class: "kbp-title" });
   const page = h("a", { target: "_blank", rel: "noopener noreferrer" }, "Open on Kaggle");
   const bar = h("progress", { "aria-label": "Runs that have ended" });

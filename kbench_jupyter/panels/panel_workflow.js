@@ -1,4 +1,6 @@
 // The workflow (workflow.py): a task's way from init to publish.
+import { button, fill, h, plural, say } from "./elements.js";
+import { activity, click, enable, ident, mark, notesOf, slot } from "./panel_base.js";
 
 const VERBS = {
   init: "Init", validate: "Validate", push: "Push", run: "Run", watch: "Follow to the end", results: "Fetch and compare",
@@ -31,7 +33,7 @@ function outcomeOf([name, { tone, lines, parts }], last) {
   return h("details", {}, h("summary", {}, head), rest);
 }
 
-function workflowPart(store, part, host) {
+export function workflowPart(store, part, host) {
   const facts = h("dl", { class: "kbp-facts" });
   const tasks = h("select", { "aria-label": "Task", onchange: () => store.tell(part.name, "task", { task: tasks.value }) });
   const renew = button("Renew", click(() => store.tell(part.name, "auth")), { class: "kbp-small", "aria-label": "Renew credentials" });
