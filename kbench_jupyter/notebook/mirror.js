@@ -3,6 +3,7 @@
 // In JupyterLab and Notebook 7 a widget's manager belongs to one open document and knows it as `context`.
 // This module reads that document's cells and tells the kernel what changed. It draws nothing, and where
 // there is no such document it does nothing.
+import { healDocument } from "./static_form.js";
 
 const DELAY_MS = 150;
 
@@ -88,7 +89,9 @@ function initialize({ model }) {
   Promise.resolve(context.ready).then(() => {
     if (stopped) return;
     const ends = [mirror(model, context), healDocument(model.widget_manager)];
-    stop = () => ends.forEach((end) => end());
+    stop = () => {
+      for (const end of ends) end();
+    };
   });
   return () => {
     stopped = true;

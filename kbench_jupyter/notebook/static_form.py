@@ -7,15 +7,9 @@ there shows the widget again.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.notebook.es_modules import joined
-
-__all__ = ["SCRIPT", "mark"]
-
-#: The browser's side, to be joined with the script of a widget.
-SCRIPT = joined(Path(__file__).parent / "static_form.js")
+__all__ = ["mark"]
 
 
 def mark(model_id: str) -> dict[str, Any]:

@@ -145,8 +145,12 @@ export function workflowPart(store, part, host) {
       ask(false);
     };
     const cancel = button("Cancel", () => ask(false, asking));
+    const chooseModels = () => {
+      select("run", true);
+      store.tell(part.name, "models");
+    };
     if (missing)
-      fill(confirm, h("p", {}, "Choose the models to run on first."), h("div", { class: "kbp-row" }, button("Choose models", () => (select("run", true), store.tell(part.name, "models")), { class: "kbp-primary" }), cancel));
+      fill(confirm, h("p", {}, "Choose the models to run on first."), h("div", { class: "kbp-row" }, button("Choose models", chooseModels, { class: "kbp-primary" }), cancel));
     else if (asking === "publish")
       fill(confirm, h("p", {}, `${steps().at(-1).plan} The notebook behind it ${backing.checked ? "becomes public, too" : "stays private"}.`), h("div", { class: "kbp-row" }, button("Yes, publish", yes, { class: "kbp-primary" }), cancel));
     else
@@ -194,7 +198,7 @@ export function workflowPart(store, part, host) {
     }
   }
 
-  function update(news) {
+  function update() {
     const { running, broken, next } = part.state;
     const due = broken || next; // what failed is what there is to see
     if (running && running !== shown) select(running, false);
@@ -234,7 +238,7 @@ export function workflowPart(store, part, host) {
     h("section", { class: "kbp-workflow", "aria-label": "Kaggle Benchmarks workflow" }, h("div", { class: "kbp-head" }, facts, look), line, notes.el, busy.work, busy.problem, last, step, status.el, results.el),
   );
   part.listeners.add(update);
-  update({});
+  update();
   return () => {
     part.listeners.delete(update);
     for (const one of [picker, status, results]) one.end();

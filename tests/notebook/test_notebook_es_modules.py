@@ -33,7 +33,7 @@ def test_what_a_module_needs_comes_before_it_and_once(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("entry", ["panels/log_view.js", "panels/panel_main.js"])
+@pytest.mark.parametrize("entry", ["panels/log_view.js", "panels/panel_main.js", "notebook/mirror.js"])
 def test_the_modules_of_a_widget_share_one_scope_without_a_name_twice(entry):
     script = joined(PACKAGE / entry)
     names = Counter(_TOP.findall(script))
