@@ -45,7 +45,7 @@ class LogView(anywidget.AnyWidget):
     """
 
     _esm = joined(_HERE / "log_view.js", STYLES={"view": FRAME, "code": CODE, "tones": TONES})
-    _css = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("colours.css", "log_view.css"))
+    _css = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("widget.css", "log_view.css"))
     task = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
     #: Its own model id: by it the front end finds its output in the document.

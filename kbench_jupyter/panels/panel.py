@@ -129,7 +129,7 @@ class Panel(anywidget.AnyWidget):
     """
 
     _esm = joined(_HERE / "panel_main.js", SIGNS=SIGNS | {"next": "→"})
-    _css = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("colours.css", "panel.css"))
+    _css = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("widget.css", "panel.css"))
     root = traitlets.Unicode().tag(sync=True)
     ident = traitlets.Unicode().tag(sync=True)
 
