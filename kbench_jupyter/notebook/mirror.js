@@ -3,6 +3,7 @@
 // In JupyterLab and Notebook 7 a widget's manager belongs to one open document and knows it as `context`.
 // This module reads that document's cells and tells the kernel what changed. It draws nothing, and where
 // there is no such document it does nothing.
+import { healDocument } from "./static_form.js";
 
 const DELAY_MS = 150;
 
@@ -38,10 +39,19 @@ function mirror(model, context) {
     const newOrder = ids.join("\n");
     // When the file was written that this document is, on the server's clock. What is edited by several at
     // once is saved by the server, which tells nobody.
-    const saved = context.model.collaborative ? null : Date.parse(context.contentsModel?.last_modified) / 1000;
+    const saved = context.model.collaborative
+      ? null
+      : Date.parse(context.contentsModel?.last_modified) / 1000;
     const newPlace = `${context.path}\n${context.model.dirty}\n${saved}`;
     if (!everything && !changed.length && newOrder === order && newPlace === place) return;
-    const message = { client, seq: ++seq, path: context.path, dirty: context.model.dirty, saved, cells: changed };
+    const message = {
+      client,
+      seq: ++seq,
+      path: context.path,
+      dirty: context.model.dirty,
+      saved,
+      cells: changed,
+    };
     if (everything) Object.assign(message, { reset: true, answers });
     if (everything || newOrder !== order) message.order = ids;
     for (const cell of changed) sent.set(cell.id, JSON.stringify(cell));
@@ -96,7 +106,9 @@ function initialize({ model }) {
   Promise.resolve(context.ready).then(() => {
     if (stopped) return;
     const ends = [mirror(model, context), healDocument(model.widget_manager)];
-    stop = () => ends.forEach((end) => end());
+    stop = () => {
+      for (const end of ends) end();
+    };
   });
   return () => {
     stopped = true;

@@ -8,8 +8,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from kbench_jupyter.notebook.es_modules import joined
 from kbench_jupyter.notebook.mirror_state import MirrorState
-from kbench_jupyter.notebook.static_form import SCRIPT
 
 
 class NotebookMirror(anywidget.AnyWidget):
@@ -21,7 +21,7 @@ class NotebookMirror(anywidget.AnyWidget):
         Where messages go. No trait ever holds notebook text, so none can be saved with the notebook.
     """
 
-    _esm = SCRIPT + (Path(__file__).parent / "mirror.js").read_text(encoding="utf-8")
+    _esm = joined(Path(__file__).parent / "mirror.js")
     _view_name = traitlets.Any(None, allow_none=True).tag(sync=True)
     _view_module = traitlets.Any(None, allow_none=True).tag(sync=True)
     _view_module_version = traitlets.Unicode("").tag(sync=True)
