@@ -17,9 +17,9 @@ __all__ = ["Named", "named_values"]
 _SECRET = words("APIKEY BEARER CREDENTIAL CREDENTIALS KEY PASSPHRASE PASSWD PASSWORD SECRET TOKEN")
 # Behind the word: what is about a secret and is none, `token_count`, `SECRET_NAME`, `api_key_env`.
 _ABOUT = words(
-    "BUDGET COLUMN COUNT DESCRIPTION ENDPOINT ENV ERROR FIELD FILE FOLDER FORMAT HEADER HELP HINT ID IDS INDEX KEYS"
-    " LABEL LEN LENGTH LIMIT MANAGER NAME NAMES PASSWORDS PATH PATTERN PER PLACEHOLDER POLICY POSITION PREFIX PROMPT"
-    " QUESTION REGEX SECRETS SIZE SUFFIX TASK TOKENS TYPE URI URL USAGE VAR VARIABLE"
+    "BUDGET COLUMN COUNT DESCRIPTION ENDPOINT ENV ERROR FIELD FIELDS FILE FOLDER FORMAT HEADER HELP HINT ID IDS INDEX"
+    " KEYS LABEL LEN LENGTH LIMIT MANAGER MODEL NAME NAMES PASSWORDS PATH PATTERN PER PLACEHOLDER POLICY POSITION"
+    " PREFIX PROMPT QUESTION REGEX SECRETS SIZE SUFFIX TASK TOKENS TYPE URI URL USAGE VAR VARIABLE"
 )
 # Before it: a key of data or of a keyboard or an answer's, and a token of text.
 _NO_SECRET = {
@@ -80,6 +80,11 @@ class _Token(NamedTuple):
     start: int
     end: int
 
+    @property
+    def sign(self) -> str:
+        """What it is as a sign of Python's; a text that holds such a sign is none."""
+        return self.text if self.kind == "op" else ""
+
 
 @dataclass(frozen=True)
 class Named:
@@ -106,7 +111,7 @@ def named_values(text: str) -> Iterator[Named]:
     """
     tokens = list(_tokens(text))
     for at, token in enumerate(tokens):
-        if token.text in ("=", ":="):
+        if token.sign in ("=", ":="):
             yield from _assigned(tokens, at)
         elif token.kind == "text" and at:
             yield from _paired(tokens, at)
@@ -134,16 +139,18 @@ def _tokens(text: str, first: int = 0) -> Iterator[_Token]:
 def _assigned(tokens: list[_Token], at: int) -> Iterator[Named]:
     """What an equals sign gives: to a name, an attribute, an item, a parameter, or several names at once."""
     targets, before = _targets(tokens, at)
+    if not targets:
+        return
     value = at + 1
-    while value + 1 < len(tokens) and tokens[value].kind == "name" and tokens[value + 1].text == "=":
+    while value + 1 < len(tokens) and tokens[value].kind == "name" and tokens[value + 1].sign == "=":
         value += 2  # `PASSWORD = other = "..."`
-    in_call = before >= 0 and tokens[before].text in _OPENING
+    in_call = before >= 0 and tokens[before].sign in _OPENING
     values = [value]
     if len(targets) > 1 and in_call:
         targets = targets[-1:]
     for _ in targets[1:]:
         comma = _end_of(tokens, values[-1])
-        if comma >= len(tokens) or tokens[comma].text != ",":
+        if comma >= len(tokens) or tokens[comma].sign != ",":
             return
         values.append(comma + 1)
     for (name, variable), place in zip(targets, values, strict=True):
@@ -154,22 +161,22 @@ def _assigned(tokens: list[_Token], at: int) -> Iterator[Named]:
 def _targets(tokens: list[_Token], at: int) -> tuple[list[tuple[str, bool]], int]:
     """The names before an equals sign, with whether each is an environment variable's; and the place before them."""
     place = at - 1
-    if place >= 3 and tokens[place].text == "]" and tokens[place - 1].kind == "text":
+    if place >= 3 and tokens[place].sign == "]" and tokens[place - 1].kind == "text":
         owner = tokens[place - 3].text
         return [(tokens[place - 1].text, owner == "environ")], -1
     # An annotation: back to its colon, if there is one near.
     for back in range(place, max(at - 12, 0), -1):
-        if tokens[back].text == ":" and tokens[back - 1].kind == "name" and back < place + 1:
+        if tokens[back].sign == ":" and tokens[back - 1].kind == "name" and back < place + 1:
             return [(tokens[back - 1].text, False)], back - 2
-        if tokens[back].kind != "name" and tokens[back].text not in (".", "[", "]", "|", ","):
+        if tokens[back].kind != "name" and tokens[back].sign not in (".", "[", "]", "|", ","):
             break
     found: list[tuple[str, bool]] = []
     while place >= 0 and tokens[place].kind == "name":
         found.insert(0, (tokens[place].text, False))
         place -= 1
-        while place >= 1 and tokens[place].text == "." and tokens[place - 1].kind == "name":
+        while place >= 1 and tokens[place].sign == "." and tokens[place - 1].kind == "name":
             place -= 2
-        if place < 0 or tokens[place].text != ",":
+        if place < 0 or tokens[place].sign != ",":
             break
         place -= 1
     return found, place
@@ -177,13 +184,13 @@ def _targets(tokens: list[_Token], at: int) -> tuple[list[tuple[str, bool]], int
 
 def _paired(tokens: list[_Token], at: int) -> Iterator[Named]:
     """What a dict gives to a key, and a call such as ``os.environ.setdefault`` to a variable."""
-    name, before = tokens[at].text, tokens[at - 1].text
-    after = tokens[at + 1].text if at + 1 < len(tokens) else ""
+    name, before = tokens[at].text, tokens[at - 1].sign
+    after = tokens[at + 1].sign if at + 1 < len(tokens) else ""
     if after == ":" and before in ("{", ","):
         if _says_secret(name, loose=True):
             yield from _value(name, tokens, at + 2, loose=True)
     elif after == "," and before == "(" and at >= 2:
-        owner = tokens[at - 4].text if at >= 4 and tokens[at - 3].text == "." else ""
+        owner = tokens[at - 4].text if at >= 4 and tokens[at - 3].sign == "." else ""
         gives = tokens[at - 2].text in _GIVERS or (
             tokens[at - 2].text in ("get", "pop") and owner == "environ"
         )
@@ -193,7 +200,7 @@ def _paired(tokens: list[_Token], at: int) -> Iterator[Named]:
 
 def _value(name: str, tokens: list[_Token], place: int, *, loose: bool = False) -> Iterator[Named]:
     """The constant text that begins at a place, if it says more than nothing."""
-    while place < len(tokens) and tokens[place].text == "(" and tokens[place].kind == "op":
+    while place < len(tokens) and tokens[place].sign == "(":
         place += 1
     end = _end_of(tokens, place)
     if end == place or (end < len(tokens) and tokens[end].kind != "text" and tokens[end].text in _NOT_ALONE):
@@ -208,7 +215,7 @@ def _end_of(tokens: list[_Token], place: int) -> int:
     end = place
     while end < len(tokens) and tokens[end].kind == "text":
         end += 1
-        if end + 1 < len(tokens) and tokens[end].text == "+" and tokens[end + 1].kind == "text":
+        if end + 1 < len(tokens) and tokens[end].sign == "+" and tokens[end + 1].kind == "text":
             end += 1
     return end
 

@@ -57,10 +57,10 @@ def test_a_secret_in_the_task_is_hidden_on_the_screen_and_said_where_it_goes_int
     path = notebook("import kaggle_benchmarks as kbench", SECRET, TASK)
     shown = door(f"show -f {path}")
     assert 'api_key="***"' in str(shown)
-    assert "A push sends it as it stands in the cell" in str(shown)
+    assert "A push sends it as it stands in the cell" in " ".join(str(shown).split())
     exported = door(f"export out.py -f {path}")
     assert SECRET in Path("out.py").read_text(), "it is what is pushed"
-    assert "line 5 of its .py form" in str(exported)
+    assert "line 5 of its .py form" in " ".join(str(exported).split())
     checked = str(door(f"validate --static -f {path}"))
     assert "KB503" in checked
     everything = str(shown) + shown._repr_html_() + str(exported) + checked

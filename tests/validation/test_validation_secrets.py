@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from validation_helpers import IMPORT, findings_of
 
 from kbench_jupyter.validation.secrets import find_secrets, mask
@@ -199,6 +201,17 @@ def test_names_and_values_that_are_evidently_no_secret_are_left_alone(line):
     assert mask(line) == line
 
 
+PIECES = ["API_KEY", "token", "x", "environ", "=", ":=", ":", ",", ".", "(", ")", "[", "]", "{", "}", "+", "%", "#",
+          "\n", " ", '"hunter2-x"', '"', "'", '"="', '"]"', "f'{x}'", "%env ", "export ", "=="]  # fmt: skip
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=14).map("".join))
+def test_any_text_is_read_and_hidden_with_as_many_lines_as_it_had(text):
+    assert mask(text).count("\n") == text.count("\n")
+    for secret in find_secrets(text):
+        assert text[secret.start : secret.end].strip()
+
+
 def test_in_prose_a_name_alone_makes_no_secret_of_what_stands_behind_it():
     assert list(find_secrets('The password = "hunter2" of the puzzle', prose=True)) == []
 
@@ -235,6 +248,9 @@ def test_a_password_in_a_url_is_found():
     "line",
     [
         "api_key = os.environ['OPENAI_API_KEY']",
+        "x['api_key'], y[0] = 1, 2",
+        "f('token', '=', 'hunter2')",
+        "secret_model = 'llama-3'",
         "token = 'your-token-goes-here-0123456789'",
         "api_key = 'sk-your-key-here-xxxxxxxxxxxxxxxxxxxxxxx'",
         "model = 'anthropic/claude-haiku-4-5@20251001'",
