@@ -94,6 +94,8 @@ class Session:
         self.pushed = ""
         #: Sources that ran through a rehearsal here, by `edited.source_digest`.
         self.validated: set[str] = set()
+        #: Sources that ran through a dry run here, by the same digest.
+        self.tried: set[str] = set()
         #: Runs whose results were compared here. Ids alone would not do: they begin again after a reset.
         self.compared: set[Origin] = set()
         self._lock = threading.Lock()
@@ -147,6 +149,8 @@ class Session:
                     target.base_url, target.credentials, advice=target.advice, on_retry=self._say_retry
                 )
                 self._client_key = target.key
+                if target.credentials and target.credentials.remark:
+                    self.reporter.say(target.credentials.remark)
             return self._client
 
     def _say_retry(self, error: KBenchError, _pause: float) -> None:
