@@ -63,7 +63,7 @@ def test_a_secret_in_the_task_is_hidden_on_the_screen_and_said_where_it_goes_int
     assert "line 5 of its .py form" in " ".join(str(exported).split())
     checked = str(door(f"validate --static -f {path}"))
     assert "KB503" in checked
-    everything = str(shown) + shown._repr_html_() + str(exported) + checked
+    everything = str(shown) + str(shown._repr_mimebundle_()) + str(exported) + checked
     assert "hunter2" not in everything
 
 
