@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.actions.download import DownloadResult
     from kbench_jupyter.actions.dry_run import DryRun
     from kbench_jupyter.actions.init import AuthResult
+    from kbench_jupyter.actions.local import LocalShown
     from kbench_jupyter.actions.push import PushResult
     from kbench_jupyter.actions.results import Results
     from kbench_jupyter.actions.run import ScheduledRuns
@@ -43,6 +44,7 @@ __all__ = [
     "push",
     "run",
     "session",
+    "start_local",
     "status",
     "validate",
 ]
@@ -202,6 +204,26 @@ def run(task: str, models: _Names, *, wait: float | bool | None = None) -> Sched
 
     seconds = _seconds(wait)  # before anything is sent
     return run.run(session(), _slug(task), _names(models), wait=seconds)
+
+
+def start_local(upstream: str | None = None, *, key_from: str | None = None) -> LocalShown:
+    """Start the embedded server, which otherwise starts when it is first needed.
+
+    Parameters
+    ----------
+    upstream : str, optional
+        Address of an OpenAI-compatible endpoint whose models it offers beside its own.
+    key_from : str, optional
+        The environment variable, or the line of ``.env``, that holds the endpoint's key.
+
+    Raises
+    ------
+    UsageError, LocalServerError
+        As ``%kbench local start`` does: also where it runs already with another endpoint.
+    """
+    from kbench_jupyter.actions import local
+
+    return local.command(session(), "start", upstream=upstream, key_from=key_from)
 
 
 def status(task: str, *, models: _Names = ()) -> TaskStatus:

@@ -330,4 +330,6 @@ def _config(session: Session, call: Call, cell: str | None) -> Any:
 def _local(session: Session, call: Call, cell: str | None) -> Any:
     from kbench_jupyter.actions import local
 
-    return local.command(session, call.what, confirmed=call.no_confirm)
+    return local.command(
+        session, call.what, confirmed=call.no_confirm, upstream=call.upstream, key_from=call.key_from
+    )

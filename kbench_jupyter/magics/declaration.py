@@ -348,9 +348,25 @@ COMMANDS = (
                 choices=("start", "stop", "status", "log", "reset"),
                 metavar="start|stop|status|log|reset",
             ),
+            Arg(
+                ("--upstream",),
+                "start with the models of an OpenAI-compatible endpoint (Ollama, vLLM, a proxy) beside its own",
+                metavar="URL",
+            ),
+            Arg(
+                ("--key-from",),
+                "the environment variable, or the line of .env, that holds the endpoint's key",
+                "variable",
+                metavar="VARIABLE",
+            ),
             _YES,
         ),
-        examples=("%kbench local", "%kbench local stop"),
+        examples=(
+            "%kbench local",
+            "%kbench local start --upstream http://127.0.0.1:11434/v1",
+            "%kbench local start --upstream https://models.example.org/v1 --key-from LAB_KEY",
+            "%kbench local stop",
+        ),
     ),
 )
 

@@ -18,7 +18,7 @@ from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 
 #: What a value is, for completion: which names may stand there.
-KINDS = ("task", "model", "file", "rule", "pattern", "target", "choice", "text", "number")
+KINDS = ("task", "model", "file", "rule", "pattern", "target", "choice", "variable", "text", "number")
 
 
 @dataclass(frozen=True)

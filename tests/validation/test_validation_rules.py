@@ -407,6 +407,28 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
         ["get_ipython().run_cell_magic('time', '', 'x = 1')", *body()],
     ),
     ("KB505", ["import kbench_jupyter", *body()], ["x = 'kbench_jupyter'", *body()]),
+    *[
+        (
+            "KB507",
+            [f"import os\nfrom os import environ\n{bad}", *body()],
+            ["import os\nos.environ['MY_URL'] = 'x'", *body()],
+        )
+        for bad in (
+            "os.environ['KBENCH_UPSTREAM_URL'] = 'x'",
+            "environ['KBENCH_WORKERS'] = '4'",
+            "del os.environ['KBENCH_WORKERS']",
+            "os.environ.update(KBENCH_WORKERS='4')",
+            "os.environ.update({'A': 'b', 'KBENCH_WORKERS': '4'})",
+            "os.environ |= {'KBENCH_WORKERS': '4'}",
+            "os.environ.setdefault('KBENCH_WORKERS', '4')",
+            "os.environ.pop('KBENCH_WORKERS', None)",
+            "os.putenv('KBENCH_WORKERS', '4')",
+            "workers = os.getenv('KBENCH_WORKERS')",
+            "workers = int(os.environ['KBENCH_WORKERS'])",
+            "if True:\n    get_ipython().run_line_magic('env', 'KBENCH_WORKERS=4')",
+            "get_ipython().run_line_magic('config', 'KBench.target = 1')",
+        )
+    ],
     ("KB506", ["topic = input('Topic? ')", *body()], ["topic = 'input(x)'", *body()]),
     ("KB901", ["print(rows)", *body()], ["rows = 1", "print(rows)", *body()]),
     ("KB901", body("return_ = missing_helper(llm)"), [*body("x = helper(llm)"), "def helper(x): ..."]),

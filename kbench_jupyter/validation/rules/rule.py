@@ -143,7 +143,7 @@ class Check:
                 hint=hint,
                 cell=cell.source.ref,
                 line=cell.original_line(line),
-                text=mask(texts[line - 1].strip()) if 0 < line <= len(texts) else "",
+                text=cell.masked_lines[line - 1].strip() if 0 < line <= len(texts) else "",
             )
         )
 
