@@ -94,6 +94,23 @@ class PushResult(Shown):
         notes = [*self.notes, *([] if first_run_raised(task) else creation_notes(task, self.explained))]
         return View(title, parts, notes=notes, next=steps, footer=self.footer)
 
+    def refuse_raised(self) -> None:
+        """Raise if the version's first run did, before anything else is run of it.
+
+        Raises
+        ------
+        ValidationError
+            With the error of that run.
+        """
+        if first_run_raised(self.task):
+            slug, error = self.task.slug.task, self.task.creation_error_message
+            raise ValidationError(
+                f"{slug} was pushed, and its first run raised an error: {self.explained.line(error)}",
+                detail=self.explained.whole(error),
+                hint=f"See it here, mend it, then push again: {self.rehearse}\n"
+                f"To run it all the same: %kbench run {slug} -m MODEL",
+            )
+
 
 def first_run_raised(task: Task) -> bool:
     """Whether the server created a version, and the run that it made for that ended in an error."""

@@ -4,7 +4,7 @@ const VERBS = {
   init: "Init", validate: "Validate", push: "Push", run: "Run", watch: "Follow to the end", results: "Fetch and compare",
 };
 const TRIED = { ...VERBS, look: "Refresh", auth: "Renew", chain: "Do all steps", publish: "Publish", "dry-run": "Dry run" };
-const STATES = { done: ["done", "good"], going: ["going on", "busy"], failed: ["failed", "bad"], next: ["next", "next"], later: ["later", "quiet"] };
+const STATES = { done: ["done", "good"], going: ["going on", "busy"], failed: ["failed", "bad"], next: ["next", "next"], later: ["later", "quiet"], raised: ["raised", "warn"] };
 
 // The parts of a view (told.py), as data.
 function toldPart(part) {
@@ -80,7 +80,7 @@ function workflowPart(store, part, host) {
     }
     for (const one of steps()) {
       const made = buttons.get(one.name);
-      const now = stateOf(one);
+      const now = one.raised && stateOf(one) === "done" ? "raised" : stateOf(one);
       made.node.setAttribute("aria-pressed", String(one.name === shown));
       if (one.name === part.state.next) made.node.setAttribute("aria-current", "step");
       else made.node.removeAttribute("aria-current");
