@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.push import first_run_raised
+from kbench_jupyter.actions.push import creation_notes, first_run_raised
+from kbench_jupyter.actions.run_errors import RunErrors
 from kbench_jupyter.actions.target import NOBODY_ELSE
 from kbench_jupyter.display.view import count
 
@@ -97,7 +98,8 @@ def _notes(found: Standing, done: Mapping[str, bool]) -> dict[str, str]:
         state = str(found.task.creation_state).lower().replace("_", " ")
         notes["push"] = f"{version} is on the server ({state})"
         if first_run_raised(found.task):
-            notes["push"] += "; its first run raised an error"
+            known = RunErrors(found.chosen.source if done["push"] and found.chosen else None)
+            notes["push"] += f". {creation_notes(found.task, known)[0]}"
         if not done["push"] and state == "completed":
             notes["push"] += "; the notebook is not known to be the same"
     if found.runs:
