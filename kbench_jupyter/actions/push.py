@@ -214,6 +214,7 @@ def push(
     session.pushed = chosen.slug
     text = push_notebook(chosen.source, choose=chosen.choice)
     digest = pushes.digest(text, attached)
+    session.sources[digest] = chosen.source
     lines: dict[str, Any] = {
         "again": chosen.line("push --again"),
         "rehearse": chosen.line("validate"),

@@ -23,7 +23,7 @@ from kbench_jupyter.notebook.pushed import push_notebook
 from kbench_jupyter.notebook.source import place_in_words
 from kbench_jupyter.quick_import import load
 from kbench_jupyter.validation.rehearsal.places import Places
-from kbench_jupyter.validation.rehearsal.tracebacks import raised, tell
+from kbench_jupyter.validation.rehearsal.tracebacks import raised, shortened, tell
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.session import Session
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.api import Task
     from kbench_jupyter.notebook.source import TaskSource
 
-__all__ = ["NO_SOURCE", "RunErrors", "errors_of"]
+__all__ = ["NO_SOURCE", "RunErrors", "errors_of", "errors_of_runs"]
 
 _TRACEBACK = "Traceback (most recent call last)"
 # A cell's frame in a traceback that Python wrote, and the line it quotes.
@@ -52,10 +52,17 @@ class RunErrors:
     ----------
     source : TaskSource or None
         What was pushed as that version, where it is known.
+    version : int or None
+        That version.
     """
 
-    def __init__(self, source: TaskSource | None = None) -> None:
+    def __init__(self, source: TaskSource | None = None, version: int | None = None) -> None:
         self._source = source
+        self._version = version
+
+    def of(self, version: int | None) -> RunErrors:
+        """Return what explains the errors of a version's runs."""
+        return self if version == self._version else NO_SOURCE
 
     def whole(self, message: str | None) -> str:
         """Return an error message with places of the notebook, and without what libraries do in between."""
@@ -79,7 +86,7 @@ class RunErrors:
             places = [str(place) for place in self._executed.frames(message)]
         if not places and (prompts := _PROMPT.findall(message)):
             places = [f"{prompts[-1]}, as the server counts"]
-        return last_line(message) + (f" ({places[-1]})" if places else "")
+        return shortened(last_line(message)) + (f" ({places[-1]})" if places else "")
 
     @cached_property
     def _executed(self) -> Places | None:
@@ -128,14 +135,27 @@ def errors_of(session: Session, target: Target, task: Task) -> RunErrors:
     Parameters
     ----------
     session : Session
-        Its notebook is the source if that version was pushed from it and it has not changed since.
+        What it pushed is known, and its notebook is the source if that version was pushed from it and it has not
+        changed since.
     target : Target
     task : Task
     """
     slug = task.slug.task
+    version, digest = pushes.newest(session.state_folder, target.base_url, slug) or (None, "")
+    if version is None or version != task.version:
+        return NO_SOURCE
+    if digest in session.sources:
+        return RunErrors(session.sources[digest], version)
     with suppress(KBenchError):
         chosen = choose_task(session, slug)
-        digest = digest_of(chosen, task)
-        if pushes.is_unchanged(session.state_folder, target.base_url, slug, task.version, digest):
-            return RunErrors(chosen.source)
+        if digest_of(chosen, task) == digest:
+            return RunErrors(chosen.source, version)
+    return NO_SOURCE
+
+
+def errors_of_runs(session: Session, target: Target, slug: str, *, errored: bool) -> RunErrors:
+    """Return what explains the errors of a task's runs; nothing is asked where none `errored`."""
+    with suppress(KBenchError):
+        if errored:
+            return errors_of(session, target, session.client(target).get_task(slug))
     return NO_SOURCE

@@ -55,6 +55,7 @@ def pushed(tmp_path: Any, before: list[str], sent: list[str], cell: str = CELL, 
         state_folder=tmp_path,
         validated=set(),
         tried=set(),
+        sources={},
         reporter=SimpleNamespace(say=lambda _text: None),
     )
     return push(session, ChosenTask(percent_task_source(cell, origin="a test"), "t"), **options)

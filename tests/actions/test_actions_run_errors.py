@@ -105,3 +105,16 @@ def test_without_the_source_what_the_server_counted_says_so():
 def test_a_message_without_a_traceback_stays_as_it_is():
     assert NO_SOURCE.whole("out of quota") == NO_SOURCE.line("out of quota") == "out of quota"
     assert NO_SOURCE.whole(None) == NO_SOURCE.line(None) == ""
+
+
+def test_of_other_versions_than_the_one_whose_source_is_known_no_place_is_named():
+    explained = RunErrors(cells('def helper(answer):\n    raise ValueError("no good answer")'), version=2)
+    assert "(cell 1, line 2)" in explained.of(2).line(RAISED)
+    assert "cell 1" not in explained.of(1).line(RAISED)
+
+
+def test_a_place_is_seen_behind_an_error_that_quotes_all_that_a_model_said():
+    long = RAISED.replace("ValueError: no good answer", "ValueError: " + "words " * 500)
+    said = RunErrors(cells('def helper(answer):\n    raise ValueError("no good answer")')).line(long)
+    assert len(said) < 400
+    assert said.endswith("… (cell 1, line 2)")
