@@ -136,7 +136,8 @@ def run(
     target = session.target()
     client = session.client(target)
     task = get_task(session, client, slug)
-    refuse_unready(task)
+    if task.creation_state != "COMPLETED":
+        refuse_unready(task, errors_of(session, target, task))
     wanted = expand(session, target, models)
     if retry_errored:
         wanted = list(dict.fromkeys([*wanted, *_errored(client, task)]))

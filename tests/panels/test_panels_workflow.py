@@ -18,7 +18,7 @@ from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.standing import standing
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
-from kbench_jupyter.errors import ValidationError
+from kbench_jupyter.errors import TaskNotReadyError, ValidationError
 from kbench_jupyter.panels.workflow import WorkflowPart
 
 TASK = """@kbench.task(name="Quiz")
@@ -309,3 +309,24 @@ def test_a_push_whose_first_run_raised_is_no_success_as_text_either(session, ser
     fine.refuse_raised()
     assert fine.view().title.tone == "good"
     assert "The server remarks: The description is short." in fine.view().notes
+
+
+def test_a_cell_that_failed_on_the_server_is_told_as_the_notebooks_own(session, server):
+    create = server.api.CreateBenchmarkTask
+    failed = (
+        "-" * 75 + "\nRuntimeError                 Traceback (most recent call last)\nCell In[2], line 6\n"
+    )
+
+    def created(body):
+        create(body)
+        task = server.api.tasks["quiz"][-1]
+        task["creationState"] = "BENCHMARK_TASK_VERSION_CREATION_STATE_ERRORED"
+        task["creationErrorMessage"] = f"Cell 2, line 6 failed:\n{failed}----> 6 x\n\nRuntimeError: no"
+        return task
+
+    server.api.CreateBenchmarkTask = created
+    with pytest.raises(TaskNotReadyError) as caught:
+        push(session, choose_task(session), wait=0.0)
+    assert caught.value.detail.startswith("Cell 2, line 6 failed:\n---")
+    assert "\nCell 2, line 6\n----> 6 x\n" in caught.value.detail
+    assert "In[" not in caught.value.detail
