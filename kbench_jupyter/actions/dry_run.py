@@ -177,8 +177,7 @@ def dry_run(
     raised = _raised_over_answer(rehearsal, mine, calls)
     if not raised:
         mend = "Mend the cell, then %kbench validate --dry-run again."
-        failure = rehearsal.failure
-        refuse_failed_cell(rehearsal, mine, (passing.missed(failure.message) if failure else "") or mend)
+        refuse_failed_cell(rehearsal, mine, passing.missed(rehearsal) or mend)
         refuse_unrecorded(chosen, rehearsal, runs)
         session.tried.add(source_digest(chosen.source))
     return DryRun(

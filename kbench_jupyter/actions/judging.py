@@ -50,10 +50,13 @@ def runs_of_task(chosen: ChosenTask, runs: Sequence[RunResult]) -> tuple[RunResu
 
 
 def sdk_said(rehearsal: Rehearsal) -> list[str]:
-    """Return what the task SDK wrote about results that it could not use, why it stored no run first."""
+    """Return what the task SDK wrote about results that it could not use, why it stored the last run not first.
+
+    A run that others are nested in ends last, so what is said last is about the task itself.
+    """
     outputs = [output for cell in rehearsal.outcome.notebook.cells for output in cell.get("outputs", ())]
     text = "".join(output.text for output in outputs if output.get("name") == "stderr")
-    return list(dict.fromkeys([*_NOT_STORED.findall(text), *_WRONG_TYPE.findall(text)]))
+    return list(dict.fromkeys([*reversed(_NOT_STORED.findall(text)), *reversed(_WRONG_TYPE.findall(text))]))
 
 
 def refuse_unrecorded(chosen: ChosenTask, rehearsal: Rehearsal, runs: Sequence[RunResult]) -> None:
@@ -120,14 +123,14 @@ def refuse_failed_cell(rehearsal: Rehearsal, runs: Sequence[RunResult], hint: st
     failure = rehearsal.failure
     if failure is None:
         return
-    where = ", ".join(filter(None, [f"in {failure.where}" if failure.where else "", failure.also]))
+    where = ", ".join(filter(None, [f" in {failure.where}" if failure.where else "", failure.also]))
     if failure.displaying:
         where += " while it showed the run"
         kept = "The run was recorded all the same" if runs else "No run was recorded"
         said = "".join(f" The task SDK says: {text}" for text in sdk_said(rehearsal))
         hint = f"{kept}: what the task returns, or what an assertion was given, is not what it should be.{said}\n{hint}"
     raise ValidationError(
-        f"The rehearsal failed {where}: {failure.message}".replace("failed :", "failed:"),
+        f"The rehearsal failed{where}: {failure.message}",
         detail=failure.traceback,
         hint=failure.hint or hint,
     )

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.actions.choose_runs import address, choose_runs
 from kbench_jupyter.actions.interrupted import Interrupted
 from kbench_jupyter.actions.log_live import Belt, LiveLogs
 from kbench_jupyter.actions.log_screen import Screen
 from kbench_jupyter.actions.push import state_cell
+from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.display.view import Cell, Shown, Table, View, count
 from kbench_jupyter.errors import KBenchError, NotFoundError
 
@@ -58,6 +58,7 @@ class LogResult(Shown):
     task: str
     runs: tuple[LoggedRun, ...] = ()
     withheld: int = 0
+    explained: RunErrors = NO_SOURCE
 
     def view(self) -> View:
         """Describe the runs, not their logs."""
@@ -66,7 +67,14 @@ class LogResult(Shown):
             run = logged.run
             version = str(run.task.version or "")
             rows.append(
-                [run.model, str(run.id), version, state_cell(run.state), f"{logged.lines:,}", _why(logged)]
+                [
+                    run.model,
+                    str(run.id),
+                    version,
+                    state_cell(run.state),
+                    f"{logged.lines:,}",
+                    _why(logged, self.explained),
+                ]
             )
         return View(
             f"Log of {count(len(self.runs), 'run')} of {self.task}",
@@ -97,10 +105,10 @@ class LogResult(Shown):
         ]
 
 
-def _why(logged: LoggedRun) -> str:
+def _why(logged: LoggedRun, explained: RunErrors) -> str:
     """Say why a run's log is not all there, or holds nothing."""
     if logged.problem or logged.run.error_message:
-        return logged.problem or last_line(logged.run.error_message or "")
+        return logged.problem or explained.of(logged.run.task.version).line(logged.run.error_message)
     return "the task printed nothing" if not logged.lines and logged.run.state.is_terminal else ""
 
 
@@ -160,7 +168,9 @@ def log(session: Session, task: str, *, models: Sequence[str] = (), follow: bool
     finally:
         session.reporter.close()
     lines = tuple(logged[run.id] for run in runs)
-    return LogResult(str(slug), lines, session.reporter.withheld, footer=target.label)
+    errored = any(run.run.error_message for run in lines)
+    explained = errors_of_runs(session, target, str(slug), errored=errored)
+    return LogResult(str(slug), lines, session.reporter.withheld, explained, footer=target.label)
 
 
 def _show_live(

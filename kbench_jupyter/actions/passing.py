@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.errors import UsageError
 from kbench_jupyter.execution.environment import kernel_environment, passed_names
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
-_KEY_ERROR = re.compile(r"KeyError: '([A-Za-z_]\w*)'")
+# The frame of Python's own that looks up a variable, as IPython and as Python name it.
+_LOOKED_UP = re.compile(r"(?:[/\\]os\.py|<frozen os>).*__getitem__")
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,27 @@ class Passing:
         env_file : mapping
             The env file's values.
         asked : sequence of str
+
+        Raises
+        ------
+        UsageError
+            If what was asked for is no variable's name.
         """
         setting = passed_names({"KBENCH_PASS_ENV": session.environ.get("KBENCH_PASS_ENV") or ""})
-        return cls({**env_file, **os.environ}, tuple(dict.fromkeys([*asked, *setting])))
+        names = list(dict.fromkeys([*asked, *setting]))
+        for name in names:
+            if not name.isidentifier():
+                # What stands behind a "=" may be the secret itself.
+                raise UsageError(
+                    f"{name.partition('=')[0]!r} is not the name of an environment variable"
+                    + (": the task gets the value it has here." if "=" in name else "."),
+                    hint="Repeat --pass-env for several, and give names alone: --pass-env NAME",
+                )
+        return cls({**env_file, **os.environ}, tuple(names))
 
     def environment(self) -> dict[str, str]:
         """Return the whole environment of the task's kernel but for its model."""
-        return kernel_environment(self.source, passed=self.names)
+        return kernel_environment({**self.source, "KBENCH_PASS_ENV": ",".join(self.names)})
 
     @property
     def notes(self) -> list[str]:
@@ -57,18 +74,21 @@ class Passing:
         notes = []
         if there:
             notes.append(
-                f"Passed to the task from your environment, and not there on Kaggle: {', '.join(there)}."
+                f"Passed to the task from your environment, and not there on the server: {', '.join(there)}."
             )
         if missing:
             notes.append(f"To be passed to the task, but not set: {', '.join(missing)}.")
         return notes
 
-    def missed(self, message: str) -> str:
-        """Return what to do about a variable that the task looked for and the user has; "" if there is none."""
-        found = _KEY_ERROR.search(message)
-        if found is None or found[1] not in self.source or found[1] in self.environment():
+    def missed(self, rehearsal: Rehearsal) -> str:
+        """Return what to do about a variable that the task looked up and the user has; "" if there is none."""
+        error = rehearsal.outcome.error
+        if error is None or error.ename != "KeyError" or not _LOOKED_UP.search(error.plain_traceback):
+            return ""
+        name = error.evalue.strip("'\"")
+        if name not in self.source or name in self.environment():
             return ""
         return (
-            f"{found[1]} is set here, and a task does not get it: it will not be there on Kaggle either.\n"
-            f"To rehearse with it all the same: %kbench validate --pass-env {found[1]}"
+            f"{name} is set here, and a task does not get it: it will not be there on the server either.\n"
+            f"To rehearse with it all the same: %kbench validate --pass-env {name}"
         )

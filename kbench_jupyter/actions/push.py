@@ -94,6 +94,23 @@ class PushResult(Shown):
         notes = [*self.notes, *([] if first_run_raised(task) else creation_notes(task, self.explained))]
         return View(title, parts, notes=notes, next=steps, footer=self.footer)
 
+    def refuse_raised(self) -> None:
+        """Raise if the version's first run did, before anything else is run of it.
+
+        Raises
+        ------
+        ValidationError
+            With the error of that run.
+        """
+        if first_run_raised(self.task):
+            slug, error = self.task.slug.task, self.task.creation_error_message
+            raise ValidationError(
+                f"{slug} was pushed, and its first run raised an error: {self.explained.line(error)}",
+                detail=self.explained.whole(error),
+                hint=f"See it here, mend it, then push again: {self.rehearse}\n"
+                f"To run it all the same: %kbench run {slug} -m MODEL",
+            )
+
 
 def first_run_raised(task: Task) -> bool:
     """Whether the server created a version, and the run that it made for that ended in an error."""
@@ -197,6 +214,7 @@ def push(
     session.pushed = chosen.slug
     text = push_notebook(chosen.source, choose=chosen.choice)
     digest = pushes.digest(text, attached)
+    session.sources[digest] = chosen.source
     lines: dict[str, Any] = {
         "again": chosen.line("push --again"),
         "rehearse": chosen.line("validate"),
@@ -215,7 +233,7 @@ def push(
     pushes.remember(session.state_folder, target.base_url, chosen.slug, task.version, digest)
     notes = _notes(chosen, task, kept)
     if wait is not None:
-        task = _wait_created(session, target, task, wait, poll_interval)
+        task = _wait_created(session, target, task, lines["explained"], wait, poll_interval)
     return PushResult(task, chosen.source.origin, checked.findings, tuple(notes), **lines)
 
 
@@ -292,7 +310,9 @@ def _settle_before(
     )
 
 
-def _wait_created(session: Session, target: Target, task: Task, wait: float, poll_interval: float) -> Task:
+def _wait_created(
+    session: Session, target: Target, task: Task, explained: RunErrors, wait: float, poll_interval: float
+) -> Task:
     from kbench_jupyter.actions.watch_creation import watch_creation
 
     created = watch_creation(
@@ -304,12 +324,12 @@ def _wait_created(session: Session, target: Target, task: Task, wait: float, pol
         reporter=session.reporter,
         on_trouble=session.reviver(target),
     )
-    refuse_unready(created)
+    refuse_unready(created, explained)
     return created
 
 
-def refuse_unready(task: Task) -> None:
-    """Raise TaskNotReadyError unless the task's newest version can be run."""
+def refuse_unready(task: Task, explained: RunErrors = NO_SOURCE) -> None:
+    """Raise TaskNotReadyError, with its error `explained`, unless the task's newest version can be run."""
     state = task.creation_state
     if state == "COMPLETED":
         return
@@ -332,7 +352,7 @@ def refuse_unready(task: Task) -> None:
     message = reasons.get(str(state), f"its creation ended as {str(state).lower()}")
     raise TaskNotReadyError(
         f"{name} cannot be run: {message}.",
-        detail=task.creation_error_message or task.error,
+        detail=explained.whole(task.creation_error_message) or task.error,
         hint=hints.get(str(state), "%kbench validate shows what happens in a fresh kernel."),
     )
 

@@ -102,8 +102,8 @@ def _names(value: object) -> str:
     names = [name.strip() for name in _text(value).split(",") if name.strip()]
     if wrong := [name for name in names if not name.isidentifier()]:
         raise UsageError(
-            f"{wrong[0]!r} is not the name of an environment variable.",
-            hint="Put commas between several names.",
+            f"{wrong[0].partition('=')[0]!r} is not the name of an environment variable.",
+            hint="Give names alone, with commas between several.",
         )
     return ",".join(names)
 

@@ -95,7 +95,12 @@ class Standing(Shown):
             "credentials": self.expiry,
         }
         rows: list[list[Value]] = [
-            [step.name, Cell(step.state, _TONES[step.state]), step.note or step.plan] for step in self.steps
+            [
+                step.name,
+                Cell(step.state, "warn" if step.raised else _TONES[step.state]),
+                step.note or step.plan,
+            ]
+            for step in self.steps
         ]
         parts: list[Part] = [Facts(facts), Table(["step", "state", ""], rows)]
         upcoming = next((step for step in self.steps if step.name == self.next), None)
@@ -161,11 +166,12 @@ def standing(
     )  # fmt: skip
     sent = _sent(session, found)
     pushed = sent and server_task is not None and server_task.creation_state == "COMPLETED"
-    raised = server_task is not None and first_run_raised(server_task)
+    # Until somebody runs it all the same: the model that the server tried it on may have been too weak.
+    raised = pushed and not runs and server_task is not None and first_run_raised(server_task)
     done = {
         "init": not stale,
-        "validate": (pushed and not raised)
-        or (chosen is not None and source_digest(chosen.source) in session.validated),
+        "validate": not raised
+        and (pushed or (chosen is not None and source_digest(chosen.source) in session.validated)),
         "push": pushed,
         # Runs of another source say nothing about this one: after an edit they are to be made again.
         "run": pushed and bool(runs),
@@ -210,10 +216,6 @@ def _source(
         except ValidationError as error:
             notes.append(" ".join([str(error), error.hint or ""]).strip())
     return replace(chosen, slug=slug), slug, chosen.source.origin
-
-
-def _is_validated(session: Session, chosen: ChosenTask | None) -> bool:
-    return chosen is not None and source_digest(chosen.source) in session.validated
 
 
 def _sent(session: Session, found: Standing) -> bool:

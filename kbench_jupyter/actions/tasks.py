@@ -132,17 +132,18 @@ class TaskStatus(Shown):
         failed = [run for run in self.runs if run.error_message]
         if failed and not self.whole_errors:
             errors: list[list[Value]] = [
-                [run.model, str(run.id), Cell(self._of(run).line(run.error_message), "bad")] for run in failed
+                [
+                    run.model,
+                    str(run.id),
+                    Cell(self.explained.of(run.task.version).line(run.error_message), "bad"),
+                ]
+                for run in failed
             ]
             parts.append(Table(["model", "run", "error"], errors))
         for run in failed if self.whole_errors else ():
-            message = self._of(run).whole(run.error_message)
+            message = self.explained.of(run.task.version).whole(run.error_message)
             parts += [Text(f"{run.model}, run {run.id}", "bad"), Text(message, code=True)]
         return parts
-
-    def _of(self, run: Run) -> RunErrors:
-        """Return what explains a run's error: the source that is known is the newest version's."""
-        return self.explained if run.task.version == self.task.version else NO_SOURCE
 
 
 @dataclass(frozen=True)

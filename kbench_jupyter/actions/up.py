@@ -127,7 +127,7 @@ def _steps(session: Session, chosen: ChosenTask, models: Sequence[str], output: 
         Step(
             "push",
             f"send it as the next version of {slug}, unless it is there already",
-            lambda: push(session, chosen, wait=0.0),
+            lambda: push(session, chosen, wait=0.0).refuse_raised(),
             chosen.line("push --wait"),
         ),
         Step(

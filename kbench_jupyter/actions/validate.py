@@ -218,9 +218,9 @@ def validate(
     target = session.target()
     mine = runs_of_task(chosen, runs)
     if failure := rehearsal.failure:
-        hint = passing.missed(failure.message) or what_to_mend("cell", target, endpoint=failure.endpoint)
+        hint = passing.missed(rehearsal) or what_to_mend("cell", target, endpoint=failure.endpoint)
         refuse_failed_cell(rehearsal, mine, hint)
-    refuse_errored(runs, target)
+    refuse_errored(mine or runs, target)
     refuse_unrecorded(chosen, rehearsal, runs)
     session.validated.add(source_digest(chosen.source))
     return ValidateResult(

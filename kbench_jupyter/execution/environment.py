@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import site
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from urllib.parse import urlsplit
 
 _KEPT = frozenset({
@@ -26,9 +26,7 @@ def passed_names(source: Mapping[str, str]) -> list[str]:
     return [name.strip() for name in source.get("KBENCH_PASS_ENV", "").split(",") if name.strip()]
 
 
-def base_environment(
-    source: Mapping[str, str] | None = None, *, passed: Collection[str] = ()
-) -> dict[str, str]:
+def base_environment(source: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the part of an environment that any process needs, without the secrets in it.
 
     What is kept is listed, not what is left out: nobody knows all names that secrets go by. The names in
@@ -38,11 +36,9 @@ def base_environment(
     ----------
     source : mapping, optional
         The environment to take from, this process's own when left out.
-    passed : collection of str
-        More names to keep.
     """
     source = os.environ if source is None else source
-    asked = {*passed_names(source), *passed}
+    asked = passed_names(source)
     kept = {
         name: value
         for name, value in source.items()
@@ -55,13 +51,11 @@ def base_environment(
     return kept
 
 
-def kernel_environment(
-    source: Mapping[str, str] | None = None, *, passed: Collection[str] = ()
-) -> dict[str, str]:
+def kernel_environment(source: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return what the environment of every task's kernel has, wherever the task runs; see `base_environment`.
 
     It names no home folder. A kernel without one gets an empty one of its own, so that no configuration or
     credentials of the user's are found.
     """
     # Packages that the user installed with --user are found by that once HOME is another.
-    return {**base_environment(source, passed=passed), "PYTHONUSERBASE": site.getuserbase()}
+    return {**base_environment(source), "PYTHONUSERBASE": site.getuserbase()}

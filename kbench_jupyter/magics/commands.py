@@ -266,7 +266,7 @@ def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:
     if session.shell is not None and hasattr(session.shell, "kernel"):  # a front end that may draw it
         from kbench_jupyter.actions.results import ChartedResults
 
-        return ChartedResults(found.task, found.rows, found.notes, footer=found.footer)
+        return ChartedResults(found.task, found.rows, found.notes, found.explained, footer=found.footer)
     return found
 
 

@@ -24,6 +24,7 @@ const STATES = {
   failed: ["failed", "bad"],
   next: ["next", "next"],
   later: ["later", "quiet"],
+  raised: ["raised", "warn"],
 };
 
 // The parts of a view (told.py), as data.
@@ -167,7 +168,7 @@ export function workflowPart(store, part, host) {
     }
     for (const one of steps()) {
       const made = buttons.get(one.name);
-      const now = stateOf(one);
+      const now = one.raised && stateOf(one) === "done" ? "raised" : stateOf(one);
       made.node.setAttribute("aria-pressed", String(one.name === shown));
       if (one.name === part.state.next) made.node.setAttribute("aria-current", "step");
       else made.node.removeAttribute("aria-current");

@@ -94,18 +94,13 @@ class RunStatusPart(Part):
     def _explained(self, status: RunStatus) -> RunErrors:
         """Return what explains a run's error: of the newest version, where it is what the notebook holds."""
         task = self.watch.task
-        if (
-            task is None
-            or not _error(status)
-            or status.run is None
-            or status.run.task.version != task.version
-        ):
+        if task is None or not _error(status) or status.run is None:
             return NO_SOURCE
         if self._known is None or self._known[0] != task.version:
             self._known = (task.version, NO_SOURCE)
             with suppress(KBenchError):
                 self._known = (task.version, errors_of(self.session, self.session.target(start=False), task))
-        return self._known[1]
+        return self._known[1].of(status.run.task.version)
 
     _known: tuple[int | None, RunErrors] | None = None
 

@@ -22,6 +22,7 @@ from kbench_jupyter.panels.told import told
 from kbench_jupyter.panels.workflow_standing import StandingPart
 
 if TYPE_CHECKING:
+    from kbench_jupyter.actions.push import PushResult
     from kbench_jupyter.actions.session import Session
     from kbench_jupyter.actions.sources import ChosenTask
     from kbench_jupyter.actions.standing import Standing
@@ -61,6 +62,7 @@ class WorkflowPart(StandingPart):
             "watch": self._follow_all,
             "results": self._results,
         }
+        self._pushed: PushResult | None = None
         self.picker = ModelPicker(session, on_select=lambda models: self.set(models=list(models)))
         self.set(running="", models=[], chain=list(CHAIN))
         self.add("picker", self.picker)
@@ -141,6 +143,8 @@ class WorkflowPart(StandingPart):
         for name in CHAIN:
             if name in self._open():  # a step may undo a later one: a push, whatever was run before
                 self._do(name, self._steps[name])
+                if name == "push" and self._pushed is not None:
+                    self._pushed.refuse_raised()
 
     def _do(self, name: str, step: _Work) -> None:
         """Do a step, showing that it is being done; its error ends the chain."""
@@ -192,8 +196,9 @@ class WorkflowPart(StandingPart):
     def _push(self) -> dict[str, Any]:
         from kbench_jupyter.actions.push import push
 
+        self._pushed = push(self.session, self._chosen(), wait=0.0, poll_interval=_INTERVAL)
         # Its facts stand in the panel's head; its table holds the findings that stood in nobody's way.
-        return told(push(self.session, self._chosen(), wait=0.0, poll_interval=_INTERVAL), Table)
+        return told(self._pushed, Table, Text)
 
     def _run(self) -> dict[str, Any]:
         from kbench_jupyter.actions.run import run

@@ -67,6 +67,54 @@ def test_without_the_source_no_cell_is_named_and_the_rest_is_told():
     assert "ipykernel" not in NO_SOURCE.whole(RAISED)
 
 
+FAILED_CELL = """\
+Cell 2, line 1 failed:
+---------------------------------------------------------------------------
+ValueError                                Traceback (most recent call last)
+Cell In[2], line 1
+----> 1 helper("x")
+
+Cell In[1], line 2, in helper(answer)
+      1 def helper(answer):
+----> 2     raise ValueError("no good answer")
+
+ValueError: no good answer
+"""
+
+
+def test_a_cell_that_failed_on_the_server_is_the_notebooks_whatever_the_server_counted():
+    source = cells(
+        '%kbench status\n\ndef helper(answer):\n    raise ValueError("no good answer")', "", 'helper("x")'
+    )
+    explained = RunErrors(source)
+    whole = explained.whole(FAILED_CELL)
+    assert whole.startswith("Cell 3, line 1 failed:\n----")
+    assert "Cell 3, line 1\n----> 1 helper" in whole
+    assert "Cell 1, line 4, in helper(answer)" in whole
+    assert "ValueError                                Traceback" in whole
+    assert explained.line(FAILED_CELL) == "ValueError: no good answer (cell 1, line 4)"
+
+
+def test_without_the_source_what_the_server_counted_says_so():
+    assert (
+        NO_SOURCE.line(FAILED_CELL) == "ValueError: no good answer (Cell In[1], line 2, as the server counts)"
+    )
+    assert NO_SOURCE.whole(FAILED_CELL).startswith("Cell 2, line 1 of the notebook that was pushed failed:\n")
+
+
 def test_a_message_without_a_traceback_stays_as_it_is():
     assert NO_SOURCE.whole("out of quota") == NO_SOURCE.line("out of quota") == "out of quota"
     assert NO_SOURCE.whole(None) == NO_SOURCE.line(None) == ""
+
+
+def test_of_other_versions_than_the_one_whose_source_is_known_no_place_is_named():
+    explained = RunErrors(cells('def helper(answer):\n    raise ValueError("no good answer")'), version=2)
+    assert "(cell 1, line 2)" in explained.of(2).line(RAISED)
+    assert "cell 1" not in explained.of(1).line(RAISED)
+
+
+def test_a_place_is_seen_behind_an_error_that_quotes_all_that_a_model_said():
+    long = RAISED.replace("ValueError: no good answer", "ValueError: " + "words " * 500)
+    said = RunErrors(cells('def helper(answer):\n    raise ValueError("no good answer")')).line(long)
+    assert len(said) < 400
+    assert said.endswith("… (cell 1, line 2)")

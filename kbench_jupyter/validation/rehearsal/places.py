@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kbench_jupyter.notebook.leave_out import keep_prose
 from kbench_jupyter.notebook.source import CellRef, SourceCell, TaskSource, place_in_words
 
 # Where IPython (8.18 and later) says that a frame is in a cell, and the lines it quotes from it.
@@ -57,7 +58,7 @@ class Places:
         self._executed = cells
         left = iter(source.cells)
         self._cells = [
-            next(left, None) if cell.source.strip() and not (before and index == 0) else None
+            next(left, None) if keep_prose(cell.source).text and not (before and index == 0) else None
             for index, cell in enumerate(cells)
         ]
 
