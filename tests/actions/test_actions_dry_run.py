@@ -101,17 +101,6 @@ def test_a_task_of_many_ways_runs_and_records(tried):
     assert "google/gemini-x" in str(result)
 
 
-def test_each_dry_run_gets_the_same_answers(tried):
-    text = task("    return {'said': llm.prompt('Say something.')}", " -> dict")
-    one, other = tried(text), tried(text)
-    assert one.runs[0].values == other.runs[0].values
-    assert (one.calls, one.input_tokens, one.output_tokens) == (
-        other.calls,
-        other.input_tokens,
-        other.output_tokens,
-    )
-
-
 def test_a_failed_assertion_is_no_failure(tried):
     result = tried(
         task("    kbench.assertions.assert_in('purple', llm.prompt('Which?'), expectation='Says purple')")
@@ -120,42 +109,26 @@ def test_a_failed_assertion_is_no_failure(tried):
     assert "the task runs and records; 1 call, about" in str(result)
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        "    return float(llm.prompt('Tell me.'))",
-        "    import json\n    return float(json.loads(llm.prompt('Tell me.'))['x'])",
-        "    import re\n    return float(re.search('MARK (.)', llm.prompt('Tell me.')).group(1))",
-        "    if 'MARK' not in llm.prompt('Tell me.'):\n        raise RuntimeError('no mark')\n    return 1.0",
-    ],
-)
-def test_what_an_answer_may_cause_is_told_and_blames_nobody(tried, body):
-    result = tried(task(body, " -> float"))
+def test_what_an_answer_may_cause_is_told_and_blames_nobody(tried):
+    result = tried(
+        task("    import json\n    return float(json.loads(llm.prompt('Tell me.'))['x'])", " -> float")
+    )
     assert "may answer so, too" in str(result)
-    assert "cell 2" in result.raised or "line" in result.raised
+    assert "JSONDecodeError" in result.raised
     assert result.runs[0].errored
 
 
-@pytest.mark.parametrize(
-    ("body", "said"),
-    [
-        ("    llm.prompt('a')\n    undefined_name", "NameError"),
-        ("    llm.prompt('a').value", "AttributeError"),
-        ("    llm.prompt('a', schema=list[int])", "Unsupported type"),
-        ("    int('x')", "ValueError"),
-        ("    llm.prompt('a', imagee=3)", "TypeError"),
-        ("    llm.prompt('a', image='x.png')", "Unsupported image type"),
-    ],
-)
-def test_what_no_answer_can_cause_is_the_tasks_own(tried, monkeypatch, body, said):
-    # The rules find some of these without running.
+def test_what_no_answer_can_cause_is_the_tasks_own(tried, monkeypatch):
+    monkeypatch.setattr(
+        "kbench_jupyter.actions.dry_run.refuse_errors", lambda *_: None
+    )  # a rule finds it first
+    with pytest.raises(ValidationError, match="Unsupported type"):
+        tried(task("    llm.prompt('a')\n    llm.prompt('a', schema=list[int])"))
+
+
+def test_rows_that_errored_although_evaluate_went_on_are_told(tried, monkeypatch):
     monkeypatch.setattr("kbench_jupyter.actions.dry_run.refuse_errors", lambda *_: None)
-    with pytest.raises(ValidationError, match=said):
-        tried(task(body))
-
-
-def test_rows_that_errored_although_evaluate_went_on_are_told(tried):
-    text = ROWS.replace("])", "])").replace("range(7)})", "range(7)}), on_failure='continue'")
+    text = ROWS.replace("range(7)})", "range(7)}), on_failure='continue'")
     over_answers = tried(
         text.replace("llm.prompt(f'Double {number}') ==", "int(llm.prompt(f'Double {number}')) and")
     )
@@ -164,20 +137,14 @@ def test_rows_that_errored_although_evaluate_went_on_are_told(tried):
         tried(text.replace("return llm.prompt", "llm.prompt('x'); return llm_prompt"))
 
 
-def test_all_rows_run_unless_the_first_are_asked_for(tried):
+def test_all_rows_run_unless_the_first_are_asked_for_and_the_tasks_own_settings_hold(tried):
     every = tried(ROWS)
     assert (every.rows, every.calls) == (7, 7)
-    first = tried(ROWS, rows=3)
-    assert (first.rows, first.calls) == (3, 3)
-    assert "Evaluated were 3 of 7 rows" in str(first)
-    assert "--rows made no difference" in str(tried(task("    llm.prompt('a')"), rows=3))
     with pytest.raises(UsageError):
         tried(ROWS, rows=0)
-
-
-def test_the_first_rows_are_chosen_after_the_tasks_own_settings(tried):
     settings = "# %%\nimport os\nos.environ['LLM_DEFAULT_EVAL'] = 'judge/of-mine'\n"
     result = tried(settings + ROWS.replace("range(7)", "range(ord(kbench.judge_llm.name[0]))"), rows=2)
+    assert (result.rows, result.calls) == (2, 2)
     assert f"Evaluated were 2 of {ord('j')} rows" in str(result)
 
 
@@ -189,12 +156,6 @@ def test_a_model_that_a_rehearsal_would_find_is_there(tried, monkeypatch):
     monkeypatch.setenv("LLMS_AVAILABLE", "other/model")
     with pytest.raises(ValidationError, match="some/judge"):
         tried(text)
-
-
-def test_a_task_that_records_nothing_is_refused(tried, monkeypatch):
-    monkeypatch.setattr("kbench_jupyter.actions.dry_run.refuse_errors", lambda *_: None)
-    with pytest.raises(ValidationError, match="no run was recorded"):
-        tried(HEAD + "@kbench.task(name='It')\ndef it(llm):\n    llm.prompt('a')\n")
 
 
 def test_it_stops_when_it_is_told_to(tried):

@@ -289,7 +289,10 @@ def _from_genai(body: Mapping[str, Any]) -> Request:
             for tool in declared
         ],
         called=[part["functionCall"]["name"] for of in own for part in of],
-        reasoning=bool((settings.get("thinkingConfig") or {}).get("includeThoughts")),
+        # The second is what google-genai writes (2.3): it renames the outer ones only.
+        reasoning=any(
+            (settings.get("thinkingConfig") or {}).get(key) for key in ("includeThoughts", "include_thoughts")
+        ),
     )
 
 
