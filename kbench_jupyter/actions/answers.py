@@ -54,7 +54,7 @@ def raised_over_answer(rehearsal: Rehearsal, runs: Sequence[RunResult]) -> str:
     """
     failure, error = rehearsal.failure, rehearsal.outcome.error
     if failure is not None:
-        if failure.displaying or failure.endpoint or error is None or not runs:
+        if failure.displaying or failure.endpoint or error is None:
             return ""
         if _own(error.ename, error.evalue, error.plain_traceback):
             return ""

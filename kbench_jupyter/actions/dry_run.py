@@ -78,7 +78,7 @@ class DryRun(Checked):
         title = Cell(f"Dry run: the task runs and records; {ran}, {count(self.rows, 'sample')}", "good")
         parts: list[Part] = [self._facts()]
         if self.raised:
-            title = Cell("Dry run: the task raised an error after an answer of the stand-in", "warn")
+            title = Cell("Dry run: an error was raised after an answer of the stand-in", "warn")
             parts.append(Text(self.raised, "warn", code=True))
         elif not self.calls:
             title = Cell("Dry run: the task runs and records, and asks no model", "warn")

@@ -118,6 +118,13 @@ def test_what_an_answer_may_cause_is_told_and_blames_nobody(tried):
     assert result.runs[0].errored
 
 
+def test_an_assertion_in_a_cell_is_of_the_answer_too(tried):
+    text = task("    llm.prompt('a')")
+    result = tried(text.replace("@kbench", "assert 'MARK' in kbench.llm.prompt('Tell me.')\n@kbench"))
+    assert "AssertionError" in result.raised
+    assert not result.runs
+
+
 def test_what_no_answer_can_cause_is_the_tasks_own(tried, monkeypatch):
     monkeypatch.setattr(
         "kbench_jupyter.actions.dry_run.refuse_errors", lambda *_: None
