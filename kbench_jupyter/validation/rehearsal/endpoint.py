@@ -102,6 +102,9 @@ class StandIn:
             "LLM_DEFAULT": MODEL,
             "LLM_DEFAULT_EVAL": MODEL,
             "LLMS_AVAILABLE": ",".join(dict.fromkeys(self._models)),
+            # Drawing a run with 500 subruns takes the SDK (0.6.2) four minutes, running them some seconds. The run
+            # itself is drawn.
+            "RENDER_SUBRUNS": "False",
         }
 
     def count(self, model: str, request: Request, given: Answer) -> tuple[int, int]:
