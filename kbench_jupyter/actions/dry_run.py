@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import re
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions import envfile
+from kbench_jupyter.actions.answers import raised_over_answer, refuse_errored, samples
 from kbench_jupyter.actions.cards import finding_parts, notes_on
 from kbench_jupyter.actions.edited import source_digest
 from kbench_jupyter.actions.judging import refuse_failed_cell, refuse_unrecorded, runs_of_task
@@ -20,7 +22,9 @@ from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.validate import Checked, check, refuse_errors
 from kbench_jupyter.display.view import Cell, Facts, Part, Text, View, count, duration
 from kbench_jupyter.errors import ExecutionError, UsageError
+from kbench_jupyter.validation.rehearsal import first_rows
 from kbench_jupyter.validation.rehearsal.endpoint import Calls, StandIn
+from kbench_jupyter.validation.rehearsal.stand_in import MODEL
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.session import Session
@@ -31,15 +35,7 @@ _MEANS_NOTHING = (
     "The stand-in knows nothing: whether its answers pass says nothing about the task or any model."
 )
 
-# What no answer of a model can cause. The rest (a number that cannot be read, a pattern that does not match) can
-# be the task's fault or the answer's.
-_SURELY = frozenset({
-    "NameError", "UnboundLocalError", "ImportError", "ModuleNotFoundError", "SyntaxError", "IndentationError",
-    "FileNotFoundError", "NotADirectoryError", "IsADirectoryError", "PermissionError", "NotImplementedError",
-    "RecursionError", "SchemaError", "AttributeError", "TypeError", "RuntimeError",
-})  # fmt: skip
-_NONE = re.compile(r"\bNoneType\b")
-_FAULT_OF_ANSWER = re.compile(r"Unsupported type:|on_failure must be")
+_NAMED = re.compile(r"\bllms\s*\[\s*['\"]([^'\"]+)['\"]\s*\]")
 
 
 @dataclass(frozen=True)
@@ -75,15 +71,18 @@ class DryRun(Checked):
 
     def view(self) -> View:
         """Describe what ran, and what that cannot tell."""
-        title = Cell("Dry run: the task runs, and records", "good")
+        ran = f"{count(self.calls, 'call')}, about {count(self.input_tokens + self.output_tokens, 'token')}"
+        title = Cell(f"Dry run: the task runs and records; {ran}, {count(self.rows, 'sample')}", "good")
         parts: list[Part] = [self._facts()]
         if self.raised:
-            title = Cell("Dry run: the task raised an error over an answer of the stand-in", "warn")
+            title = Cell("Dry run: an error was raised after an answer of the stand-in", "warn")
             parts.append(Text(self.raised, "warn", code=True))
         elif not self.calls:
             title = Cell("Dry run: the task runs and records, and asks no model", "warn")
         lesson = (
-            "A model may answer so, too: then the run counts as errored." if self.raised else _MEANS_NOTHING
+            "Where the answer is the cause: a model may answer so, too, and then the run counts as errored."
+            if self.raised
+            else _MEANS_NOTHING
         )
         return View(
             title,
@@ -168,36 +167,64 @@ def dry_run(
     refuse_errors(checked, "it was not run")
     passing = Passing.of(session, envfile.read(env_file or session.env_file), pass_env)
     session.reporter.say(f"Dry run of {chosen.source.origin} in a fresh kernel, on the stand-in model.")
-    with StandIn() as stand_in:
+    with StandIn(_models(chosen, passing)) as stand_in:
         env = {**passing.environment(), **stand_in.environment()}
-        prelude = "" if rows is None else _FIRST_ROWS.format(rows=rows)
-        rehearsal, runs = rehearse_source(session, chosen.source, env, timeout, interrupt, prelude=prelude)
+        rehearsal, runs = rehearse_source(
+            session, chosen.source, env, timeout, interrupt, prelude=_first_rows(rows)
+        )
         calls = stand_in.calls
     mine = runs_of_task(chosen, runs)
-    raised = _raised_over_answer(rehearsal, mine, calls)
+    raised = raised_over_answer(rehearsal, mine) if calls.calls else ""
     if not raised:
         mend = "Mend the cell, then %kbench validate --dry-run again."
         refuse_failed_cell(rehearsal, mine, passing.missed(rehearsal) or mend)
         refuse_unrecorded(chosen, rehearsal, runs)
+        refuse_errored(mine, mend)
         session.tried.add(source_digest(chosen.source))
     return DryRun(
         checked.source,
         checked.findings,
-        (
-            *checked.notes,
-            *passing.notes,
-            *([f"Of each dataset, {count(rows, 'row')} at the most."] if rows else []),
-        ),
+        (*checked.notes, *passing.notes, *_remarks(calls, rows)),
         rehearsal=rehearsal,
         runs=mine,
         calls=calls.calls,
         input_tokens=calls.input_tokens,
         output_tokens=calls.output_tokens,
-        rows=sum(_samples(run) for run in mine),
+        rows=sum(1 for run in mine for _ in samples(run)),
         raised=raised,
         rehearse=chosen.line("validate"),
         push=chosen.line(f"push {chosen.slug}" if len(chosen.stored) > 1 and chosen.slug else "push"),
     )
+
+
+def _models(chosen: ChosenTask, passing: Passing) -> list[str]:
+    """Return the names of models that the task may look up, as far as a rehearsal would find them.
+
+    Where it is not known yet which there are, those that the task looks up: each may be there.
+    """
+    known = [name for name in passing.source.get("LLMS_AVAILABLE", "").split(",") if name]
+    return known or _NAMED.findall(chosen.source.text)
+
+
+def _first_rows(rows: int | None) -> str:
+    """Return what the kernel executes before the first cell."""
+    if rows is None:
+        return ""
+    source = inspect.getsource(first_rows)
+    return f"_kbench = {{'__name__': 'first_rows'}}; exec({source!r}, _kbench); _kbench['prepare']({rows}); del _kbench"
+
+
+def _remarks(calls: Calls, rows: int | None) -> Iterator[str]:
+    if rows is not None and calls.rows < 0:
+        yield "All rows ran: the first ones cannot be chosen with the installed version of the task SDK."
+    elif rows is not None and calls.rows:
+        yield f"Evaluated were {calls.kept:,} of {count(calls.rows, 'row')}, the first of each dataset."
+    elif rows is not None:
+        yield "No rows were evaluated, so --rows made no difference."
+    if others := sorted(calls.models - {MODEL}):
+        yield f"The stand-in answered for {', '.join(others)}, too. Whether the target has them is not known from this."
+    if calls.unfit:
+        yield f"{count(calls.unfit, 'answer')} may not fit the schema: the stand-in found no value for it."
 
 
 def _check_installed() -> None:
@@ -206,56 +233,3 @@ def _check_installed() -> None:
             "A dry run needs the task SDK, and this Python has no package kaggle_benchmarks.",
             hint="%pip install kaggle_benchmarks 'hishel<2' jupyter_bokeh",
         )
-
-
-def _samples(run: RunResult) -> int:
-    return sum(_samples(sub) for sub in run.subruns) or 1
-
-
-def _raised_over_answer(rehearsal: Rehearsal, runs: Sequence[RunResult], calls: Calls) -> str:
-    """Return what the task raised if the stand-in's answer may be the cause, else ""."""
-    failure = rehearsal.failure
-    errored = any(run.errored for run in runs)
-    if (
-        failure is None
-        or failure.displaying
-        or not errored
-        or not calls.calls
-        or rehearsal.outcome.error is None
-    ):
-        return ""
-    name, text = rehearsal.outcome.error.ename, rehearsal.outcome.error.evalue
-    if _FAULT_OF_ANSWER.search(text) or (name in _SURELY and not _NONE.search(text)):
-        return ""
-    where = ", ".join(filter(None, [failure.where, failure.also]))
-    return f"{where}: {failure.message}\n\n{failure.traceback}".strip()
-
-
-# Runs in the kernel before the first cell. What it defines is not seen by the notebook.
-_FIRST_ROWS = """\
-def _kbench_first_rows(most):
-    import functools, itertools
-    from kaggle_benchmarks.actors.llms import LLMChat
-    from kaggle_benchmarks.tasks import Task
-    whole = Task.evaluate
-
-    def first(values):
-        values = list(itertools.islice(values, most + 1))
-        return values if any(isinstance(value, LLMChat) for value in values) else values[:most]
-
-    @functools.wraps(whole)
-    def evaluate(self, grid=None, evaluation_data=None, *options, **named):
-        import inspect
-        own = inspect.signature(whole).parameters
-        if evaluation_data is not None:
-            evaluation_data = evaluation_data.head(most)
-        if grid is not None:
-            grid = {{name: first(values) for name, values in grid.items()}}
-        named = {{name: value if name in own else first(value) for name, value in named.items()}}
-        return whole(self, grid, evaluation_data, *options, **named)
-
-    Task.evaluate = evaluate
-
-_kbench_first_rows({rows})
-del _kbench_first_rows
-"""

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import json
 import secrets
+import socket
 import threading
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
+from urllib.parse import unquote
 
 from kbench_jupyter.validation.rehearsal.stand_in import MODEL, Answer, Request, answer
 
@@ -29,15 +32,31 @@ class Calls:
         Answers given.
     input_tokens, output_tokens : int
         About as many as a real model would count: a quarter of the characters.
+    unfit : int
+        Answers that do not fit the schema that was asked for.
+    models : frozenset of str
+        Names that it was asked under.
+    rows, kept : int
+        Rows that were to be evaluated, and those that were, as far as only the first of them are; below 0 where the
+        installed task SDK's rows cannot be chosen.
     """
 
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    unfit: int = 0
+    models: frozenset[str] = frozenset()
+    rows: int = 0
+    kept: int = 0
 
 
 class StandIn:
     """The endpoint, for the time of a ``with`` block.
+
+    Parameters
+    ----------
+    models : iterable of str
+        More names that the task SDK is to know it by.
 
     Attributes
     ----------
@@ -47,23 +66,27 @@ class StandIn:
         What ``MODEL_PROXY_API_KEY`` is to be; another one is refused.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, models: Iterable[str] = ()) -> None:
         self.key = secrets.token_hex(16)
+        self._models = [MODEL, *models]
         self._lock = threading.Lock()
         self._calls = Calls()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
-        self._server.stand_in = self  # type: ignore[attr-defined]
+        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server.stand_in = self
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
-        threading.Thread(
+        serve = threading.Thread(
             target=self._server.serve_forever, args=(0.05,), name="kbench-stand-in", daemon=True
-        ).start()
+        )
+        self._server.threads.append(serve)
+        serve.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
+        self._server.end()
 
     @property
     def calls(self) -> Calls:
@@ -78,27 +101,71 @@ class StandIn:
             "MODEL_PROXY_API_KEY": self.key,
             "LLM_DEFAULT": MODEL,
             "LLM_DEFAULT_EVAL": MODEL,
-            "LLMS_AVAILABLE": MODEL,
+            "LLMS_AVAILABLE": ",".join(dict.fromkeys(self._models)),
+            # Drawing a run with 500 subruns takes the SDK (0.6.2) four minutes, running them some seconds. The run
+            # itself is drawn.
+            "RENDER_SUBRUNS": "False",
         }
 
-    def count(self, request: Request, given: Answer) -> tuple[int, int]:
+    def count(self, model: str, request: Request, given: Answer) -> tuple[int, int]:
         """Count one call, and return its tokens in and out."""
         asked = sum(map(len, request.texts)) // _CHARACTERS + 1
         said = len(given.text or json.dumps(given.tool)) + len(given.reasoning)
         used = said // _CHARACTERS + 1
         with self._lock:
             had = self._calls
-            self._calls = Calls(had.calls + 1, had.input_tokens + asked, had.output_tokens + used)
+            self._calls = replace(
+                had,
+                calls=had.calls + 1,
+                input_tokens=had.input_tokens + asked,
+                output_tokens=had.output_tokens + used,
+                unfit=had.unfit + (not given.fits),
+                models=had.models | {model},
+            )
         return asked, used
+
+    def count_rows(self, whole: int, kept: int) -> None:
+        """Count the rows that are to be evaluated, and those that are."""
+        with self._lock:
+            self._calls = replace(self._calls, rows=self._calls.rows + whole, kept=self._calls.kept + kept)
+
+
+class _Server(ThreadingHTTPServer):
+    """A thread a connection. A kernel keeps its connections, and may be killed with them: they end with the server."""
+
+    daemon_threads = True
+    stand_in: StandIn
+
+    def __init__(self, *given: Any) -> None:
+        super().__init__(*given)
+        self.threads: list[threading.Thread] = []
+        self.connections: list[Any] = []
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:
+        self.threads.append(threading.current_thread())
+        self.connections.append(request)
+        super().process_request_thread(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing: a kernel that ends breaks its connections off."""
+
+    def end(self) -> None:
+        """End what is open still."""
+        for connection in list(self.connections):
+            with suppress(OSError):  # ended already
+                connection.shutdown(socket.SHUT_RDWR)
+        for thread in list(self.threads):
+            thread.join(1)
 
 
 class _Handler(BaseHTTPRequestHandler):
+    server: _Server
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
-        stand_in: StandIn = self.server.stand_in  # type: ignore[attr-defined]
+        stand_in: StandIn = self.server.stand_in
         given = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or self.headers.get(
             "x-goog-api-key"
         )
@@ -106,6 +173,9 @@ class _Handler(BaseHTTPRequestHandler):
             return self._reply(401, {"error": {"message": "Not the key of this dry run.", "code": 401}})
         try:
             asked = json.loads(body)
+            if self.path == "/rows":
+                stand_in.count_rows(asked["whole"], asked["kept"])
+                return self._reply(200, {})
             openai = self.path.endswith("/chat/completions")
             request = _from_openai(asked) if openai else _from_genai(asked)
         except (ValueError, AttributeError, TypeError, KeyError) as error:
@@ -113,9 +183,12 @@ class _Handler(BaseHTTPRequestHandler):
                 400, {"error": {"message": f"The stand-in cannot read this: {error}", "code": 400}}
             )
         said = answer(request)
-        tokens = stand_in.count(request, said)
+        model = (
+            asked.get("model") if openai else unquote(self.path).rpartition("models/")[2].rpartition(":")[0]
+        )
+        tokens = stand_in.count(str(model), request, said)
         if openai:
-            made = _to_openai(str(asked.get("model") or MODEL), said, tokens)
+            made = _to_openai(str(model), said, tokens)
             return self._stream(_openai_pieces(made)) if asked.get("stream") else self._reply(200, made)
         made = _to_genai(said, tokens)
         return self._stream([made]) if "streamGenerateContent" in self.path else self._reply(200, made)
@@ -164,7 +237,7 @@ def _to_openai(model: str, said: Answer, tokens: tuple[int, int]) -> dict[str, A
     if said.tool:
         function = {"name": said.tool[0], "arguments": json.dumps(said.tool[1])}
         message["tool_calls"] = [
-            {"id": f"call-{secrets.token_hex(4)}", "type": "function", "function": function}
+            {"id": _call_id(said.tool[0], tokens), "type": "function", "function": function}
         ]
     if said.reasoning:
         message["reasoning_content"] = said.reasoning
@@ -179,6 +252,11 @@ def _to_openai(model: str, said: Answer, tokens: tuple[int, int]) -> dict[str, A
     }
 
 
+def _call_id(tool: str, tokens: tuple[int, int]) -> str:
+    # The same in each dry run, since the requests after it hold it; a conversation grows, so it comes once in each.
+    return f"call-{tokens[0]}-{tool}"
+
+
 def _openai_pieces(made: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Say a whole answer as a stream of one piece."""
     [choice] = made["choices"]
@@ -191,7 +269,16 @@ def _openai_pieces(made: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _from_genai(body: Mapping[str, Any]) -> Request:
     contents = body.get("contents") or []
     parts = [content.get("parts") or [] for content in contents]
-    own = [[part for part in of if "functionCall" in part] for of in parts]
+    # A tool's result comes in the user's name, too.
+    asked = max(
+        (
+            n
+            for n, of in enumerate(parts)
+            if contents[n].get("role") != "model" and any("text" in p for p in of)
+        ),
+        default=-1,
+    )
+    own = [[part for part in of if "functionCall" in part] for of in parts[asked + 1 :]]
     settings = body.get("generationConfig") or {}
     declared = [tool for one in body.get("tools") or () for tool in one.get("functionDeclarations") or ()]
     return Request(
@@ -205,15 +292,19 @@ def _from_genai(body: Mapping[str, Any]) -> Request:
             for tool in declared
         ],
         called=[part["functionCall"]["name"] for of in own for part in of],
-        reasoning=bool((settings.get("thinkingConfig") or {}).get("includeThoughts")),
+        # The second is what google-genai writes (2.3): it renames the outer ones only.
+        reasoning=any(
+            (settings.get("thinkingConfig") or {}).get(key) for key in ("includeThoughts", "include_thoughts")
+        ),
     )
 
 
 def _to_genai(said: Answer, tokens: tuple[int, int]) -> dict[str, Any]:
     parts: list[dict[str, Any]] = [{"text": said.reasoning, "thought": True}] if said.reasoning else []
-    call = (
-        {"functionCall": {"name": said.tool[0], "args": said.tool[1]}} if said.tool else {"text": said.text}
-    )
+    call: dict[str, Any] = {"text": said.text}
+    if said.tool:
+        name, arguments = said.tool
+        call = {"functionCall": {"id": _call_id(name, tokens), "name": name, "args": arguments}}
     return {
         "candidates": [
             {"content": {"role": "model", "parts": [*parts, call]}, "finishReason": "STOP", "index": 0}

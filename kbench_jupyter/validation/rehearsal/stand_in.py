@@ -12,10 +12,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from kbench_jupyter.validation.rehearsal.fitting import fits, value_for
+
 #: Its name. The task SDK (0.6.2) sends a schema along as ``response_format`` but for names of some families.
 MODEL = "stand-in/dry-run"
 
-_DEEPEST = 12  # of a schema that refers to itself
+_MOST_CALLS = 8  # of tools after one prompt; the task SDK gives a model up after ten
 _DECODER = json.JSONDecoder()
 _SCHEMA_IN_TEXT = re.compile(r"schema:\s*(?=\{)", re.IGNORECASE)
 _NUMBER = re.compile(
@@ -61,11 +63,14 @@ class Answer:
     tool : tuple of (str, dict) or None
         The tool to call, with its arguments.
     reasoning : str
+    fits : bool
+        Whether the text fits the schema; always True where there is none.
     """
 
     text: str = ""
     tool: tuple[str, dict[str, Any]] | None = None
     reasoning: str = ""
+    fits: bool = True
 
 
 def answer(request: Request) -> Answer:
@@ -73,19 +78,25 @@ def answer(request: Request) -> Answer:
     seed = _Seed(json.dumps([request.texts, request.schema, [name for name, _ in request.tools]]))
     thoughts = f"The stand-in thinks of {seed.word()}." if request.reasoning else ""
     for name, parameters in request.tools:
-        if name not in request.called:
-            value = instance(parameters, seed)
+        if name not in request.called and len(request.called) < _MOST_CALLS:
+            value = value_for(parameters, seed.word()) if parameters else {}
             return Answer(tool=(name, value if isinstance(value, dict) else {}), reasoning=thoughts)
+    prompt = request.texts[-1] if request.texts else ""
     schema = request.schema or _schema_in(request.texts)
     if schema is not None:
-        return Answer(json.dumps(instance(schema, seed)), reasoning=thoughts)
-    return Answer(_text(request.texts[-1] if request.texts else "", seed), reasoning=thoughts)
+        value = _each_criterion(value_for(schema, seed.word()), "\n".join(request.texts))
+        return Answer(json.dumps(value), reasoning=thoughts, fits=fits(value, schema))
+    return Answer(_text(prompt, seed), reasoning=thoughts)
 
 
-def instance(schema: Any, seed: _Seed) -> Any:
-    """Return a value that fits a JSON schema, as far as that can be told without a search."""
-    root = schema if isinstance(schema, Mapping) else {}
-    return _Maker(root, seed).value(root, 0)
+def _each_criterion(value: Any, prompt: str) -> Any:
+    """Give a judge's verdict an entry for each criterion of its prompt, which is where the task SDK numbers them."""
+    results = value.get("results") if isinstance(value, dict) else None
+    if not (isinstance(results, list) and results and all("criterion" in one for one in results)):
+        return value
+    listed = re.findall(r"(?m)^\s*\d+\. (.+)$", prompt.rpartition("Criteria:")[2].partition("###")[0])
+    entries = [{**results[n % len(results)], "criterion": text.strip()} for n, text in enumerate(listed)]
+    return {**value, "results": entries or results}
 
 
 class _Seed:
@@ -102,140 +113,6 @@ class _Seed:
 
     def word(self) -> str:
         return f"stand-in-{self.number(16**4):04x}"
-
-
-class _Maker:
-    """Makes values of one schema, to whose definitions its parts refer."""
-
-    def __init__(self, root: Mapping[str, Any], seed: _Seed) -> None:
-        self._root = root
-        self._seed = seed
-
-    def value(self, schema: Any, depth: int) -> Any:
-        schema = self._resolved(schema)
-        if "const" in schema:
-            return schema["const"]
-        if schema.get("enum"):
-            return schema["enum"][self._seed.number(len(schema["enum"]))]
-        for key in ("anyOf", "oneOf"):
-            if schema.get(key):
-                return self._one_of(schema[key], depth)
-        kinds = schema.get("type", "object" if "properties" in schema else "string")
-        kind = str(kinds[0] if isinstance(kinds, list) and kinds else kinds).lower()
-        make = getattr(self, f"_{kind}", None)
-        return make(schema, depth) if make is not None else None
-
-    def _resolved(self, schema: Any) -> Mapping[str, Any]:
-        """Follow a reference, and take the parts of ``allOf`` together."""
-        for _ in range(_DEEPEST):
-            if not isinstance(schema, Mapping):
-                return {}
-            whole = {key: value for key, value in schema.items() if key not in ("$ref", "allOf")}
-            more = [self._referred(schema["$ref"])] if "$ref" in schema else list(schema.get("allOf") or ())
-            if not more:
-                return schema
-            schema = {
-                key: value
-                for part in (*more, whole)
-                if isinstance(part, Mapping)
-                for key, value in part.items()
-            }
-        return {}
-
-    def _referred(self, address: Any) -> Any:
-        found: Any = self._root
-        for step in str(address).removeprefix("#").strip("/").split("/"):
-            found = found.get(step, {}) if isinstance(found, Mapping) else {}
-        return found
-
-    def _one_of(self, choices: Any, depth: int) -> Any:
-        kept = [choice for choice in choices if self._resolved(choice).get("type") != "null"] or list(choices)
-        if (
-            depth > _DEEPEST // 2
-        ):  # what refers to itself ends somewhere: where nothing is allowed, if anywhere
-            kept = [choice for choice in choices if self._resolved(choice).get("type") == "null"] or kept
-        return self.value(kept[0], depth + 1)
-
-    def _object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
-        parts = schema.get("properties") or {}
-        needed = set(schema.get("required") or ())
-        # Deep down only what must be there, so that a schema that refers to itself comes to an end.
-        names = [name for name in parts if depth < _DEEPEST // 2 or name in needed]
-        made = {name: self.value(parts[name], depth + 1) for name in names} if depth < _DEEPEST else {}
-        extra = schema.get("additionalProperties")
-        if not parts and isinstance(extra, Mapping) and depth < _DEEPEST // 2:
-            made[self._seed.word()] = self.value(extra, depth + 1)
-        return made
-
-    def _array(self, schema: Mapping[str, Any], depth: int) -> list[Any]:
-        first = schema.get("prefixItems")
-        if first:
-            return [self.value(part, depth + 1) for part in first]
-        least = int(schema.get("minItems") or 0)
-        most = int(schema.get("maxItems") or max(least, 2))
-        many = least if depth > _DEEPEST // 2 else max(least, min(most, 1 + self._seed.number(2)))
-        return [self.value(schema.get("items") or {}, depth + 1) for _ in range(many)]
-
-    def _string(self, schema: Mapping[str, Any], _depth: int) -> str:
-        form = schema.get("format")
-        if form in _FORMS:
-            return _FORMS[form]
-        text = _short_match(schema.get("pattern")) or f"{self._seed.word()}"
-        text = text.ljust(int(schema.get("minLength") or 0), "x")
-        return text[: int(schema["maxLength"])] if "maxLength" in schema else text
-
-    def _integer(self, schema: Mapping[str, Any], _depth: int) -> int:
-        low, high = _bounds(schema, step=1)
-        step = int(schema.get("multipleOf") or 1)
-        number = int(low) + self._seed.number(int(high) - int(low) + 1)
-        rounded = -(-number // step) * step
-        return rounded if rounded <= high else rounded - step
-
-    def _number(self, schema: Mapping[str, Any], _depth: int) -> float:
-        low, high = _bounds(schema, step=1e-3)
-        return round(low + (high - low) * self._seed.number(1000) / 1000, 6)
-
-    def _boolean(self, _schema: Mapping[str, Any], _depth: int) -> bool:
-        return bool(self._seed.number(2))
-
-    def _null(self, _schema: Mapping[str, Any], _depth: int) -> None:
-        return None
-
-
-_FORMS = {
-    "date-time": "2026-01-02T03:04:05Z",
-    "date": "2026-01-02",
-    "time": "03:04:05Z",
-    "duration": "P1D",
-    "email": "stand.in@example.com",
-    "uuid": "00000000-0000-4000-8000-000000000000",
-    "uri": "https://example.com/",
-    "ipv4": "192.0.2.1",
-    "ipv6": "2001:db8::1",
-}
-
-
-def _bounds(schema: Mapping[str, Any], *, step: float) -> tuple[float, float]:
-    low = schema.get("minimum", schema.get("exclusiveMinimum"))
-    high = schema.get("maximum", schema.get("exclusiveMaximum"))
-    if low is not None and "minimum" not in schema:
-        low += step
-    if high is not None and "maximum" not in schema:
-        high -= step
-    if low is None:
-        low = 1 if high is None else min(1, high)
-    return low, max(low, low + 9 if high is None else high)
-
-
-def _short_match(pattern: Any) -> str:
-    """Return a text that a simple pattern matches, "" where finding one would take a search."""
-    if not isinstance(pattern, str):
-        return ""
-    tries = ("A", "a", "1", "12", "123", "1234", "A1", "a1", "2026-01-02", "yes", "stand-in")
-    try:
-        return next((text for text in tries if re.search(pattern, text)), "")
-    except re.error:
-        return ""
 
 
 def _schema_in(texts: Sequence[str]) -> Mapping[str, Any] | None:
