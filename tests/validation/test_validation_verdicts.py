@@ -1,0 +1,104 @@
+"""The checks find what people get wrong, and nothing in what is right: `make bench ARGS=verdicts` has figures."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from seeded_mistakes import GROUPS, MISTAKES, NOTEBOOKS, cells_of
+from verdicts import errors_in, findings_on, found_by_reading
+
+#: What the static check finds at least, of all seeded mistakes.
+SHARE = 0.6
+
+
+def test_the_static_check_finds_most_seeded_mistakes():
+    found = [mistake for mistake in MISTAKES if found_by_reading(mistake)]
+    assert len(found) >= SHARE * len(MISTAKES)
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_task_without_its_mistake_gets_no_error(name):
+    assert errors_in(findings_on(NOTEBOOKS[name])) == []
+
+
+def test_mistakes_of_all_groups_are_seeded_once_each():
+    assert len({mistake.name for mistake in MISTAKES}) == len(MISTAKES) > 100
+    groups = Counter(mistake.group for mistake in MISTAKES)
+    assert set(groups) == set(GROUPS)
+    assert min(groups.values()) > 10
+    assert all(mistake.places or mistake.says for mistake in MISTAKES)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory):
+    """Execute all notebooks with the real SDK, right and wrong, with the answer a mistake shows under."""
+    jobs = {f"right: {name}": {"cells": cells_of(text)} for name, text in NOTEBOOKS.items()}
+    for mistake in MISTAKES:
+        jobs[mistake.name] = {"cells": cells_of(mistake.wrong), "answer": mistake.answer}
+        jobs[f"right: {mistake.name}"] = {"cells": cells_of(mistake.right), "answer": mistake.answer}
+        if mistake.files:
+            jobs[f"here: {mistake.name}"] = {"cells": cells_of(mistake.wrong), "files": mistake.files}
+    folder = tmp_path_factory.mktemp("seeded")
+    (folder / "jobs.json").write_text(json.dumps(jobs))
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MODEL_PROXY", "LLM"))}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(Path(__file__).parent / "run_with_sdk.py"), "jobs.json"],
+        cwd=folder,
+        env={**clean, "IPYTHONDIR": str(folder / "ipython")},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    return json.loads((folder / "result.json").read_text())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_the_sdk_records_a_task_without_its_mistake(seen, name):
+    result = seen[f"right: {name}"]
+    assert result["error"] == ""
+    assert len(result["stored"]) == 1
+    assert _runs_of(result, result["stored"][0])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
+def test_a_seeded_mistake_has_its_effect_with_the_sdk(seen, mistake):
+    right = seen[f"right: {mistake.name}"]
+    (task,) = right["stored"]
+    here = seen.get(f"here: {mistake.name}")
+    effect = _effect(seen[mistake.name], task, _runs_of(right, task))
+    if here is not None and not here["error"] and _runs_of(here, task):
+        effect = {"crash": "server"}.get(effect, effect)
+    assert effect == mistake.effect
+
+
+def _effect(result, task, meant):
+    runs = _runs_of(result, task)
+    if result["error"] or any(run["state"].endswith("ERRORED") for run in runs):
+        return "crash"
+    if not runs:
+        return "unrecorded"
+    if result["stored"] != [task]:
+        return "server"
+    return "none" if runs == meant else "wrong"
+
+
+def _runs_of(result, task):
+    """Return what was recorded of a task, without what differs between two runs anyway."""
+    return [_lasting(run) for run in result["runs"] if run["taskVersion"]["name"] == task]
+
+
+def _lasting(part):
+    passing = {"startTime", "endTime", "id", "definition", "conversationRequestIds", "lineNumber", "metrics"}
+    if isinstance(part, dict):
+        return {key: _lasting(value) for key, value in part.items() if key not in passing}
+    return [_lasting(value) for value in part] if isinstance(part, list) else part

@@ -1,0 +1,39 @@
+"""What the static check says about the seeded mistakes, read strictly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from seeded_mistakes import Mistake
+
+from kbench_jupyter.notebook.files import percent_task_source
+from kbench_jupyter.validation import check
+from kbench_jupyter.validation.findings import Finding
+
+
+@cache
+def findings_on(text: str) -> list[Finding]:
+    """Return what the static check says about a notebook in percent format."""
+    return check(percent_task_source(text, origin="a seeded mistake"))
+
+
+def found_by_reading(mistake: Mistake) -> list[Finding]:
+    """Return the findings that mean a mistake.
+
+    Such a finding stands at a statement that the mistake changed, or names in its message what is wrong; and the
+    notebook without the mistake has none like it.
+    """
+    before = {(finding.code, finding.message) for finding in findings_on(mistake.right)}
+    new = [found for found in findings_on(mistake.wrong) if (found.code, found.message) not in before]
+    return [
+        found
+        for found in new
+        if (found.cell is not None and (found.cell.number, found.line) in mistake.places)
+        or mistake.names(found.message)
+    ]
+
+
+def errors_in(findings: Iterable[Finding]) -> list[str]:
+    """Return the errors among findings, each as a line."""
+    return [f"{each.code} {each.where}: {each.message}" for each in findings if each.severity == "error"]
