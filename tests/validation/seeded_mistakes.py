@@ -465,7 +465,8 @@ _ROWS = NOTEBOOKS["files"].split("# %%\n")[2].strip()
 _bad("datasets: file beside the notebook", _ROWS, 'ROWS = json.loads(Path("riddles.json").read_text())',
      "riddles.json is not on the server", "riddles.json", "server", {"riddles.json": _RIDDLES})
 _bad("datasets: file opened by a helper", _ROWS,
-     'def rows_of(name, folder="data"):\n    with open(f"{folder}/{name}.json") as file:\n        return json.load(file)'
+     'def rows_of(name, folder="data"):\n'
+     '    with open(f"{folder}/{name}.json") as file:\n        return json.load(file)'
      '\n\nROWS = rows_of("riddles")',
      "data/riddles.json is not on the server", "data, riddles, open", "server",
      {"data/riddles.json": _RIDDLES})
