@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
 
+_NO_SDK = "kaggle_benchmarks is not installed here: whether its names and parameters are right (KB6xx) was not checked."
+
+
 @dataclass(frozen=True)
 class Checked(Shown):
     """What the rules had to say.
@@ -38,10 +41,13 @@ class Checked(Shown):
     ----------
     source : TaskSource
     findings : tuple of Finding
+    notes : tuple of str
+        What could not be checked, and why.
     """
 
     source: TaskSource
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -53,7 +59,8 @@ class Checked(Shown):
         title = Cell("No findings", "good")
         if self.findings:
             title = Cell(count(len(self.findings), "finding"), "bad" if self.errors else "warn")
-        return View(title, finding_parts(self.findings), notes=notes_on(self.source), footer=self.footer)
+        notes = [*notes_on(self.source), *self.notes]
+        return View(title, finding_parts(self.findings), notes=notes, footer=self.footer)
 
 
 @dataclass(frozen=True)
@@ -91,7 +98,7 @@ class ValidateResult(Checked):
             verdict = "every assertion passed" if asserted else "nothing failed, nothing was asserted"
         title = Cell(f"Valid: {recorded} recorded in {duration(seconds)}, {verdict}", "good")
         parts = [part for run in self.runs for part in run_parts(run, self.source)]
-        notes = [*notes_on(self.source), *(self.rehearsal.hints if self.rehearsal else ())]
+        notes = [*notes_on(self.source), *self.notes, *(self.rehearsal.hints if self.rehearsal else ())]
         return View(
             title,
             [*parts, *finding_parts(self.findings)],
@@ -126,10 +133,12 @@ def check(
         Findings of any severity.
     """
     from kbench_jupyter.validation import check as check_rules
+    from kbench_jupyter.validation import installed
 
     chosen = chosen or choose_task(session, task, required=False)
     findings = check_rules(chosen.source, task=task, datasets=datasets)
-    return Checked(chosen.source, tuple(findings))
+    notes = () if installed() is not None else (_NO_SDK,)
+    return Checked(chosen.source, tuple(findings), notes)
 
 
 def refuse_errors(checked: Checked, doing: str) -> None:
@@ -202,6 +211,7 @@ def validate(
     return ValidateResult(
         checked.source,
         checked.findings,
+        checked.notes,
         rehearsal=rehearsal,
         runs=runs,
         model=env[DEFAULT],

@@ -33,9 +33,9 @@ class Certainty:
 class Binding:
     """One thing a name may stand for.
 
-    `kind` is ``value`` (the expression itself), ``element`` (one of its elements), ``part`` (something
-    put into the container the name stands for), ``def``, ``class``, ``import`` (`path` is the dotted
-    name), ``param``, or ``unknown``. `target` is the attribute that is assigned, when it is one.
+    `kind` is ``value`` (the expression itself), ``element`` (one of its elements), ``entered`` (what a ``with``
+    gets of it), ``part`` (something put into the container the name stands for), ``def``, ``class``, ``import``
+    (`path` is the dotted name), ``param``, or ``unknown``. `target` is the attribute that is assigned, when it is one.
     """
 
     kind: str

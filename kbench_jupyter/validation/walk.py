@@ -226,7 +226,7 @@ class _Walker:
             self.index.withs.append(self.place(node, scope, certainty))
         for item in node.items:
             if item.optional_vars is not None:
-                self.bind_target(item.optional_vars, "value", item.context_expr, scope)
+                self.bind_target(item.optional_vars, "entered", item.context_expr, scope)
             manager = item.context_expr
             func = manager.func if isinstance(manager, ast.Call) else manager
             if last_name(func) in ("suppress", "raises", "assertRaises"):

@@ -468,6 +468,9 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
         ["async def go():\n    late()", "await go()", "def late(): ...", *body()],
         ["async def go():\n    late()", "waiting = go()", "def late(): ...", "await waiting", *body()],
     ),
+    ("KB601", body("llm.promt('x')"), body("llm.prompt('x')")),
+    ("KB602", body("llm.prompt('x', sed=1)"), body("llm.prompt('x', seed=1)")),
+    ("KB603", body("llm.prompt('x', reasoning='hihg')"), body("llm.prompt('x', reasoning='high')")),
     (
         "KB902",
         ["import asyncio\nasync def go():\n    late()\nasyncio.run(go())", "def late(): ...", *body()],

@@ -1,0 +1,98 @@
+"""Which values the SDK's functions take, as their annotations say, and what of a call's arguments is none of them."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.validation.sdk.things import Class
+from kbench_jupyter.validation.value import Const, written
+from kbench_jupyter.validation.value import Func as OwnFunction
+
+if TYPE_CHECKING:
+    from kbench_jupyter.validation.program import Program
+    from kbench_jupyter.validation.scopes import Scope
+    from kbench_jupyter.validation.sdk.installed import Installed
+    from kbench_jupyter.validation.sdk.signatures import Bound
+    from kbench_jupyter.validation.sdk.things import Thing
+
+__all__ = ["Misfit", "misfits"]
+
+# What a value of a type is good for, besides that type itself.
+_FITS = {
+    "bool": {"int", "float"},
+    "int": {"float", "bool"},
+    "tuple": {"list", "set"},
+    "set": {"list", "tuple"},
+    "list": {"tuple", "set"},
+}
+_WORDS = {"str": "a text", "function": "a function", "int": "an int", "NoneType": "None"}
+_DISPLAYS: dict[type[ast.AST], str] = {
+    ast.JoinedStr: "str",
+    ast.List: "list",
+    ast.ListComp: "list",
+    ast.Dict: "dict",
+    ast.DictComp: "dict",
+    ast.Tuple: "tuple",
+    ast.Set: "set",
+    ast.SetComp: "set",
+    ast.Lambda: "function",
+}
+# Another rule says more about these.
+_TOLD_ELSEWHERE = frozenset({"image", "video", "audio", "on_failure"})
+
+
+@dataclass(frozen=True)
+class Misfit:
+    """An argument that its parameter's annotation does not allow: `choices` where that lists the values."""
+
+    node: ast.expr
+    problem: str
+    takes: str
+    value: object = None
+    choices: tuple[str, ...] = ()
+
+
+def misfits(sdk: Installed, program: Program, thing: Thing, bound: Bound, scope: Scope) -> Iterator[Misfit]:
+    """Find the arguments of a call that are surely of another type, or another word, than the SDK lists."""
+    signature = sdk.signature(thing)
+    if signature is None or (module := getattr(thing, "module", None)) is None:
+        return
+    for name, node in bound.arguments.items():
+        annotation = signature.parameters.parameters[name].annotation
+        if name in _TOLD_ELSEWHERE or not isinstance(annotation, ast.AST):
+            continue
+        home = sdk.home_of(thing, name) if isinstance(thing, Class) else module
+        types, values = sdk.accepted(annotation, home)
+        if types is None:
+            continue
+        kind, value = _kind(node, scope, program)
+        if not kind or value in values or kind in types or _FITS.get(kind, set()) & types:
+            continue
+        if values and kind == "str":
+            listed = ", ".join(f'"{v}"' for v in values)
+            yield Misfit(
+                node, f'gets {name}="{value}"', f"it takes: {listed}", value, tuple(map(str, values))
+            )
+            continue
+        given = _WORDS.get(kind, f"a {kind}")
+        yield Misfit(
+            node, f"gets {given} for {name}", f"{name} is annotated {written(annotation)} in the SDK."
+        )
+
+
+def _kind(node: ast.expr, scope: Scope, program: Program) -> tuple[str, object]:
+    """The type of an argument, and its value where it is a constant."""
+    if type(node) in _DISPLAYS:
+        return _DISPLAYS[type(node)], None
+    found = program.values.of(node, scope)
+    if len(found) != 1:
+        return "", None
+    if isinstance(found[0], Const):
+        value = found[0].value
+        return ("", None) if value is None else (type(value).__name__, value)
+    if isinstance(found[0], OwnFunction) and found[0].scope.kind != "class":
+        return ("function", None) if isinstance(node, ast.Name) else ("", None)
+    return "", None
