@@ -136,7 +136,8 @@ def check(
     from kbench_jupyter.validation import installed
 
     chosen = chosen or choose_task(session, task, required=False)
-    findings = check_rules(chosen.source, task=task, datasets=datasets)
+    folder = chosen.path.parent if chosen.path is not None else Path.cwd()
+    findings = check_rules(chosen.source, task=task, datasets=datasets, folder=folder)
     notes = () if installed() is not None else (_NO_SDK,)
     return Checked(chosen.source, tuple(findings), notes)
 

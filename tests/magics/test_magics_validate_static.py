@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sys
-
-import pytest
-from IPython.core.interactiveshell import InteractiveShell
+from pathlib import Path
 
 TASK = """\
 # %%
@@ -20,18 +18,8 @@ tiny.run(kbench.llm)
 """
 
 
-@pytest.fixture
-def shell(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "task.py").write_text(TASK)
-    shell = InteractiveShell.instance()
-    shell.run_line_magic("load_ext", "kbench_jupyter")
-    yield shell
-    shell.run_line_magic("unload_ext", "kbench_jupyter")
-    InteractiveShell.clear_instance()
-
-
 def test_without_the_sdk_it_says_once_that_its_names_were_not_checked(shell, monkeypatch):
+    Path("task.py").write_text(TASK)
     with_sdk = str(shell.run_line_magic("kbench", "validate --static -f task.py"))
     monkeypatch.setitem(sys.modules, "kaggle_benchmarks", None)  # as where it is not installed
     without = str(shell.run_line_magic("kbench", "validate --static -f task.py"))

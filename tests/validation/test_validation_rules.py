@@ -728,3 +728,29 @@ def test_choices_of_one_letter_may_be_taken_letter_by_letter(choices):
     assert "KB407" not in codes_of(*cells)
     for text in ("A, B", "Paris", "A B", "yes", "2022"):
         assert "KB407" in codes_of(*[cell.replace(choices, text) for cell in cells])
+
+
+@pytest.mark.parametrize(
+    ("call", "advice"),
+    [
+        ("quiz.evaluate([kbench.llms['a'], kbench.llms['b']])", "model=[kbench.llms['a'], kbench.llms['b']]"),
+        ("quiz.evaluate(kbench.judge_llm)", "model=[kbench.judge_llm]"),
+        ("quiz.evaluate(['What?', 'Why?'])", "PARAMETER=['What?', 'Why?']"),
+        ("quiz.evaluate(model=[kbench.llm], q='Why?')", "q=list('Why?') if each letter is meant"),
+    ],
+)
+def test_the_advice_on_evaluate_keeps_what_was_given(call, advice):
+    found = [f for f in findings_of(*run(call, "def quiz(q, model):")) if f.code == "KB407"]
+    assert advice in found[0].hint
+
+
+def test_what_evaluate_itself_takes_is_no_list_of_values():
+    assert codes_of(*run("quiz.evaluate(llm=[kbench.llm], n_jobs='many')")) == ["KB603"]
+
+
+def test_arguments_that_neither_the_task_nor_evaluate_takes_are_named_with_what_both_take():
+    found = findings_of(*run("quiz.evaluate(llm=[kbench.llm], data=1, num_workers=2)"))
+    assert found[0].code == "KB208"
+    assert "data, num_workers" in found[0].message
+    assert "evaluation_data=?" in found[0].hint
+    assert "n_jobs" in found[0].hint

@@ -8,7 +8,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.parts import arguments
 from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.types_of import says_model
 from kbench_jupyter.validation.value import SDK, Const, HardModel, Sdk, written
 
 if TYPE_CHECKING:
@@ -51,6 +53,8 @@ def check(check: Check) -> None:
 def _evaluate(check: Check, task: Task, run: RunCall, call: ast.Call) -> None:
     program, scope = check.program, run.place.scope
     sure = program.sure(run.place)
+    args = task.function.args if task.function is not None else None
+    names = [a.arg for a in arguments(args)] if args is not None else []
     for keyword in call.keywords:
         found = program.values.of(keyword.value, scope)
         if keyword.arg == "on_failure":
@@ -59,35 +63,51 @@ def _evaluate(check: Check, task: Task, run: RunCall, call: ast.Call) -> None:
                 message = f'on_failure is "{value}", which evaluate refuses.'
                 hint = 'Use on_failure="raise" or on_failure="continue".'
                 check.at(ON_FAILURE, run.place, message, hint, node=keyword.value, sure=sure)
-        elif len(found) == 1 and keyword.arg not in ("grid", "evaluation_data", None):
+        # What evaluate itself takes (n_jobs, timeout) is no list; what the task takes is.
+        elif len(found) == 1 and keyword.arg is not None and (keyword.arg in names or not names):
             _single(check, task, run, keyword, found[0], sure=sure)
     if call.args:
-        first = program.values.of(call.args[0], scope)
-        listed = isinstance(call.args[0], ast.List | ast.Tuple)
-        if listed or any(_is_model(value) for value in first):
-            check.at(
-                ITERABLES,
-                run.place,
-                f"{task.label}.evaluate gets its models by position, where it takes a grid.",
-                f"Write {task.label}.evaluate(llm=[kbench.llm], ...).",
-                node=call,
-                sure=sure,
-            )
+        _by_position(check, task, run, call, names)
+
+
+def _by_position(check: Check, task: Task, run: RunCall, call: ast.Call, names: list[str]) -> None:
+    """Report values by position: the first parameter of ``evaluate`` is a grid."""
+    first = call.args[0]
+    values = check.program.values.of(first, run.place.scope)
+    single = any(_is_model(value) for value in values)
+    listed = isinstance(first, ast.List | ast.Tuple)
+    if not (listed or single):
+        return
+    text = written(first) if listed else f"[{written(first)}]"
+    inside = [check.program.values.of(part, run.place.scope) for part in getattr(first, "elts", ())]
+    models = single or any(_is_model(value) for values in inside for value in values)
+    # Which parameter other values are for, only their author knows.
+    name = next((n for n in names if says_model(n)), names[0] if names else "llm") if models else "PARAMETER"
+    check.at(
+        ITERABLES,
+        run.place,
+        f"{task.label}.evaluate gets {'its models' if models else 'values'} by position, where it takes a grid.",
+        f"Write {task.label}.evaluate({name}={text}, ...).",
+        node=call,
+        sure=check.program.sure(run.place),
+    )
 
 
 def _single(
     check: Check, task: Task, run: RunCall, keyword: ast.keyword, value: object, *, sure: bool
 ) -> None:
+    text = written(keyword.value)
     if _is_model(value):
         message = f"{task.label}.evaluate takes a list of models, not a single one."
-        sure_here = sure
+        hint = f"Write {keyword.arg}=[{text}]."
     elif isinstance(value, Const) and isinstance(value.value, str) and _is_whole(value.value):
         message = f"{task.label}.evaluate would take {keyword.arg} letter by letter."
-        sure_here = False
+        # Whether the letters are meant is not known, so both ways are told.
+        hint = f"Write {keyword.arg}=[{text}] for the one text, or {keyword.arg}=list({text}) if each letter is meant."
+        sure = False
     else:
         return
-    hint = f"Write {keyword.arg}=[{written(keyword.value)}]."
-    check.at(ITERABLES, run.place, message, hint, node=keyword.value, sure=sure_here)
+    check.at(ITERABLES, run.place, message, hint, node=keyword.value, sure=sure)
 
 
 def _is_whole(text: str) -> bool:

@@ -14,6 +14,7 @@ from kbench_jupyter.validation.task import slug_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from kbench_jupyter.notebook.source import LeftOut
     from kbench_jupyter.validation.cells import Cell
@@ -74,6 +75,8 @@ class Check:
         The datasets that are to be attached, ``owner/slug`` or ``slug``.
     left_out : sequence of LeftOut
         What of the notebook is not pushed.
+    folder : Path or None
+        Where the notebook lies, if it is to be looked at for modules beside it.
     """
 
     program: Program
@@ -81,6 +84,7 @@ class Check:
     task: str | None
     datasets: Sequence[str]
     left_out: Sequence[LeftOut] = ()
+    folder: Path | None = None
     findings: list[Finding] = field(default_factory=list)
 
     def at(
