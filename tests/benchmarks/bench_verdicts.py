@@ -1,0 +1,130 @@
+"""What the checks find: seeded mistakes by group, false alarms on correct sources, and the time it takes.
+
+The mistakes are those of ``tests/validation/seeded_mistakes.py``; found is read strictly (``verdicts.py`` beside it).
+Correct are the SDK's own examples, which are fetched from the package index, the patterns, and the tests' tasks.
+"""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterable
+from importlib.metadata import version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "validation"))
+
+import bench_thousand_cells
+from correct_tasks import CORRECT
+from seeded_mistakes import GROUPS, MISTAKES, NOTEBOOKS, Mistake
+from verdicts import found_by_reading
+
+import kbench_jupyter
+from kbench_jupyter.notebook.files import percent_task_source
+from kbench_jupyter.validation import check
+
+SOURCES, ROUNDS = 109, 5
+_SDK = "kaggle_benchmarks"
+
+
+def main() -> None:
+    """Print what is found, what is not, what is reported of correct sources, and times."""
+    read = {mistake.name: found_by_reading(mistake) for mistake in MISTAKES}
+    _report_found({name: {finding.severity for finding in found} for name, found in read.items()})
+    correct = {
+        "tasks without their mistake": list(NOTEBOOKS.values()),
+        "correct tasks of the tests": [
+            "\n\n".join(f"# %%\n{cell}" for cell in cells) for cells in CORRECT.values()
+        ],
+        "the patterns": [path.read_text() for path in _patterns()],
+        f"examples of {_SDK} {version(_SDK)}": _examples(),
+    }
+    _report_alarms(correct)
+    _report_times([text for texts in correct.values() for text in texts])
+
+
+def _report_found(read: dict[str, set[str]]) -> None:
+    print(f"  {len(MISTAKES)} mistakes; found by reading (as an error, as a warning)")
+    for group in (*GROUPS, ""):
+        names = [mistake.name for mistake in MISTAKES if group in ("", mistake.group)]
+        errors = sum("error" in read[name] for name in names)
+        found = sum(bool(read[name]) for name in names)
+        print(
+            f"  {group or 'all':<12} {found:>4} of {len(names):<4} {found / len(names):4.0%}  ({errors}, {found - errors})"
+        )
+    print("  Not found by reading:")
+    for mistake in MISTAKES:
+        if not read[mistake.name]:
+            print(f"    {mistake.name} - {mistake.what} ({mistake.effect})")
+
+
+def _report_alarms(correct: dict[str, list[str]]) -> None:
+    print("  Findings on correct sources: errors, warnings")
+    for kind, texts in correct.items():
+        findings = [finding for text in texts for finding in _check(text)]
+        count = Counter(finding.severity for finding in findings)
+        print(f"  {kind:<40} {len(texts):>4} sources {count['error']:>4} {count['warning']:>4}")
+        for finding in findings:
+            if finding.severity == "error":
+                print(f"      {finding.code} {finding.where}: {finding.message} | {finding.text.strip()}")
+
+
+def _report_times(texts: list[str]) -> None:
+    every = [*texts, *(mistake.wrong for mistake in MISTAKES)][:SOURCES]
+    taken = []
+    for _ in range(ROUNDS):
+        start = time.perf_counter()
+        for text in every:
+            _check(text)
+        taken.append(time.perf_counter() - start)
+    print(
+        f"  {len(every)} sources in one process: {taken[0]:.2f} s at first, {statistics.median(taken):.2f} s again"
+    )
+    cells = [bench_thousand_cells.sides()["task source and static findings"]() for _ in range(ROUNDS)]
+    print(f"  {bench_thousand_cells.CELLS:,} cells: {statistics.median(cells):.3f} s (min {min(cells):.3f})")
+
+
+def _check(text: str) -> list:
+    return check(percent_task_source(text, origin="a benchmark"))
+
+
+def _patterns() -> Iterable[Path]:
+    return sorted(Path(kbench_jupyter.__file__).parent.rglob("patterns/[a-z]*.py"))
+
+
+def _examples() -> list[str]:
+    """Return the SDK's examples, from its source package; none, and a sentence, where no index can be reached."""
+    wanted = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "--no-binary", ":all:"]
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            subprocess.run(
+                [*wanted, "-d", folder, f"{_SDK}=={version(_SDK)}"],
+                check=True,
+                capture_output=True,
+                timeout=300,
+            )
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired):
+            print(
+                "  The SDK's examples are left out: its source package could not be fetched from the package index."
+            )
+            return []
+        (archive,) = Path(folder).glob("*.tar.gz")
+        with tarfile.open(archive) as package:
+            parts = [
+                part
+                for part in package.getmembers()
+                if "/documentation/" in part.name and part.name.endswith(".py")
+            ]
+            return [
+                package.extractfile(part).read().decode()
+                for part in sorted(parts, key=lambda part: part.name)
+            ]
+
+
+if __name__ == "__main__":
+    main()
