@@ -12,7 +12,6 @@ import sys
 import tarfile
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterable
 from importlib.metadata import version
 from pathlib import Path
@@ -21,7 +20,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "validation"))
 
 import bench_thousand_cells
 from correct_tasks import CORRECT
-from seeded_mistakes import GROUPS, MISTAKES, NOTEBOOKS, Mistake
+from seeded_mistakes import GROUPS, MISTAKES, NOTEBOOKS
 from verdicts import found_by_reading
 
 import kbench_jupyter
@@ -30,6 +29,8 @@ from kbench_jupyter.validation import check
 
 SOURCES, ROUNDS = 109, 5
 _SDK = "kaggle_benchmarks"
+#: Rules on what runs well here, and what the server takes only one or none of: stored tasks, models by name.
+_REFUSED = {"KB102", "KB105", "KB106", "KB110", "KB301"}
 
 
 def main() -> None:
@@ -64,14 +65,15 @@ def _report_found(read: dict[str, set[str]]) -> None:
 
 
 def _report_alarms(correct: dict[str, list[str]]) -> None:
-    print("  Findings on correct sources: errors, warnings")
+    print("  Findings on correct sources: errors (beside those of what only the server refuses), warnings")
     for kind, texts in correct.items():
         findings = [finding for text in texts for finding in _check(text)]
-        count = Counter(finding.severity for finding in findings)
-        print(f"  {kind:<40} {len(texts):>4} sources {count['error']:>4} {count['warning']:>4}")
-        for finding in findings:
-            if finding.severity == "error":
-                print(f"      {finding.code} {finding.where}: {finding.message} | {finding.text.strip()}")
+        refused = [each for each in findings if each.severity == "error" and each.code in _REFUSED]
+        errors = [each for each in findings if each.severity == "error" and each.code not in _REFUSED]
+        warnings = len(findings) - len(errors) - len(refused)
+        print(f"  {kind:<40} {len(texts):>4} sources {len(errors):>4} (+ {len(refused)}) {warnings:>4}")
+        for finding in errors:
+            print(f"      {finding.code} {finding.where}: {finding.message}")
 
 
 def _report_times(texts: list[str]) -> None:
@@ -85,7 +87,8 @@ def _report_times(texts: list[str]) -> None:
     print(
         f"  {len(every)} sources in one process: {taken[0]:.2f} s at first, {statistics.median(taken):.2f} s again"
     )
-    cells = [bench_thousand_cells.sides()["task source and static findings"]() for _ in range(ROUNDS)]
+    measure = bench_thousand_cells.sides()["task source and static findings"]
+    cells = [measure() for _ in range(ROUNDS)]
     print(f"  {bench_thousand_cells.CELLS:,} cells: {statistics.median(cells):.3f} s (min {min(cells):.3f})")
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Iterable
 from functools import cache
+from pathlib import Path
 
 from seeded_mistakes import Mistake
 
@@ -14,8 +16,20 @@ from kbench_jupyter.validation.findings import Finding
 
 @cache
 def findings_on(text: str) -> list[Finding]:
-    """Return what the static check says about a notebook in percent format."""
+    """Return what the static check says about a notebook in percent format, with nothing beside it."""
     return check(percent_task_source(text, origin="a seeded mistake"))
+
+
+def _findings_beside(mistake: Mistake) -> list[Finding]:
+    """Return what the static check says about a mistake, in a folder with what its author has there."""
+    if not mistake.files:
+        return findings_on(mistake.wrong)
+    with tempfile.TemporaryDirectory() as folder:
+        for name, text in mistake.files.items():
+            path = Path(folder, name)
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(text)
+        return check(percent_task_source(mistake.wrong, origin="a seeded mistake"), folder=Path(folder))
 
 
 def found_by_reading(mistake: Mistake) -> list[Finding]:
@@ -25,7 +39,7 @@ def found_by_reading(mistake: Mistake) -> list[Finding]:
     notebook without the mistake has none like it.
     """
     before = {(finding.code, finding.message) for finding in findings_on(mistake.right)}
-    new = [found for found in findings_on(mistake.wrong) if (found.code, found.message) not in before]
+    new = [found for found in _findings_beside(mistake) if (found.code, found.message) not in before]
     return [
         found
         for found in new
