@@ -9,6 +9,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.findings import Finding, Severity
+from kbench_jupyter.validation.sdk.installed import installed
+from kbench_jupyter.validation.sdk.typed import Typed
 from kbench_jupyter.validation.secrets import mask
 from kbench_jupyter.validation.task import slug_of
 
@@ -86,6 +88,12 @@ class Check:
     left_out: Sequence[LeftOut] = ()
     folder: Path | None = None
     findings: list[Finding] = field(default_factory=list)
+
+    @cached_property
+    def typed(self) -> Typed | None:
+        """What expressions are to the installed SDK; None where it is not installed."""
+        sdk = installed()
+        return Typed(sdk, self.program, self.tasks) if sdk is not None else None
 
     def at(
         self,

@@ -12,14 +12,13 @@ from kbench_jupyter.validation.rules.guards import Guard, guard_around
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.rules.sdk_arguments import misfits
 from kbench_jupyter.validation.scopes import Certainty, Place
-from kbench_jupyter.validation.sdk.installed import installed
 from kbench_jupyter.validation.sdk.signatures import bind
 from kbench_jupyter.validation.sdk.things import Func, Instance, ModuleThing, Plain, Thing, in_words
-from kbench_jupyter.validation.sdk.typed import Typed
 from kbench_jupyter.validation.value import SDK, written
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.cells import Cell
+    from kbench_jupyter.validation.sdk.typed import Typed
 
 __all__ = ["RULES", "check"]
 
@@ -63,10 +62,8 @@ _SHOWN_NAMES = 12
 
 def check(check: Check) -> None:
     """Report everything this group has to say; nothing where the SDK is not installed."""
-    sdk = installed()
-    if sdk is None or "kaggle_benchmarks" not in check.program.text:
-        return
-    _Look(check, Typed(sdk, check.program, check.tasks)).report()
+    if check.typed is not None and SDK in check.program.text:
+        _Look(check, check.typed).report()
 
 
 class _Look:

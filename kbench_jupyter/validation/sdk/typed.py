@@ -143,15 +143,18 @@ class Typed:
         """What a function of the notebook returns."""
         values = self.program.values.of(node.func, scope)
         own = values[0].scope if len(values) == 1 and isinstance(values[0], Func) else None
-        if (
-            own is None
-            or not isinstance(own.node, FUNCTIONS)
-            or own.lazy
-            or own.yields
-            or own.node.decorator_list
-        ):
+        if own is None or not isinstance(own.node, FUNCTIONS) or own.lazy or own.yields or own.parent is None:
             return None
-        given = [s.value for s in own.returns if s.value is not None]
+        declared = self.of(own.node.returns, own.parent, depth) if own.node.returns is not None else None
+        decorators = [
+            self.of(d.func if isinstance(d, ast.Call) else d, own.parent, depth)
+            for d in own.node.decorator_list
+        ]
+        if None in decorators:
+            return None
+        if isinstance(declared, Class):
+            return self.sdk.call(declared)
+        given = [s.value for s in own.returns if s.value is not None] if not decorators else []
         return self._one([self.of(value, own, depth) for value in given])
 
     def _parameter(self, binding: Binding, depth: int) -> Thing | None:
