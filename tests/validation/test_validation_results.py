@@ -253,28 +253,7 @@ def test_the_advice_fits_what_is_returned(annotation, value, advice):
     assert finding.hint == advice
 
 
-# Texts instead of annotations, and classes with slots
-
-HANDLER = """import kaggle_benchmarks as kbench
-from kaggle_benchmarks.assertions import AssertionResult, assertion_handler
-@assertion_handler()
-def short(s) -> AssertionResult:
-    return AssertionResult(passed=len(s) < 9, expectation="short")
-@kbench.task()
-def quiz(llm):
-    short(llm.prompt("x"))
-quiz.run(kbench.llm)"""
-
-
-@pytest.mark.parametrize("where", ["in an earlier cell", "in the same cell"])
-def test_an_annotated_assertion_handler_is_an_error_under_the_future_import(where):
-    future = "from __future__ import annotations"
-    cells = [future, HANDLER] if where == "in an earlier cell" else [f"{future}\n{HANDLER}"]
-    (finding,) = findings_of(*cells)
-    assert (finding.code, finding.severity) == ("KB202", Severity.ERROR)
-    assert finding.text == "def short(s) -> AssertionResult:"
-    assert findings_of(HANDLER, future) == []
-    assert findings_of("from __future__ import division", HANDLER) == []
+# Classes with slots
 
 
 @pytest.mark.parametrize(

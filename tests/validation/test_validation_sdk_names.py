@@ -72,7 +72,13 @@ MISTAKES = [
     ("kbench.chats()", "KB602 error", "cannot be called", ""),
     ("with kbench.chats.new:\n    llm.prompt('x')", "KB602 error", "a function", "kbench.chats.new(...)"),
     ("kbench.assertions.AssertionResult(pased=True)", "KB602 error", "'pased'", "passed=?"),
-    ("llm.prompt('x', reasoning='hihg')", "KB603 warning", '"hihg"', '"high"?'),
+    (
+        "llm.prompt('x', image='https://example.com/cat.jpg')",
+        "KB603 error",
+        "a text for image",
+        "ImageContent",
+    ),
+    ("llm.prompt('x', reasoning='hihg')", "KB603 error", '"hihg"', '"high"?'),
     ("kbench.assertions.assert_true('says hello')", "KB603 warning", "a text for expr", "bool"),
     (
         "def add(a, b): ...\nllm.prompt('x', tools=add)",
@@ -101,6 +107,8 @@ def test_a_mistake_is_found_with_what_was_meant(lines, expected, message, hint):
         (["from kaggle_benchmarks import assertion"], "KB601", "assertions"),
         (["import kaggle_benchmarks.chat as chats"], "KB601", "chats"),
         (["from kaggle_benchmarks.content_types import image"], "KB601", "images"),
+        (task("...", run="quiz.evaluate(llm=[kbench.llm], on_failure='ignore')"), "KB603", "continue"),
+        (task("...", run="quiz.evaluate(llm=[kbench.llm], evaluation_data=[{'q': 1}])"), "KB603", "DataFrame"),
         (task("...", run="quiz.rum(kbench.llm)"), "KB601", "run"),
         (task("...", run="quiz.run(kbench.llm).reslt"), "KB601", "result"),
         (task("...", run="quiz.evaluate(llm=[kbench.llm]).as_datafrme()"), "KB601", "as_dataframe"),

@@ -1,4 +1,4 @@
-"""KB4xx, how a task is evaluated over many rows and models."""
+"""KB407: how a task is evaluated over many rows and models."""
 
 from __future__ import annotations
 
@@ -18,15 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["RULES", "check"]
 
-ON_FAILURE = Rule(
-    "KB406",
-    "on-failure-value",
-    Severity.ERROR,
-    '`on_failure=` is neither "raise" nor "continue".',
-    "`evaluate` raises ValueError before the first row.",
-    'task.evaluate(llm=[kbench.llm], evaluation_data=rows, on_failure="ignore")',
-    'task.evaluate(llm=[kbench.llm], evaluation_data=rows, on_failure="continue")',
-)
 ITERABLES = Rule(
     "KB407",
     "evaluate-needs-iterables",
@@ -37,7 +28,7 @@ ITERABLES = Rule(
     "task.evaluate(llm=kbench.llm, evaluation_data=rows)",
     "task.evaluate(llm=[kbench.llm], evaluation_data=rows)",
 )
-RULES = (ON_FAILURE, ITERABLES)
+RULES = (ITERABLES,)
 
 _CHOICES = re.compile(r"[A-Z0-9]+\Z")
 
@@ -57,14 +48,8 @@ def _evaluate(check: Check, task: Task, run: RunCall, call: ast.Call) -> None:
     names = [a.arg for a in arguments(args)] if args is not None else []
     for keyword in call.keywords:
         found = program.values.of(keyword.value, scope)
-        if keyword.arg == "on_failure":
-            value = program.values.const(keyword.value, scope)
-            if isinstance(value, str) and value not in ("raise", "continue"):
-                message = f'on_failure is "{value}", which evaluate refuses.'
-                hint = 'Use on_failure="raise" or on_failure="continue".'
-                check.at(ON_FAILURE, run.place, message, hint, node=keyword.value, sure=sure)
         # What evaluate itself takes (n_jobs, timeout) is no list; what the task takes is.
-        elif len(found) == 1 and keyword.arg is not None and (keyword.arg in names or not names):
+        if len(found) == 1 and keyword.arg is not None and (keyword.arg in names or not names):
             _single(check, task, run, keyword, found[0], sure=sure)
     if call.args:
         _by_position(check, task, run, call, names)

@@ -28,6 +28,7 @@ _FITS = {
     "set": {"list", "tuple"},
     "list": {"tuple", "set"},
 }
+_PLAIN = frozenset({"str", "int", "float", "bool", "list", "dict", "tuple", "set", "bytes", "function"})
 _WORDS = {"str": "a text", "function": "a function", "int": "an int", "NoneType": "None"}
 _DISPLAYS: dict[type[ast.AST], str] = {
     ast.JoinedStr: "str",
@@ -40,19 +41,21 @@ _DISPLAYS: dict[type[ast.AST], str] = {
     ast.SetComp: "set",
     ast.Lambda: "function",
 }
-# Another rule says more about these.
-_TOLD_ELSEWHERE = frozenset({"image", "video", "audio", "on_failure"})
 
 
 @dataclass(frozen=True)
 class Misfit:
-    """An argument that its parameter's annotation does not allow: `choices` where that lists the values."""
+    """An argument that its parameter's annotation does not allow: `choices` where that lists the values.
+
+    It is `sure` where no value of the given type can be what the SDK asks for: another word, or an object of a class.
+    """
 
     node: ast.expr
     problem: str
     takes: str
     value: object = None
     choices: tuple[str, ...] = ()
+    sure: bool = False
 
 
 def misfits(sdk: Installed, program: Program, thing: Thing, bound: Bound, scope: Scope) -> Iterator[Misfit]:
@@ -62,7 +65,7 @@ def misfits(sdk: Installed, program: Program, thing: Thing, bound: Bound, scope:
         return
     for name, node in bound.arguments.items():
         annotation = signature.parameters.parameters[name].annotation
-        if name in _TOLD_ELSEWHERE or not isinstance(annotation, ast.AST):
+        if not isinstance(annotation, ast.AST):
             continue
         home = sdk.home_of(thing, name) if isinstance(thing, Class) else module
         types, values = sdk.accepted(annotation, home)
@@ -74,12 +77,15 @@ def misfits(sdk: Installed, program: Program, thing: Thing, bound: Bound, scope:
         if values and kind == "str":
             listed = ", ".join(f'"{v}"' for v in values)
             yield Misfit(
-                node, f'gets {name}="{value}"', f"it takes: {listed}", value, tuple(map(str, values))
+                node, f'gets {name}="{value}"', f"it takes: {listed}", value, tuple(map(str, values)), True
             )
             continue
         given = _WORDS.get(kind, f"a {kind}")
         yield Misfit(
-            node, f"gets {given} for {name}", f"{name} is annotated {written(annotation)} in the SDK."
+            node,
+            f"gets {given} for {name}",
+            f"{name} is annotated {written(annotation)} in the SDK.",
+            sure=not types & _PLAIN,
         )
 
 

@@ -46,7 +46,7 @@ PARAMETERS = Rule(
 VALUE = Rule(
     "KB603",
     "wrong-sdk-value",
-    Severity.WARNING,
+    Severity.ERROR,
     "A function of the SDK gets a value that its annotation does not allow: another word than those it lists, or "
     "another type.",
     "The SDK raises, or goes on with what was not meant: `assert_true` takes any text for true.",
@@ -180,7 +180,10 @@ class _Look:
                 if misfit.choices
                 else misfit.takes
             )
-            self.check.at(VALUE, place, f"{written(call.func)} {misfit.problem}.", hint, node=misfit.node)
+            sure = misfit.sure and self.program.sure(place)
+            self.check.at(
+                VALUE, place, f"{written(call.func)} {misfit.problem}.", hint, node=misfit.node, sure=sure
+            )
 
     def never_called(self, thing: Thing) -> bool:
         if isinstance(thing, ModuleThing):

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
     from kbench_jupyter.validation.task import RunCall, Task
 
-__all__ = ["FUTURE", "RULES", "annotations_are_texts", "check"]
+__all__ = ["RULES", "check"]
 
 ANNOTATION = Rule(
     "KB201",
@@ -138,7 +138,7 @@ def _annotation(check: Check, task: Task, function: ast.FunctionDef | ast.AsyncF
     if annotation is None:
         return
     text = written(annotation)
-    if annotations_are_texts(task.place, check.program):
+    if _annotations_are_texts(task.place, check.program):
         check.at(
             FUTURE,
             task.place,
@@ -163,7 +163,7 @@ def _annotation(check: Check, task: Task, function: ast.FunctionDef | ast.AsyncF
         )
 
 
-def annotations_are_texts(place: Place[ast.AST], program: Program) -> bool:
+def _annotations_are_texts(place: Place[ast.AST], program: Program) -> bool:
     """Whether `from __future__ import annotations` holds at a place: in its cell, or in one before it."""
     return any(
         future.cell.number <= place.cell.number and any(a.name == "annotations" for a in future.node.names)

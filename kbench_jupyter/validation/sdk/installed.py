@@ -468,10 +468,20 @@ class Installed:
             if isinstance(alias, ast.Subscript) and _last(alias.value) == "Literal":
                 return self.accepted(alias, module)
         thing = self._value(node, module, None, 0)
-        name = thing.path.rpartition(".")[2] if isinstance(thing, Outside) else ""
+        if isinstance(thing, Class):
+            # An object of a class that is made from one of Python's own types may be one of these.
+            return ({thing.node.name} if self._is_own_class(thing) else None), []
+        path = thing.path if isinstance(thing, Outside) else ""
+        name = path.rpartition(".")[2]
         if name == "Callable":
             return {"function"}, []
-        return ({name} if name in _PLAIN_TYPES else None), []
+        return ({name} if name in _PLAIN_TYPES or path == "pandas.DataFrame" else None), []
+
+    def _is_own_class(self, cls: Class) -> bool:
+        """Whether a class and those it is made from are the SDK's, but for what only marks them."""
+        bases = [base for home in self._line(cls) for base in home.node.bases]
+        things = [(base, self._value(base, cls.module, None, 0)) for base in bases]
+        return all(isinstance(t, Class) or _last(b) in ("ABC", "Generic") for b, t in things)
 
     def _passed_on(self, func: Func) -> Thing | None:
         """The function that gets everything: ``def benchmark(*args, **kwargs): return task(*args, **kwargs)``."""
