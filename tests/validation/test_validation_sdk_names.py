@@ -14,6 +14,7 @@ from validation_helpers import IMPORT, codes_of, findings_of
 
 from kbench_jupyter.validation import installed
 from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.sdk.parameters import signature_of
 
 RUN = "quiz.run(kbench.llm)"
 BOTH = "quiz.run(kbench.llm, kbench.judge_llm)"
@@ -281,9 +282,9 @@ def test_every_signature_that_is_read_is_the_one_of_the_imported_function(import
     for path, members in imported.items():
         for name, shape in members.items():
             thing = sdk.member(sdk.at(path), name)
-            signature = sdk.signature(thing) if thing is not None else None
+            signature = signature_of(sdk, thing) if thing is not None else None
             if isinstance(shape, list) and signature is not None and name != "benchmark":
-                parameters = signature.parameters.parameters.values()
+                parameters = signature.parameters.values()
                 assert [p.name + "=" * (p.default is not p.empty) for p in parameters] == shape, (path, name)
                 compared += 1
     assert compared > 100

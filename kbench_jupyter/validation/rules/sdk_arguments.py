@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.sdk.things import Class
+from kbench_jupyter.validation.sdk.parameters import accepted, home_of, signature_of
+from kbench_jupyter.validation.sdk.things import Class, Func
 from kbench_jupyter.validation.value import Const, written
 from kbench_jupyter.validation.value import Func as OwnFunction
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
     from kbench_jupyter.validation.scopes import Scope
     from kbench_jupyter.validation.sdk.installed import Installed
-    from kbench_jupyter.validation.sdk.signatures import Bound
+    from kbench_jupyter.validation.sdk.parameters import Fit
     from kbench_jupyter.validation.sdk.things import Thing
 
 __all__ = ["Misfit", "misfits"]
@@ -58,17 +59,16 @@ class Misfit:
     sure: bool = False
 
 
-def misfits(sdk: Installed, program: Program, thing: Thing, bound: Bound, scope: Scope) -> Iterator[Misfit]:
+def misfits(sdk: Installed, program: Program, thing: Thing, fit: Fit, scope: Scope) -> Iterator[Misfit]:
     """Find the arguments of a call that are surely of another type, or another word, than the SDK lists."""
-    signature = sdk.signature(thing)
-    if signature is None or (module := getattr(thing, "module", None)) is None:
+    signature = signature_of(sdk, thing)
+    if signature is None or not isinstance(thing, Class | Func):
         return
-    for name, node in bound.arguments.items():
-        annotation = signature.parameters.parameters[name].annotation
+    for name, node in fit.arguments.items():
+        annotation = signature.parameters[name].annotation
         if not isinstance(annotation, ast.AST):
             continue
-        home = sdk.home_of(thing, name) if isinstance(thing, Class) else module
-        types, values = sdk.accepted(annotation, home)
+        types, values = accepted(sdk, annotation, home_of(sdk, thing, name))
         if types is None:
             continue
         kind, value = _kind(node, scope, program)

@@ -12,7 +12,7 @@ from kbench_jupyter.validation.rules.guards import Guard, guard_around
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.rules.sdk_arguments import misfits
 from kbench_jupyter.validation.scopes import Certainty, Place
-from kbench_jupyter.validation.sdk.signatures import bind
+from kbench_jupyter.validation.sdk.parameters import bind, overridden, signature_of
 from kbench_jupyter.validation.sdk.things import Func, Instance, ModuleThing, Plain, Thing, in_words
 from kbench_jupyter.validation.value import SDK, written
 
@@ -159,22 +159,22 @@ class _Look:
                 call,
             )
             return
-        signature = self.sdk.signature(thing)
+        signature = signature_of(self.sdk, thing)
         if signature is None:
             return
-        bound = bind(signature, call)
-        others = self.sdk.overridden(thing) if bound.problem and isinstance(thing, Func) else []
-        if bound.problem and all(bind(other, call).problem for other in others):
+        fit = bind(signature, call)
+        others = overridden(self.sdk, thing) if fit.problem and isinstance(thing, Func) else []
+        if fit.problem and all(other is not None and bind(other, call).problem for other in others):
             hint = f"Its parameters: {signature}"
-            if bound.unknown:
-                names = [p.name for p in signature.parameters.parameters.values()]
-                hint = did_you_mean(bound.unknown, names, form="{}=", more=hint, parts=True)
+            if fit.unknown:
+                names = [p.name for p in signature.parameters.values()]
+                hint = did_you_mean(fit.unknown, names, form="{}=", more=hint, parts=True)
                 if "extra_api_params" in names and "mean" not in hint:
-                    hint = f'What the model\'s API knows goes into extra_api_params={{"{bound.unknown}": ...}}. {hint}'
+                    hint = f'What the model\'s API knows goes into extra_api_params={{"{fit.unknown}": ...}}. {hint}'
             self.tell(
-                PARAMETERS, place, f"{written(call.func)} {bound.problem}.", hint, call, error="TypeError"
+                PARAMETERS, place, f"{written(call.func)} {fit.problem}.", hint, call, error="TypeError"
             )
-        for misfit in misfits(self.sdk, self.program, thing, bound, place.scope):
+        for misfit in misfits(self.sdk, self.program, thing, fit, place.scope):
             hint = (
                 did_you_mean(str(misfit.value), misfit.choices, form='"{}"', more=misfit.takes)
                 if misfit.choices

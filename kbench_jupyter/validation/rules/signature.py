@@ -14,6 +14,7 @@ from kbench_jupyter.validation.rules.returning import NOTHING_RETURNED, RESULT, 
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.scopes import Place, Scope
 from kbench_jupyter.validation.sdk.installed import installed
+from kbench_jupyter.validation.sdk.parameters import signature_of
 from kbench_jupyter.validation.sdk.typed import TASK
 from kbench_jupyter.validation.types_of import dotted
 from kbench_jupyter.validation.value import Func, Stdlib, TaskValue, written
@@ -257,10 +258,10 @@ def _own_parameters(method: str) -> tuple[str, ...] | None:
     sdk = installed()
     task = sdk.at(TASK) if sdk is not None else None
     found = sdk.member(task, method) if sdk is not None and task is not None else None
-    signature = sdk.signature(found) if sdk is not None and found is not None else None
+    signature = signature_of(sdk, found) if sdk is not None and found is not None else None
     if signature is None:
         return None
-    named = [p.name for p in signature.parameters.parameters.values() if p.kind in _NAMED]
+    named = [p.name for p in signature.parameters.values() if p.kind in _NAMED]
     return tuple(name for name in named if name != "self")
 
 

@@ -10,7 +10,7 @@ from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.rules.prompting import ASKING
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.rules.unchecked import first_unchecked_use
-from kbench_jupyter.validation.sdk.signatures import bind
+from kbench_jupyter.validation.sdk.parameters import bind, signature_of
 from kbench_jupyter.validation.value import keyword_of
 
 if TYPE_CHECKING:
@@ -90,12 +90,15 @@ def _sdk_call(check: Check, place: Place[ast.Call], path: str) -> None:
 def _expectation(check: Check, place: Place[ast.Call], name: str) -> None:
     """Report an assertion of the SDK that takes an expectation, and gets none."""
     thing = check.typed.of(place.node.func, place.scope) if check.typed is not None else None
-    signature = check.typed.sdk.signature(thing) if check.typed is not None and thing is not None else None
-    if signature is None or "expectation" not in signature.parameters.parameters:
+    signature = (
+        signature_of(check.typed.sdk, thing) if check.typed is not None and thing is not None else None
+    )
+    if signature is None or "expectation" not in signature.parameters:
         return
     call = place.node
     seen = not any(isinstance(a, ast.Starred) for a in call.args) and all(k.arg for k in call.keywords)
-    if not seen or bind(signature, call).problem or "expectation" in bind(signature, call).arguments:
+    fit = bind(signature, call)
+    if not seen or fit.problem or "expectation" in fit.arguments:
         return
     check.at(
         EXPECTATION,

@@ -9,10 +9,11 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 from kbench_jupyter.validation.value import SDK
 
-__all__ = ["Imported", "Module", "Sources", "bindings", "installed_sources"]
+__all__ = ["Bound", "Imported", "Module", "Sources", "bindings", "installed_sources"]
 
 
 @dataclass(frozen=True)
@@ -20,6 +21,10 @@ class Imported:
     """What an import binds, by its full dotted name."""
 
     path: str
+
+
+#: What binds a name: an import, a definition, an assigned expression, or None for what cannot be told.
+Bound: TypeAlias = ast.AST | Imported | None
 
 
 @dataclass(eq=False)
@@ -31,15 +36,14 @@ class Module:
     name : str
         Its dotted name.
     names : dict of str to list
-        What binds each name: an `Imported`, a definition, an assigned expression or an annotated assignment; None
-        for what cannot be told.
+        What binds each name.
     is_open : bool
         Whether it may have names that its text does not show.
     """
 
     name: str
     is_package: bool
-    names: dict[str, list[ast.AST | Imported | None]] = field(default_factory=dict)
+    names: dict[str, list[Bound]] = field(default_factory=dict)
     is_open: bool = False
 
 
@@ -94,9 +98,9 @@ class Sources:
         return None
 
 
-def bindings(body: list[ast.stmt], module: Module) -> dict[str, list[ast.AST | Imported | None]]:
+def bindings(body: list[ast.stmt], module: Module) -> dict[str, list[Bound]]:
     """Return what binds each name of a module's or a class's body, in blocks of it as well."""
-    found: dict[str, list[ast.AST | Imported | None]] = defaultdict(list)
+    found: dict[str, list[Bound]] = defaultdict(list)
     todo: list[ast.AST] = list(reversed(body))
     while todo:
         node = todo.pop()

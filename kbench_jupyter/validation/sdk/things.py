@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import ast
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
-from kbench_jupyter.validation.scopes import FUNCTIONS, Function
-
 if TYPE_CHECKING:
+    import ast
+
+    from kbench_jupyter.validation.scopes import Function
     from kbench_jupyter.validation.sdk.sources import Module
 
 __all__ = ["Class", "Func", "Instance", "Manager", "ModuleThing", "Outside", "Plain", "Thing", "in_words"]
@@ -88,8 +88,3 @@ def in_words(thing: Thing) -> str:
         case Plain():
             return "a text (str)" if thing.type is str else f"a {thing.type.__name__}"
     return "what it gives"
-
-
-def is_function(node: object) -> bool:
-    """Whether a node defines a function."""
-    return isinstance(node, FUNCTIONS)
