@@ -55,9 +55,8 @@ def _report_found(read: dict[str, set[str]]) -> None:
         names = [mistake.name for mistake in MISTAKES if group in ("", mistake.group)]
         errors = sum("error" in read[name] for name in names)
         found = sum(bool(read[name]) for name in names)
-        print(
-            f"  {group or 'all':<12} {found:>4} of {len(names):<4} {found / len(names):4.0%}  ({errors}, {found - errors})"
-        )
+        share = f"{found:>4} of {len(names):<4} {found / len(names):4.0%}"
+        print(f"  {group or 'all':<12} {share}  ({errors}, {found - errors})")
     print("  Not found by reading:")
     for mistake in MISTAKES:
         if not read[mistake.name]:
