@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 from seeded_mistakes import GROUPS, MISTAKES, NOTEBOOKS, cells_of
+from validation_helpers import run_with_sdk
 from verdicts import errors_in, findings_on, found_by_reading
 
 #: What the static check finds at least, of all seeded mistakes.
@@ -44,20 +40,7 @@ def seen(tmp_path_factory):
         jobs[f"right: {mistake.name}"] = {"cells": cells_of(mistake.right), "answer": mistake.answer}
         if mistake.files:
             jobs[f"here: {mistake.name}"] = {"cells": cells_of(mistake.wrong), "files": mistake.files}
-    folder = tmp_path_factory.mktemp("seeded")
-    (folder / "jobs.json").write_text(json.dumps(jobs))
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MODEL_PROXY", "LLM"))}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(Path(__file__).parent / "run_with_sdk.py"), "jobs.json"],
-        cwd=folder,
-        env={**clean, "IPYTHONDIR": str(folder / "ipython")},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads((folder / "result.json").read_text())
+    return run_with_sdk(jobs, tmp_path_factory.mktemp("seeded"))
 
 
 @pytest.mark.slow
