@@ -11,6 +11,7 @@ from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.actions.edited import edits_since
 from kbench_jupyter.actions.push import refuse_unready, state_cell
 from kbench_jupyter.actions.pushed_task import get_task
+from kbench_jupyter.actions.run_errors import errors_of
 from kbench_jupyter.actions.scheduled_runs import await_scheduled
 from kbench_jupyter.actions.tasks import elapsed
 from kbench_jupyter.actions.wanted_models import expand, unknown_models
@@ -220,10 +221,12 @@ def _follow(
     )
     failed = [run for run in runs if run.state != "COMPLETED"]
     if failed:
+        known = errors_of(session, target, result.task)
         raise RunsFailedError(
             f"{len(failed)} of {count(len(runs), 'run')} of {slug} failed.",
             detail="\n".join(
-                f"{run.model} (run {run.id}): {last_line(run.error_message or '')}" for run in failed
+                f"{run.model} (run {run.id}): {known.line(run.error_message) or 'no message'}"
+                for run in failed
             ),
             hint=f"The whole errors: %kbench status {slug} -e"
             + (f"\nThe other runs: %kbench results {slug}" if len(failed) < len(runs) else ""),

@@ -94,6 +94,8 @@ class Session:
         self.pushed = ""
         #: Sources that ran through a rehearsal here, by `edited.source_digest`.
         self.validated: set[str] = set()
+        #: Sources that ran through a dry run here, by the same digest.
+        self.tried: set[str] = set()
         #: Runs whose results were compared here. Ids alone would not do: they begin again after a reset.
         self.compared: set[Origin] = set()
         self._lock = threading.Lock()

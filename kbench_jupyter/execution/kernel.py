@@ -62,7 +62,8 @@ class FreshKernel:
     cwd : Path
         The kernel's working directory.
     env : mapping
-        The kernel's whole environment; nothing is inherited beside it.
+        The kernel's whole environment; nothing is inherited beside it. Where it names no home folder, the
+        kernel gets an empty one, which goes with it.
     kernel_name : str
         ``"python3"`` is this interpreter, whatever kernelspec of that name is installed; any other name
         is looked up among the installed kernelspecs.
@@ -109,6 +110,9 @@ class FreshKernel:
         env["IPYTHONDIR"] = str(self._folder / "ipython")
         env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
         (self._folder / "ipython").mkdir()
+        if "HOME" not in env:
+            env["HOME"] = env["USERPROFILE"] = str(self._folder / "home")
+            (self._folder / "home").mkdir(mode=0o700)
         # ipykernel 7.4 warns on stderr about TCP without encryption; only errors are of use here.
         quiet = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
         with self._stderr.open("wb") as stderr:

@@ -67,17 +67,31 @@ COMMANDS = (
             _TASK,
             _FILE,
             Arg(("--static",), "only check the rules, run nothing", flag=True),
+            Arg(("--dry-run",), "run it on a stand-in model: no server, no credentials, no cost", flag=True),
+            Arg(
+                ("--rows",),
+                "with --dry-run: most rows that .evaluate runs (default: all)",
+                "number",
+                metavar="N",
+            ),
             Arg(("--fix",), "show safe fixes of what the rules find, the first in a new cell", flag=True),
             Arg(
                 ("-m", "--model"), "rehearse with this model instead of the default", "model", metavar="MODEL"
             ),
             Arg(("--timeout",), "most seconds the rehearsal may take", "number", metavar="SECONDS"),
+            Arg(
+                ("--pass-env",),
+                "let the task have that environment variable of yours; repeat for several",
+                many=True,
+                metavar="NAME",
+            ),
             _ENV,
         ),
         cell=True,
         examples=(
             "%kbench validate",
             "%kbench validate --static",
+            "%kbench validate --dry-run --rows 5",
             "%kbench validate --fix",
             "%kbench validate -f task.py -m gemini-2.5-flash",
         ),

@@ -3,7 +3,7 @@
 const VERBS = {
   init: "Init", validate: "Validate", push: "Push", run: "Run", watch: "Follow to the end", results: "Fetch and compare",
 };
-const TRIED = { ...VERBS, look: "Refresh", auth: "Renew", chain: "Do all steps", publish: "Publish" };
+const TRIED = { ...VERBS, look: "Refresh", auth: "Renew", chain: "Do all steps", publish: "Publish", "dry-run": "Dry run" };
 const STATES = { done: ["done", "good"], going: ["going on", "busy"], failed: ["failed", "bad"], next: ["next", "next"], later: ["later", "quiet"] };
 
 // The parts of a view (told.py), as data.
@@ -44,6 +44,7 @@ function workflowPart(store, part, host) {
   const plan = h("p");
   const note = h("p", { class: "kbp-quiet" });
   const act = button("", click(() => doStep()), { class: "kbp-primary" });
+  const dry = button("Dry run", click(() => tell("dry-run")), { title: "Run it on a stand-in model: no server, no credentials, no cost" });
   const chain = button("Do all steps…", click(() => ask(true)));
   const backing = h("input", { type: "checkbox", id: ident("backing") });
   const also = h("div", { class: "kbp-row" }, backing, h("label", { for: backing.id }, "and the notebook behind it"));
@@ -51,7 +52,7 @@ function workflowPart(store, part, host) {
   const picker = slot(store);
   const status = slot(store);
   const results = slot(store);
-  const step = h("div", { class: "kbp-step", role: "region", "aria-label": "Step" }, head, plan, note, picker.el, also, h("div", { class: "kbp-row" }, act, chain), confirm);
+  const step = h("div", { class: "kbp-step", role: "region", "aria-label": "Step" }, head, plan, note, picker.el, also, h("div", { class: "kbp-row" }, act, dry, chain), confirm);
   const buttons = new Map();
   let shown = "";
   let mine = false; // the step was chosen by a click, so it stays until something is done
@@ -115,9 +116,14 @@ function workflowPart(store, part, host) {
   }
 
   function doStep() {
+    if (shown !== "publish") return tell(shown);
     mine = false;
-    if (shown === "publish") return ask(true, "publish");
-    store.tell(part.name, "step", { step: shown });
+    ask(true, "publish");
+  }
+
+  function tell(step) {
+    mine = false;
+    store.tell(part.name, "step", { step });
   }
 
   function ask(open, what = "chain") {
@@ -167,6 +173,7 @@ function workflowPart(store, part, host) {
     note.hidden = !one.note;
     picker.el.hidden = shown !== "run";
     also.hidden = shown !== "publish";
+    dry.hidden = shown !== "validate";
     const models = part.state.models ?? [];
     const pushed = part.state.version !== null && part.state.version !== undefined;
     const verb = shown === "publish" ? "Publish…" : one.name === "run" ? (!pushed ? "Push it first" : models.length ? `Run on ${plural(models.length, "model")}` : "Choose models first") : VERBS[one.name];
@@ -174,6 +181,7 @@ function workflowPart(store, part, host) {
     const needsTask = ["push", "run", "watch", "results", "publish"].includes(shown);
     enable(act, !doing && (!needsTask || task) && (shown !== "run" || (models.length && pushed)) && (!["watch", "results", "publish"].includes(shown) || pushed));
     enable(chain, !doing && task);
+    enable(dry, !doing);
     enable(renew, !doing);
     enable(look, !doing);
     tasks.disabled = !!doing;

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.actions.sources import choose_task
-from kbench_jupyter.display.view import Facts, Table, count
+from kbench_jupyter.display.view import Facts, Table, Text, count
 from kbench_jupyter.errors import KBenchError, RunsFailedError, UsageError
 from kbench_jupyter.panels.model_picker import ModelPicker, scheduling
 from kbench_jupyter.panels.part import Stopped
@@ -101,6 +101,8 @@ class WorkflowPart(StandingPart):
         name = str(message.get("step"))
         if name in CHAIN:
             self.start(name, partial(self._alone, name, self._steps[name]))
+        elif name == "dry-run":
+            self.start(name, partial(self._alone, "validate", self._dry_run))
         elif name == "publish" and message.get("confirmed") is True:
             publish = partial(self._publish, notebook=message.get("notebook") is True)
             self.start(name, partial(self._alone, name, publish))
@@ -170,6 +172,14 @@ class WorkflowPart(StandingPart):
 
     def _chosen(self) -> ChosenTask:
         return choose_task(self.session, self._task or self._found.slug or None)
+
+    def _dry_run(self) -> dict[str, Any]:
+        from kbench_jupyter.actions.dry_run import dry_run
+
+        # It needs no server, so none is started for it.
+        chosen = self._chosen()
+        tried = dry_run(self.session, chosen.slug, chosen=chosen, interrupt=self.interrupt)
+        return told(tried, Facts, Text, Table)
 
     def _validate(self) -> dict[str, Any]:
         from kbench_jupyter.actions.validate import validate

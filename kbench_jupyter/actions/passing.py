@@ -1,0 +1,74 @@
+"""Which of the user's environment variables a rehearsal's task gets: none but those that were asked for by name."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.execution.environment import kernel_environment, passed_names
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.session import Session
+
+_KEY_ERROR = re.compile(r"KeyError: '([A-Za-z_]\w*)'")
+
+
+@dataclass(frozen=True)
+class Passing:
+    """The environment of a rehearsal's task.
+
+    Parameters
+    ----------
+    source : mapping
+        All the user has: their environment, and what stands in their env file.
+    names : sequence of str
+        The variables that the task gets beside those of every task.
+    """
+
+    source: Mapping[str, str]
+    names: Sequence[str]
+
+    @classmethod
+    def of(cls, session: Session, env_file: Mapping[str, str], asked: Sequence[str] = ()) -> Passing:
+        """Gather what was asked for with ``--pass-env`` and in ``KBENCH_PASS_ENV``.
+
+        Parameters
+        ----------
+        session : Session
+        env_file : mapping
+            The env file's values.
+        asked : sequence of str
+        """
+        setting = passed_names({"KBENCH_PASS_ENV": session.environ.get("KBENCH_PASS_ENV") or ""})
+        return cls({**env_file, **os.environ}, tuple(dict.fromkeys([*asked, *setting])))
+
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment of the task's kernel but for its model."""
+        return kernel_environment(self.source, passed=self.names)
+
+    @property
+    def notes(self) -> list[str]:
+        """What to know of the variables that were asked for."""
+        there = [name for name in self.names if name in self.source]
+        missing = [name for name in self.names if name not in self.source]
+        notes = []
+        if there:
+            notes.append(
+                f"Passed to the task from your environment, and not there on Kaggle: {', '.join(there)}."
+            )
+        if missing:
+            notes.append(f"To be passed to the task, but not set: {', '.join(missing)}.")
+        return notes
+
+    def missed(self, message: str) -> str:
+        """Return what to do about a variable that the task looked for and the user has; "" if there is none."""
+        found = _KEY_ERROR.search(message)
+        if found is None or found[1] not in self.source or found[1] in self.environment():
+            return ""
+        return (
+            f"{found[1]} is set here, and a task does not get it: it will not be there on Kaggle either.\n"
+            f"To rehearse with it all the same: %kbench validate --pass-env {found[1]}"
+        )
