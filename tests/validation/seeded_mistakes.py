@@ -60,6 +60,13 @@ class Mistake:
         """Whether a text names what is wrong."""
         return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text) for word in self.says)
 
+    def locates(self, text: str) -> bool:
+        """Whether a text says where the mistake stands, as a file's or as a notebook's places are told."""
+        heads = [number for number, line in enumerate(self.wrong.splitlines(), 1) if line.startswith("# %%")]
+        told = {f"line {heads[cell - 1] + line} (cell {cell})" for cell, line in self.places}
+        told |= {f"Cell {cell}, line {line}" for cell, line in self.places}
+        return any(re.search(re.escape(place) + r"(?!\d)", text, re.I) for place in told)
+
 
 def _statement(cell: str, line: int) -> set[int]:
     """Return the lines of the statement that a line is in; of one with a body, those of its head."""

@@ -7,10 +7,18 @@ from collections import Counter
 import pytest
 from seeded_mistakes import GROUPS, MISTAKES, NOTEBOOKS, cells_of
 from validation_helpers import run_with_sdk
-from verdicts import errors_in, findings_on, found_by_reading
+from verdicts import dry_run, errors_in, findings_on, found_by_reading, found_by_running
 
 #: What the static check finds at least, of all seeded mistakes.
 SHARE = 0.6
+#: Mistakes that only running shows; a kernel each.
+SAMPLE = (
+    "datasets: column of the results",
+    "python: divided by a string",
+    "results: mean of nothing",
+    "runs: the helper is chosen",
+    "tools: class of a parameter",
+)
 
 
 def test_the_static_check_finds_most_seeded_mistakes():
@@ -21,6 +29,22 @@ def test_the_static_check_finds_most_seeded_mistakes():
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_task_without_its_mistake_gets_no_error(name):
     assert errors_in(findings_on(NOTEBOOKS[name])) == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SAMPLE)
+def test_a_dry_run_says_what_is_wrong_where_reading_cannot(monkeypatch, tmp_path, name):
+    monkeypatch.setenv("KBENCH_HOME", str(tmp_path))
+    monkeypatch.setenv("KBENCH_KERNEL_AHEAD", "off")
+    mistake = next(mistake for mistake in MISTAKES if mistake.name == name)
+    assert found_by_running(mistake, dry_run(mistake.wrong))
+
+
+@pytest.mark.slow
+def test_a_dry_run_of_a_task_without_its_mistake_has_nothing_to_say(monkeypatch, tmp_path):
+    monkeypatch.setenv("KBENCH_HOME", str(tmp_path))
+    monkeypatch.setenv("KBENCH_KERNEL_AHEAD", "off")
+    assert dry_run(NOTEBOOKS["rows"]) == ""
 
 
 def test_mistakes_of_all_groups_are_seeded_once_each():

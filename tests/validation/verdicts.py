@@ -1,4 +1,4 @@
-"""What the static check says about the seeded mistakes, read strictly."""
+"""What the static check and the dry run say about the seeded mistakes, read strictly."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from pathlib import Path
 
 from seeded_mistakes import Mistake
 
+from kbench_jupyter.actions.dry_run import DryRun
+from kbench_jupyter.errors import ValidationError
 from kbench_jupyter.notebook.files import percent_task_source
 from kbench_jupyter.validation import check
 from kbench_jupyter.validation.findings import Finding
@@ -46,6 +48,27 @@ def found_by_reading(mistake: Mistake) -> list[Finding]:
         if (found.cell is not None and (found.cell.number, found.line) in mistake.places)
         or mistake.names(found.message)
     ]
+
+
+def dry_run(text: str) -> str:
+    """Run a notebook once on the stand-in model, in a kernel of its own, and return what is wrong with it, or ""."""
+    import kbench_jupyter
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "task.py")
+        path.write_text(text)
+        try:
+            ran = kbench_jupyter.validate(path, dry_run=True)
+        except ValidationError as error:
+            return "\n".join(filter(None, [error.message, error.detail]))
+    assert isinstance(ran, DryRun)
+    return ran.raised
+
+
+def found_by_running(mistake: Mistake, said: str) -> bool:
+    """Whether what a dry run said means a mistake: it says where it is or names it, or that nothing is recorded."""
+    unrecorded = mistake.effect == "unrecorded" and "no run" in said
+    return bool(said) and (unrecorded or mistake.locates(said) or mistake.names(said))
 
 
 def errors_in(findings: Iterable[Finding]) -> list[str]:
