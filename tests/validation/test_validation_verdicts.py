@@ -16,7 +16,6 @@ SAMPLE = (
     "datasets: column of the results",
     "python: divided by a string",
     "results: mean of nothing",
-    "runs: the helper is chosen",
     "tools: class of a parameter",
 )
 
