@@ -39,8 +39,10 @@ test: $(VENV)/test ## all tests; ARGS="tests/display -x" for some, WORKERS=0 to 
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 lab: $(VENV)/lab ## JupyterLab on the notebooks
-	@# Containers run as root, which Jupyter refuses unless told.
-	@cd notebooks && ../$(BIN)/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) quickstart.ipynb
+	@# Containers run as root, which Jupyter refuses unless told. Neither another JupyterLab on PATH nor another
+	@# kernel named python3 on JUPYTER_PATH is meant.
+	@cd notebooks && JUPYTER_PATH="$(CURDIR)/$(VENV)/share/jupyter$${JUPYTER_PATH:+:$$JUPYTER_PATH}" \
+	  ../$(BIN)/python -m jupyterlab $$(test "$$(id -u)" != 0 || echo --allow-root) quickstart.ipynb
 
 lint: $(VENV)/test ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy

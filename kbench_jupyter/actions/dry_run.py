@@ -59,8 +59,6 @@ class DryRun(Checked):
         Samples that were evaluated: subruns, or runs without any.
     raised : str
         What the task raised over an answer, or "".
-    remarks : tuple of str
-        How this run differs from one on the server.
     rehearse, push : str
         What to type to rehearse it with a model, and to push it.
     """
@@ -72,7 +70,6 @@ class DryRun(Checked):
     output_tokens: int = 0
     rows: int = 0
     raised: str = ""
-    remarks: tuple[str, ...] = ()
     rehearse: str = "%kbench validate"
     push: str = "%kbench push"
 
@@ -93,7 +90,7 @@ class DryRun(Checked):
             [*parts, *finding_parts(self.findings)],
             notes=[
                 *notes_on(self.source),
-                *self.remarks,
+                *self.notes,
                 *(self.rehearsal.hints if self.rehearsal else ()),
                 lesson,
             ],
@@ -187,6 +184,11 @@ def dry_run(
     return DryRun(
         checked.source,
         checked.findings,
+        (
+            *checked.notes,
+            *passing.notes,
+            *([f"Of each dataset, {count(rows, 'row')} at the most."] if rows else []),
+        ),
         rehearsal=rehearsal,
         runs=mine,
         calls=calls.calls,
@@ -194,7 +196,6 @@ def dry_run(
         output_tokens=calls.output_tokens,
         rows=sum(_samples(run) for run in mine),
         raised=raised,
-        remarks=(*passing.notes, *([f"Of each dataset, {count(rows, 'row')} at the most."] if rows else [])),
         rehearse=chosen.line("validate"),
         push=chosen.line(f"push {chosen.slug}" if len(chosen.stored) > 1 and chosen.slug else "push"),
     )

@@ -149,6 +149,8 @@ class Session:
                     target.base_url, target.credentials, advice=target.advice, on_retry=self._say_retry
                 )
                 self._client_key = target.key
+                if target.credentials and target.credentials.remark:
+                    self.reporter.say(target.credentials.remark)
             return self._client
 
     def _say_retry(self, error: KBenchError, _pause: float) -> None:

@@ -81,15 +81,12 @@ class ValidateResult(Checked):
         Proxy slug of the default model.
     push : str
         What to type to push it.
-    remarks : tuple of str
-        How this run differs from one on the server.
     """
 
     rehearsal: Rehearsal | None = None
     runs: tuple[RunResult, ...] = ()
     model: str = ""
     push: str = "%kbench push"
-    remarks: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -106,12 +103,7 @@ class ValidateResult(Checked):
             verdict = "every assertion passed" if asserted else "nothing failed, nothing was asserted"
         title = Cell(f"Valid: {recorded} recorded in {duration(seconds)}, {verdict}", "good")
         parts = [part for run in self.runs for part in run_parts(run, self.source)]
-        notes = [
-            *notes_on(self.source),
-            *self.notes,
-            *self.remarks,
-            *(self.rehearsal.hints if self.rehearsal else ()),
-        ]
+        notes = [*notes_on(self.source), *self.notes, *(self.rehearsal.hints if self.rehearsal else ())]
         return View(
             title,
             [*parts, *finding_parts(self.findings)],
@@ -234,12 +226,11 @@ def validate(
     return ValidateResult(
         checked.source,
         checked.findings,
-        checked.notes,
+        (*checked.notes, *passing.notes),
         rehearsal=rehearsal,
         runs=mine,
         model=env[DEFAULT],
         push=chosen.line(f"push {chosen.slug}" if len(chosen.stored) > 1 and chosen.slug else "push"),
-        remarks=tuple(passing.notes),
         footer=target.label,
     )
 

@@ -28,6 +28,7 @@ from kbench_jupyter.api.models import (
     TokenInfo,
 )
 from kbench_jupyter.api.names import normalize_model
+from kbench_jupyter.api.pages import items_of_pages
 from kbench_jupyter.api.transport import Transport
 from kbench_jupyter.errors import (
     ApiError,
@@ -424,17 +425,11 @@ class Client:
         subject: str = "",
         deadline: float | None = None,
     ) -> Iterator[Mapping[str, Any]]:
-        token, seen = "", set[str]()
-        while True:
+        def ask(token: str) -> dict[str, Any]:
             asked = {**body, "pageToken": token} if token else body
-            page = self._call(service, method, asked, subject, deadline)
-            yield from parse.items(page.get(key))
-            token = parse.text(page.get("nextPageToken"))
-            if not token:
-                return
-            if token in seen:
-                raise TransportError(f"{method}: the server's pages go round in circles.")
-            seen.add(token)
+            return self._call(service, method, asked, subject, deadline)
+
+        return items_of_pages(ask, method, key)
 
 
 def _canonical(models: Sequence[str]) -> list[str]:

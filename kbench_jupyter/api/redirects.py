@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from urllib.parse import urljoin
 
 from kbench_jupyter.api.addresses import check_address, is_loopback, same_origin
@@ -39,13 +40,10 @@ def redirected(request: Request, status: int, location: str, method: str, safe: 
         headers.pop("Authorization", None)
     if not keeps_method:
         headers.pop("Content-Type", None)
-    return Request(
-        request.method if keeps_method else "GET",
-        target,
-        headers,
-        request.body if keeps_method and same_origin(target, request.url) else None,
-        request.connect_timeout,
-        request.read_timeout,
-        request.total_timeout,
-        request.cancel,
+    return replace(
+        request,
+        method=request.method if keeps_method else "GET",
+        url=target,
+        headers=headers,
+        body=request.body if keeps_method and same_origin(target, request.url) else None,
     )

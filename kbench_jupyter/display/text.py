@@ -17,8 +17,11 @@ from kbench_jupyter.display.view import Cell, Facts, Part, Table, View
 #: A sign beside the word, so that a state does not hang on colour alone; in texts, HTML and panels alike.
 SIGNS = {"good": "✓", "bad": "✗", "busy": "…", "warn": "!", "quiet": "•"}
 
-# Everything a terminal would act on, and the marks that reorder text, but for newline and tab.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Everything a terminal would act on, and the marks that reorder text, but for newline and tab; and halves of
+# characters that nothing can print.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _COLOUR = re.compile("\x1b\\[[0-9;:]*m")
 _NARROWEST = 8
 
@@ -26,6 +29,14 @@ _NARROWEST = 8
 def visible(text: str) -> str:
     """Return text in which control and direction marks are spelled out, so that they only appear."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def clipped(text: str, most: int) -> str:
+    """Return text with at most so many characters, and a word on how many there are in all.
+
+    What a server names may be of any length, and measuring a text's columns costs far more than cutting it.
+    """
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
 def terminal_width() -> int | None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import NotebookError
-from kbench_jupyter.notebook.executed import ExecutedCells
-from kbench_jupyter.notebook.mirror_state import MirrorState
+from kbench_jupyter.notebook.executed import Executed, ExecutedCells, answers_click, session_of
+from kbench_jupyter.notebook.mirror_state import MirroredNotebook, MirrorState
+from kbench_jupyter.notebook.overlay import plain
 from kbench_jupyter.quick_import import load
 
 COLAB_TIMEOUT_S = 10
+_SAME_SAVE_S = 0.5  # a server may touch a file a moment after it has answered; JupyterLab allows as much
 MAX_CANDIDATES = 500  # notebooks in a working directory; a folder with more is nobody's project
 _Code = list[tuple[str, list[str]]]  # of each code cell its text and tags
 _CONVERTED = ".nbconvert"  # what nbconvert puts into the name of a notebook that it writes
@@ -50,10 +52,19 @@ class Surroundings:
     executed: ExecutedCells | None = None
 
     @property
+    def running(self) -> Executed | None:
+        """The cell that asks; None where a click in a panel asks, whatever runs meanwhile."""
+        return self.executed.running if self.executed and not answers_click(self.shell) else None
+
+    @property
     def running_id(self) -> str | None:
-        """The id of the running cell, where the front end tells it."""
-        running = self.executed.running if self.executed else None
-        return running.cell_id if running else None
+        """The id of the cell that asks, where the front end tells it."""
+        return self.running.cell_id if self.running else None
+
+    @property
+    def session(self) -> str | None:
+        """The session that asks: which window it is, where there are several on this kernel."""
+        return self.running.session if self.running else session_of(self.shell)
 
 
 @dataclass(frozen=True)
@@ -79,15 +90,51 @@ class Answer:
 
 
 def mirror(around: Surroundings) -> Answer | str:
-    """Answer from the notebook mirror: live, in JupyterLab and Notebook 7."""
-    told = around.state.notebook(around.running_id) if around.state else None
+    """Answer from the notebook mirror: live, in JupyterLab and Notebook 7.
+
+    Raises
+    ------
+    NotebookError
+        The file was saved by somebody else since, so there are two of it.
+    """
+    told = around.state.notebook(around.session, around.running_id) if around.state else None
     if told is None:
-        return "no open document has told this kernel about itself"
-    running = around.executed.running if around.executed else None
+        return "the window that asks has no open document that tells this kernel about itself"
+    running = around.running
     if running and running.cell_id is None and running.text not in [cell["source"] for cell in told.cells]:
         return "the running cell is not one of the open document's"
+    path = _resolved(told.path, around)
+    _refuse_two_versions(path, told)
     notebook = _node({"cells": told.cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
-    return Answer(_resolved(told.path, around), notebook, live=True)
+    return Answer(path, notebook, live=True)
+
+
+def _refuse_two_versions(path: Path, told: MirroredNotebook) -> None:
+    from kbench_jupyter.notebook.files import read_notebook
+
+    try:
+        if path.stat().st_mtime <= told.known + _SAME_SAVE_S:
+            return
+        saved = read_notebook(path).cells
+    except (OSError, NotebookError):  # no file (yet), or one that cannot be read: there is one version only
+        return
+    ids = {cell["id"] for cell in saved if "id" in cell}
+    if ids and ids.isdisjoint(cell["id"] for cell in told.cells):
+        return  # another notebook, which has this path in the folder the kernel works in
+    if _texts(saved) == _texts(told.cells):
+        return
+    raise NotebookError(
+        f"There are two versions of {path.name}: the file was saved elsewhere since this window loaded or "
+        "saved it, and they differ.",
+        hint="Reload the notebook (File > Reload Notebook from Disk), or save this window's version (Ctrl+S), "
+        "then run this again.",
+    )
+
+
+def _texts(cells: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[str]]]:
+    return [
+        (cell["cell_type"], plain(cell["source"]), list(cell["metadata"].get("tags", ()))) for cell in cells
+    ]
 
 
 def _resolved(path: str, around: Surroundings) -> Path:
@@ -155,6 +202,8 @@ def vscode(around: Surroundings) -> Answer | str:
     """Answer from the variable that VS Code sets in the kernel; it may be absent there, too."""
     user_ns = getattr(around.shell, "user_ns", None) or {}
     value = user_ns.get("__vsc_ipynb_file__")
+    if around.running_id:  # VS Code names cells in a way of its own; it has had this kernel before
+        return "the running cell is not one of VS Code's"
     if not isinstance(value, str) or not value:
         return "not a VS Code notebook"
     path = Path(value)
@@ -175,7 +224,7 @@ def session_name(around: Surroundings) -> Answer | str:
         return f"{value} is not a notebook"
     if not path.is_file():
         return f"{path} does not exist (any more): renamed since?"
-    running = around.executed.running if around.executed else None
+    running = around.running
     if not (running and running.shown) and not set(_history(around.shell)) <= set(_code_of(path)):
         return f"what was run does not stand in {path}"
     return Answer(path, shown=True)
@@ -186,7 +235,7 @@ def working_directory(around: Surroundings) -> Answer | str:
     ran = _history(around.shell)
     if not hasattr(around.shell, "kernel") or not ran:
         return "no kernel that executes a notebook"
-    if around.executed and around.executed.running and around.executed.running.shown:
+    if around.running and around.running.shown:
         return "the front end has a document of its own, which is not this guess"
     files = sorted(around.cwd.glob("*.ipynb"))[:MAX_CANDIDATES]
     pushed = {path: _pushed_of(path) for path in files}

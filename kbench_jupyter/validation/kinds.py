@@ -11,10 +11,9 @@ import ast
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.names import words
-from kbench_jupyter.validation.sdk.things import Instance as SdkValue
-from kbench_jupyter.validation.sdk.things import Plain
-from kbench_jupyter.validation.types_of import dotted, is_model
-from kbench_jupyter.validation.value import Func, Instance, keyword_of
+from kbench_jupyter.validation.sdk.answers import Answer, answer_in
+from kbench_jupyter.validation.sdk.things import Instance, Plain
+from kbench_jupyter.validation.types_of import is_model
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.rules.rule import Check
@@ -91,52 +90,25 @@ def _call_kind(check: Check, node: ast.Call, scope: Scope, depth: int) -> str:
     if isinstance(func, ast.Name) and not list(check.program.bindings(func.id, scope)):
         return _BUILTINS.get(func.id, "")
     if isinstance(func, ast.Attribute):
-        if func.attr == "prompt" and is_model(func.value, scope, check.program):
-            return _prompt_kind(check, node, scope)
+        plain = not node.keywords and len(node.args) == 1
+        if plain and func.attr == "prompt" and is_model(func.value, scope, check.program):
+            return "a text"
         if func.attr in (*_TEXT_TO_TEXT, "split") and kinds(check, func.value, scope, depth + 1) == {
             "a text"
         }:
             return "a list" if func.attr == "split" else "a text"
-    found = check.program.values.of(node, scope)
-    own = found[0] if len(found) == 1 else None
-    if isinstance(own, Instance) and own.scope is not None:
-        return _class_kind(check, own.scope)
-    return _sdk_kind(check, node, scope)
-
-
-def _prompt_kind(check: Check, node: ast.Call, scope: Scope) -> str:
-    """What ``llm.prompt(...)`` gives: a text, or what the schema says."""
-    if any(keyword.arg is None for keyword in node.keywords):
-        return ""
-    schema = keyword_of(node, "schema") or (node.args[1] if len(node.args) > 1 else None)
-    if schema is None or (isinstance(schema, ast.Name) and schema.id == "str"):
-        return "a text"
-    if "prompting" in check.program.text:
-        return ""  # the notebook's own handlers may make anything of an answer
-    if isinstance(schema, ast.Dict):
-        return "an object"
-    found = check.program.values.of(schema, scope)
-    return _class_kind(check, found[0].scope) if len(found) == 1 and isinstance(found[0], Func) else ""
-
-
-def _class_kind(check: Check, scope: Scope) -> str:
-    """``an object`` for what a dataclass or a pydantic model of the notebook makes."""
-    node = scope.node
-    if not isinstance(node, ast.ClassDef) or scope.parent is None or node.keywords:
-        return ""
-    bases = [dotted(base, scope.parent, check.program) for base in node.bases]
-    decorators = [d.func if isinstance(d, ast.Call) else d for d in node.decorator_list]
-    made = [dotted(decorator, scope.parent, check.program) for decorator in decorators]
-    plain = (made, bases) in ((["dataclasses.dataclass"], []), ([], ["pydantic.BaseModel"]))
-    return "an object" if plain else ""
+    made = answer_in(func, scope, check.program)
+    return "an object" if isinstance(made, Answer) else _sdk_kind(check, node, scope)
 
 
 def _sdk_kind(check: Check, node: ast.AST, scope: Scope) -> str:
     """What the SDK's own functions, and those that its decorators made, give."""
     thing = check.typed.of(node, scope) if check.typed is not None else None
+    if isinstance(thing, Answer):
+        return "an object"
     if isinstance(thing, Plain):
         return _TYPES.get(thing.type, "")
-    if isinstance(thing, SdkValue):
+    if isinstance(thing, Instance):
         name = thing.of.node.name
         return {"AssertionResult": "an AssertionResult", "Run": "a Run", "Runs": "Runs"}.get(
             name, "an object"

@@ -100,6 +100,7 @@ class SiteIndex:
     calls: list[Place[ast.Call]] = field(default_factory=list)
     attributes: list[Place[ast.Attribute]] = field(default_factory=list)
     stores: dict[ast.AST, Place[ast.Attribute]] = field(default_factory=dict)
+    subscripts: list[Place[ast.Subscript]] = field(default_factory=list)
     loads: list[Place[ast.Name]] = field(default_factory=list)
     functions: list[Place[Function]] = field(default_factory=list)
     strings: list[Place[ast.Constant]] = field(default_factory=list)

@@ -74,6 +74,7 @@ def _mark(program: Program, switches: list[Switch]) -> None:
         index.calls,
         index.attributes,
         list(index.stores.values()),
+        index.subscripts,
         index.loads,
         index.functions,
         index.strings,

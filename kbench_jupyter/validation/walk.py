@@ -109,6 +109,10 @@ class _Walker:
             self.index.stores[node] = self.place(node, scope, certainty)
         self.stack.append((node.value, scope, certainty))
 
+    def on_subscript(self, node: ast.Subscript, scope: Scope, certainty: int) -> None:
+        self.index.subscripts.append(self.place(node, scope, certainty))
+        self.push_all(node, scope, certainty)
+
     def on_constant(self, node: ast.Constant, scope: Scope, certainty: int) -> None:
         if node.value.__class__ is str:
             self.index.strings.append(self.place(node, scope, certainty))
@@ -291,6 +295,7 @@ _HANDLERS: dict[type[ast.AST], Callable[..., None]] = {
     ast.Name: _Walker.on_name,
     ast.Attribute: _Walker.on_attribute,
     ast.Constant: _Walker.on_constant,
+    ast.Subscript: _Walker.on_subscript,
     ast.JoinedStr: _Walker.on_built,
     ast.BinOp: _Walker.on_built,
     ast.Call: _Walker.on_call,

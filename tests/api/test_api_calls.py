@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -224,10 +225,72 @@ def test_redirects_in_circles_end() -> None:
         client.task_quota()
 
 
+def paged(pages: Iterator[dict[str, Any]]) -> tuple[Client, list[Request]]:
+    seen: list[Request] = []
+
+    def transport(request: Request) -> Response:
+        seen.append(request)
+        return answer(data=next(pages))
+
+    return client_on(transport)[0], seen
+
+
+def task(name: str) -> dict[str, Any]:
+    return {"slug": {"ownerSlug": "me", "taskSlug": name, "versionNumber": 1}}
+
+
+def names(client: Client) -> Iterator[str]:
+    return (item.slug.task for item in client.list_tasks())
+
+
 def test_pages_that_go_round_in_circles_end() -> None:
     client, _ = client_on(lambda request: answer(data={"tasks": [], "nextPageToken": "again"}))
     with pytest.raises(TransportError, match="circles"):
         list(client.list_tasks())
+
+
+def test_pages_with_ever_new_tokens_and_nothing_new_end() -> None:
+    for page in ({"tasks": []}, {"tasks": [task("a")]}):
+        client, seen = paged({**page, "nextPageToken": str(number)} for number in itertools.count())
+        with pytest.raises(TransportError, match="do not end"):
+            list(client.list_tasks())
+        assert len(seen) < 50
+
+
+def test_pages_far_beyond_what_the_server_says_there_is_end() -> None:
+    client, seen = paged(
+        {
+            "tasks": [task(f"t{number}.{n}") for n in range(50)],
+            "nextPageToken": str(number),
+            "totalResults": 60,
+        }
+        for number in itertools.count()
+    )
+    with pytest.raises(TransportError, match="of 60 there are"):
+        list(client.list_tasks())
+    assert len(seen) < 50
+
+
+def test_a_few_empty_pages_are_no_end() -> None:
+    pages = [{"nextPageToken": str(number)} for number in range(9)]
+    client, _ = paged(iter([*pages, {"tasks": [task("a")]}]))
+    assert list(names(client)) == ["a"]
+
+
+def test_items_on_two_pages_come_once() -> None:
+    client, _ = paged(
+        iter([{"tasks": [task("a"), task("b")], "nextPageToken": "2"}, {"tasks": [task("b"), task("c")]}])
+    )
+    assert list(names(client)) == ["a", "b", "c"]
+    client, _ = paged(
+        iter(
+            [
+                {"runs": [{"id": 1, "state": "RUNNING"}], "nextPageToken": "2"},
+                {"runs": [{"id": 1}, {"id": "2"}]},
+            ]
+        )
+    )
+    assert [run.id for run in client.list_runs("t")] == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,9 @@ from pydantic import BaseModel
 @dataclass
 class Answer:
     city: str
+@dataclass
+class Words:
+    words: list[str]
 class Step(BaseModel):
     text: str
 @kbench.task(store_task=False, store_run=False)
@@ -169,6 +172,7 @@ ROW = 'row.run(llm, "2+2")'
         ("int", "[x for x in llm.prompt('x')]", "sum(x == '4' for x in llm.prompt('x'))"),
         ("bool", "f'{1}'", "bool(1)"),
         ("bool", "kbench.tools.python.extract_code('x')", "kbench.tools.python.extract_code('x') == 'x'"),
+        ("int", "llm.prompt('x', schema=Words).words", "len(llm.prompt('x', schema=Words).words)"),
         ("float", "kbench.chats.Chat()", "float(len(kbench.chats.Chat().messages))"),
     ],
 )

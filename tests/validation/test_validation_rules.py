@@ -261,13 +261,18 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
         [IMAGES, *body("videos.from_url(link(1))"), "def link(x): ..."],
     ),
     *[
-        ("KB405", body(f"llm.prompt('x', schema={bad})"), body(f"llm.prompt('x', schema={good})"))
+        (
+            "KB405",
+            [ANSWER, *body(f"llm.prompt('x', schema={bad})")],
+            [ANSWER, *body(f"llm.prompt('x', schema={good})")],
+        )
         for bad, good in [
             ("list[int]", "{'items': list[int]}"),
             ("dict", "bool"),
             ("None", "str"),
             ("int | None", "float"),
             ("'int'", "int"),
+            ("Answer(1)", "Answer"),
             ("[int]", "kbench.prompting.TypedResponse[list[int]]"),
         ]
     ],
@@ -663,3 +668,9 @@ def test_arguments_that_neither_the_task_nor_evaluate_takes_are_named_with_what_
     assert "data, num_workers" in found[0].message
     assert "evaluation_data=?" in found[0].hint
     assert "n_jobs" in found[0].hint
+
+
+def test_a_model_that_a_task_was_given_is_no_list_of_models():
+    row = "@kbench.task(store_task=False)\ndef row(llm) -> bool:\n    return True"
+    assert "KB407" in codes_of(IMPORT, row, *body("row.evaluate(llm=llm)")[1:])
+    assert "KB407" not in codes_of(IMPORT, row, *body("row.evaluate(llm=[llm])")[1:])

@@ -17,6 +17,7 @@ from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.sdk.parameters import signature_of
 
 RUN = "quiz.run(kbench.llm)"
+ROWS = "rows = [{'q': 1}]\nquiz.evaluate(llm=[kbench.llm], evaluation_data=rows)"
 BOTH = "quiz.run(kbench.llm, kbench.judge_llm)"
 
 
@@ -87,6 +88,7 @@ MISTAKES = [
         "a function for tools",
         "list[Callable]",
     ),
+    ("llm.prompt('x', tools=['add'])", "KB603 error", "a text for tools", "list[Callable]"),
     ("llm.prompt(['x'])", "KB603 warning", "a list for message", "str"),
 ]
 
@@ -110,6 +112,8 @@ def test_a_mistake_is_found_with_what_was_meant(lines, expected, message, hint):
         (["from kaggle_benchmarks.content_types import image"], "KB601", "images"),
         (task("...", run="quiz.evaluate(llm=[kbench.llm], on_failure='ignore')"), "KB603", "continue"),
         (task("...", run="quiz.evaluate(llm=[kbench.llm], evaluation_data=[{'q': 1}])"), "KB603", "DataFrame"),
+        (task("...", run=ROWS), "KB603", "DataFrame"),
+        (task("...", run="for r in quiz.evaluate(llm=[kbench.llm]):\n    print(r.reslt)"), "KB601", "result"),
         (task("...", run="quiz.rum(kbench.llm)"), "KB601", "run"),
         (task("...", run="quiz.run(kbench.llm).reslt"), "KB601", "result"),
         (task("...", run="quiz.evaluate(llm=[kbench.llm]).as_datafrme()"), "KB601", "as_dataframe"),
@@ -211,6 +215,66 @@ def test_a_look_at_the_version_makes_a_warning_of_it():
 def test_a_task_that_gets_another_model_than_the_sdk_s_stays_unjudged():
     top = "class Fake:\n    def promt(self, text): ..."
     assert sdk_findings(task("llm.promt('x')", top=top, run="quiz.run(Fake())")) == []
+
+
+# Answers in a schema of the notebook's own
+
+SCHEMAS = """
+from dataclasses import dataclass
+from pydantic import BaseModel
+@dataclass
+class City:
+    name: str
+    tags: list[str]
+    country: "str" = ""
+    def label(self): return self.name
+class Step(BaseModel):
+    text: str
+class Plan(BaseModel):
+    steps: list[Step]
+class Own:
+    def __init__(self): self.name = "x"
+class More(City): ...
+"""
+
+
+@pytest.mark.parametrize(
+    ("line", "message", "hint"),
+    [
+        ("llm.prompt('x', schema=City).nmae", "an answer in City, which has no 'nmae'", "name?"),
+        ("llm.prompt('x', City).nmae", "an answer in City", "name?"),
+        ("a = llm.prompt('x', schema=Step)\na.txt", "an answer in Step", "text?"),
+        ("for s in llm.prompt('x', schema=Plan).steps:\n    s.txt", "an answer in Step", "text?"),
+        ("llm.prompt('x', schema={'city': str}).ctiy", "which has no 'ctiy'", "city?"),
+        ("llm.prompt('x', schema={'city': str})['city']", "fields and no keys", ".city."),
+        ("llm.prompt('x', schema=City)['name']", "fields and no keys", ".name."),
+        ("llm.prompt('x', schema=int).strip()", "a int", ""),
+        ("llm.prompt('x', schema=City).tags.add('x')", "a list", ""),
+        ("llm.prompt('x', schema=Step).text.stripp()", "a text (str)", "strip?"),
+    ],
+)
+def test_an_answer_in_a_schema_has_the_fields_of_the_schema(line, message, hint):
+    (finding,) = sdk_findings(task(line, top=SCHEMAS))
+    assert (finding.code, finding.severity) == ("KB601", Severity.ERROR)
+    assert message in finding.message
+    assert hint in finding.hint
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "a = llm.prompt('x', schema=City)\nprint(a.name.strip(), a.tags[0].strip(), a.label(), a.__dict__)",
+        "a = llm.prompt('x', schema=Step)\nprint(a.text, a.model_dump(), a.dict(), a.json())",
+        "llm.prompt('x', schema=More).anything",
+        "llm.prompt('x', schema=Own).anything",
+        "llm.prompt('x', schema=choose()).anything",
+        "a = llm.prompt('x', schema=City)\na.more = 1\nprint(a.more)",
+        "llm.prompt('x', schema={'city': str}).city",
+        "City('x', []).anything",
+    ],
+)
+def test_what_an_answer_has_and_what_nobody_can_tell_stays_unjudged(line):
+    assert sdk_findings(task(line, top=SCHEMAS)) == []
 
 
 # What is read is what there is

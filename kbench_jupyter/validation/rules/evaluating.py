@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.parts import arguments
 from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.sdk.typed import MODEL
 from kbench_jupyter.validation.types_of import dotted, says_model
 from kbench_jupyter.validation.value import SDK, Const, HardModel, Sdk, written
 
@@ -87,7 +88,8 @@ def _single(
     check: Check, task: Task, run: RunCall, keyword: ast.keyword, value: object, *, sure: bool
 ) -> None:
     text = written(keyword.value)
-    if _is_model(value):
+    typed = check.typed
+    if _is_model(value) or (typed and typed.sdk.is_a(typed.of(keyword.value, run.place.scope), MODEL)):
         message = f"{task.label}.evaluate takes a list of models, not a single one."
         hint = f"Write {keyword.arg}=[{text}]."
     elif isinstance(value, Const) and isinstance(value.value, str) and _is_whole(value.value):

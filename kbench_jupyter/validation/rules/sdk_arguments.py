@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.validation.parts import last_name
 from kbench_jupyter.validation.sdk.parameters import accepted, home_of, signature_of
 from kbench_jupyter.validation.sdk.things import Class, Func
 from kbench_jupyter.validation.value import Const, written
@@ -71,28 +72,52 @@ def misfits(sdk: Installed, program: Program, thing: Thing, fit: Fit, scope: Sco
         types, values = accepted(sdk, annotation, home_of(sdk, thing, name))
         if types is None:
             continue
+        if isinstance(node, ast.List) and "list" in types:
+            yield from _items(program, node, name, annotation, scope)
+            continue
         kind, value = _kind(node, scope, program)
         if not kind or value in values or kind in types or _FITS.get(kind, set()) & types:
             continue
         if values and kind == "str":
             listed = ", ".join(f'"{v}"' for v in values)
-            yield Misfit(
-                node, f'gets {name}="{value}"', f"it takes: {listed}", value, tuple(map(str, values)), True
-            )
+            if value is not None:
+                choices = tuple(map(str, values))
+                yield Misfit(node, f'gets {name}="{value}"', f"it takes: {listed}", value, choices, True)
             continue
-        given = _WORDS.get(kind, f"a {kind}")
-        yield Misfit(
-            node,
-            f"gets {given} for {name}",
-            f"{name} is annotated {written(annotation)} in the SDK.",
-            sure=not types & _PLAIN,
-        )
+        yield _misfit(node, kind, name, annotation, sure=not types & _PLAIN)
+
+
+def _misfit(node: ast.expr, kind: str, name: str, annotation: ast.AST, *, sure: bool) -> Misfit:
+    given = _WORDS.get(kind, f"a {kind}")
+    takes = f"{name} is annotated {written(annotation)} in the SDK."
+    return Misfit(node, f"gets {given} for {name}", takes, sure=sure)
+
+
+def _items(
+    program: Program, node: ast.List, name: str, annotation: ast.AST, scope: Scope
+) -> Iterator[Misfit]:
+    """Find items that are surely none of those a list is annotated with: ``tools=["add"]``."""
+    wanted = [
+        a for a in ast.walk(annotation) if isinstance(a, ast.Subscript) and last_name(a.value) == "list"
+    ]
+    if len(wanted) != 1 or last_name(wanted[0].slice) != "Callable":
+        return
+    for item in node.elts:
+        kind, _ = _kind(item, scope, program)
+        if kind and kind != "function":
+            yield _misfit(item, kind, name, annotation, sure=True)
+            return
 
 
 def _kind(node: ast.expr, scope: Scope, program: Program) -> tuple[str, object]:
     """The type of an argument, and its value where it is a constant."""
     if type(node) in _DISPLAYS:
         return _DISPLAYS[type(node)], None
+    if isinstance(node, ast.Name):
+        bindings = [b for b in program.bindings(node.id, scope) if b.kind != "part"]
+        display = bindings[0].node if len(bindings) == 1 and bindings[0].kind == "value" else None
+        if display is not None and type(display) in _DISPLAYS:
+            return _DISPLAYS[type(display)], None
     found = program.values.of(node, scope)
     if len(found) != 1:
         return "", None

@@ -12,6 +12,7 @@ from kbench_jupyter.validation.rules.guards import Guard, guard_around
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.rules.sdk_arguments import misfits
 from kbench_jupyter.validation.scopes import Certainty, Place
+from kbench_jupyter.validation.sdk.answers import Answer
 from kbench_jupyter.validation.sdk.parameters import bind, overridden, signature_of
 from kbench_jupyter.validation.sdk.things import Func, Instance, ModuleThing, Plain, Thing, in_words
 from kbench_jupyter.validation.value import SDK, written
@@ -83,6 +84,8 @@ class _Look:
         # To follow a name may bring a cell into the index that was not there before.
         for attribute in list(self.program.index.attributes):
             self.attribute(attribute)
+        for subscript in list(self.program.index.subscripts):
+            self.subscript(subscript)
         for call in list(self.program.index.calls):
             self.call(call)
         for entered in self.program.index.withs:
@@ -133,7 +136,14 @@ class _Look:
     def attribute(self, place: Place[ast.Attribute]) -> None:
         node = place.node
         thing = self.typed.of(node.value, place.scope)
-        if thing is None or not self.sdk.lacks(thing, node.attr) or self.typed.is_changed(node.attr):
+        if thing is None or not self.typed.lacks(thing, node.attr) or self.typed.is_changed(node.attr):
+            return
+        if isinstance(thing, Answer):
+            whose, fields = written(node.value), list(thing.fields)
+            hint = did_you_mean(node.attr, fields, more=f"its fields: {', '.join(fields)}", parts=True)
+            self.tell(
+                NAME, place, f"{whose} is an answer in {thing.name}, which has no {node.attr!r}.", hint, node
+            )
             return
         whose = written(node.value)
         known = in_words(thing)
@@ -144,10 +154,20 @@ class _Look:
         )
         self.tell(NAME, place, f"{subject}.", self.meant(thing, node.attr), node)
 
+    def subscript(self, place: Place[ast.Subscript]) -> None:
+        """Report an answer that is asked for a key, as a dict would be."""
+        node = place.node
+        thing = self.typed.of(node.value, place.scope)
+        if isinstance(thing, Answer) and not thing.has_keys:
+            whose, fields = written(node.value), list(thing.fields)
+            hint = f"Write {whose}.{fields[0]}." if fields else ""
+            message = f"{whose} is an answer in {thing.name}, which has fields and no keys."
+            self.tell(NAME, place, message, hint, node, error="TypeError")
+
     def call(self, place: Place[ast.Call]) -> None:
         call = place.node
         thing = self.typed.of(call.func, place.scope)
-        if thing is None:
+        if thing is None or isinstance(thing, Answer):
             return
         if self.never_called(thing):
             hint = "Write .prompt(...)." if "prompt" in (self.sdk.names(thing) or ()) else ""

@@ -221,8 +221,18 @@ class Evaluator:
             return Manager(inside.item if isinstance(inside, Plain) else None)
         if isinstance(node, ast.AsyncFunctionDef) or any(self.wrapper(d, module) is None for d in decorators):
             return None
+        if node.returns is None and func.owner is not None:
+            return self._own_item(func, func.owner)
         found = self.type_of(node.returns, module, func.owner)
         return found if found is not None or given is None else self._by_default(func, given)
+
+    def _own_item(self, func: Func, owner: Class) -> Thing | None:
+        """What ``return self.runs[index]`` gives."""
+        match func.node.body[-1]:
+            case ast.Return(value=ast.Subscript(value=ast.Attribute(value=ast.Name(id="self"), attr=name))):
+                inside = self.member(Instance(owner), name)
+                return inside.item if isinstance(inside, Plain) else None
+        return None
 
     def _by_default(self, func: Func, given: ast.Call) -> Thing | None:
         """What ``-> T`` gives where ``type[T]`` is a parameter that the call leaves at its default."""

@@ -83,7 +83,7 @@ class Installed(Evaluator):
         others = [Class(m, n) for m, n in bound if isinstance(n, ast.ClassDef) and n is not cls.node]
         return [other for other in others if cls in self.line(other)]
 
-    def is_a(self, thing: Thing | None, path: str) -> bool:
+    def is_a(self, thing: object, path: str) -> bool:
         """Whether a thing is a value of a class, or of one made from it."""
         return isinstance(thing, Instance) and self.at(path) in self.line(thing.of)
 

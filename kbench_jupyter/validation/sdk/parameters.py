@@ -98,7 +98,7 @@ def _in_words(error: str, given: int, names: dict[str, inspect.Parameter]) -> st
     return f"gets {given} positional arguments, and takes {len(takes)}"
 
 
-def signature_of(sdk: Installed, thing: Thing) -> Signature | None:
+def signature_of(sdk: Installed, thing: object) -> Signature | None:
     """Return the parameters of something that can be called, None when nobody can tell."""
     if isinstance(thing, Class):
         return _of_class(sdk, thing)

@@ -6,13 +6,16 @@ Only what is sure has an answer: a name that may be several things, or that some
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from kbench_jupyter.validation.parts import arguments, last_name
 from kbench_jupyter.validation.scopes import FUNCTIONS
-from kbench_jupyter.validation.sdk.things import Class, Instance, Plain, Thing
+from kbench_jupyter.validation.sdk.answers import Answer, answer_in
+from kbench_jupyter.validation.sdk.parameters import bind, signature_of
+from kbench_jupyter.validation.sdk.things import Class, Func, Instance, Plain, Thing
 from kbench_jupyter.validation.types_of import says_model
-from kbench_jupyter.validation.value import SDK, UNKNOWN, Func, TaskValue, argument_of, is_self
+from kbench_jupyter.validation.value import SDK, UNKNOWN, TaskValue, argument_of, is_self
+from kbench_jupyter.validation.value import Func as OwnFunc
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
@@ -20,10 +23,12 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.sdk.installed import Installed
     from kbench_jupyter.validation.tasks import Tasks
 
-__all__ = ["MODEL", "TASK", "Typed"]
+__all__ = ["MODEL", "TASK", "Found", "Typed"]
 
 MODEL = f"{SDK}.actors.LLMChat"
 TASK = f"{SDK}.tasks.Task"
+#: What an expression may surely be.
+Found: TypeAlias = Thing | Answer
 _MODEL_TYPES = frozenset({"LLMChat", "Actor", "Any"})
 _MAX_DEPTH = 16
 
@@ -35,9 +40,9 @@ class Typed:
         self.sdk = sdk
         self.program = program
         self.tasks = tasks
-        self._known: dict[tuple[int, int], Thing | None] = {}
+        self._known: dict[tuple[int, int], Found | None] = {}
 
-    def of(self, node: ast.AST, scope: Scope, depth: int = 0) -> Thing | None:
+    def of(self, node: ast.AST, scope: Scope, depth: int = 0) -> Found | None:
         """Return what an expression surely is, None when nobody can tell.
 
         Parameters
@@ -56,7 +61,7 @@ class Typed:
             self._known[key] = self._find(node, scope, depth + 1)
         return self._known[key]
 
-    def _find(self, node: ast.AST, scope: Scope, depth: int) -> Thing | None:
+    def _find(self, node: ast.AST, scope: Scope, depth: int) -> Found | None:
         match node:
             case ast.Name(id=name):
                 return self._name(name, scope, depth)
@@ -64,14 +69,12 @@ class Typed:
                 base = self.of(value, scope, depth)
                 if base is None or self.is_changed(name):
                     return None
-                return self.sdk.member(base, name)
+                return self.member(base, name)
             case ast.Call():
                 return self._call(node, scope, depth)
             case ast.Subscript(value=value):
                 base = self.of(value, scope, depth)
-                if isinstance(node.slice, ast.Slice):
-                    return base
-                return base.item if isinstance(base, Plain) else None
+                return base if isinstance(node.slice, ast.Slice) else self._item(base)
             case ast.NamedExpr(value=value):
                 return self.of(value, scope, depth)
             case ast.IfExp():
@@ -80,6 +83,20 @@ class Typed:
                 return self._one([self.of(side, scope, depth) for side in node.values])
         return None
 
+    def member(self, thing: Found, name: str) -> Found | None:
+        """Return what a member of a thing is, None when it has none or nobody can tell."""
+        return thing.member(name, self.program) if isinstance(thing, Answer) else self.sdk.member(thing, name)
+
+    def lacks(self, thing: Found, name: str) -> bool:
+        """Whether a thing surely has no member of that name."""
+        return thing.lacks(name) if isinstance(thing, Answer) else self.sdk.lacks(thing, name)
+
+    def _item(self, thing: Found | None) -> Found | None:
+        if isinstance(thing, Plain):
+            return thing.item
+        found = self.sdk.member(thing, "__getitem__") if isinstance(thing, Instance) else None
+        return self.sdk.call(found) if found is not None else None
+
     def is_changed(self, name: str) -> bool:
         """Whether the notebook itself gives some object a member of that name, or asks whether there is one."""
         program = self.program
@@ -87,10 +104,10 @@ class Typed:
             f"{quote}{name}{quote}" in program.text for quote in "'\""
         )
 
-    def _one(self, found: list[Thing | None]) -> Thing | None:
+    def _one(self, found: list[Found | None]) -> Found | None:
         return found[0] if found and all(thing == found[0] for thing in found) else None
 
-    def _name(self, name: str, scope: Scope, depth: int) -> Thing | None:
+    def _name(self, name: str, scope: Scope, depth: int) -> Found | None:
         # What is put into a container, or added to a text, does not change what it is.
         bindings = [b for b in self.program.bindings(name, scope) if b.kind != "part"]
         if bindings:
@@ -99,7 +116,7 @@ class Typed:
             return self.sdk.at(f"{SDK}.{name}")
         return None
 
-    def _bound(self, binding: Binding, depth: int) -> Thing | None:
+    def _bound(self, binding: Binding, depth: int) -> Found | None:
         node, scope = binding.node, binding.scope
         match binding.kind:
             case "value":
@@ -110,15 +127,16 @@ class Typed:
                 return self._task() if self._is_task(node, scope) else None
             case "entered":
                 manager = self.of(node, scope, depth)
-                return self.sdk.entered(manager) if manager is not None else None
+                return None if manager is None or isinstance(manager, Answer) else self.sdk.entered(manager)
             case "element":
                 items = self.of(node, scope, depth)
-                return items.item if isinstance(items, Plain) and items.type is not dict else None
+                is_dict = isinstance(items, Plain) and items.type is dict
+                return self._item(items) if not is_dict else None
             case "param":
                 return self._parameter(binding, depth)
         return None
 
-    def _task(self) -> Thing | None:
+    def _task(self) -> Found | None:
         cls = self.sdk.at(TASK)
         return self.sdk.call(cls) if cls is not None else None
 
@@ -126,10 +144,10 @@ class Typed:
         found = self.program.values.name(getattr(node, "name", ""), scope)
         return bool(found) and all(isinstance(value, TaskValue) for value in found)
 
-    def _call(self, node: ast.Call, scope: Scope, depth: int) -> Thing | None:
+    def _call(self, node: ast.Call, scope: Scope, depth: int) -> Found | None:
         callee = self.of(node.func, scope, depth)
-        if callee is not None:
-            found = self.sdk.call(callee, node)
+        if callee is not None and not isinstance(callee, Answer):
+            found = self.sdk.call(callee, node) or self._asked(callee, node, scope)
             if found is not None:
                 return found
         values = self.program.values.of(node, scope)
@@ -139,10 +157,22 @@ class Typed:
             return self._own_call(node, scope, depth)
         return None
 
-    def _own_call(self, node: ast.Call, scope: Scope, depth: int) -> Thing | None:
+    def _asked(self, callee: Thing, node: ast.Call, scope: Scope) -> Found | None:
+        """What ``-> T`` gives where ``type[T]`` is a parameter that gets a schema."""
+        signature = signature_of(self.sdk, callee) if isinstance(callee, Func) else None
+        # The notebook's own handlers may make anything of an answer.
+        if signature is None or not isinstance(callee, Func) or "prompting" in self.program.text:
+            return None
+        wanted = f"type[{getattr(callee.node.returns, 'id', '')}]"
+        annotations = {name: p.annotation for name, p in signature.parameters.items()}
+        typed = [n for n, a in annotations.items() if isinstance(a, ast.AST) and ast.unparse(a) == wanted]
+        schema = bind(signature, node).arguments.get(typed[0]) if typed else None
+        return answer_in(schema, scope, self.program) if schema is not None else None
+
+    def _own_call(self, node: ast.Call, scope: Scope, depth: int) -> Found | None:
         """What a function of the notebook returns."""
         values = self.program.values.of(node.func, scope)
-        own = values[0].scope if len(values) == 1 and isinstance(values[0], Func) else None
+        own = values[0].scope if len(values) == 1 and isinstance(values[0], OwnFunc) else None
         if own is None or not isinstance(own.node, FUNCTIONS) or own.lazy or own.yields or own.parent is None:
             return None
         declared = self.of(own.node.returns, own.parent, depth) if own.node.returns is not None else None
@@ -157,7 +187,7 @@ class Typed:
         given = [s.value for s in own.returns if s.value is not None] if not decorators else []
         return self._one([self.of(value, own, depth) for value in given])
 
-    def _parameter(self, binding: Binding, depth: int) -> Thing | None:
+    def _parameter(self, binding: Binding, depth: int) -> Found | None:
         function = binding.scope
         name: str = binding.node.arg  # type: ignore[attr-defined]
         if not isinstance(function.node, FUNCTIONS) or is_self(function, name):
@@ -167,13 +197,13 @@ class Typed:
             return None
         if function in self.tasks.function_of_scope:
             return self._task_parameter(function, name, depth)
-        given: list[Thing | None] = []
+        given: list[Found | None] = []
         for place in self.program.calls_of(function):
             argument = argument_of(place.node, function, name)
             given.append(self.of(argument, place.scope, depth) if argument is not None else None)
         return self._one(given) if given else self._annotated(function, name)
 
-    def _task_parameter(self, function: Scope, name: str, depth: int) -> Thing | None:
+    def _task_parameter(self, function: Scope, name: str, depth: int) -> Found | None:
         """A model where the runs of a task pass one, or where its name says so and no run passes another thing."""
         annotated = self._annotation(function, name)
         if annotated is not None and last_name(annotated) not in _MODEL_TYPES:
@@ -184,9 +214,9 @@ class Typed:
         model = self.sdk.at(MODEL)
         return self.sdk.call(model) if model is not None and not given and says_model(name) else None
 
-    def _given_by_runs(self, function: Scope, name: str, depth: int) -> list[Thing | None]:
+    def _given_by_runs(self, function: Scope, name: str, depth: int) -> list[Found | None]:
         """What each run passes for a parameter, as far as it is passed by itself."""
-        found: list[Thing | None] = []
+        found: list[Found | None] = []
         for run in self.tasks.function_of_scope[function].runs:
             argument = argument_of(run.call, function, name) if run.call is not None else None
             scope = run.place.scope
@@ -212,7 +242,7 @@ class Typed:
         args: ast.arguments = function.node.args  # type: ignore[union-attr]
         return next((a.annotation for a in arguments(args) if a.arg == name), None)
 
-    def _annotated(self, function: Scope, name: str) -> Thing | None:
+    def _annotated(self, function: Scope, name: str) -> Found | None:
         """What a parameter is annotated as, where no call says otherwise."""
         node = self._annotation(function, name)
         cls = self.of(node, function.parent) if node is not None and function.parent is not None else None
