@@ -12,7 +12,7 @@ from kbench_jupyter.actions import envfile, pushes
 from kbench_jupyter.actions.download import origin_of
 from kbench_jupyter.actions.edited import digest_of, source_digest
 from kbench_jupyter.actions.init import EXPIRY, say_expiry, why_stale
-from kbench_jupyter.actions.push import find_task, page_of
+from kbench_jupyter.actions.push import find_task, first_run_raised, page_of
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.steps import Step, steps_of
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Value, View
@@ -161,9 +161,11 @@ def standing(
     )  # fmt: skip
     sent = _sent(session, found)
     pushed = sent and server_task is not None and server_task.creation_state == "COMPLETED"
+    raised = server_task is not None and first_run_raised(server_task)
     done = {
         "init": not stale,
-        "validate": pushed or (chosen is not None and source_digest(chosen.source) in session.validated),
+        "validate": (pushed and not raised)
+        or (chosen is not None and source_digest(chosen.source) in session.validated),
         "push": pushed,
         # Runs of another source say nothing about this one: after an edit they are to be made again.
         "run": pushed and bool(runs),
@@ -208,6 +210,10 @@ def _source(
         except ValidationError as error:
             notes.append(" ".join([str(error), error.hint or ""]).strip())
     return replace(chosen, slug=slug), slug, chosen.source.origin
+
+
+def _is_validated(session: Session, chosen: ChosenTask | None) -> bool:
+    return chosen is not None and source_digest(chosen.source) in session.validated
 
 
 def _sent(session: Session, found: Standing) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.actions.push import creation_notes, first_run_raised
 from kbench_jupyter.actions.target import NOBODY_ELSE
 from kbench_jupyter.display.view import count
 
@@ -89,6 +90,8 @@ def _notes(found: Standing, done: Mapping[str, bool]) -> dict[str, str]:
     if found.task is not None:
         state = str(found.task.creation_state).lower().replace("_", " ")
         notes["push"] = f"{version} is on the server ({state})"
+        if first_run_raised(found.task):
+            notes["push"] += f". {creation_notes(found.task)[0]}"
         if not done["push"] and state == "completed":
             notes["push"] += "; the notebook is not known to be the same"
     if found.runs:
