@@ -646,6 +646,44 @@ def test_what_evaluate_itself_takes_is_no_list_of_values():
     assert codes_of(*run("quiz.evaluate(llm=[kbench.llm], n_jobs='many')")) == ["KB603"]
 
 
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ("evaluation_data=pd.DataFrame({'word': ['a']})", "gets an argument the task does not take: word."),
+        (
+            "evaluation_data=pd.DataFrame([{'q': 'a', '_id': 3}])",
+            "gets an argument the task does not take: _id.",
+        ),
+        ("evaluation_data=table.head(2)", "gets an argument the task does not take: level."),
+        ("grid={'question': ['a']}", "gets an argument the task does not take: question."),
+        ("grid={}", "lacks an argument: q."),
+    ],
+)
+def test_what_a_table_or_a_grid_brings_must_be_what_the_task_takes(rows, problem):
+    table = "import pandas as pd\nlist_of = [{'q': 'a', 'level': 1}]\ntable = pd.DataFrame(list_of)"
+    cells = run(f"{table}\nquiz.evaluate(llm=[kbench.llm], {rows})", "def quiz(llm, q):")
+    assert [f.message for f in findings_of(*cells)] == [f"quiz.evaluate {problem}"]
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "quiz.evaluate(llm=[kbench.llm], evaluation_data=pd.DataFrame({'q': ['a']}))",
+        "quiz.evaluate(grid={'llm': [kbench.llm]}, evaluation_data=pd.DataFrame([{'q': 'a'}, {'q': 'b'}]))",
+        "quiz.evaluate(llm=[kbench.llm], evaluation_data=pd.DataFrame([{'q': 'a'}, {'word': 'b'}]))",
+        "t = pd.DataFrame({'word': ['a']})\nt['q'] = t['word']\nt.drop(columns='word', inplace=True)\n"
+        "quiz.evaluate(llm=[kbench.llm], evaluation_data=t)",
+        "t = pd.DataFrame({'word': ['a']})\nt = t.rename(columns={'word': 'q'})\n"
+        "quiz.evaluate(llm=[kbench.llm], evaluation_data=t)",
+        "t = pd.DataFrame({'word': ['a']}, columns=['q'])\nquiz.evaluate(llm=[kbench.llm], evaluation_data=t)",
+        "grid = {'llm': [kbench.llm]}\ngrid['q'] = ['a']\nquiz.evaluate(grid=grid)",
+        "grid = {'llm': [kbench.llm]}\ngrid |= {'q': ['a']}\nquiz.evaluate(grid)",
+    ],
+)
+def test_a_table_or_a_grid_that_fits_or_that_changes_on_the_way_is_no_finding(code):
+    assert codes_of(*run(f"import pandas as pd\n{code}", "def quiz(llm, q):")) == []
+
+
 def test_arguments_that_neither_the_task_nor_evaluate_takes_are_named_with_what_both_take():
     found = findings_of(*run("quiz.evaluate(llm=[kbench.llm], data=1, num_workers=2)"))
     assert found[0].code == "KB208"

@@ -383,6 +383,13 @@ def test_a_decorator_without_parentheses_is_found():
     assert codes_of(IMPORT, "def f(llm): ...\nf = kbench.task(f)", "f.run(kbench.llm)") == ["KB107"]
 
 
+def test_choosing_a_helper_that_is_not_stored_is_an_error():
+    helper = "@kbench.task(store_task=False)\ndef helper(llm) -> bool:\n    return True"
+    findings = findings_of(IMPORT, TASK, helper, RUN, "%choose helper")
+    assert [(f.code, f.severity.value, f.cell.number) for f in findings] == [("KB108", "error", 5)]
+    assert "helper, which is not stored" in findings[0].message
+
+
 def test_choose_must_name_a_task():
     assert codes_of(IMPORT, TASK, RUN, "%choose my_tusk") == ["KB108"]
     assert codes_of(IMPORT, TASK, RUN, "%choose My Task") == []

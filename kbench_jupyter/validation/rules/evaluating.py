@@ -11,13 +11,15 @@ from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.parts import arguments
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.sdk.typed import MODEL
-from kbench_jupyter.validation.types_of import says_model
+from kbench_jupyter.validation.types_of import dotted, says_model
 from kbench_jupyter.validation.value import SDK, Const, HardModel, Sdk, written
 
 if TYPE_CHECKING:
+    from kbench_jupyter.validation.program import Program
+    from kbench_jupyter.validation.scopes import Scope
     from kbench_jupyter.validation.task import RunCall, Task
 
-__all__ = ["RULES", "check"]
+__all__ = ["RULES", "brought", "check"]
 
 ITERABLES = Rule(
     "KB407",
@@ -31,6 +33,9 @@ ITERABLES = Rule(
 )
 RULES = (ITERABLES,)
 
+_MAX_DEPTH = 8
+# What gives a dict other keys, or a table other columns.
+_CHANGED = r"\b{}\s*(?:\|=|\.(?:insert|pop|popitem|update|setdefault|clear|columns|drop|rename|eval)\b)"
 _CHOICES = re.compile(r"[A-Z0-9]+\Z")
 
 
@@ -102,6 +107,37 @@ def _is_whole(text: str) -> bool:
     in_a_row = text.isalnum() and all(ord(b) == ord(a) + 1 for a, b in pairwise(text))
     choices = in_a_row or (_CHOICES.match(text) is not None and len(set(text)) == len(text))
     return len(text) > 1 and not choices
+
+
+def brought(call: ast.Call, scope: Scope, program: Program) -> set[str] | None:
+    """Return the parameters that the grid and the table of an evaluation bring, None where they cannot be seen."""
+    given = [keyword.value for keyword in call.keywords if keyword.arg in ("grid", "evaluation_data")]
+    keys = [_keys(node, scope, program) for node in given]
+    return None if None in keys else set().union(*filter(None, keys))
+
+
+def _keys(node: ast.AST, scope: Scope, program: Program, depth: int = 0) -> set[str] | None:
+    """The keys of a dict, or the columns of a table made of one, where the source says them."""
+    match node:
+        case ast.Dict(keys=keys):
+            found = {
+                key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
+            }
+            return found if len(found) == len(keys) else None
+        case ast.Name(id=name) if depth < _MAX_DEPTH and not re.search(_CHANGED.format(name), program.text):
+            bindings = list(program.bindings(name, scope))
+            if len(bindings) == 1 and bindings[0].kind == "value":
+                return _keys(bindings[0].node, bindings[0].scope, program, depth + 1)
+        case ast.Call(func=ast.Attribute(value=table, attr="head" | "tail" | "sample")):
+            return _keys(table, scope, program, depth + 1)
+        case ast.Call(func=func, args=[data], keywords=[]) if (
+            dotted(func, scope, program) == "pandas.DataFrame"
+        ):
+            return _keys(data, scope, program, depth + 1)
+        case ast.List(elts=[first, *rest]):
+            columns = _keys(first, scope, program, depth + 1)
+            return columns if all(_keys(row, scope, program, depth + 1) == columns for row in rest) else None
+    return None
 
 
 def _is_model(value: object) -> bool:

@@ -10,6 +10,7 @@ from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.names import words
 from kbench_jupyter.validation.parts import arguments
+from kbench_jupyter.validation.rules.evaluating import brought
 from kbench_jupyter.validation.rules.returning import NOTHING_RETURNED, RESULT, returned
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.scopes import Place, Scope
@@ -235,7 +236,8 @@ def _arguments(check: Check, task: Task, run: RunCall) -> None:
     if not _is_itself(run.place.node.value, run.place.scope, values[0], check.program):
         return
     own = _own_parameters(run.method)
-    problem, unexpected = _binding_problem(run.method, call, function.args, own)
+    rows = brought(call, run.place.scope, check.program)
+    problem, unexpected = _binding_problem(run.method, call, function.args, own, rows)
     if problem:
         public = [name for name in own or () if name not in _RUN_OPTIONS]
         takes = f"{task.label} takes: {written(function.args)}"
@@ -282,23 +284,23 @@ def _is_itself(node: ast.AST, scope: Scope, task: TaskValue, program: Program, d
 
 
 def _binding_problem(
-    method: str, call: ast.Call, args: ast.arguments, own: Collection[str] | None
+    method: str, call: ast.Call, args: ast.arguments, own: Collection[str] | None, rows: set[str] | None
 ) -> tuple[str, str]:
     """Return why a call does not fit, or ``""``, and the argument that is not known, if that is why."""
     positional = [a.arg for a in (*args.posonlyargs, *args.args)]
     names = {*positional, *(a.arg for a in args.kwonlyargs)}
     keywords = {k.arg for k in call.keywords if k.arg}
-    unexpected = sorted(keywords - names - set(own)) if own is not None and args.kwarg is None else []
+    strange = (keywords - set(own) if own is not None else set()) | (rows or set())
+    unexpected = sorted(strange - names) if args.kwarg is None else []
     if unexpected:
         what = "an argument" if len(unexpected) == 1 else "arguments"
         return f"gets {what} the task does not take: {', '.join(unexpected)}", unexpected[0]
-    given = set(keywords)
+    given = keywords | (rows or set())
     if method == "run":
         if len(call.args) > len(positional) and args.vararg is None:
             return f"gets {len(call.args)} positional arguments for {len(positional)}", ""
         given |= set(positional[: len(call.args)])
-    elif call.args or keywords & {"grid", "evaluation_data"}:
-        # Rows and grids bring arguments of their own.
+    elif call.args or rows is None:
         return "", ""
     with_default = set(positional[len(positional) - len(args.defaults) :]) if args.defaults else set()
     with_default |= {a.arg for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d is not None}
