@@ -223,6 +223,8 @@ def _remarks(calls: Calls, rows: int | None) -> Iterator[str]:
         yield "No rows were evaluated, so --rows made no difference."
     if others := sorted(calls.models - {MODEL}):
         yield f"The stand-in answered for {', '.join(others)}, too. Whether the target has them is not known from this."
+    for error in sorted(calls.tool_errors):
+        yield f"Only the model was told: {error}"
     if calls.unfit:
         yield f"{count(calls.unfit, 'answer')} may not fit the schema: the stand-in found no value for it."
 

@@ -164,6 +164,8 @@ def test_a_try_that_hides_a_mistake_is_no_way_out(kind):
     [
         HIDDEN.format("AttributeError"),
         "if hasattr(kbench.tools, 'extract_code'):\n    kbench.tools.extract_code('x')",
+        "answer = llm.prompt('a')\nif isinstance(answer, dict):\n    answer.get('x')",
+        "answer = llm.prompt('a')\nif not isinstance(answer, str):\n    answer.model_dump()",
         "getattr(llm, 'promt', print)('x')",
         "kbench.llm.promt = print\nllm.promt('x')",
         "setattr(kbench, 'extra', 1)\nprint(kbench.extra)",

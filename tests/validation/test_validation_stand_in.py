@@ -158,6 +158,20 @@ def test_both_ways_to_ask_are_answered_and_counted_and_nothing_is_left():
         ask(stand_in, "/openapi/chat/completions", {})
 
 
+def test_what_a_tool_raised_is_told_although_only_the_model_hears_of_it():
+    said = "Error invoking tool 'stock': name 'SHELF' is not defined"
+    body = {
+        "messages": [
+            {"role": "user", "content": "How many?"},
+            {"role": "system", "content": f"{said}\nand more"},
+        ]
+    }
+    with StandIn() as stand_in:
+        for _ in range(2):
+            ask(stand_in, "/openapi/chat/completions", body)
+        assert stand_in.calls.tool_errors == {said}
+
+
 def test_an_sdk_whose_rows_cannot_be_chosen_is_told_of(monkeypatch):
     class Task:
         def evaluate(self, cases):

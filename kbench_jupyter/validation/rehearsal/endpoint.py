@@ -7,6 +7,7 @@ counted, and nothing of it is kept.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import socket
 import threading
@@ -18,8 +19,17 @@ from typing import Any, Self
 from urllib.parse import unquote
 
 from kbench_jupyter.validation.rehearsal.stand_in import MODEL, Answer, Request, answer
+from kbench_jupyter.validation.rehearsal.wire import (
+    from_genai,
+    from_openai,
+    openai_pieces,
+    to_genai,
+    to_openai,
+)
 
 _CHARACTERS = 4  # a token's, about, of English text
+# What the task SDK (0.6.2) tells the model, and nobody else, of a tool that raised.
+_TOOL_RAISED = re.compile(r"Error invoking tool '[^'\n]+': .+")
 
 
 @dataclass(frozen=True)
@@ -36,6 +46,8 @@ class Calls:
         Answers that do not fit the schema that was asked for.
     models : frozenset of str
         Names that it was asked under.
+    tool_errors : frozenset of str
+        What tools raised when they were called, one line each.
     rows, kept : int
         Rows that were to be evaluated, and those that were, as far as only the first of them are; below 0 where the
         installed task SDK's rows cannot be chosen.
@@ -46,6 +58,7 @@ class Calls:
     output_tokens: int = 0
     unfit: int = 0
     models: frozenset[str] = frozenset()
+    tool_errors: frozenset[str] = frozenset()
     rows: int = 0
     kept: int = 0
 
@@ -121,6 +134,7 @@ class StandIn:
                 output_tokens=had.output_tokens + used,
                 unfit=had.unfit + (not given.fits),
                 models=had.models | {model},
+                tool_errors=had.tool_errors.union(*map(_TOOL_RAISED.findall, request.texts)),
             )
         return asked, used
 
@@ -177,7 +191,7 @@ class _Handler(BaseHTTPRequestHandler):
                 stand_in.count_rows(asked["whole"], asked["kept"])
                 return self._reply(200, {})
             openai = self.path.endswith("/chat/completions")
-            request = _from_openai(asked) if openai else _from_genai(asked)
+            request = from_openai(asked) if openai else from_genai(asked)
         except (ValueError, AttributeError, TypeError, KeyError) as error:
             return self._reply(
                 400, {"error": {"message": f"The stand-in cannot read this: {error}", "code": 400}}
@@ -188,9 +202,9 @@ class _Handler(BaseHTTPRequestHandler):
         )
         tokens = stand_in.count(str(model), request, said)
         if openai:
-            made = _to_openai(str(model), said, tokens)
-            return self._stream(_openai_pieces(made)) if asked.get("stream") else self._reply(200, made)
-        made = _to_genai(said, tokens)
+            made = to_openai(str(model), said, tokens)
+            return self._stream(openai_pieces(made)) if asked.get("stream") else self._reply(200, made)
+        made = to_genai(said, tokens)
         return self._stream([made]) if "streamGenerateContent" in self.path else self._reply(200, made)
 
     def _reply(self, status: int, body: Mapping[str, Any]) -> None:
@@ -209,110 +223,3 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: object) -> None:
         """Say nothing: the cell that rehearses shows the task's own output."""
-
-
-def _from_openai(body: Mapping[str, Any]) -> Request:
-    messages = body.get("messages") or []
-    last_user = max((n for n, message in enumerate(messages) if message.get("role") == "user"), default=-1)
-    calls = [call for message in messages[last_user + 1 :] for call in message.get("tool_calls") or ()]
-    tools = [tool["function"] for tool in body.get("tools") or ()]
-    form = (body.get("response_format") or {}).get("json_schema") or {}
-    return Request(
-        texts=[_text_of(message.get("content")) for message in messages],
-        schema=form.get("schema"),
-        tools=[(tool["name"], tool.get("parameters") or {}) for tool in tools],
-        called=[call["function"]["name"] for call in calls],
-        reasoning=(body.get("reasoning_effort") or "none") != "none",
-    )
-
-
-def _text_of(content: Any) -> str:
-    """Return the text of a message; an image or a sound counts by the beginning of its data."""
-    parts = content if isinstance(content, list) else [{"text": content or ""}]
-    return "\n".join(str(part.get("text") or json.dumps(part, sort_keys=True)[:500]) for part in parts)
-
-
-def _to_openai(model: str, said: Answer, tokens: tuple[int, int]) -> dict[str, Any]:
-    message: dict[str, Any] = {"role": "assistant", "content": said.text or None}
-    if said.tool:
-        function = {"name": said.tool[0], "arguments": json.dumps(said.tool[1])}
-        message["tool_calls"] = [
-            {"id": _call_id(said.tool[0], tokens), "type": "function", "function": function}
-        ]
-    if said.reasoning:
-        message["reasoning_content"] = said.reasoning
-    reason = "tool_calls" if said.tool else "stop"
-    return {
-        "id": "stand-in",
-        "object": "chat.completion",
-        "created": 0,
-        "model": model,
-        "choices": [{"index": 0, "message": message, "finish_reason": reason}],
-        "usage": {"prompt_tokens": tokens[0], "completion_tokens": tokens[1], "total_tokens": sum(tokens)},
-    }
-
-
-def _call_id(tool: str, tokens: tuple[int, int]) -> str:
-    # The same in each dry run, since the requests after it hold it; a conversation grows, so it comes once in each.
-    return f"call-{tokens[0]}-{tool}"
-
-
-def _openai_pieces(made: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Say a whole answer as a stream of one piece."""
-    [choice] = made["choices"]
-    calls = [{"index": n, **call} for n, call in enumerate(choice["message"].get("tool_calls") or ())]
-    delta = {**choice["message"], **({"tool_calls": calls} if calls else {})}
-    piece = {"index": 0, "delta": delta, "finish_reason": choice["finish_reason"]}
-    return [{**made, "object": "chat.completion.chunk", "choices": [piece]}]
-
-
-def _from_genai(body: Mapping[str, Any]) -> Request:
-    contents = body.get("contents") or []
-    parts = [content.get("parts") or [] for content in contents]
-    # A tool's result comes in the user's name, too.
-    asked = max(
-        (
-            n
-            for n, of in enumerate(parts)
-            if contents[n].get("role") != "model" and any("text" in p for p in of)
-        ),
-        default=-1,
-    )
-    own = [[part for part in of if "functionCall" in part] for of in parts[asked + 1 :]]
-    settings = body.get("generationConfig") or {}
-    declared = [tool for one in body.get("tools") or () for tool in one.get("functionDeclarations") or ()]
-    return Request(
-        texts=[
-            "\n".join(str(part.get("text") or json.dumps(part, sort_keys=True)[:500]) for part in of)
-            for of in parts
-        ],
-        schema=settings.get("responseSchema") or settings.get("responseJsonSchema"),
-        tools=[
-            (tool["name"], tool.get("parameters") or tool.get("parametersJsonSchema") or {})
-            for tool in declared
-        ],
-        called=[part["functionCall"]["name"] for of in own for part in of],
-        # The second is what google-genai writes (2.3): it renames the outer ones only.
-        reasoning=any(
-            (settings.get("thinkingConfig") or {}).get(key) for key in ("includeThoughts", "include_thoughts")
-        ),
-    )
-
-
-def _to_genai(said: Answer, tokens: tuple[int, int]) -> dict[str, Any]:
-    parts: list[dict[str, Any]] = [{"text": said.reasoning, "thought": True}] if said.reasoning else []
-    call: dict[str, Any] = {"text": said.text}
-    if said.tool:
-        name, arguments = said.tool
-        call = {"functionCall": {"id": _call_id(name, tokens), "name": name, "args": arguments}}
-    return {
-        "candidates": [
-            {"content": {"role": "model", "parts": [*parts, call]}, "finishReason": "STOP", "index": 0}
-        ],
-        "usageMetadata": {
-            "promptTokenCount": tokens[0],
-            "candidatesTokenCount": tokens[1],
-            "totalTokenCount": sum(tokens),
-        },
-        "modelVersion": MODEL,
-    }

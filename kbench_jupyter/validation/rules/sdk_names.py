@@ -58,6 +58,7 @@ RULES = (NAME, PARAMETERS, VALUE)
 
 # What is asked about may be asked for another version than the one that is installed.
 _ASKS_FOR_VERSION = ("__version__", "inspect.signature", "importlib.metadata")
+_ASKS_FOR_KIND = frozenset({"isinstance", "issubclass", "type", "callable"})
 _SHOWN_NAMES = 12
 
 
@@ -76,6 +77,12 @@ class _Look:
         self.typed = typed
         self.sdk = typed.sdk
         self.asks = any(word in self.program.text for word in _ASKS_FOR_VERSION)
+        # Who asks what a value is goes on knowing better than its annotation.
+        self.asked = {
+            written(call.node.args[0])
+            for call in self.program.index.calls
+            if getattr(call.node.func, "id", "") in _ASKS_FOR_KIND and call.node.args
+        }
 
     def report(self) -> None:
         for cell in self.program.cells:
@@ -138,6 +145,8 @@ class _Look:
         thing = self.typed.of(node.value, place.scope)
         if thing is None or not self.typed.lacks(thing, node.attr) or self.typed.is_changed(node.attr):
             return
+        if written(node.value) in self.asked:
+            return
         if isinstance(thing, Answer):
             whose, fields = written(node.value), list(thing.fields)
             hint = did_you_mean(node.attr, fields, more=f"its fields: {', '.join(fields)}", parts=True)
@@ -158,7 +167,7 @@ class _Look:
         """Report an answer that is asked for a key, as a dict would be."""
         node = place.node
         thing = self.typed.of(node.value, place.scope)
-        if isinstance(thing, Answer) and not thing.has_keys:
+        if isinstance(thing, Answer) and not thing.has_keys and written(node.value) not in self.asked:
             whose, fields = written(node.value), list(thing.fields)
             hint = f"Write {whose}.{fields[0]}." if fields else ""
             message = f"{whose} is an answer in {thing.name}, which has fields and no keys."
@@ -167,7 +176,7 @@ class _Look:
     def call(self, place: Place[ast.Call]) -> None:
         call = place.node
         thing = self.typed.of(call.func, place.scope)
-        if thing is None or isinstance(thing, Answer):
+        if thing is None or isinstance(thing, Answer) or written(call.func) in self.asked:
             return
         if self.never_called(thing):
             hint = "Write .prompt(...)." if "prompt" in (self.sdk.names(thing) or ()) else ""
