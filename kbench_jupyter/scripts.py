@@ -20,13 +20,15 @@ import os
 from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.download import DownloadResult
+    from kbench_jupyter.actions.dry_run import DryRun
     from kbench_jupyter.actions.init import AuthResult
+    from kbench_jupyter.actions.local import LocalShown
     from kbench_jupyter.actions.push import PushResult
     from kbench_jupyter.actions.results import Results
     from kbench_jupyter.actions.run import ScheduledRuns
@@ -44,6 +46,7 @@ __all__ = [
     "push",
     "run",
     "session",
+    "start_local",
     "status",
     "validate",
 ]
@@ -90,8 +93,15 @@ def check(file: _Path, task: str | None = None) -> Checked:
 
 
 def validate(
-    file: _Path, task: str | None = None, *, model: str | None = None, timeout: float | None = None
-) -> ValidateResult:
+    file: _Path,
+    task: str | None = None,
+    *,
+    model: str | None = None,
+    timeout: float | None = None,
+    pass_env: _Names = (),
+    dry_run: bool = False,
+    rows: int | None = None,
+) -> ValidateResult | DryRun:
     """Check a task file, then run it once in a fresh kernel.
 
     Parameters
@@ -104,17 +114,29 @@ def validate(
         Proxy slug of the model to rehearse with.
     timeout : float, optional
         Seconds for the whole rehearsal.
+    pass_env : str or sequence of str, optional
+        Environment variables that the task gets although it has none of them on the server.
+    dry_run : bool
+        Run it on the stand-in model instead, which needs no server and costs nothing.
+    rows : int, optional
+        In a dry run, how many rows ``.evaluate`` runs at the most.
 
     Raises
     ------
     ValidationError
         If a rule finds an error, a cell or the task fails, or nothing is recorded.
     """
+    from kbench_jupyter.actions import dry_run as dry
     from kbench_jupyter.actions import validate
     from kbench_jupyter.actions.sources import choose_task
 
     chosen = choose_task(session(), task, file=os.fspath(file), required=False)
-    return validate.validate(session(), task, chosen=chosen, model=model, timeout=timeout)
+    how: dict[str, Any] = {"chosen": chosen, "timeout": timeout, "pass_env": _names(pass_env)}
+    if dry_run:
+        if model is not None:
+            raise UsageError("A dry run is on the stand-in model.", hint="Leave out model, or dry_run.")
+        return dry.dry_run(session(), task, rows=rows, **how)
+    return validate.validate(session(), task, model=model, **how)
 
 
 def push(
@@ -184,6 +206,26 @@ def run(task: str, models: _Names, *, wait: float | bool | None = None) -> Sched
 
     seconds = _seconds(wait)  # before anything is sent
     return run.run(session(), _slug(task), _names(models), wait=seconds)
+
+
+def start_local(upstream: str | None = None, *, key_from: str | None = None) -> LocalShown:
+    """Start the embedded server, which otherwise starts when it is first needed.
+
+    Parameters
+    ----------
+    upstream : str, optional
+        Address of an OpenAI-compatible endpoint whose models it offers beside its own.
+    key_from : str, optional
+        The environment variable, or the line of ``.env``, that holds the endpoint's key.
+
+    Raises
+    ------
+    UsageError, LocalServerError
+        As ``%kbench local start`` does: also where it runs already with another endpoint.
+    """
+    from kbench_jupyter.actions import local
+
+    return local.command(session(), "start", upstream=upstream, key_from=key_from)
 
 
 def status(task: str, *, models: _Names = ()) -> TaskStatus:

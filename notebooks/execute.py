@@ -104,8 +104,7 @@ def environment(home: Path, notebook: Path) -> dict[str, str]:
         | {
             "KBENCH_HOME": str(home),
             "KBENCH_TARGET": "local",
-            # What Jupyter's server tells a kernel about the notebook it belongs to.
-            "JPY_SESSION_NAME": str(notebook),
+            "KBENCH_NOTEBOOK": str(notebook),
         }
     )
 

@@ -9,6 +9,7 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import own_kernel
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
@@ -35,6 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["HOME"] = home
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
         os.environ.pop(name, None)
+    own_kernel.use(Path(home))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

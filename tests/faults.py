@@ -536,3 +536,33 @@ def _events_begun(pieces: list[bytes], budget: int) -> int:
             return index
         budget -= len(piece)
     return len(pieces)
+
+
+# -- Proxies ------------------------------------------------------------------------------------------------
+
+
+class Proxy:
+    """A proxy on a free loopback port that answers each CONNECT with `answer` and hangs up; a context manager."""
+
+    def __init__(self, answer: bytes) -> None:
+        self.connects: list[str] = []
+        self._answer = answer
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def __enter__(self) -> Proxy:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+
+    def _serve(self) -> None:
+        with suppress(OSError):
+            while True:
+                sock, _ = self._listener.accept()
+                with sock, suppress(OSError):
+                    self.connects.append(sock.recv(4096).decode("latin-1").partition("\r\n")[0])
+                    sock.sendall(self._answer)

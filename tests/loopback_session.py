@@ -19,6 +19,7 @@ LIMITS = Limits(
     backoff_cap=0.02,
     poll=0.02,
     poll_cap=0.05,
+    farewell=0.3,
 )
 
 

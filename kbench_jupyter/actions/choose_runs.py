@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.pushed_task import get_task
-from kbench_jupyter.api.names import normalize_model, task_slug
+from kbench_jupyter.actions.wanted_models import is_pattern, wanted_models
+from kbench_jupyter.api.names import task_slug
+from kbench_jupyter.display.view import count
 from kbench_jupyter.errors import ApiError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.session import Session
     from kbench_jupyter.api import Client, Run, TaskSlug
 
-__all__ = ["address", "choose_runs"]
+__all__ = ["address", "choose_runs", "models_of", "none_of", "runs_on"]
 
 
 def address(task: str) -> TaskSlug:
@@ -34,25 +37,41 @@ def address(task: str) -> TaskSlug:
     return replace(parsed, task=slug)
 
 
-def choose_runs(session: Session, client: Client, slug: TaskSlug, models: Sequence[str] = ()) -> list[Run]:
-    """Return a task's runs on some or all models, oldest first.
+def runs_on(client: Client, slug: TaskSlug | str, models: Sequence[str]) -> list[Run]:
+    """Return a task's runs on the models that names and patterns stand for, oldest first.
 
     Parameters
     ----------
-    session : Session
     client : Client
-    slug : TaskSlug
+    slug : TaskSlug or str
     models : sequence of str
-        In any spelling; none means all.
+        In any spelling, ``*``, ``?`` and ``[...]`` as in file names; none means all.
 
     Raises
     ------
+    UsageError
+        If a name is several.
+    """
+    wanted = wanted_models(models)
+    # The server knows names alone.
+    named = [] if any(is_pattern(name) for name in wanted) else wanted
+    runs = client.list_runs(slug, models=named)
+    fitting = [run for run in runs if not wanted or any(fnmatch.fnmatch(run.model, name) for name in wanted)]
+    return sorted(fitting, key=lambda run: run.id)
+
+
+def choose_runs(session: Session, client: Client, slug: TaskSlug, models: Sequence[str] = ()) -> list[Run]:
+    """Return a task's runs on some or all models, oldest first; see `runs_on`.
+
+    Raises
+    ------
+    UsageError
+        If a name is several.
     NotFoundError
         If the server knows no such task, or it has no such runs.
     """
-    wanted = list(dict.fromkeys(normalize_model(model) for model in models))
     try:
-        runs = sorted(client.list_runs(slug, models=wanted), key=lambda run: run.id)
+        runs = runs_on(client, slug, models)
     except ApiError as error:
         if error.status not in (403, 404):
             raise
@@ -61,10 +80,18 @@ def choose_runs(session: Session, client: Client, slug: TaskSlug, models: Sequen
     if runs:
         return runs
     get_task(session, client, str(slug))
-    others = sorted({run.model for run in client.list_runs(slug)}) if wanted else []
-    if others:
-        raise NotFoundError(
-            f"{slug} has no run on {', '.join(wanted)}.", hint=f"It has runs on: {', '.join(others)}"
-        )
-    on = "".join(f" -m {model}" for model in wanted) or " -m MODEL"
+    if models and (there := list(client.list_runs(slug))):
+        raise NotFoundError(f"{slug} has no run on {none_of(models, there)}.", hint=models_of(there))
+    named = [name for name in wanted_models(models) if not is_pattern(name)]
+    on = "".join(f" -m {model}" for model in named) or " -m MODEL"
     raise NotFoundError(f"{slug} has no runs yet.", hint=f"Start one: %kbench run {slug}{on}")
+
+
+def none_of(models: Sequence[str], there: Sequence[Run]) -> str:
+    """Say which models none of the runs there are is on."""
+    return f"{' or '.join(wanted_models(models))} ({count(len(there), 'run')} on other models)"
+
+
+def models_of(runs: Sequence[Run]) -> str:
+    """Say which models there are runs on."""
+    return f"It has runs on: {', '.join(sorted({run.model for run in runs}))}"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.actions.cards import finding_parts
 from kbench_jupyter.actions.validate import check
 from kbench_jupyter.display.view import Cell, Part, Shown, Text, View, count
+from kbench_jupyter.validation.secrets import mask
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.session import Session
@@ -38,7 +39,7 @@ class Fixes(Shown):
         """Describe the fixes, with the whole new text of each cell."""
         parts: list[Part] = []
         for fix in self.fixes:
-            parts += [Text(f"cell {fix.cell.number}: {fix.title}"), Text(fix.new_text, code=True)]
+            parts += [Text(f"cell {fix.cell.number}: {fix.title}"), Text(mask(fix.new_text), code=True)]
         if self.left:
             parts += [
                 Text(f"{count(len(self.left), 'finding')} without a safe fix:"),

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kbench_jupyter.actions import local_server
-from kbench_jupyter.actions.server_settings import UPSTREAM, notes_on
+from kbench_jupyter.actions import envfile, local_server
+from kbench_jupyter.actions.local_process import Endpoint
+from kbench_jupyter.actions.server_settings import UPSTREAM, environment, notes_on
+from kbench_jupyter.actions.settings import SERVER_SETTINGS
 from kbench_jupyter.actions.target import home
 from kbench_jupyter.display.view import Cell, Facts, Shown, Text, View, count
 from kbench_jupyter.errors import UsageError
@@ -14,9 +18,11 @@ from kbench_jupyter.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from kbench_jupyter.actions.local_server import LocalStatus
     from kbench_jupyter.actions.session import Session
 
 _LOG_LINES = 60
+_WITH_ENDPOINT = "%kbench local start --upstream URL --key-from VARIABLE"
 
 
 @dataclass(frozen=True)
@@ -46,7 +52,14 @@ class LocalShown(Shown):
         return View(self.title, parts, notes=self.notes, next=steps)
 
 
-def command(session: Session, what: str, *, confirmed: bool = False) -> LocalShown:
+def command(
+    session: Session,
+    what: str,
+    *,
+    confirmed: bool = False,
+    upstream: str | None = None,
+    key_from: str | None = None,
+) -> LocalShown:
     """Do one thing with the embedded server.
 
     Parameters
@@ -56,18 +69,26 @@ def command(session: Session, what: str, *, confirmed: bool = False) -> LocalSho
         ``"start"``, ``"stop"``, ``"status"``, ``"log"`` or ``"reset"``.
     confirmed : bool
         Whether the user has agreed to a reset.
+    upstream : str, optional
+        For a start: the address of an OpenAI-compatible endpoint whose models it offers.
+    key_from : str, optional
+        The environment variable, or the line of ``.env``, that holds the endpoint's key.
 
     Raises
     ------
     LocalServerError
         If it does not start or stop.
     UsageError
-        If a reset was not agreed to.
+        If a reset was not agreed to, the key is not where it is said to be, or the server runs with another
+        endpoint.
     """
     place = home(session.environ)
     if what == "start":
-        server = local_server.ensure_running(place)
-        return _running(session, server, "started" if server.started else "was running already")
+        return _start(session, place, _endpoint(session, upstream, key_from))
+    if upstream or key_from:
+        raise UsageError(
+            f"%kbench local {what} takes no model endpoint, only start does.", hint=_WITH_ENDPOINT
+        )
     if what == "stop":
         return _stop(session, place)
     if what == "log":
@@ -84,12 +105,64 @@ def command(session: Session, what: str, *, confirmed: bool = False) -> LocalSho
     )
 
 
+def _start(session: Session, place: Any, endpoint: Endpoint | None) -> LocalShown:
+    if endpoint and local_server.find(place) is None:
+        key = f", its key from {endpoint.key_from}" if endpoint.key else ""
+        session.reporter.say(f"Starting the embedded server with the models of {_shown(endpoint)}{key}.")
+    server = local_server.ensure_running(place, endpoint=endpoint)
+    if endpoint and not server.started:
+        _refuse_other(local_server.status(place, models=False), endpoint)
+    return _running(session, server, "started" if server.started else "was running already")
+
+
+def _endpoint(session: Session, upstream: str | None, key_from: str | None) -> Endpoint | None:
+    """Return the endpoint to start with. Messages never repeat what stands for the variable: it may be a key."""
+    if not upstream:
+        if key_from:
+            raise UsageError(
+                "--key-from names the key of an endpoint: --upstream is missing.", hint=_WITH_ENDPOINT
+            )
+        return None
+    if not key_from:
+        return Endpoint(upstream.strip())
+    path = Path(session.environ.get("KBENCH_ENV_FILE") or ".env").expanduser()
+    key = environment(session).get(key_from) or envfile.read(path).get(key_from) or ""
+    if not key.strip():
+        raise UsageError(
+            f"The variable that --key-from names holds nothing, neither in this kernel's environment nor in {path}.",
+            hint=f"Write the key into {path} as a line such as MY_ENDPOINT_KEY=..., then: {_WITH_ENDPOINT}",
+        )
+    return Endpoint(upstream.strip(), key.strip(), key_from)
+
+
+def _shown(endpoint: Endpoint) -> str:
+    return next(setting for setting in SERVER_SETTINGS if setting.name == UPSTREAM).shown(endpoint.url)
+
+
+def _refuse_other(status: LocalStatus | None, endpoint: Endpoint) -> None:
+    """Refuse to go on with a running server that was started with another endpoint, or another key."""
+    if status is None or status.settings.get("upstream_proof") == endpoint.proof(status.server.token):
+        return
+    has = status.settings.get(UPSTREAM)
+    started = "without a model endpoint" if not has else f"with {has}"
+    if has == _shown(endpoint):
+        started += ", and with another key"
+    again = f"%kbench local start --upstream {shlex.quote(_shown(endpoint))}"
+    again += f" --key-from {endpoint.key_from}" if endpoint.key_from else ""
+    going = f" ({count(status.going, 'job')} would end)" if status.going else ""
+    raise UsageError(
+        f"The embedded server runs already, started {started}: {_shown(endpoint)} was not taken.",
+        hint=f"Stop it first{going}: %kbench local stop\n{again}",
+    )
+
+
 def _running(session: Session, server: Any, how: str) -> LocalShown:
     facts = {"address": server.url, "process": str(server.pid), "state in": str(server.home)}
     status = local_server.status(server.home)
     if status is not None:
         facts["models"] = str(len(status.models))
         facts["model endpoint"] = status.settings.get(UPSTREAM) or "none"
+        facts["its key from"] = status.settings.get("upstream_key_from") or ""
     notes = notes_on(session, status)
     return LocalShown(Cell(f"The embedded server {how}", "good"), facts, notes=notes)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import importlib.util
+import json
 import os
 import secrets
 import signal
@@ -61,6 +62,20 @@ class LocalServer:
     pid: int
     started: bool
     home: Path
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A model endpoint that a server is started with: its address, its key and the variable that holds the key."""
+
+    url: str = field(repr=False)
+    key: str = field(default="", repr=False)
+    key_from: str = ""
+
+    def proof(self, token: str) -> str:
+        """Return what a server with this token answers if this is the endpoint it was started with."""
+        secret = f"{self.url.strip().rstrip('/')}\n{self.key}"
+        return hmac.new(token.encode(), secret.encode(), hashlib.sha256).hexdigest()
 
 
 # -- the wire -------------------------------------------------------------------------------------
@@ -119,7 +134,7 @@ def check_folder(folder: Path) -> None:
         ) from error
 
 
-def launch(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], int]:
+def launch(folder: Path, port: int, endpoint: Endpoint | None = None) -> tuple[subprocess.Popen[bytes], int]:
     """Start the process; return it and where in ``start.log`` its words begin."""
     path = folder / "start.log"
     if path.exists() and path.stat().st_size > 2**20:
@@ -138,8 +153,9 @@ def launch(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], int]:
                 str(port),
                 "--idle-minutes",
                 os.environ.get("KBENCH_IDLE_MINUTES") or "720",
+                *(["--endpoint-on-stdin"] if endpoint else []),
             ],
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if endpoint else subprocess.DEVNULL,
             stdout=descriptor,
             stderr=descriptor,
             cwd=folder,
@@ -148,6 +164,9 @@ def launch(folder: Path, port: int) -> tuple[subprocess.Popen[bytes], int]:
         )
     finally:
         os.close(descriptor)
+    if endpoint and process.stdin:
+        with suppress(OSError), process.stdin as pipe:  # it may have ended: its exit code says so
+            pipe.write(json.dumps([endpoint.url, endpoint.key, endpoint.key_from]).encode() + b"\n")
     # Somebody has to take note of its end one day, or it stays behind as a zombie.
     threading.Thread(target=process.wait, name="kbench-local-server", daemon=True).start()
     return process, begin

@@ -21,6 +21,7 @@ from typing import Any
 
 from kbench_jupyter.actions.local_process import (
     PACE,
+    Endpoint,
     LocalServer,
     alive,
     call,
@@ -111,7 +112,13 @@ def _found(folder: Path, *, brief: bool) -> tuple[LocalServer, dict[str, Any]] |
     return (server, said) if said and said.get("pid") == server.pid else None
 
 
-def ensure_running(home: str | Path | None = None, *, timeout: float = 30.0, port: int = 0) -> LocalServer:
+def ensure_running(
+    home: str | Path | None = None,
+    *,
+    timeout: float = 30.0,
+    port: int = 0,
+    endpoint: Endpoint | None = None,
+) -> LocalServer:
     """Find the server, or start it and wait until it answers. Several callers at once get the same one.
 
     Parameters
@@ -122,6 +129,8 @@ def ensure_running(home: str | Path | None = None, *, timeout: float = 30.0, por
         Seconds to wait for it.
     port : int
         For a server to be started: 0 takes the port used last if it is free, else any.
+    endpoint : Endpoint, optional
+        For a server to be started: the models it offers beside its own; by default what the environment names.
 
     Returns
     -------
@@ -140,7 +149,7 @@ def ensure_running(home: str | Path | None = None, *, timeout: float = 30.0, por
     check_installed()
     check_folder(folder)
     deadline = time.monotonic() + timeout
-    process, begin = launch(folder, port)
+    process, begin = launch(folder, port, endpoint)
     while time.monotonic() < deadline:
         if (server := find(folder)) is not None:
             return LocalServer(server.url, server.token, server.pid, server.pid == process.pid, folder)
@@ -150,7 +159,7 @@ def ensure_running(home: str | Path | None = None, *, timeout: float = 30.0, por
             # in peace for a while first: launching against it again and again only slows its start.
             if (server := _wait_for_other(folder, min(deadline, time.monotonic() + _COURTESY))) is not None:
                 return server
-            process, begin = launch(folder, port)
+            process, begin = launch(folder, port, endpoint)
         elif code is not None:
             raise _did_not_start(folder, begin, f"it ended at once (exit code {code})")
     process.kill()

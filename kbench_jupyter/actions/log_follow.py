@@ -105,6 +105,8 @@ class Follow:
             change.status.ended or change.status.state is not RunState.QUEUED
         ):
             self._live.open(change.status.run_id)
+        if isinstance(change, RunChange) and change.status.ended:
+            self._live.wind_up(change.status.run_id)
         if self._on_change is not None:
             self._on_change(change)
 

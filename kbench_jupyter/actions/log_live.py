@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.actions.watch_runs import RunChange
     from kbench_jupyter.api import Client, LogEntry, Run, TaskSlug
 
-__all__ = ["LiveLogs"]
+__all__ = ["Belt", "LiveLogs"]
 
 #: Characters on their way from the readers to the screen; beyond that, readers wait, and the server with them.
 _ROOM = 1_000_000
@@ -35,10 +35,17 @@ _FAREWELL = 2.5
 _Item = tuple[int, "LogEntry | KBenchError | None"]
 
 
-class _Belt:
-    """Carries entries from the readers' threads to the screen's, never more than it has room for."""
+class Belt:
+    """Carries entries from the readers' threads to the screen's, never more than it has room for.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    room : int
+        In characters.
+    """
+
+    def __init__(self, room: int = _ROOM) -> None:
+        self._room = room
         self._items: deque[_Item] = deque()
         self._load = 0
         self._closed = False
@@ -47,7 +54,7 @@ class _Belt:
     def put(self, run_id: int, item: LogEntry | KBenchError | None) -> None:
         """Put something on, waiting for room; dropped once closed."""
         with self._changed:
-            self._changed.wait_for(lambda: self._load < _ROOM or self._closed)
+            self._changed.wait_for(lambda: self._load < self._room or self._closed)
             self._items.append((run_id, item))
             self._load += _weight(item)
             self._changed.notify_all()
@@ -99,7 +106,7 @@ class LiveLogs:
         self._runs = {run.id: run for run in runs}
         self._reporter = reporter
         self._open = set(self._runs)
-        self._belt = _Belt()
+        self._belt = Belt()
         self.errors: dict[int, KBenchError] = {}
         self._on_trouble = on_trouble
         self._troubles: deque[Trouble] = deque(maxlen=1)  # from the watch's thread

@@ -58,6 +58,7 @@ class LogReaders:
         self._waiting: deque[int] = deque()
         self._threads: dict[int, threading.Thread] = {}
         self._streams: dict[int, LogStream] = {}
+        self._ended: set[int] = set()
 
     def open(self, run_id: int) -> None:
         """Read a run's log, now or when there is room; a second call for the same run does nothing."""
@@ -67,6 +68,14 @@ class LogReaders:
             self._seen.add(run_id)
             self._waiting.append(run_id)
         self._start_next()
+
+    def wind_up(self, run_id: int) -> None:
+        """Take in that a run has ended: its log ends soon, whatever its stream does."""
+        with self._lock:
+            self._ended.add(run_id)
+            stream = self._streams.get(run_id)
+        if stream is not None:
+            stream.wind_up()
 
     def close(self) -> None:
         """End all readers and free their connections; safe to call twice and from any thread."""
@@ -98,9 +107,11 @@ class LogReaders:
             stream = self._client.stream_logs(run_id, ended=lambda: self._has_ended(run_id))
             with self._lock:
                 self._streams[run_id] = stream
-                late = self._closed
+                late, ended = self._closed, run_id in self._ended
             if late:
                 return
+            if ended:
+                stream.wind_up()
             for entry in stream:
                 if self._on_entry is not None and not self._closed:
                     self._on_entry(run_id, entry)

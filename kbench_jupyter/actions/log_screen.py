@@ -6,13 +6,13 @@ which costs a kernel as much as thousands of lines. So lines are gathered and wr
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.api.models import LogEntry
-from kbench_jupyter.api.terminal import Terminal, strip_codes
+from kbench_jupyter.api.terminal import Terminal, acts, strip_codes
+from kbench_jupyter.display.text import clipped, visible
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.session import Reporter
@@ -29,7 +29,8 @@ _APART = 200
 #: Columns of a line in the making that are shown.
 _COLUMNS = 100
 _RESET = "\x1b[0m"
-_ACTED_ON = re.compile(r"[\x1b\r\b]")
+#: Characters of a run's name that stand before its lines.
+_NAME = 120
 
 
 class Screen:
@@ -45,7 +46,9 @@ class Screen:
 
     def __init__(self, reporter: Reporter, names: Mapping[int, str]) -> None:
         self._reporter = reporter
-        self._names = names
+        self._redraws = getattr(reporter, "redraws", True)  # a file keeps what a terminal would draw over
+        # They come from the server: what a terminal acts on is spelled out.
+        self._names = {run_id: visible(clipped(name, _NAME)) for run_id, name in names.items()}
         self._terminals: dict[int, Terminal] = {}
         self._lines: dict[int, int] = {}
         self._gathered: list[tuple[str, str]] = []
@@ -71,12 +74,11 @@ class Screen:
         """
         self._changes = _CHANGES if self._whole < _APART else 1
         halves: set[tuple[str, bool]] = set()
-        for key, group in groupby(entries, _kind):
-            stream, late = key
-            data = "".join([entry.data for entry in group])
-            if key in halves or not data.endswith("\n") or _ACTED_ON.search(data):
-                self.feed(run_id, LogEntry(stream, None, data, late))
-                (halves.discard if data.endswith("\n") else halves.add)(key)
+        for stream, late, gap, data in _pieces(entries):
+            key = (stream, late)
+            if gap or key in halves or not data.endswith("\n") or acts(data):
+                self.feed(run_id, LogEntry(stream, None, data, late, gap))
+                (halves.discard if data.endswith("\n") or not (data or key in halves) else halves.add)(key)
             else:
                 self._add(run_id, stream, late, data)
         self.end(run_id)
@@ -103,7 +105,7 @@ class Screen:
             self._draw("")
             for stream, text in pieces:
                 self._reporter.write(text, stream)
-        if not self._names:
+        if not self._names and self._redraws:
             self._draw(self._unfinished())
         return len(pieces)
 
@@ -140,6 +142,21 @@ class Screen:
             gap = " " * max(0, len(self._drawn) - len(text))
             self._reporter.write(f"\r{text}{gap}" if text else f"\r{gap}\r")
             self._drawn = text
+
+
+def _pieces(entries: Iterable[LogEntry]) -> Iterator[tuple[str, bool, bool, str]]:
+    """Join neighbours of one stream, up to a batch's size, so that a long log is never held as one text."""
+    for (stream, late, gap), group in groupby(entries, lambda entry: (entry.stream, entry.late, entry.gap)):
+        gathered: list[str] = []
+        size = 0
+        for entry in group:
+            gathered.append(entry.data)
+            size += len(entry.data)
+            if size >= _BATCH:
+                yield stream, late, gap, "".join(gathered)
+                gathered, size = [], 0
+        if gathered:
+            yield stream, late, gap, "".join(gathered)
 
 
 def _kind(item: LogEntry | Line) -> tuple[str, bool]:

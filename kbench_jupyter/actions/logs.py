@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.actions.choose_runs import address, choose_runs
 from kbench_jupyter.actions.interrupted import Interrupted
-from kbench_jupyter.actions.log_live import LiveLogs
+from kbench_jupyter.actions.log_live import Belt, LiveLogs
 from kbench_jupyter.actions.log_screen import Screen
 from kbench_jupyter.actions.push import state_cell
+from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.display.view import Cell, Shown, Table, View, count
 from kbench_jupyter.errors import KBenchError, NotFoundError
 
@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["LogResult", "LoggedRun", "log"]
 
-#: Logs fetched at a time; at most so many are in memory.
+#: Logs fetched at a time.
 WORKERS = 8
+#: Characters of each of them that are in memory.
+ROOM = 2_000_000
+#: Seconds after which a wait for entries looks around.
+_TURN = 0.5
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,7 @@ class LogResult(Shown):
     task: str
     runs: tuple[LoggedRun, ...] = ()
     withheld: int = 0
+    explained: RunErrors = NO_SOURCE
 
     def view(self) -> View:
         """Describe the runs, not their logs."""
@@ -62,7 +67,14 @@ class LogResult(Shown):
             run = logged.run
             version = str(run.task.version or "")
             rows.append(
-                [run.model, str(run.id), version, state_cell(run.state), f"{logged.lines:,}", _why(logged)]
+                [
+                    run.model,
+                    str(run.id),
+                    version,
+                    state_cell(run.state),
+                    f"{logged.lines:,}",
+                    _why(logged, self.explained),
+                ]
             )
         return View(
             f"Log of {count(len(self.runs), 'run')} of {self.task}",
@@ -93,10 +105,10 @@ class LogResult(Shown):
         ]
 
 
-def _why(logged: LoggedRun) -> str:
+def _why(logged: LoggedRun, explained: RunErrors) -> str:
     """Say why a run's log is not all there, or holds nothing."""
     if logged.problem or logged.run.error_message:
-        return logged.problem or last_line(logged.run.error_message or "")
+        return logged.problem or explained.of(logged.run.task.version).line(logged.run.error_message)
     return "the task printed nothing" if not logged.lines and logged.run.state.is_terminal else ""
 
 
@@ -156,7 +168,9 @@ def log(session: Session, task: str, *, models: Sequence[str] = (), follow: bool
     finally:
         session.reporter.close()
     lines = tuple(logged[run.id] for run in runs)
-    return LogResult(str(slug), lines, session.reporter.withheld, footer=target.label)
+    errored = any(run.run.error_message for run in lines)
+    explained = errors_of_runs(session, target, str(slug), errored=errored)
+    return LogResult(str(slug), lines, session.reporter.withheld, explained, footer=target.label)
 
 
 def _show_live(
@@ -179,42 +193,95 @@ def _show_live(
 
 def _show_whole(client: Client, runs: Sequence[Run], screen: Screen) -> dict[int, LoggedRun]:
     """Show logs as they are by now, one run's after the other's, fetched several at a time."""
-    logged = {}
-    for run, outcome in _fetched(client, runs):
+    logged, errors = {}, []
+    for run, fetched in _fetched(client, runs):
+        screen.feed_whole(run.id, fetched)
         problem = ""
-        if isinstance(outcome, NotFoundError):
+        if isinstance(fetched.problem, NotFoundError):
             problem = "no log" if run.state.is_terminal else f"no log yet ({run.state.lower()})"
-        elif isinstance(outcome, KBenchError):
-            problem = str(outcome)
-        else:
-            screen.feed_whole(run.id, outcome)
+        elif fetched.problem is not None:
+            problem = str(fetched.problem)
+            errors.append(fetched.problem)
         logged[run.id] = LoggedRun(run, screen.lines(run.id), problem)
+    if runs and len(errors) == len(runs) and not any(run.lines for run in logged.values()):
+        raise errors[0]  # nothing could be fetched: that is no log shown
     return logged
 
 
-def _fetched(client: Client, runs: Sequence[Run]) -> Iterator[tuple[Run, list[LogEntry] | KBenchError]]:
-    """Yield each run with its log, in order; the logs of the next few runs are on their way meanwhile."""
-    streams: set[LogStream] = set()
+class _Fetched:
+    """One run's log on its way, as an iterator of entries; it is never all in memory.
 
-    def fetch(run: Run) -> list[LogEntry] | KBenchError:
+    Attributes
+    ----------
+    problem : KBenchError or None
+        Why it is not there, or not all of it; known once it was iterated.
+    """
+
+    def __init__(self, client: Client, run: Run) -> None:
+        self.problem: KBenchError | None = None
+        self.fetching: Future[None] | None = None
+        self._client = client
+        self._run = run
+        self._belt = Belt(ROOM)
+        self._stream: LogStream | None = None
+        self._closed = False
+
+    def fetch(self) -> None:
+        """Fetch it, in a thread of its own."""
+        run, problem = self._run, None
         try:
             if not run.state.is_terminal:
-                return client.run_logs(run.id)
-            stream = client.stream_logs(run.id, wait_for_start=False, joined=True)
-            streams.add(stream)
-            return list(stream)
+                self._carry(self._client.run_logs(run.id))
+            else:
+                self._stream = self._client.stream_logs(run.id, wait_for_start=False, joined=True)
+                self._carry(self._stream)
         except KBenchError as error:
-            return error
+            problem = error
+        self._belt.put(run.id, problem)
 
+    def _carry(self, entries: Iterable[LogEntry]) -> None:
+        for entry in entries:
+            if self._closed:
+                return
+            self._belt.put(self._run.id, entry)
+
+    def __iter__(self) -> Iterator[LogEntry]:
+        while True:
+            taken = self._belt.get(_TURN)  # in turns, for Ctrl+C on Windows
+            if taken is None:
+                if self.fetching is not None and self.fetching.done():
+                    self.fetching.result()  # it raises: an end would have been on the belt
+                continue
+            item = taken[1]
+            if item is None or isinstance(item, KBenchError):
+                self.problem = item
+                return
+            yield item
+
+    def close(self) -> None:
+        """End it; after Ctrl+C this frees the connection of one that is still being read."""
+        self._closed = True
+        self._belt.close()
+        if self._stream is not None:
+            self._stream.close()
+
+
+def _fetched(client: Client, runs: Sequence[Run]) -> Iterator[tuple[Run, _Fetched]]:
+    """Yield each run with its log, in order; the logs of the next few runs are on their way meanwhile."""
     pool = ThreadPoolExecutor(WORKERS, thread_name_prefix="kbench-log")
+    coming: deque[tuple[Run, _Fetched]] = deque()
     waiting = iter(runs)
-    coming = deque((run, pool.submit(fetch, run)) for run in islice(waiting, WORKERS))
     try:
-        while coming:
-            run, future = coming.popleft()
-            yield run, future.result()
-            coming.extend((following, pool.submit(fetch, following)) for following in islice(waiting, 1))
+        while True:
+            for run in islice(waiting, WORKERS - len(coming)):
+                fetched = _Fetched(client, run)
+                coming.append((run, fetched))
+                fetched.fetching = pool.submit(fetched.fetch)
+            if not coming:
+                return
+            yield coming[0]
+            coming.popleft()
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        for stream in streams.copy():
-            stream.close()  # after Ctrl+C: frees the connections of those still being read
+        for _, fetched in coming:
+            fetched.close()

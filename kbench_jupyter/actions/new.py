@@ -199,6 +199,7 @@ def _stored(session: Session) -> str:
 
 def _sees_cells(session: Session) -> bool:
     """Whether a browser has told us of the document, and so will show the new cell in it."""
+    from kbench_jupyter.notebook.executed import session_of
     from kbench_jupyter.notebook.mirror import link_of
 
-    return link_of(session.shell).state.notebook() is not None
+    return link_of(session.shell).state.notebook(session_of(session.shell)) is not None

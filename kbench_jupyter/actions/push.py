@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.actions import pushes
 from kbench_jupyter.actions.cards import finding_parts, notes_on
+from kbench_jupyter.actions.edited import source_digest
+from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors
 from kbench_jupyter.actions.sources import ChosenTask
 from kbench_jupyter.actions.validate import Checked, check, refuse_errors
-from kbench_jupyter.display.view import Cell, Facts, Shown, Value, View
+from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Text, Value, View
 from kbench_jupyter.errors import NotFoundError, TaskNotReadyError, UsageError, ValidationError
 from kbench_jupyter.validation.findings import Finding
 
@@ -43,8 +45,12 @@ class PushResult(Shown):
     notes : tuple of str
     changed : bool
         False when the server had exactly this already, and nothing was sent.
-    again : str
-        What to type to send it all the same.
+    again, rehearse, dry_run : str
+        What to type to send it all the same, to rehearse it, and to run it on the stand-in model.
+    tried : bool
+        Whether this source was run here, with a model or on the stand-in.
+    explained : RunErrors
+        Explains errors of its runs.
     """
 
     task: Task
@@ -53,6 +59,10 @@ class PushResult(Shown):
     notes: tuple[str, ...] = ()
     changed: bool = True
     again: str = "%kbench push --again"
+    rehearse: str = "%kbench validate"
+    dry_run: str = "%kbench validate --dry-run"
+    tried: bool = True
+    explained: RunErrors = NO_SOURCE
 
     def view(self) -> View:
         """Describe the push."""
@@ -69,28 +79,60 @@ class PushResult(Shown):
         step = (f"%kbench run {task.slug.task} -m MODEL --wait", "run it on a model (list: %kbench models)")
         if not ready:
             step = (f"%kbench status {task.slug.task}", "see when the server has created it")
+        title = Cell(f"Pushed {task.slug.task}{version}", "good")
+        parts: list[Part] = [Facts(facts), *finding_parts(self.findings)]
         steps = [step]
-        title = f"Pushed {task.slug.task}{version}"
+        if first_run_raised(task):
+            title = Cell(f"Pushed {task.slug.task}{version}, and its first run raised an error", "warn")
+            parts.insert(1, Text(self.explained.whole(task.creation_error_message), code=True))
+            steps = [(self.rehearse, "see it here, mend it, then push again"), step]
+        elif not self.tried:
+            steps.append((self.dry_run, "it was never run here: try it on a stand-in model, at no cost"))
         if not self.changed:
-            title = f"Unchanged since {task.slug.task}{version}: nothing was pushed"
+            title = Cell(f"Unchanged since {task.slug.task}{version}: nothing was pushed", title.tone)
             steps.append((self.again, "push it all the same"))
-        return View(
-            Cell(title, "good"),
-            [Facts(facts), *finding_parts(self.findings)],
-            notes=[*self.notes, *creation_notes(task)],
-            next=steps,
-            footer=self.footer,
-        )
+        notes = [*self.notes, *([] if first_run_raised(task) else creation_notes(task, self.explained))]
+        return View(title, parts, notes=notes, next=steps, footer=self.footer)
+
+    def refuse_raised(self) -> None:
+        """Raise if the version's first run did, before anything else is run of it.
+
+        Raises
+        ------
+        ValidationError
+            With the error of that run.
+        """
+        if first_run_raised(self.task):
+            slug, error = self.task.slug.task, self.task.creation_error_message
+            raise ValidationError(
+                f"{slug} was pushed, and its first run raised an error: {self.explained.line(error)}",
+                detail=self.explained.whole(error),
+                hint=f"See it here, mend it, then push again: {self.rehearse}\n"
+                f"To run it all the same: %kbench run {slug} -m MODEL",
+            )
 
 
-def creation_notes(task: Task) -> list[str]:
-    """Return what the creation of a version that can be run has to say all the same."""
+def first_run_raised(task: Task) -> bool:
+    """Whether the server created a version, and the run that it made for that ended in an error."""
+    return task.creation_state == "COMPLETED" and "Traceback (most recent call last)" in (
+        task.creation_error_message or ""
+    )
+
+
+def creation_notes(task: Task, explained: RunErrors = NO_SOURCE) -> list[str]:
+    """Return what the creation of a version that can be run has to say all the same.
+
+    Parameters
+    ----------
+    task : Task
+    explained : RunErrors
+        Explains an error in it.
+    """
     if task.creation_state != "COMPLETED" or not task.creation_error_message:
         return []
-    lines = [line for line in task.creation_error_message.splitlines() if line.strip()]
-    return (
-        [f"The server created it, and remarks: {lines[0] if len(lines) == 1 else lines[-1]}"] if lines else []
-    )
+    if first_run_raised(task):
+        return [f"Its first run raised an error: {explained.line(task.creation_error_message)}"]
+    return [f"The server remarks: {explained.line(task.creation_error_message)}"]
 
 
 def page_of(task: Task) -> str:
@@ -172,15 +214,17 @@ def push(
     session.pushed = chosen.slug
     text = push_notebook(chosen.source, choose=chosen.choice)
     digest = pushes.digest(text, attached)
+    session.sources[digest] = chosen.source
+    lines: dict[str, Any] = {
+        "again": chosen.line("push --again"),
+        "rehearse": chosen.line("validate"),
+        "dry_run": chosen.line("validate --dry-run"),
+        "tried": source_digest(chosen.source) in session.validated | session.tried,
+        "explained": RunErrors(chosen.source),
+        "footer": target.label,
+    }
     if before and not again and _is_there(session, target, before, digest):
-        return PushResult(
-            before,
-            chosen.source.origin,
-            checked.findings,
-            changed=False,
-            again=chosen.line("push --again"),
-            footer=target.label,
-        )
+        return PushResult(before, chosen.source.origin, checked.findings, changed=False, **lines)
     session.reporter.say(f"Pushing {chosen.slug} from {chosen.source.origin} to {target.place}.")
     task = client.create_task(
         chosen.slug, text, datasets=attached, known_version=(before.version or 0) if before else 0
@@ -189,8 +233,8 @@ def push(
     pushes.remember(session.state_folder, target.base_url, chosen.slug, task.version, digest)
     notes = _notes(chosen, task, kept)
     if wait is not None:
-        task = _wait_created(session, target, task, wait, poll_interval)
-    return PushResult(task, chosen.source.origin, checked.findings, tuple(notes), footer=target.label)
+        task = _wait_created(session, target, task, lines["explained"], wait, poll_interval)
+    return PushResult(task, chosen.source.origin, checked.findings, tuple(notes), **lines)
 
 
 def _check_datasets(datasets: Sequence[str]) -> None:
@@ -266,7 +310,9 @@ def _settle_before(
     )
 
 
-def _wait_created(session: Session, target: Target, task: Task, wait: float, poll_interval: float) -> Task:
+def _wait_created(
+    session: Session, target: Target, task: Task, explained: RunErrors, wait: float, poll_interval: float
+) -> Task:
     from kbench_jupyter.actions.watch_creation import watch_creation
 
     created = watch_creation(
@@ -278,12 +324,12 @@ def _wait_created(session: Session, target: Target, task: Task, wait: float, pol
         reporter=session.reporter,
         on_trouble=session.reviver(target),
     )
-    refuse_unready(created)
+    refuse_unready(created, explained)
     return created
 
 
-def refuse_unready(task: Task) -> None:
-    """Raise TaskNotReadyError unless the task's newest version can be run."""
+def refuse_unready(task: Task, explained: RunErrors = NO_SOURCE) -> None:
+    """Raise TaskNotReadyError, with its error `explained`, unless the task's newest version can be run."""
     state = task.creation_state
     if state == "COMPLETED":
         return
@@ -306,7 +352,7 @@ def refuse_unready(task: Task) -> None:
     message = reasons.get(str(state), f"its creation ended as {str(state).lower()}")
     raise TaskNotReadyError(
         f"{name} cannot be run: {message}.",
-        detail=task.creation_error_message or task.error,
+        detail=explained.whole(task.creation_error_message) or task.error,
         hint=hints.get(str(state), "%kbench validate shows what happens in a fresh kernel."),
     )
 

@@ -51,6 +51,9 @@ def _unknown_task(session: Session, client: Client, slug: str) -> tuple[str, str
                 f"{slug} is in {chosen.source.origin}, but has not been pushed to {session.target().place} yet.",
                 f"Push it first: %kbench push{several} --wait",
             )
+    with suppress(KBenchError):
+        if slug in (model.slug for model in client.list_models()):
+            return f"{slug!r} is a model, not a task.", f"Repeat -m for several models: -m MODEL -m {slug}"
     names = [task.slug.task for task in client.list_tasks()]
     hint = (
         did_you_mean(slug, names, more="your tasks: %kbench list") if names else "Push it first: %kbench push"

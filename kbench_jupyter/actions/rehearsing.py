@@ -27,6 +27,8 @@ def rehearse_source(
     env: Mapping[str, str],
     timeout: float | None,
     interrupt: threading.Event | None,
+    *,
+    prelude: str = "",
 ) -> tuple[Rehearsal, tuple[RunResult, ...]]:
     """Rehearse a task source, and have a kernel ready for the next time.
 
@@ -40,6 +42,8 @@ def rehearse_source(
         Seconds for the whole rehearsal, by default the rehearsal's own.
     interrupt : threading.Event or None
         Setting it stops the rehearsal.
+    prelude : str
+        Python to execute before the first cell.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def rehearse_source(
     """
     keep = _keeps_ahead(session)
     try:
-        return _rehearse(session, source, env, timeout, interrupt)
+        return _rehearse(session, source, env, timeout, interrupt, prelude)
     finally:
         # Not before: those who never rehearse pay nothing, and most who mend a cell rehearse again.
         if keep:
@@ -71,6 +75,7 @@ def _rehearse(
     env: Mapping[str, str],
     timeout: float | None,
     interrupt: threading.Event | None,
+    prelude: str,
 ) -> tuple[Rehearsal, tuple[RunResult, ...]]:
     from kbench_jupyter.validation.rehearsal.run import TIMEOUT, rehearse
 
@@ -84,6 +89,7 @@ def _rehearse(
                 on_progress=lambda step: _report(session, step),
                 interrupt=interrupt,
                 ahead=place.ahead,
+                prelude=prelude,
             )
             if rehearsal.outcome.interrupted:
                 raise KeyboardInterrupt

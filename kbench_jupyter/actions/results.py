@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.actions.results_tables import (
     assertion_parts,
     comparison,
@@ -15,7 +14,7 @@ from kbench_jupyter.actions.results_tables import (
     errored_note,
     few_note,
 )
-from kbench_jupyter.api.names import normalize_model
+from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.display.view import Shown, View, count
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.results.chart import MIME_TYPE, caption, measure, value_and_interval, vega_lite
@@ -43,11 +42,14 @@ class Results(Shown):
         One a run, newest task version first, then by model.
     notes : tuple of str
         What was left out, and why.
+    explained : RunErrors
+        Explains the errors of its runs.
     """
 
     task: str
     rows: tuple[Row, ...] = ()
     notes: tuple[str, ...] = ()
+    explained: RunErrors = NO_SOURCE
 
     @property
     def groups(self) -> list[Group]:
@@ -71,7 +73,7 @@ class Results(Shown):
         whole = (f"%kbench status {self.task} --errors", "the whole of each error")
         return View(
             f"{self.task}: {count(len(self.rows), 'run')} compared",
-            [comparison(groups), *assertion_parts(groups), *error_parts(self.rows)],
+            [comparison(groups), *assertion_parts(groups), *error_parts(self.rows, self.explained)],
             notes=self.remarks,
             next=[whole] if any(group.errored for group in groups) else (),
             footer=self.footer,
@@ -175,10 +177,8 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
 
     downloaded = download(session, slug, models=models, output=output)
     session.reporter.close()
-    wanted = {normalize_model(model) for model in models}
     target = session.target()
     rows, notes = _read(downloaded, output, f"{slug}{placed(output)}", target.base_url)
-    rows = [row for row in rows if not wanted or row.model in wanted]
     if not rows:
         errored = any(done.run.error_message for done in downloaded.runs)
         raise NotFoundError(
@@ -189,7 +189,8 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
             detail="\n".join(notes) or None,
         )
     session.compared |= {origin_of(target.base_url, run) for run in _listed(downloaded)}
-    return Results(slug, tuple(rows), tuple(notes), footer=target.label)
+    explained = errors_of_runs(session, target, slug, errored=any(row.result.errored for row in rows))
+    return Results(slug, tuple(rows), tuple(notes), explained, footer=target.label)
 
 
 def _listed(downloaded: DownloadResult) -> list[Run]:
@@ -218,7 +219,7 @@ def _nothing_left(runs: Sequence[Run]) -> list[str]:
         return []
     said = [
         f"run {run.id} ({run.model}) {run.state.lower()}"
-        + (f": {last_line(run.error_message)}" if run.error_message else "")
+        + (f": {NO_SOURCE.line(run.error_message)}" if run.error_message else "")
         for run in runs[:_NAMED]
     ]
     more = [f"and {len(runs) - _NAMED} more"] if len(runs) > _NAMED else []

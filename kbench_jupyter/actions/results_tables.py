@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from kbench_jupyter.actions.cards import last_line
+from kbench_jupyter.actions.run_errors import RunErrors
 from kbench_jupyter.display.view import Cell, Part, Table, Text, Value, count, duration, money
 from kbench_jupyter.results.chart import measure, value_and_interval
 from kbench_jupyter.results.comparison import Group, Row, assertion_counts
@@ -132,10 +132,10 @@ def _tone(passed: int, every: int) -> str:
     return "good" if passed == every else "bad" if passed == 0 else "warn"
 
 
-def error_parts(rows: Sequence[Row]) -> list[Part]:
+def error_parts(rows: Sequence[Row], explained: RunErrors) -> list[Part]:
     """Return a table of what the newest version's errored runs ended with; nothing where none errored."""
     errors: list[list[Value]] = [
-        [row.model, str(row.run_id), Cell(last_line(row.result.error_message), "bad")]
+        [row.model, str(row.run_id), Cell(explained.of(row.version).line(row.result.error_message), "bad")]
         for row in rows
         if row.result.errored and row.version == rows[0].version
     ]

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.actions.edited import edits_since
 from kbench_jupyter.actions.push import refuse_unready, state_cell
 from kbench_jupyter.actions.pushed_task import get_task
+from kbench_jupyter.actions.run_errors import NO_SOURCE, errors_of
 from kbench_jupyter.actions.scheduled_runs import await_scheduled
 from kbench_jupyter.actions.tasks import elapsed
 from kbench_jupyter.actions.wanted_models import expand, unknown_models
@@ -91,7 +91,7 @@ def _row(result: ScheduleResult, run: Run | None) -> list[Value]:
         ]
     if run is None:
         return [result.model, "", Cell("scheduled", "quiet"), "", ""]
-    why = last_line(run.error_message) if run.error_message else ""
+    why = NO_SOURCE.line(run.error_message)
     return [run.model, str(run.id), state_cell(run.state), elapsed(run), why]
 
 
@@ -136,7 +136,8 @@ def run(
     target = session.target()
     client = session.client(target)
     task = get_task(session, client, slug)
-    refuse_unready(task)
+    if task.creation_state != "COMPLETED":
+        refuse_unready(task, errors_of(session, target, task))
     wanted = expand(session, target, models)
     if retry_errored:
         wanted = list(dict.fromkeys([*wanted, *_errored(client, task)]))
@@ -220,10 +221,12 @@ def _follow(
     )
     failed = [run for run in runs if run.state != "COMPLETED"]
     if failed:
+        known = errors_of(session, target, result.task)
         raise RunsFailedError(
             f"{len(failed)} of {count(len(runs), 'run')} of {slug} failed.",
             detail="\n".join(
-                f"{run.model} (run {run.id}): {last_line(run.error_message or '')}" for run in failed
+                f"{run.model} (run {run.id}): {known.of(run.task.version).line(run.error_message) or 'no message'}"
+                for run in failed
             ),
             hint=f"The whole errors: %kbench status {slug} -e"
             + (f"\nThe other runs: %kbench results {slug}" if len(failed) < len(runs) else ""),

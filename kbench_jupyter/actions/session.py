@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.api import Client
     from kbench_jupyter.execution import NextKernel
     from kbench_jupyter.notebook.current import CurrentNotebook
+    from kbench_jupyter.notebook.source import TaskSource
     from kbench_jupyter.results.downloads import Origin
 
 
@@ -94,6 +95,10 @@ class Session:
         self.pushed = ""
         #: Sources that ran through a rehearsal here, by `edited.source_digest`.
         self.validated: set[str] = set()
+        #: Sources that ran through a dry run here, by the same digest.
+        self.tried: set[str] = set()
+        #: What was pushed from here, by the digest of the push.
+        self.sources: dict[str, TaskSource] = {}
         #: Runs whose results were compared here. Ids alone would not do: they begin again after a reset.
         self.compared: set[Origin] = set()
         self._lock = threading.Lock()
@@ -147,6 +152,8 @@ class Session:
                     target.base_url, target.credentials, advice=target.advice, on_retry=self._say_retry
                 )
                 self._client_key = target.key
+                if target.credentials and target.credentials.remark:
+                    self.reporter.say(target.credentials.remark)
             return self._client
 
     def _say_retry(self, error: KBenchError, _pause: float) -> None:

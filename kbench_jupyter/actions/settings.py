@@ -98,6 +98,16 @@ def _switch(value: object) -> str:
         raise UsageError(f"It takes {error}.", hint="'' unsets it.") from None
 
 
+def _names(value: object) -> str:
+    names = [name.strip() for name in _text(value).split(",") if name.strip()]
+    if wrong := [name for name in names if not name.isidentifier()]:
+        raise UsageError(
+            f"{wrong[0].partition('=')[0]!r} is not the name of an environment variable.",
+            hint="Give names alone, with commas between several.",
+        )
+    return ",".join(names)
+
+
 @dataclass(frozen=True)
 class Setting:
     """One thing that can be chosen.
@@ -152,6 +162,9 @@ SETTINGS = (
     ),
     Setting(
         "kernel_ahead", "whether a kernel is kept ready for the next rehearsal: on or off", "on", _switch
+    ),
+    Setting(
+        "pass_env", "environment variables that a task gets all the same, with commas between", "none", _names
     ),
     Setting("download_limit_gb", "most gigabytes one run's output may unpack to", "20", _limit),
 )

@@ -12,6 +12,7 @@ from kbench_jupyter.errors import NotFoundError, UsageError, ValidationError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.quick_import import load
 from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.secrets import find_secrets, mask
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.session import Session
@@ -31,11 +32,12 @@ class SourceShown(Shown):
         """Describe the source."""
         source = self.chosen.source
         parts: list[Part] = []
-        for cell in source.cells:
+        shown = [mask(cell.text) for cell in source.cells]
+        for cell, text in zip(source.cells, shown, strict=True):
             kind = "" if cell.kind == "code" else f" ({cell.kind})"
-            parts += [Text(f"cell {cell.ref.number}{kind}", tone="quiet"), Text(cell.text, code=True)]
+            parts += [Text(f"cell {cell.ref.number}{kind}", tone="quiet"), Text(text, code=True)]
         left: list[list[Value]] = [
-            [f"cell {x.ref.number}" + (f", line {x.line}" if x.line else ""), x.text, x.reason]
+            [f"cell {x.ref.number}" + (f", line {x.line}" if x.line else ""), mask(x.text), x.reason]
             for x in source.left_out
         ]
         if left:
@@ -43,6 +45,8 @@ class SourceShown(Shown):
         make = "makes" if len(source.cells) == 1 else "make"
         title = f"{source.origin}: {count(len(source.cells), 'cell')} {make} the task source"
         notes = list(self.chosen.notes)
+        if shown != [cell.text for cell in source.cells]:
+            notes.append("*** hides what looks like a secret here. A push sends it as it stands in the cell.")
         try:
             choice = self.chosen.choice
         except ValidationError as error:
@@ -59,10 +63,11 @@ class Written(Shown):
 
     path: Path
     what: str
+    notes: tuple[str, ...] = ()
 
     def view(self) -> View:
         """Name the file."""
-        return View(Cell(f"Wrote {self.what} to {self.path}", "good"), footer=self.footer)
+        return View(Cell(f"Wrote {self.what} to {self.path}", "good"), notes=self.notes, footer=self.footer)
 
 
 @dataclass(frozen=True)
@@ -133,7 +138,17 @@ def export(session: Session, chosen: ChosenTask, path: Path, *, force: bool = Fa
     cells, over = count(len(chosen.source.cells), "cell"), ", overwriting it" if there else ""
     session.reporter.say(f"Exporting {cells} of {chosen.source.origin} to {path}{over}.")
     _write(path, chosen.source.text, force=force, again=again)
-    return Written(path, f"{chosen.source.origin} as a task file")
+    return Written(path, f"{chosen.source.origin} as a task file", _secrets_in(chosen.source.text))
+
+
+def _secrets_in(text: str) -> tuple[str, ...]:
+    """Say that a written file holds secrets: it has to be what is pushed, so nothing in it is hidden."""
+    lines = sorted({text.count("\n", 0, secret.start) + 1 for secret in find_secrets(text)})
+    if not lines:
+        return ()
+    where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"
+    told = "The file holds what looks like a secret, as it stands in the task"
+    return (f"{told} ({where} of its .py form). Hand it to nobody before that is out: %kbench rule KB503",)
 
 
 def pull(session: Session, slug: str, output: Path | None = None, *, force: bool = False) -> Written:
@@ -185,12 +200,12 @@ def pull(session: Session, slug: str, output: Path | None = None, *, force: bool
         f"Fetching the source of {slug} from {target.place} (run {newest.id}) into {path}{over}."
     )
     text = fetch_file(client, newest, _SOURCE_NOTEBOOK)
-    if path.suffix == ".ipynb":
-        text = load("nbformat").writes(notebook_from_pushed(text)) + "\n"
-    else:
-        text = percent_from_pushed(text)
+    percent = percent_from_pushed(text)
+    notebook = path.suffix == ".ipynb"
+    text = load("nbformat").writes(notebook_from_pushed(text)) + "\n" if notebook else percent
     _write(path, text, force=force, again=again)
-    return Written(path, f"the source of {slug}, version {newest.task.version or '?'},", footer=target.label)
+    what = f"the source of {slug}, version {newest.task.version or '?'},"
+    return Written(path, what, _secrets_in(percent), footer=target.label)
 
 
 def rule_codes() -> list[str]:

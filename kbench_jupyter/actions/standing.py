@@ -12,7 +12,7 @@ from kbench_jupyter.actions import envfile, pushes
 from kbench_jupyter.actions.download import origin_of
 from kbench_jupyter.actions.edited import digest_of, source_digest
 from kbench_jupyter.actions.init import EXPIRY, say_expiry, why_stale
-from kbench_jupyter.actions.push import find_task, page_of
+from kbench_jupyter.actions.push import find_task, first_run_raised, page_of
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.steps import Step, steps_of
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Value, View
@@ -95,7 +95,12 @@ class Standing(Shown):
             "credentials": self.expiry,
         }
         rows: list[list[Value]] = [
-            [step.name, Cell(step.state, _TONES[step.state]), step.note or step.plan] for step in self.steps
+            [
+                step.name,
+                Cell(step.state, "warn" if step.raised else _TONES[step.state]),
+                step.note or step.plan,
+            ]
+            for step in self.steps
         ]
         parts: list[Part] = [Facts(facts), Table(["step", "state", ""], rows)]
         upcoming = next((step for step in self.steps if step.name == self.next), None)
@@ -161,9 +166,12 @@ def standing(
     )  # fmt: skip
     sent = _sent(session, found)
     pushed = sent and server_task is not None and server_task.creation_state == "COMPLETED"
+    # Until somebody runs it all the same: the model that the server tried it on may have been too weak.
+    raised = pushed and not runs and server_task is not None and first_run_raised(server_task)
     done = {
         "init": not stale,
-        "validate": pushed or (chosen is not None and source_digest(chosen.source) in session.validated),
+        "validate": not raised
+        and (pushed or (chosen is not None and source_digest(chosen.source) in session.validated)),
         "push": pushed,
         # Runs of another source say nothing about this one: after an edit they are to be made again.
         "run": pushed and bool(runs),

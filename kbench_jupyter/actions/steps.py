@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.actions.push import creation_notes, first_run_raised
+from kbench_jupyter.actions.run_errors import RunErrors
 from kbench_jupyter.actions.target import NOBODY_ELSE
 from kbench_jupyter.display.view import count
 
@@ -34,6 +36,8 @@ class Step:
         What there is already, or what is missing.
     chained : str
         What it will do once the steps before it are done, where that is something else.
+    raised : bool
+        Whether it is done, and came to an error of the task's.
     """
 
     name: str
@@ -41,6 +45,7 @@ class Step:
     plan: str
     note: str = ""
     chained: str = ""
+    raised: bool = False
 
 
 def steps_of(found: Standing, done: Mapping[str, bool], *, sent: bool) -> tuple[Step, ...]:
@@ -70,7 +75,10 @@ def steps_of(found: Standing, done: Mapping[str, bool], *, sent: bool) -> tuple[
         if not offered and state in ("later", "going", "failed"):
             state = "next" if state == "later" else state
             offered = True
-        steps.append(Step(name, state, plans[name], notes.get(name, ""), chained.get(name, "")))
+        raised = (
+            name == "push" and state == "done" and found.task is not None and first_run_raised(found.task)
+        )
+        steps.append(Step(name, state, plans[name], notes.get(name, ""), chained.get(name, ""), raised))
     return tuple(steps)
 
 
@@ -89,6 +97,9 @@ def _notes(found: Standing, done: Mapping[str, bool]) -> dict[str, str]:
     if found.task is not None:
         state = str(found.task.creation_state).lower().replace("_", " ")
         notes["push"] = f"{version} is on the server ({state})"
+        if first_run_raised(found.task):
+            known = RunErrors(found.chosen.source if done["push"] and found.chosen else None)
+            notes["push"] += f". {creation_notes(found.task, known)[0]}"
         if not done["push"] and state == "completed":
             notes["push"] += "; the notebook is not known to be the same"
     if found.runs:

@@ -38,6 +38,7 @@ _TOKEN_ADVICE = f"Make a token at {TOKEN_PAGE} and save it as ~/.kaggle/access_t
 _ANOTHER_SERVER = "A server on this machine takes a token of its own: set KAGGLE_API_TOKEN to that one."
 _BY_ADDRESS = "KBENCH_API_URL is set"
 _NO_CREDENTIALS = "no Kaggle credentials found"
+_NONE_FOUND = "no Kaggle credentials were found."
 
 
 @dataclass(frozen=True)
@@ -146,7 +147,7 @@ def resolve_target(
         return _local(reason, environ, on_start, start=start)
     if credentials is None:
         raise CredentialsError(
-            f"The target is kaggle ({reason}), but no Kaggle credentials were found.",
+            f"The target is kaggle ({reason}), but {_NONE_FOUND}",
             hint=f"{_TOKEN_ADVICE}, or run tasks on this machine: %kbench target local",
         )
     return Target(KAGGLE, KAGGLE_URL, credentials, reason)
@@ -208,7 +209,9 @@ class TargetShown(Shown):
             "credentials": self.target.credentials.source if self.target.credentials else "none",
             "why": self.target.reason,
         }
-        return View(f"Speaking to {self.target.name}", [Facts(facts)], next=steps)
+        remark = self.target.credentials.remark if self.target.credentials else ""
+        notes = [remark] if remark else []
+        return View(f"Speaking to {self.target.name}", [Facts(facts)], notes=notes, next=steps)
 
 
 def _source(environ: Mapping[str, str], variable: str) -> str:
@@ -247,9 +250,9 @@ def _not_switched(session: Session, error: CredentialsError) -> CredentialsError
     stays = session.chosen or session.environ.get("KBENCH_TARGET") or LOCAL  # the default without credentials
     if stays != LOCAL:
         return error
-    return CredentialsError(
-        f"The target stays {stays}: no Kaggle credentials were found.", hint=_TOKEN_ADVICE
-    )
+    if not error.message.endswith(_NONE_FOUND):  # they are there, and damaged
+        return CredentialsError(f"The target stays {stays}. {error.message}", hint=error.hint)
+    return CredentialsError(f"The target stays {stays}: {_NONE_FOUND}", hint=_TOKEN_ADVICE)
 
 
 def target(session: Session, name: str | None = None) -> TargetShown:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from kbench_jupyter.actions.cards import last_line
+from kbench_jupyter.actions.choose_runs import models_of, none_of, runs_on
 from kbench_jupyter.actions.push import creation_notes, page_of, state_cell
 from kbench_jupyter.actions.pushed_task import get_task
+from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
 from kbench_jupyter.actions.server_settings import model_notes
-from kbench_jupyter.api.names import normalize_model
 from kbench_jupyter.api.states import CreationState
 from kbench_jupyter.display.view import (
     Cell,
@@ -75,6 +75,9 @@ class TaskStatus(Shown):
     task: Task
     runs: tuple[Run, ...] = ()
     whole_errors: bool = False
+    missing: str = ""
+    hint: str = ""
+    explained: RunErrors = NO_SOURCE
 
     def view(self) -> View:
         """Describe the task, its runs, and what went wrong with each."""
@@ -90,11 +93,17 @@ class TaskStatus(Shown):
         version = f", version {task.version}" if task.version else ""
         parts = [Facts(facts), *self._run_parts()]
         return View(
-            f"{slug}{version}", parts, notes=creation_notes(task), next=self._steps(), footer=self.footer
+            f"{slug}{version}",
+            parts,
+            notes=[*([self.hint] if self.hint else []), *creation_notes(task, self.explained)],
+            next=self._steps(),
+            footer=self.footer,
         )
 
     def _steps(self) -> list[tuple[str, str]]:
         slug = self.task.slug.task
+        if self.missing:
+            return [(f"%kbench status {slug}", "all its runs")]
         if not any(run.state.is_terminal for run in self.runs):
             return [(f"%kbench run {slug} -m MODEL", "run it")]
         steps = [(f"%kbench results {slug}", "compare what they came to")]
@@ -119,15 +128,21 @@ class TaskStatus(Shown):
             for run in self.runs
         ]
         columns = ["model", "run", "version>", "state", "started (UTC)", "elapsed>"]
-        parts: list[Part] = [Table(columns, rows, "No runs yet.")]
+        parts: list[Part] = [Table(columns, rows, self.missing or "No runs yet.")]
         failed = [run for run in self.runs if run.error_message]
         if failed and not self.whole_errors:
             errors: list[list[Value]] = [
-                [run.model, str(run.id), Cell(last_line(run.error_message or ""), "bad")] for run in failed
+                [
+                    run.model,
+                    str(run.id),
+                    Cell(self.explained.of(run.task.version).line(run.error_message), "bad"),
+                ]
+                for run in failed
             ]
             parts.append(Table(["model", "run", "error"], errors))
         for run in failed if self.whole_errors else ():
-            parts += [Text(f"{run.model}, run {run.id}", "bad"), Text(run.error_message or "", code=True)]
+            message = self.explained.of(run.task.version).whole(run.error_message)
+            parts += [Text(f"{run.model}, run {run.id}", "bad"), Text(message, code=True)]
         return parts
 
 
@@ -221,7 +236,7 @@ def status(session: Session, slug: str, *, models: Sequence[str] = (), errors: b
     session : Session
     slug : str
     models : sequence of str
-        Only runs on these models; all where empty.
+        Only runs on these models, by name or pattern; all where empty.
     errors : bool
         Show the whole message of each error instead of its last line.
 
@@ -233,8 +248,12 @@ def status(session: Session, slug: str, *, models: Sequence[str] = (), errors: b
     target = session.target()
     client = session.client(target)
     task = get_task(session, client, slug)
-    runs = client.list_runs(slug, models=[normalize_model(model) for model in models])
-    return TaskStatus(task, tuple(sorted(runs, key=lambda run: run.id)), errors, footer=target.label)
+    runs = runs_on(client, slug, models)
+    others = list(client.list_runs(slug)) if models and not runs else []
+    missing = f"No run is on {none_of(models, others)}." if others else ""
+    hint = models_of(others) if others else ""
+    known = errors_of(session, target, task) if any(run.error_message for run in runs) else NO_SOURCE
+    return TaskStatus(task, tuple(runs), errors, missing, hint, known, footer=target.label)
 
 
 def list_models(session: Session, *, modality: str | None = None, search: str | None = None) -> ModelList:

@@ -52,7 +52,7 @@ def up(
     output: Path = Path(),
     confirmed: bool = False,
 ) -> Results:
-    """Validate, push, run, download and compare, stopping at the first failure.
+    """Try it on the stand-in, validate, push, run, download and compare, stopping at the first failure.
 
     Parameters
     ----------
@@ -103,6 +103,7 @@ def up(
 
 
 def _steps(session: Session, chosen: ChosenTask, models: Sequence[str], output: Path) -> list[Step]:
+    from kbench_jupyter.actions.dry_run import dry_run
     from kbench_jupyter.actions.push import push
     from kbench_jupyter.actions.results import results
     from kbench_jupyter.actions.run import run
@@ -112,15 +113,21 @@ def _steps(session: Session, chosen: ChosenTask, models: Sequence[str], output: 
     names = " ".join(f"-m {model}" for model in models)
     return [
         Step(
+            "validate --dry-run",
+            "check the rules and run the task on a stand-in model, at no cost",
+            lambda: dry_run(session, slug, chosen=chosen),
+            chosen.line("validate --dry-run"),
+        ),
+        Step(
             "validate",
-            "check the rules and run the task once in a fresh kernel",
+            "run the task once in a fresh kernel, with a model",
             lambda: validate(session, slug, chosen=chosen),
             chosen.line("validate"),
         ),
         Step(
             "push",
             f"send it as the next version of {slug}, unless it is there already",
-            lambda: push(session, chosen, wait=0.0),
+            lambda: push(session, chosen, wait=0.0).refuse_raised(),
             chosen.line("push --wait"),
         ),
         Step(

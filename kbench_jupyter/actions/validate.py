@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.cards import finding_lines, finding_parts, last_line, notes_on, run_parts
+from kbench_jupyter.actions.cards import finding_lines, finding_parts, notes_on, run_parts
 from kbench_jupyter.actions.edited import source_digest
-from kbench_jupyter.actions.init import ensure_proxy
+from kbench_jupyter.actions.init import VARIABLES, ensure_proxy
+from kbench_jupyter.actions.judging import (
+    refuse_errored,
+    refuse_failed_cell,
+    refuse_unrecorded,
+    runs_of_task,
+    what_to_mend,
+)
+from kbench_jupyter.actions.passing import Passing
 from kbench_jupyter.actions.proxied_models import AVAILABLE, DEFAULT, proxy_slug, usable
 from kbench_jupyter.actions.rehearsing import rehearse_source
 from kbench_jupyter.actions.server_settings import models_hint, with_model_notes
@@ -21,13 +28,14 @@ from kbench_jupyter.display.view import Cell, Shown, View, count, duration
 from kbench_jupyter.errors import UsageError, ValidationError
 from kbench_jupyter.results.runfiles import RunResult
 from kbench_jupyter.validation.findings import Finding, Severity
-from kbench_jupyter.validation.rehearsal.tracebacks import raised, tell
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.session import Session
-    from kbench_jupyter.actions.target import Target
     from kbench_jupyter.notebook.source import TaskSource
     from kbench_jupyter.validation.rehearsal.run import Rehearsal
+
+
+_NO_SDK = "kaggle_benchmarks is not installed here: whether its names and parameters are right (KB6xx) was not checked."
 
 
 @dataclass(frozen=True)
@@ -38,10 +46,13 @@ class Checked(Shown):
     ----------
     source : TaskSource
     findings : tuple of Finding
+    notes : tuple of str
+        What could not be checked, and why.
     """
 
     source: TaskSource
     findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[Finding, ...]:
@@ -53,7 +64,8 @@ class Checked(Shown):
         title = Cell("No findings", "good")
         if self.findings:
             title = Cell(count(len(self.findings), "finding"), "bad" if self.errors else "warn")
-        return View(title, finding_parts(self.findings), notes=notes_on(self.source), footer=self.footer)
+        notes = [*notes_on(self.source), *self.notes]
+        return View(title, finding_parts(self.findings), notes=notes, footer=self.footer)
 
 
 @dataclass(frozen=True)
@@ -91,7 +103,7 @@ class ValidateResult(Checked):
             verdict = "every assertion passed" if asserted else "nothing failed, nothing was asserted"
         title = Cell(f"Valid: {recorded} recorded in {duration(seconds)}, {verdict}", "good")
         parts = [part for run in self.runs for part in run_parts(run, self.source)]
-        notes = [*notes_on(self.source), *(self.rehearsal.hints if self.rehearsal else ())]
+        notes = [*notes_on(self.source), *self.notes, *(self.rehearsal.hints if self.rehearsal else ())]
         return View(
             title,
             [*parts, *finding_parts(self.findings)],
@@ -126,10 +138,13 @@ def check(
         Findings of any severity.
     """
     from kbench_jupyter.validation import check as check_rules
+    from kbench_jupyter.validation import installed
 
     chosen = chosen or choose_task(session, task, required=False)
-    findings = check_rules(chosen.source, task=task, datasets=datasets)
-    return Checked(chosen.source, tuple(findings))
+    folder = chosen.path.parent if chosen.path is not None else Path.cwd()
+    findings = check_rules(chosen.source, task=task, datasets=datasets, folder=folder)
+    notes = () if installed() is not None else (_NO_SDK,)
+    return Checked(chosen.source, tuple(findings), notes)
 
 
 def refuse_errors(checked: Checked, doing: str) -> None:
@@ -158,6 +173,7 @@ def validate(
     model: str | None = None,
     timeout: float | None = None,
     env_file: Path | None = None,
+    pass_env: Sequence[str] = (),
     interrupt: threading.Event | None = None,
 ) -> ValidateResult:
     """Check the rules, then rehearse the task source in a fresh kernel and read the run files it leaves.
@@ -175,13 +191,15 @@ def validate(
         Seconds for the whole rehearsal.
     env_file : Path, optional
         By default the session's.
+    pass_env : sequence of str
+        Names of environment variables that the task gets beside those it has on the server.
     interrupt : threading.Event, optional
         Setting it, in any thread, stops the rehearsal as Ctrl+C does.
 
     Raises
     ------
     ValidationError
-        If a finding is an error, a cell fails, the task errors, or no run file comes out.
+        If a finding is an error, a cell fails, the task errors, or the task that would be pushed records no run.
     ExecutionError
         If no kernel can be started.
     """
@@ -189,7 +207,8 @@ def validate(
     checked = check(session, task, chosen=chosen)
     refuse_errors(checked, "it was not rehearsed")
     values = ensure_proxy(session, env_file)
-    env = {**os.environ, **values}
+    passing = Passing.of(session, values, pass_env)
+    env = {**passing.environment(), **{name: values[name] for name in VARIABLES if name in values}}
     if model:
         name = _proxy_name(session, model)
         env[DEFAULT] = name
@@ -197,13 +216,19 @@ def validate(
     session.reporter.say(f"Rehearsing {chosen.source.origin} in a fresh kernel with {env[DEFAULT]}.")
     rehearsal, runs = rehearse_source(session, chosen.source, env, timeout, interrupt)
     target = session.target()
-    _refuse_failure(rehearsal, runs, target)
+    mine = runs_of_task(chosen, runs)
+    if failure := rehearsal.failure:
+        hint = passing.missed(rehearsal) or what_to_mend("cell", target, endpoint=failure.endpoint)
+        refuse_failed_cell(rehearsal, mine, hint)
+    refuse_errored(mine or runs, target)
+    refuse_unrecorded(chosen, rehearsal, runs)
     session.validated.add(source_digest(chosen.source))
     return ValidateResult(
         checked.source,
         checked.findings,
+        (*checked.notes, *passing.notes),
         rehearsal=rehearsal,
-        runs=runs,
+        runs=mine,
         model=env[DEFAULT],
         push=chosen.line(f"push {chosen.slug}" if len(chosen.stored) > 1 and chosen.slug else "push"),
         footer=target.label,
@@ -229,37 +254,3 @@ def _proxy_name(session: Session, model: str) -> str:
         )
         raise with_model_notes(session, target, error)
     return proxy_slug(found)
-
-
-def _refuse_failure(rehearsal: Rehearsal, runs: Sequence[RunResult], target: Target) -> None:
-    failure = rehearsal.failure
-    if failure is not None:
-        where = f" in {failure.where}" if failure.where else ""
-        raise ValidationError(
-            f"The rehearsal failed{where}: {failure.message}",
-            detail=failure.traceback,
-            hint=failure.hint or _what_to_mend("cell", target, endpoint=failure.endpoint),
-        )
-    errored = next((run for run in runs if run.errored), None)
-    if errored is not None:
-        told = tell(errored.error_message, *raised(errored.error_message))
-        said = told.message if told.endpoint else last_line(errored.error_message)
-        raise ValidationError(
-            f"The task {errored.task!r} failed while it ran: {said}",
-            detail=told.traceback,
-            hint=_what_to_mend("task", target, endpoint=told.endpoint),
-        )
-    if not runs:
-        raise ValidationError(
-            "All cells ran, but no run was recorded: the server would keep nothing of this task.",
-            detail="\n".join(rehearsal.hints),
-            hint="End the notebook with a call like: my_task.run(kbench.llm)\n"
-            "A task that returns a value needs a return annotation (-> bool, -> float, ...).",
-        )
-
-
-def _what_to_mend(what: str, target: Target, *, endpoint: bool) -> str:
-    if not endpoint:
-        return f"Mend the {what}, then %kbench validate again."
-    local = "; the endpoint behind them: %kbench local status" if target.is_local else ""
-    return f"It is the model's endpoint that failed, not the {what}. What can be had: %kbench models{local}"

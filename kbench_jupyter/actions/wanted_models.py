@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.actions.target import Target
     from kbench_jupyter.api import Model
 
-__all__ = ["expand", "settle_models", "unknown_models"]
+__all__ = ["expand", "is_pattern", "settle_models", "unknown_models", "wanted_models"]
 
 
 def settle_models(session: Session, models: Sequence[str]) -> list[str]:
@@ -61,17 +61,14 @@ def expand(
     UsageError
         If a name is empty, or a pattern fits no model that can run.
     """
-    names = [normalize_model(model) for model in models]
-    if "" in names:
-        empty = models[names.index("")]
-        raise UsageError(f"{empty!r} names no model.", hint="The list: %kbench models")
-    if not any(_is_pattern(name) for name in names):
-        return list(dict.fromkeys(names))
+    names = wanted_models(models)
+    if not any(is_pattern(name) for name in names):
+        return names
     listed = session.client(target).list_models() if listed is None else listed
     known = [model.slug for model in usable(listed)]
     wanted: list[str] = []
     for name in names:
-        fitting = fnmatch.filter(known, name) if _is_pattern(name) else [name]
+        fitting = fnmatch.filter(known, name) if is_pattern(name) else [name]
         if not fitting:
             error = UsageError(f"No model that can run fits {name!r}.", hint="The list: %kbench models")
             raise with_model_notes(session, target, error)
@@ -97,5 +94,24 @@ def unknown_models(
     return with_model_notes(session, target, error)
 
 
-def _is_pattern(name: str) -> bool:
+def wanted_models(models: Sequence[str]) -> list[str]:
+    """Return names and patterns as the server spells names, each once, in the order given.
+
+    Raises
+    ------
+    UsageError
+        If one is empty, or several in one.
+    """
+    for model in models:
+        if "," in model or " " in model.strip():
+            parts = [part for part in model.replace(",", " ").split() if part]
+            repeated = " ".join(f"-m {part}" for part in parts)
+            raise UsageError(f"{model!r} is no model's name.", hint=f"Repeat -m for several: {repeated}")
+        if not normalize_model(model):
+            raise UsageError(f"{model!r} names no model.", hint="The list: %kbench models")
+    return list(dict.fromkeys(normalize_model(model) for model in models))
+
+
+def is_pattern(name: str) -> bool:
+    """Whether a name stands for all models that fit it."""
     return any(sign in name for sign in "*?[")

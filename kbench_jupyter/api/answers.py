@@ -29,6 +29,7 @@ from kbench_jupyter.errors import (
 
 __all__ = ["Answer", "error_of", "json_object", "refusal", "retry_after"]
 
+_LONGEST = 10_000_000  # bytes of a refusal that are read
 _SHOWN = 400  # characters of a server's message or page worth showing
 
 
@@ -97,7 +98,7 @@ def refusal(method: str, response: Response, *, body: bytes | None = None) -> An
         return None
     if body is None:
         try:
-            body = response.read()
+            body = response.read(_LONGEST)
         except TransportFault:
             body = b""  # the status says enough
     data = _json(body)

@@ -134,10 +134,11 @@ class Caller:
             fields = {"Accept-Encoding": "gzip", **(headers or {})}
             # Half of what is left, so that a slow drip leaves time for another try.
             total = remaining / 2 if safe else remaining
-            request = self._request(service, method, body, fields, total, anonymous)
+            request = self._request(service, method, body, fields, remaining, anonymous)
+            request = replace(request, total_timeout=total, pace=None)
             response = self._exchange(request, method, subject, safe)
             try:
-                raw = response.read()
+                raw = response.read(self.limits.answer)
                 answer = refusal(method, response, body=raw)
                 data = json_object(method, response, raw, self.credentials) if answer is None else {}
             except TransportFault as fault:
@@ -158,6 +159,7 @@ class Caller:
         cancel: Cancel | None = None,
         subject: str = "",
         check: Callable[[Response], Answer | None] | None = None,
+        deadline: float | None = None,
     ) -> Response:
         """Make a (safe) call and return its answer as soon as its header has come, error statuses raised.
 
@@ -167,6 +169,8 @@ class Caller:
             Lets another thread end the pauses and the answer.
         check : callable, optional
             Looks at an answer for an error in disguise, which then counts as one with that status.
+        deadline : float, optional
+            Seconds for all tries together, if fewer than the limits allow.
 
         Raises
         ------
@@ -174,9 +178,9 @@ class Caller:
             As `call`; what breaks off later is a `TransportFault` of the response.
         """
 
-        def once(_remaining: float) -> Response:
-            request = self._request(service, method, body, headers or {}, None, False, cancel)
-            response = self._exchange(request, method, subject, safe=True)
+        def once(remaining: float) -> Response:
+            request = self._request(service, method, body, headers or {}, remaining, False, cancel)
+            response = self._exchange(request, method, subject, safe=True, elsewhere=True)
             try:
                 answer = check(response) if check is not None else None
             except TransportFault as fault:
@@ -185,7 +189,7 @@ class Caller:
                 raise self._refused(answer, subject)
             return response
 
-        return self._persist(once, method, True, cancel.wait if cancel else self.sleep, cancel)
+        return self._persist(once, method, True, cancel.wait if cancel else self.sleep, cancel, deadline)
 
     def _persist(
         self,
@@ -239,7 +243,7 @@ class Caller:
         method: str,
         body: Mapping[str, Any],
         headers: Mapping[str, str],
-        total: float | None,
+        remaining: float,
         anonymous: bool,
         cancel: Cancel | None = None,
     ) -> Request:
@@ -253,9 +257,11 @@ class Caller:
             f"{self.base_url}/v1/{service}/{method}",
             fields,
             json.dumps(body).encode("ascii"),  # escaped, so that even a lone surrogate is valid JSON
-            connect_timeout=limits.connect,
-            read_timeout=limits.read if total is not None else limits.stream_read,
-            total_timeout=total,
+            connect_timeout=min(limits.connect, remaining),
+            read_timeout=min(limits.read, remaining),
+            header_timeout=min(limits.connect + limits.read, remaining),
+            stream_timeout=limits.stream_read,
+            pace=limits.deadline,
             cancel=cancel,
         )
 
@@ -263,7 +269,9 @@ class Caller:
         """Make a call that gives fresh credentials, and so cannot carry any."""
         return self.call(service, method, body, anonymous=True)
 
-    def _exchange(self, request: Request, method: str, subject: str, safe: bool) -> Response:
+    def _exchange(
+        self, request: Request, method: str, subject: str, safe: bool, *, elsewhere: bool = False
+    ) -> Response:
         """Return an answer without error status, following redirects and refreshing credentials once."""
         refreshed = False
         for _ in range(_MAX_REDIRECTS):
@@ -274,7 +282,7 @@ class Caller:
             location = response.headers.get("location")
             if 300 <= response.status < 400 and location:
                 response.close()
-                request = redirected(request, response.status, location, method, safe)
+                request = redirected(request, response.status, location, method, safe, elsewhere=elsewhere)
                 continue
             answer = refusal(method, response)
             if answer is None:

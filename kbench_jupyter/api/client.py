@@ -28,7 +28,9 @@ from kbench_jupyter.api.models import (
     TokenInfo,
 )
 from kbench_jupyter.api.names import normalize_model
+from kbench_jupyter.api.pages import items_of_pages
 from kbench_jupyter.api.transport import Transport
+from kbench_jupyter.api.writes import is_task
 from kbench_jupyter.errors import (
     ApiError,
     CredentialsError,
@@ -178,7 +180,13 @@ class Client:
         address = TaskSlug.parse(slug)
         subject = f"task {str(address)!r}"
         body = {"slug": address.to_wire()}
-        return Task.from_wire(self._call(TASKS, "GetBenchmarkTask", body, subject, deadline))
+        task = Task.from_wire(self._call(TASKS, "GetBenchmarkTask", body, subject, deadline))
+        if not is_task(task, address.task):
+            raise TransportError(
+                f"GetBenchmarkTask: the server did not answer with {subject}.",
+                hint="Something else may have answered: %kbench target shows the address.",
+            )
+        return task
 
     def list_tasks(self, *, status: str | None = None, regex: str | None = None) -> Iterator[Task]:
         """Yield your tasks, page by page as they are asked for.
@@ -196,12 +204,16 @@ class Client:
             yield Task.from_wire(item)
 
     def publish_task(self, slug: TaskSlug | str, *, publish_backing_notebook: bool) -> Task:
-        """Make a task public, and its notebook too if asked."""
-        address = TaskSlug.parse(slug)
-        body: dict[str, Any] = {"slug": address.to_wire()}
-        if publish_backing_notebook:
-            body["publishBackingNotebook"] = True
-        return Task.from_wire(self._call(TASKS, "PublishBenchmarkTask", body, f"task {str(address)!r}"))
+        """Make a task public, and its notebook too if asked.
+
+        Raises
+        ------
+        AmbiguousWriteError
+            If neither the answer nor the task itself says that it is public now.
+        """
+        return writes.publish_task(
+            self._caller, self.get_task, TaskSlug.parse(slug), publish_backing_notebook
+        )
 
     # -- Runs ------------------------------------------------------------------------------------------
 
@@ -424,17 +436,11 @@ class Client:
         subject: str = "",
         deadline: float | None = None,
     ) -> Iterator[Mapping[str, Any]]:
-        token, seen = "", set[str]()
-        while True:
+        def ask(token: str) -> dict[str, Any]:
             asked = {**body, "pageToken": token} if token else body
-            page = self._call(service, method, asked, subject, deadline)
-            yield from parse.items(page.get(key))
-            token = parse.text(page.get("nextPageToken"))
-            if not token:
-                return
-            if token in seen:
-                raise TransportError(f"{method}: the server's pages go round in circles.")
-            seen.add(token)
+            return self._call(service, method, asked, subject, deadline)
+
+        return items_of_pages(ask, method, key)
 
 
 def _canonical(models: Sequence[str]) -> list[str]:

@@ -7,21 +7,19 @@ The order is the official client's (kaggle 2.2.4, kagglesdk 0.1.37): the token o
 from __future__ import annotations
 
 import base64
-import json
 import os
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from kbench_jupyter.api.keyfiles import SETTINGS, read_key_file
 from kbench_jupyter.errors import CredentialsError
 
 __all__ = ["Credentials", "RefreshCall", "find_credentials"]
 
 RefreshCall = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
 """Calls ``service``, ``method`` with a body, without credentials."""
-
-_SETTINGS = "https://www.kaggle.com/settings/api"
 
 
 class Credentials:
@@ -41,6 +39,8 @@ class Credentials:
         The token, when it is one.
     advice : str, optional
         What to do when the server refuses it.
+    remark : str
+        What is odd about where it was found; to be said once.
     """
 
     def __init__(
@@ -52,16 +52,18 @@ class Credentials:
         username: str | None = None,
         token: str | None = None,
         advice: str | None = None,
+        remark: str = "",
     ) -> None:
         if any(not " " <= character <= "~" for character in header):
             # Said here, since an HTTP library would say it with the value.
             raise CredentialsError(
                 f"The credentials from {source} hold characters that no token has (a line break, perhaps).",
-                hint=f"Create a new token at {_SETTINGS} and save it there again.",
+                hint=f"Create a new token at {SETTINGS} and save it there again.",
             )
         self.source = source
+        self.remark = remark
         self.username = username
-        self.advice = advice or f"Create a new token at {_SETTINGS}, replace {source}, then %kbench auth."
+        self.advice = advice or f"Create a new token at {SETTINGS}, replace {source}, then %kbench auth."
         self._header = header
         self._secrets = secrets
         self._token = token
@@ -85,7 +87,7 @@ class Credentials:
         raise TypeError("credentials are not pickled: they would end up in files and other processes")
 
     @classmethod
-    def bearer(cls, token: str, source: str, *, advice: str | None = None) -> Self:
+    def bearer(cls, token: str, source: str, *, advice: str | None = None, remark: str = "") -> Self:
         """Return credentials that send a token.
 
         Raises
@@ -94,13 +96,13 @@ class Credentials:
             If it holds characters that no token has.
         """
         token = token.strip()
-        return cls(source, f"Bearer {token}", secrets=(token,), token=token, advice=advice)
+        return cls(source, f"Bearer {token}", secrets=(token,), token=token, advice=advice, remark=remark)
 
     @classmethod
-    def basic(cls, username: str, key: str, source: str, *, advice: str | None = None) -> Self:
+    def basic(cls, username: str, key: str, source: str, *, remark: str = "") -> Self:
         """Return credentials that send a user name and key."""
         packed = base64.b64encode(f"{username}:{key}".encode()).decode("ascii")
-        return cls(source, f"Basic {packed}", secrets=(key, packed), username=username, advice=advice)
+        return cls(source, f"Basic {packed}", secrets=(key, packed), username=username, remark=remark)
 
     def token(self, call: RefreshCall | None = None) -> str | None:
         """Return the token, refreshed if need be; None for a user name and key."""
@@ -151,7 +153,7 @@ def find_credentials(
     Raises
     ------
     CredentialsError
-        If the first found cannot be a credential.
+        If the first found cannot be a credential, or its file is damaged: neither is passed over.
     """
     environ = os.environ if environ is None else environ
     folder = Path.home() if home is None else Path(home)
@@ -162,24 +164,17 @@ def find_credentials(
     return None
 
 
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeError, ValueError):
-        return ""
-
-
 def _kaggle_notebook(environ: Mapping[str, str], home: Path) -> Credentials | None:
     del home
     inside = environ.get("KAGGLE_KERNEL_RUN_TYPE") is not None
     path = environ.get("KAGGLE_API_V1_TOKEN")
     if not inside or environ.get("KAGGLE_DATA_PROXY_URL") is None or not path:
         return None
-    token = _read(Path(path))
-    if not token:
+    found = read_key_file(Path(path), "the token file of this Kaggle notebook")
+    if found is None:
         return None
     return Credentials.bearer(
-        token,
+        found.text,
         "this Kaggle notebook",
         advice="Restart the notebook's session: its token is renewed then. The account that owns the"
         " notebook must have access to Kaggle Benchmarks.",
@@ -196,12 +191,11 @@ def _token_variable(environ: Mapping[str, str], home: Path) -> Credentials | Non
     except (OSError, ValueError):
         is_file = False  # a long token: asking for it as a file is an error of the file system's
     if is_file:
-        token = _read(Path(value))
-        return Credentials.bearer(token, "the file KAGGLE_API_TOKEN names") if token else None
+        return _bearer(Path(value), "the file KAGGLE_API_TOKEN names")
     return Credentials.bearer(
         value,
         "KAGGLE_API_TOKEN",
-        advice=f"Create a new token at {_SETTINGS} and set KAGGLE_API_TOKEN to it, or unset it (%env) to use"
+        advice=f"Create a new token at {SETTINGS} and set KAGGLE_API_TOKEN to it, or unset it (%env) to use"
         " what is in ~/.kaggle. Then %kbench auth.",
     )
 
@@ -209,26 +203,35 @@ def _token_variable(environ: Mapping[str, str], home: Path) -> Credentials | Non
 def _token_file(environ: Mapping[str, str], home: Path) -> Credentials | None:
     del environ
     for name in ("access_token", "access_token.txt"):
-        token = _read(home / ".kaggle" / name)
-        if token:
-            return Credentials.bearer(token, f"~/.kaggle/{name}")
+        found = _bearer(home / ".kaggle" / name, f"~/.kaggle/{name}")
+        if found is not None:
+            return found
     return None
 
 
-def _user_and_key(environ: Mapping[str, str], home: Path) -> Credentials | None:
-    path, shown = _config_file(environ, home)
-    try:
-        stored = json.loads(_read(path) or "{}")
-    except ValueError:
-        stored = {}
-    stored = stored if isinstance(stored, dict) else {}
-    # As the official client does, each variable takes the place of its field in the file.
-    user = environ.get("KAGGLE_USERNAME") or stored.get("username")
-    key = environ.get("KAGGLE_KEY") or stored.get("key")
-    if not isinstance(user, str) or not isinstance(key, str) or not user.strip() or not key.strip():
+def _bearer(path: Path, shown: str) -> Credentials | None:
+    found = read_key_file(path, shown)
+    if found is None:
         return None
-    source = "KAGGLE_USERNAME and KAGGLE_KEY" if environ.get("KAGGLE_KEY") else shown
-    return Credentials.basic(user.strip(), key.strip(), source)
+    token, remark = found.token()
+    return Credentials.bearer(token, shown, remark=remark)
+
+
+def _user_and_key(environ: Mapping[str, str], home: Path) -> Credentials | None:
+    # As the official client does, each variable takes the place of its field in the file.
+    names = {"username": environ.get("KAGGLE_USERNAME"), "key": environ.get("KAGGLE_KEY")}
+    values = {field: value.strip() for field, value in names.items() if value and value.strip()}
+    source, remark = "KAGGLE_USERNAME and KAGGLE_KEY", ""
+    if len(values) < 2:
+        path, shown = _config_file(environ, home)
+        found = read_key_file(path, shown)
+        if found is None:
+            return None
+        missing = [field for field in names if field not in values]
+        stored = found.fields(missing)
+        values |= {field: stored[field].strip() for field in missing}
+        source, remark = source if "key" not in missing else shown, found.remark
+    return Credentials.basic(values["username"], values["key"], source, remark=remark)
 
 
 def _config_file(environ: Mapping[str, str], home: Path) -> tuple[Path, str]:
@@ -246,7 +249,7 @@ def _config_file(environ: Mapping[str, str], home: Path) -> tuple[Path, str]:
 def _oauth(environ: Mapping[str, str], home: Path) -> Credentials | None:
     del environ
     path = home / ".kaggle" / "credentials.json"
-    if not path.is_file():
+    if not path.exists():
         return None
     from kbench_jupyter.api.oauth import OAuthCredentials
 

@@ -101,31 +101,40 @@ class Download:
         TransportError
             If the connection breaks and cannot be resumed, or the archive has changed meanwhile.
         """
-        fruitless = 0
+        fruitless, most = 0, self._caller.limits.archive
+        came = self._caller.clock()
         while self._response is not None:
             before = self.position
             try:
                 for piece in self._response.iter_bytes():
                     self.position += len(piece)
+                    if self.position > most:
+                        raise TransportFault(
+                            f"{METHOD}: the archive is larger than {most:,} bytes.", retryable=False
+                        )
                     yield piece
+                    came = self._caller.clock()
                 if self.total is not None and self.position < self.total:
                     raise TransportFault(f"{METHOD}: the archive broke off.")
                 return
             except TransportFault as fault:
                 problem = fault
-            if self._cancel.is_set:
+            if self._cancel.is_set or not problem.retryable:
                 raise problem
             fruitless = 0 if self.position > before else fruitless + 1
-            self._resume(problem, fruitless)
+            self._resume(problem, fruitless, self._caller.limits.deadline - (self._caller.clock() - came))
 
-    def _resume(self, problem: TransportFault, fruitless: int) -> None:
+    def _resume(self, problem: TransportFault, fruitless: int, left: float) -> None:
         limits, offset = self._caller.limits, self.position
-        if self.validator is None or fruitless >= limits.attempts:
+        if left <= 0 or fruitless >= limits.attempts:
+            problem.retryable = False  # it was tried as often and as long as anything is
+            raise problem
+        if self.validator is None:
             raise problem
         if self._response is not None:
             self._response.close()
         self._cancel.wait(limits.pause(fruitless + 1, self._caller.rand))
-        self._response = self._open()
+        self._response = self._open(left)
         if self.position == offset:
             return
         changed = TransportError(
@@ -135,7 +144,7 @@ class Download:
         self.close()
         raise changed
 
-    def _open(self) -> Response:
+    def _open(self, deadline: float | None = None) -> Response:
         headers = {"Accept": "application/zip, application/octet-stream, */*"}
         if self.position and self.validator:
             headers["Range"] = f"bytes={self.position}-"
@@ -153,20 +162,21 @@ class Download:
                 cancel=self._cancel,
                 subject=subject,
                 check=self._disguised,
+                deadline=deadline,
             )
         except ApiError as error:
             if error.status != 416 or not self.position:
                 raise
             # Nothing after this offset: ask for all of it, and the sizes tell whether it was complete.
             self.position = 0
-            return self._open()
+            return self._open(deadline)
         self._read_place(response)
         return response
 
     def _disguised(self, response: Response) -> Answer | None:
         if response.content_type not in ("application/json", "text/html"):
             return None
-        body = response.read()
+        body = response.read(self._caller.limits.answer)
         answer = refusal(METHOD, response, body=body)
         if answer is not None:
             return answer

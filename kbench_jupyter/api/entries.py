@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 from collections.abc import Iterator, Sequence
 from itertools import groupby
@@ -14,11 +15,14 @@ from kbench_jupyter.api.calls import Caller
 from kbench_jupyter.api.models import LogEntry
 from kbench_jupyter.api.transport import Response, TransportFault
 
-__all__ = ["entries_of", "persisted_entries"]
+__all__ = ["entries_of", "joined", "persisted_items"]
 
 METHOD = "GetBenchmarkTaskRunLogs"
 END_OF_LOG = "END_OF_LOG"
-_decode = json.JSONDecoder(strict=False).decode  # logs hold raw control characters
+_CUT_OFF = f"{METHOD}: the server's JSON is cut off or garbled."
+_CHUNK = 1 << 20  # bytes of a persisted log that are read at a time
+_LONGEST = 64_000_000  # characters of one entry
+_decoder = json.JSONDecoder(strict=False)  # logs hold raw control characters
 
 
 def entries_of(data: str) -> Iterator[LogEntry | None]:
@@ -43,15 +47,14 @@ def entries_of(data: str) -> Iterator[LogEntry | None]:
 
 
 def _entry(data: str) -> LogEntry | None:
-    try:
-        value = _decode(data)
-    except (ValueError, RecursionError):
+    value = _loaded(data)
+    if value is None:
         return None
     return LogEntry.from_wire(value if isinstance(value, dict | str) else data)
 
 
-def persisted_entries(caller: Caller, response: Response, *, joined: bool = False) -> list[LogEntry]:
-    """Return the entries of a whole log; if `joined`, neighbours of one stream as one.
+def persisted_items(caller: Caller, response: Response) -> Iterator[list[Any]]:
+    """Yield the items of a whole log, a megabyte's worth at a time: it may be larger than memory.
 
     Raises
     ------
@@ -60,28 +63,84 @@ def persisted_entries(caller: Caller, response: Response, *, joined: bool = Fals
     ApiError
         If it is an error in disguise.
     """
-    body = response.read()
-    try:
-        value: Any = _decode(body.decode("utf-8-sig", "replace"))
-    except (ValueError, RecursionError):
-        value = None
+    decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
+    begun, rest = False, ""
+    body = bytearray()
+    with response:
+        for piece in response.iter_bytes():
+            body += piece
+            if len(body) < _CHUNK:
+                continue
+            if not begun and not body.lstrip().startswith(b"["):
+                if len(body) > caller.limits.answer:
+                    raise TransportFault(f"{METHOD}: the server's answer is no log.", retryable=False)
+                continue
+            items, rest = _items(rest, decoder.decode(body), begun)
+            body.clear()
+            begun = True
+            yield items
+    if not begun:
+        yield _small_log(caller, response, bytes(body))
+        return
+    text = rest + decoder.decode(body, final=True)
+    value = _loaded(f"[{text}")
+    if not isinstance(value, list):
+        raise TransportFault(_CUT_OFF)
+    yield value
+
+
+def _items(rest: str, text: str, begun: bool) -> tuple[list[Any], str]:
+    """Return the items that are whole by now, and the text behind them."""
+    text = rest + text if begun else text.lstrip()[1:]
+    end = text.rfind("},")
+    value = _loaded(f"[{text[: end + 1]}]") if end >= 0 else None
+    if isinstance(value, list):
+        return value, text[end + 2 :]
+    # What ends an item in most logs stands inside a text here, or the items are texts: one after the other.
+    items: list[Any] = []
+    place, size = 0, len(text)
+    while place < size:
+        while place < size and text[place] in " \t\r\n,":
+            place += 1
+        try:
+            item, end = _decoder.raw_decode(text, place)
+        except (ValueError, RecursionError):
+            break
+        if end >= size:  # a number may go on
+            break
+        items.append(item)
+        place = end
+    if size - place > _LONGEST:
+        raise TransportFault(f"{METHOD}: an entry is larger than {_LONGEST:,} characters.", retryable=False)
+    return items, text[place:]
+
+
+def _small_log(caller: Caller, response: Response, body: bytes) -> list[Any]:
+    value = _loaded(body.decode("utf-8-sig", "replace"))
     if isinstance(value, list):  # so it is no error in disguise, which would be an object
-        return _joined(value) if joined else [LogEntry.from_wire(item) for item in value]
+        return value
     answer = refusal(METHOD, response, body=body)
     if answer is not None:
         raise error_of(answer, caller.credentials)
-    if response.content_type in ("", "text/plain") and not body.lstrip().startswith((b"{", b"[")):
-        text = body.decode("utf-8", "replace")
-        return [LogEntry.from_wire(text)] if text else []
-    if response.content_type == "application/json" and value is None:
-        raise TransportFault(f"{METHOD}: the server's JSON is cut off or garbled.")
+    if response.content_type in ("", "text/plain") and body and not body.lstrip().startswith((b"{", b"[")):
+        return [body.decode("utf-8", "replace")]
+    # Without a type, an empty answer is one whose header was cut off.
+    if response.content_type in ("", "application/json") and value is None:
+        raise TransportFault(_CUT_OFF)
     raise foreign(METHOD, response, body, caller.credentials)
+
+
+def _loaded(text: str) -> Any:
+    try:
+        return _decoder.decode(text)
+    except (ValueError, RecursionError):
+        return None
 
 
 _stream, _data = itemgetter("stream_name"), itemgetter("data")
 
 
-def _joined(items: Sequence[Any]) -> list[LogEntry]:
+def joined(items: Sequence[Any]) -> list[LogEntry]:
     """Join neighbours of one stream, at a fifth of what making an entry of each takes."""
     entries = []
     try:

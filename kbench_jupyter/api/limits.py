@@ -15,14 +15,15 @@ class Limits:
     Parameters
     ----------
     connect, read : float
-        For a connection, and for the next bytes of an answer.
+        For a connection, and for an answer's beginning and its next bytes.
     stream_read : float
-        For the next bytes of a log stream or a download; above the three minutes after which a load
-        balancer cuts an idle stream by itself.
+        For the next bytes of a log's event stream once it has begun; above the three minutes after which a
+        load balancer cuts an idle stream by itself.
     attempts : int
         Tries of one call, the first included.
     deadline : float
-        For a call with all its tries and pauses.
+        For a call with all its tries and pauses. A download, which may well take longer, has to bring some
+        of its bytes in as many seconds, however often it is resumed.
     backoff, backoff_cap : float
         Pause after the first failure, doubled after each further one, up to the cap. Each pause is a
         random part of that, at least half of it.
@@ -34,6 +35,11 @@ class Limits:
         Looks after an ambiguous write, with a pause of ``backoff`` doubling before each.
     outage : float
         How long a log that has begun waits for a server that has gone away, or fails.
+    farewell : float
+        How long a log's stream may be silent once its run has ended; it is given up after ``deadline`` in any
+        case, for the persisted log.
+    answer, archive : int
+        Bytes of the largest answer, unpacked, and of the largest archive that are taken in.
     """
 
     connect: float = 10.0
@@ -48,6 +54,9 @@ class Limits:
     poll_cap: float = 30.0
     looks: int = 4
     outage: float = 900.0
+    farewell: float = 5.0
+    answer: int = 64_000_000
+    archive: int = 20_000_000_000
 
     def pause(self, failures: int, rand: Callable[[], float]) -> float:
         """Return the pause after so many failures in a row."""

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator, Iterator
-from typing import Self
+from typing import Any, Self
 
 from kbench_jupyter.api.calls import Caller
-from kbench_jupyter.api.entries import entries_of, persisted_entries
+from kbench_jupyter.api.entries import entries_of, joined, persisted_items
 from kbench_jupyter.api.models import LogEntry
 from kbench_jupyter.api.replay import Ledger
+from kbench_jupyter.api.settling import Settling
 from kbench_jupyter.api.sse import EventParser
 from kbench_jupyter.api.transport import Cancel, Response, TransportFault
 from kbench_jupyter.errors import (
@@ -27,26 +28,30 @@ from kbench_jupyter.errors import (
     may_pass,
 )
 
-__all__ = ["LogStream", "is_event_stream", "open_log", "read_log"]
+__all__ = ["LogStream", "open_log", "read_log"]
 
 SERVICE = "benchmarks.BenchmarkTasksApiService"
 METHOD = "GetBenchmarkTaskRunLogs"
 _KEEPALIVES = frozenset({"ping", "keepalive", "heartbeat"})
 
 
-def open_log(caller: Caller, run_id: int, cancel: Cancel | None = None, last_id: str = "") -> Response:
+def open_log(
+    caller: Caller,
+    run_id: int,
+    cancel: Cancel | None = None,
+    last_id: str = "",
+    deadline: float | None = None,
+) -> Response:
     """Ask for a run's log and return the answer: events of a run that is going, or the whole log."""
     headers = {"Accept": "text/event-stream, application/json", "Cache-Control": "no-cache"}
     if last_id:
         # As bytes of UTF-8 in the header's Latin-1, which is how browsers send it.
         headers["Last-Event-ID"] = last_id.encode("utf-8").decode("latin-1")
     body = {"runId": run_id} if run_id else {}
-    return caller.open(SERVICE, METHOD, body, headers=headers, cancel=cancel, subject=f"log of run {run_id}")
-
-
-def is_event_stream(response: Response) -> bool:
-    """Return whether an answer is a stream of events."""
-    return response.content_type == "text/event-stream"
+    subject = f"log of run {run_id}"
+    return caller.open(
+        SERVICE, METHOD, body, headers=headers, cancel=cancel, subject=subject, deadline=deadline
+    )
 
 
 def read_log(caller: Caller, run_id: int, quiet: float) -> list[LogEntry]:
@@ -94,8 +99,8 @@ class LogStream:
     ended : callable, optional
         Tells that the run has ended: then a log that is not there will never come.
     joined : bool
-        Where nothing was streamed and the whole log comes at once, join what neighbouring entries of one
-        stream wrote into one, with the time of the first: for many long logs of which only the text counts.
+        Of a persisted log, join what neighbouring entries of one stream wrote into one, with the time of the
+        first: for many long logs of which only the text counts.
 
     Attributes
     ----------
@@ -138,9 +143,17 @@ class LogStream:
         self._cancel = Cancel()
         self._turn = threading.Lock()  # held by whoever runs the generator
         self._ledger = Ledger()
+        self._settling: Settling | None = None
         self._last_id = ""
         self._retry: float | None = None
-        self._at_end = False  # END_OF_LOG was seen
+        self._at_end = False  # END_OF_LOG was seen, or the run has ended: only the persisted log is awaited
+        self._awaited_since: float | None = None
+        self._problem: KBenchError | None = None  # why it could not be read, the last time
+        self._inside = False  # a connection broke off inside an entry
+        self._winding_up = threading.Event()
+        self._over = threading.Event()
+        self._exchange = Cancel()
+        self._streaming: Cancel | None = None  # the exchange whose stream is being read
         self._entries = self._follow()
 
     def __iter__(self) -> Iterator[LogEntry]:
@@ -181,15 +194,42 @@ class LogStream:
             finally:
                 self._turn.release()
 
+    def wind_up(self) -> None:
+        """Take in that the run has ended: what is still streamed ends soon; callable from any thread."""
+        if not self._winding_up.is_set():
+            self._winding_up.set()
+            threading.Thread(target=self._farewell, name="kbench-log-end", daemon=True).start()
+
+    def _farewell(self) -> None:
+        """End a stream that brings nothing new any more, so that the persisted log is asked for."""
+        limits = self._caller.limits
+        began = came = self._caller.clock()
+        known = len(self._ledger)
+        while not self._over.wait(limits.farewell / 10):
+            now = self._caller.clock()
+            if len(self._ledger) > known:
+                known, came = len(self._ledger), now
+            if now - came >= limits.farewell or now - began >= limits.deadline:
+                self._at_end, came = True, now
+                streaming = self._streaming
+                if streaming is not None:
+                    streaming.cancel()
+
     def _follow(self) -> Generator[LogEntry, None, None]:
+        try:
+            yield from self._connections()
+        finally:
+            self._over.set()
+
+    def _connections(self) -> Generator[LogEntry, None, None]:
         fruitless = ends = 0
         while not self.closed:
             response = self._open()
             if response is None:
-                return
+                break
             before = len(self._ledger)
             with response:
-                if not is_event_stream(response):
+                if not response.is_event_stream:
                     done = yield from self._settle(response, ends)
                     if done:
                         return
@@ -197,12 +237,21 @@ class LogStream:
                     yield from self._events(response)
             if self._at_end:
                 ends += 1
+                self._awaited_since = self._awaited_since or self._caller.clock()
             fruitless = 0 if len(self._ledger) > before and not self._at_end else fruitless + 1
-            if self.closed or ends >= self._caller.limits.looks:
-                return
+            if self.closed or ends >= self._caller.limits.looks or self._left() == 0:
+                break
             self._pause(fruitless)
             self.reconnects += not self._at_end
-            self._ledger.reconnect()
+        if self._problem is not None and not len(self._ledger) and not self.closed:
+            raise self._problem
+
+    def _left(self) -> float | None:
+        """Return the seconds that are left to get the persisted log, None before it is awaited."""
+        if self._awaited_since is None:
+            return None
+        limits = self._caller.limits
+        return max(0.0, limits.deadline - (self._caller.clock() - self._awaited_since))
 
     def _pause(self, fruitless: int) -> None:
         limits = self._caller.limits
@@ -215,7 +264,9 @@ class LogStream:
 
     def _events(self, response: Response) -> Iterator[LogEntry]:
         parser = EventParser(self._last_id)
-        self._started = True
+        if self._started:
+            self._ledger.reconnect(inside=self._inside)
+        self._started, self._streaming = True, self._exchange
         try:
             for piece in response.iter_bytes():
                 for event in parser.feed(piece):
@@ -229,14 +280,19 @@ class LogStream:
                         self.received += 1
                         yield from self._ledger.take(entry)
                 self._retry = parser.retry if parser.retry is not None else self._retry
-        except TransportFault:
+        except TransportFault as fault:
+            if not fault.retryable and not self._exchange.is_set:
+                raise
             return  # cut, or silent for too long: opened again, unless closed
+        finally:
+            self._streaming = None
+            self._inside = self._inside or parser.inside
 
     def _settle(self, response: Response, tries: int) -> Generator[LogEntry, None, bool]:
         """Yield what the persisted log adds; return whether that was the end."""
+        self._awaited_since = self._awaited_since or self._caller.clock()
         try:
-            joined = self._joined and not len(self._ledger)
-            entries = persisted_entries(self._caller, response, joined=joined)
+            return (yield from self._settled(response, tries))
         except (
             TransportFault,
             ServerError,
@@ -244,18 +300,35 @@ class LogStream:
         ) as problem:  # the latter two under a status of 200
             if self.closed:
                 return True
-            if not may_pass(problem) or tries >= self._caller.limits.looks:
+            if not may_pass(problem) or tries + 1 >= self._caller.limits.looks or not self._left():
                 raise
+            self._problem = problem
             self._at_end = True  # the run has ended: the whole log is all that is left to get
             return False
+
+    def _settled(self, response: Response, tries: int) -> Generator[LogEntry, None, bool]:
+        settling = self._settling
+        if settling is None or not settling.caught_up:  # it may be another log by now
+            self._settling = settling = Settling(self._ledger)
+        skip = settling.passed
+        for items in persisted_items(self._caller, response):
+            fresh, skip = items[skip:], max(0, skip - len(items))
+            yield from self._compared(settling, fresh)
+            settling.passed += len(fresh)
         # Right after the end the persisted log may not be complete yet.
-        short = sum(len(entry.data) for entry in entries) < self._ledger.characters
-        if short and tries + 1 < self._caller.limits.looks:
+        if settling.is_short() and tries + 1 < self._caller.limits.looks:
             self._at_end = True
             return False
-        yield from self._ledger.settle(entries)
+        yield from settling.finish()
         self.settled = True
         return True
+
+    def _compared(self, settling: Settling, items: list[Any]) -> Iterator[LogEntry]:
+        if settling.caught_up:
+            yield from joined(items) if self._joined else map(LogEntry.from_wire, items)
+            return
+        for item in items:
+            yield from settling.feed(LogEntry.from_wire(item))
 
     def _open(self) -> Response | None:
         """Return the answer once there is one; None when there is nothing to come."""
@@ -263,12 +336,15 @@ class LogStream:
         began, pause, failures = caller.clock(), limits.poll, 0
         while not self.closed:
             try:
-                return open_log(caller, self.run_id, self._cancel, self._last_id)
+                self._exchange = Cancel()
+                self._cancel.attach(self._exchange.cancel)
+                return open_log(caller, self.run_id, self._exchange, self._last_id, self._left())
             except KBenchError as error:
                 problem = error
             if self.closed:
                 return None
             if self._at_end and isinstance(problem, ApiError | TransportError):
+                self._problem = problem
                 return None  # the stream came to its end; only settling was left
             waited = caller.clock() - began
             if not isinstance(problem, NotFoundError):

@@ -281,12 +281,16 @@ class LogEntry:
         Text; may hold ANSI codes and ``\r``.
     late : bool
         Whether it was missed when it was written and comes from the persisted log, out of order.
+    gap : bool
+        Whether something may be missing before it: what its stream wrote of a line so far is given up, and
+        comes again as a whole once the persisted log is there.
     """
 
     stream: str
     time: float | None
     data: str
     late: bool = field(default=False, compare=False)
+    gap: bool = field(default=False, compare=False)
 
     @classmethod
     def from_wire(cls, value: Any) -> Self:

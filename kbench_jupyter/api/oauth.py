@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from kbench_jupyter.api import parse
 from kbench_jupyter.api.credentials import Credentials, RefreshCall
+from kbench_jupyter.api.keyfiles import read_key_file
 from kbench_jupyter.errors import ApiError, CredentialsError
 
 __all__ = ["OAuthCredentials"]
@@ -41,9 +42,14 @@ class OAuthCredentials(Credentials):
     """
 
     def __init__(
-        self, path: Path, data: dict[str, Any], now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        path: Path,
+        data: dict[str, Any],
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        remark: str = "",
     ) -> None:
-        super().__init__(_SOURCE, "", username=parse.text(data.get("username")) or None, advice=_ADVICE)
+        username = parse.text(data.get("username")) or None
+        super().__init__(_SOURCE, "", username=username, advice=_ADVICE, remark=remark)
         self._path = path
         self._now = now
         self._lock = threading.Lock()
@@ -51,9 +57,17 @@ class OAuthCredentials(Credentials):
 
     @classmethod
     def load(cls, path: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Self | None:
-        """Return the credentials in a file; None when it holds no refresh token."""
-        data = _stored(path)
-        return cls(path, data, now) if parse.text(data.get("refresh_token")) else None
+        """Return the credentials in a file; None when there is no such file.
+
+        Raises
+        ------
+        CredentialsError
+            If it is damaged.
+        """
+        found = read_key_file(path, f"~/.kaggle/{path.name}")
+        if found is None:
+            return None
+        return cls(path, found.fields(["refresh_token"]), now, found.remark)
 
     @property
     def identity(self) -> object:

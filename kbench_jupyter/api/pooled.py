@@ -8,13 +8,13 @@ apart by whether the server may have acted, and messages that quote neither head
 from __future__ import annotations
 
 import socket
-import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -23,7 +23,9 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from kbench_jupyter.api.addresses import is_loopback
-from kbench_jupyter.api.transport import Cancel, Request, Response, TransportFault
+from kbench_jupyter.api.failures import causes_of, fault_of, host_of, patience
+from kbench_jupyter.api.network import Way, network_fault, system_trust, way_to
+from kbench_jupyter.api.transport import STRIDE, Cancel, Request, Response, TransportFault
 
 __all__ = ["RequestsTransport"]
 
@@ -46,6 +48,7 @@ class _Watched:
         if cancel is not None:
             # http.client forgets the socket of a closing response while its body is still being read.
             held = self.sock
+            _current.sock = held
             cancel.attach(lambda: _shut(held))
 
 
@@ -76,11 +79,12 @@ class _TLSPool(HTTPSConnectionPool):
 
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        super().init_poolmanager(*args, **kwargs)
+        self._trust: dict[str, Any] = {"ssl_context": system_trust()}
+        super().init_poolmanager(*args, **{**kwargs, **self._trust})
         self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **kwargs)
+        manager = super().proxy_manager_for(proxy, **{**kwargs, **self._trust})
         manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
         return manager
 
@@ -90,7 +94,7 @@ class RequestsTransport:
 
     Sends no cookies, reads no ``.netrc`` (it would replace the credential), follows no redirect (that is
     decided above) and never goes through a proxy to a loopback address. Proxy and certificate settings of
-    the environment are honoured otherwise.
+    the environment are honoured otherwise, and named where they cannot work (`network`).
 
     Parameters
     ----------
@@ -102,6 +106,7 @@ class RequestsTransport:
 
     def __init__(self, pool_size: int = 32, advice: Mapping[str, str] | None = None) -> None:
         self._advice = dict(advice or {})
+        self._worked = False  # whether anybody outside this machine has answered
         self._session = requests.Session()
         adapter = _Adapter(pool_connections=8, pool_maxsize=pool_size)
         self._session.mount("http://", adapter)
@@ -115,44 +120,79 @@ class RequestsTransport:
         TransportFault
             If no answer came.
         """
-        cancel = request.cancel or Cancel()
-        expiry = _Expiry(request.total_timeout, cancel)
-        answer, problem = self._send(request, cancel)
-        if answer is None:
-            expiry.stop()
-            cancel.detach()
+        cancel = Cancel()  # of this exchange alone: when its time is over, whoever made it may try again
+        if request.cancel is not None:
+            request.cancel.attach(cancel.cancel)
+        way = way_to(request.url)
+        expiry = _Expiry(patience(request), cancel)
+        answer, problem = self._send(request, cancel, way)
+        if answer is None or cancel.is_set:  # of a header that was cut off, http.client makes an answer
+            _let_go(request, expiry, cancel)
+            if answer is not None:
+                answer.close()
             # Raised here, outside any except block: requests' own errors hold the request and with it
             # the credential, and would hang on as __context__.
-            raise _fault(problem, request, expiry.reached, cancel.is_set, advice=self._advice)
+            raise self._unsent(problem, request, way, expiry.reached, cancel.is_set)
+        self._worked = self._worked or not is_loopback(request.url)
+        if request.total_timeout is None:
+            expiry.stop()
+        sock, _current.sock = _current.sock, None
+        if request.stream_timeout is not None and Response(200, answer.headers).is_event_stream:
+            # Whoever writes into it may well be silent for a while.
+            request = replace(request, read_timeout=request.stream_timeout, pace=None)
+            with suppress(OSError):
+                sock.settimeout(request.stream_timeout)
 
         def close() -> None:
-            expiry.stop()
-            cancel.detach()
+            _let_go(request, expiry, cancel)
             answer.close()
 
         body = _body(answer, request, expiry, cancel)
         return Response(answer.status_code, answer.headers, body, on_close=close)
 
-    def _send(self, request: Request, cancel: Cancel) -> tuple[requests.Response | None, Exception | None]:
+    def _send(
+        self, request: Request, cancel: Cancel, way: Way
+    ) -> tuple[requests.Response | None, Exception | None]:
         _current.cancel = cancel
         try:
             prepared = requests.Request(
                 request.method, request.url, headers=dict(request.headers), data=request.body
             ).prepare()
-            settings = self._session.merge_environment_settings(request.url, {}, True, None, None)
-            if is_loopback(request.url):
-                settings["proxies"] = {}
-            timeout = (request.connect_timeout, request.read_timeout)
-            answer = self._session.send(prepared, allow_redirects=False, timeout=timeout, **settings)
+            answer = self._session.send(
+                prepared,
+                allow_redirects=False,
+                timeout=(request.connect_timeout, request.read_timeout),
+                stream=True,
+                proxies=way.proxies,
+                verify=way.verify,
+            )
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return None, error
         finally:
             _current.cancel = None
         return answer, None
 
+    def _unsent(
+        self, error: Exception | None, request: Request, way: Way, expired: bool, cancelled: bool
+    ) -> TransportFault:
+        """Return the fault of a request that no answer came to."""
+        if not expired and not cancelled:
+            known = network_fault(causes_of(error), host_of(request), way, self._worked)
+            if known is not None:
+                return known
+        return fault_of(error, request, expired, cancelled, advice=self._advice)
+
     def close(self) -> None:
         """Close every pooled connection."""
         self._session.close()
+
+
+def _let_go(request: Request, expiry: _Expiry, cancel: Cancel) -> None:
+    """See to it that nothing touches the exchange's socket any more, which another may use next."""
+    expiry.stop()
+    if request.cancel is not None:
+        request.cancel.detach()
+    cancel.detach()
 
 
 class _Expiry:
@@ -179,22 +219,33 @@ class _Expiry:
 def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: Cancel) -> Iterator[bytes]:
     next_piece = _reader(answer)
     expected = _plain_length(answer)
-    received = 0
+    received = stride = 0
+    waited = 0.0  # for the server, not for who reads
     while True:
         problem: Exception | None = None
         piece = b""
+        began = time.monotonic()
         try:
             piece = next_piece()
         except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError, AttributeError) as error:
             problem = error
         if cancel.is_set or problem is not None:
-            raise _fault(problem, request, expiry.reached, cancel.is_set, reading=True)
+            raise fault_of(problem, request, expiry.reached, cancel.is_set, reading=True)
         if not piece:
             break
         received += len(piece)
+        stride += len(piece)
+        waited += time.monotonic() - began
+        if stride >= STRIDE:
+            waited = stride = 0
+        elif request.pace is not None and waited > request.pace:
+            raise TransportFault(
+                f"{host_of(request)} sends too slowly: {stride:,} bytes in {request.pace:g} s.",
+                retryable=False,
+            )
         yield piece
     if expected is not None and received < expected:
-        raise _fault(None, request, False, False, reading=True)
+        raise fault_of(None, request, False, False, reading=True)
     answer.raw.release_conn()
 
 
@@ -202,7 +253,9 @@ def _reader(answer: requests.Response) -> Callable[[], bytes]:
     """Return what gives the next bytes as soon as there are any, and none at the end."""
     raw = answer.raw
     if hasattr(raw, "read1"):  # urllib3 2
-        return lambda: bytes(raw.read1(PIECE, decode_content=True))
+        # What is compressed may become a thousand times larger in memory at once.
+        size = PIECE >> 4 if "content-encoding" in answer.headers else PIECE
+        return lambda: bytes(raw.read1(size, decode_content=True))
     if "content-encoding" in answer.headers:
         pieces = raw.stream(PIECE, decode_content=True)
         return lambda: next(pieces, b"")
@@ -214,91 +267,3 @@ def _reader(answer: requests.Response) -> Callable[[], bytes]:
 def _plain_length(answer: requests.Response) -> int | None:
     length = answer.headers.get("content-length", "")
     return int(length) if length.isdigit() and "content-encoding" not in answer.headers else None
-
-
-def _fault(
-    error: Exception | None,
-    request: Request,
-    expired: bool,
-    cancelled: bool,
-    reading: bool = False,
-    advice: Mapping[str, str] | None = None,
-) -> TransportFault:
-    host = urlsplit(request.url).netloc.rpartition("@")[2] or "the server"
-    causes = list(_chain(error))
-    if expired:
-        return TransportFault(f"{host} had not finished its answer after {request.total_timeout:g} s.")
-    if cancelled:
-        return TransportFault(f"The exchange with {host} was cancelled.", retryable=False)
-    if reading:
-        if any(isinstance(cause, urllib3.exceptions.ReadTimeoutError | TimeoutError) for cause in causes):
-            return TransportFault(f"{host} sent nothing for {request.read_timeout:g} s in mid-answer.")
-        return TransportFault(f"The answer of {host} broke off.")
-    for cause in causes:
-        known = _known(cause, host, request, advice or {})
-        if known is not None:
-            return known
-    if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError | OSError):
-        # requests' own complaints about a request are OSErrors too; they are caught by `_known`.
-        return TransportFault(f"The connection to {host} broke before an answer came.")
-    return TransportFault(f"No request can be made to {host}.", maybe_processed=False, retryable=False)
-
-
-def _known(
-    cause: BaseException, host: str, request: Request, advice: Mapping[str, str]
-) -> TransportFault | None:
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return TransportFault(
-            f"The certificate of {host} is not trusted ({cause.verify_message}).",
-            maybe_processed=False,
-            retryable=False,
-            hint="Behind a company proxy, set REQUESTS_CA_BUNDLE to its certificate file and try again.",
-        )
-    if isinstance(cause, socket.gaierror):
-        return TransportFault(
-            f"The name of {host} cannot be resolved.",
-            maybe_processed=False,
-            hint="Check the network connection. In a Kaggle notebook, turn on Internet in the settings.",
-        )
-    if isinstance(cause, requests.exceptions.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError):
-        return TransportFault(
-            f"No connection to {host} within {request.connect_timeout:g} s.", maybe_processed=False
-        )
-    if isinstance(cause, requests.exceptions.ProxyError):
-        return TransportFault(
-            f"The proxy refused to connect to {host}.",
-            maybe_processed=False,
-            hint="Check HTTPS_PROXY and NO_PROXY.",
-        )
-    if isinstance(cause, requests.exceptions.InvalidHeader | requests.exceptions.InvalidURL):
-        return TransportFault(
-            f"No request can be made to {host}: its address or a header is malformed.",
-            maybe_processed=False,
-            retryable=False,
-        )
-    if isinstance(cause, ConnectionRefusedError | urllib3.exceptions.NewConnectionError):
-        return TransportFault(
-            f"{host} refuses connections.",
-            maybe_processed=False,
-            hint=next(
-                (words for address, words in advice.items() if request.url.startswith(f"{address}/")),
-                "Check the network connection and the address.",
-            ),
-        )
-    if isinstance(cause, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
-        return TransportFault(f"{host} gave no answer within {request.read_timeout:g} s.")
-    return None
-
-
-def _chain(error: BaseException | None) -> Iterator[BaseException]:
-    """Yield an error and what caused it, innermost first: the innermost says most."""
-    found: list[BaseException] = []
-    queue = [error]
-    while queue:
-        current = queue.pop()
-        if not isinstance(current, BaseException) or current in found:
-            continue
-        found.append(current)
-        queue += [current.__cause__, current.__context__, getattr(current, "reason", None)]
-        queue += [arg for arg in current.args if isinstance(arg, BaseException)]
-    yield from reversed(found)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from urllib.parse import urljoin
+from dataclasses import replace
+from urllib.parse import urljoin, urlsplit
 
 from kbench_jupyter.api.addresses import check_address, is_loopback, same_origin
 from kbench_jupyter.api.transport import Request, TransportFault
@@ -10,8 +11,16 @@ from kbench_jupyter.api.transport import Request, TransportFault
 __all__ = ["redirected"]
 
 
-def redirected(request: Request, status: int, location: str, method: str, safe: bool) -> Request:
+def redirected(
+    request: Request, status: int, location: str, method: str, safe: bool, *, elsewhere: bool
+) -> Request:
     """Return the request that follows a redirect.
+
+    Parameters
+    ----------
+    elsewhere : bool
+        Whether another server may give the answer: files are often kept by one. What it says of tasks and
+        runs would not be the target's word.
 
     Raises
     ------
@@ -34,18 +43,21 @@ def redirected(request: Request, status: int, location: str, method: str, safe: 
             retryable=False,
             hint="Check the server's address: %kbench target.",
         )
+    if not elsewhere and not same_origin(target, request.url):
+        raise TransportFault(
+            f"{method}: the server redirects to {urlsplit(target).netloc}, and its answer would not be the target's.",
+            retryable=False,
+            hint="Check the server's address: %kbench target.",
+        )
     headers = dict(request.headers)
     if not same_origin(target, request.url):
         headers.pop("Authorization", None)
     if not keeps_method:
         headers.pop("Content-Type", None)
-    return Request(
-        request.method if keeps_method else "GET",
-        target,
-        headers,
-        request.body if keeps_method and same_origin(target, request.url) else None,
-        request.connect_timeout,
-        request.read_timeout,
-        request.total_timeout,
-        request.cancel,
+    return replace(
+        request,
+        method=request.method if keeps_method else "GET",
+        url=target,
+        headers=headers,
+        body=request.body if keeps_method and same_origin(target, request.url) else None,
     )

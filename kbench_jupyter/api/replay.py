@@ -1,26 +1,41 @@
-"""Telling what is new: when a log stream is opened again, and when the persisted log comes at the end.
+"""Telling what is new when a log stream is opened again, and what is missing once the persisted log is there.
 
 Whether a server replays a log from its start on every connection, goes on where it was, or sends the last
-few entries again is not documented, so nothing is assumed. An entry carries its time, stream and data,
-which together hardly ever repeat, and no connection sends an entry more often than the log holds it. So
-what is new on a connection is what it has sent more often than was handed out before: that can never hand
-out a line twice, whatever mixture of replaying and going on a server comes up with, and fills the gaps an
-earlier connection left.
+few entries again is not documented, so nothing is assumed but that it sends a log in its order. Entries
+carry a time: on a new connection, what is not later than what was handed out is old, and is not handed
+out again. Among those of the very same time, and among those without one, what was handed out is counted.
 
-Where entries carry no time and repeat, a new one may pass for one sent again. It is not lost:
-`Ledger.settle` compares with the persisted log and yields exactly what is missing.
+A line comes in pieces, and some of them may be lost between two connections. So where it is not sure that
+a connection goes on where the one before broke off, a line in the making is given up, and the text up to
+the next line end is withheld: pieces of two lines never make one that never was.
+
+Nothing of that is lost: `settling` compares the lines that were handed out with the whole persisted log,
+however that is cut, and yields exactly what is missing. Remembered are four bytes for each line.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from array import array
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import replace
 
 from kbench_jupyter.api.models import LogEntry
 
-__all__ = ["Ledger"]
+__all__ = ["Ledger", "Stream", "encoded"]
+
+#: Entries of a stream, all of which ended a line, after which it is trusted to write whole lines only.
+_TRUSTED = 8
+#: Characters of an entry that hardly come twice within a second.
+_LONG = 16
+#: Different entries without a time that are remembered.
+_COUNTED = 250_000
+
+
+def encoded(text: str) -> bytes:
+    """Return a log's text as bytes, halves of characters included."""
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _key(entry: LogEntry) -> int:
@@ -28,133 +43,193 @@ def _key(entry: LogEntry) -> int:
     return hash((entry.stream, entry.time, entry.data))
 
 
-class _Text:
-    """What of a stream's text was handed out, without keeping the text."""
-
-    def __init__(self) -> None:
-        self.length = 0
-        self.digest = hashlib.blake2b(digest_size=16)
-        self.lines: Counter[int] = Counter()
-        self._partial = ""
-
-    def add(self, data: str) -> None:
-        self.length += len(data)
-        self.digest.update(data.encode("utf-8", "surrogatepass"))
-        *whole, self._partial = (self._partial + data).split("\n")
-        self.lines.update(hash(line) for line in whole)
-
-    def seen(self) -> Counter[int]:
-        return self.lines + Counter([hash(self._partial)] if self._partial else [])
+def _is_telling(entry: LogEntry) -> bool:
+    """Return whether no other entry is likely to be the same: several dots are printed in one second."""
+    long = _LONG // 2 if entry.data.endswith("\n") else _LONG
+    return entry.time is not None and (entry.time % 1 != 0 or len(entry.data) >= long)
 
 
-class Ledger:
-    """Remembers what was handed out, as counts of hashes, and passes on only what is new."""
+class Stream:
+    """What of one of a run's streams was handed out: a checksum of each line."""
+
+    def __init__(self, sure: bool) -> None:
+        self.lines = array("I")
+        self.open = self.open_size = 0  # checksum and bytes of the line in the making
+        self.size = 0
+        self.latest = float("-inf")
+        self.at_latest: Counter[int] = Counter()  # keys of what was written then
+        # Of what was handed out over earlier connections: its last time, what was written then and has not
+        # been sent again, and whether this connection has brought something later, or new at all.
+        self.mark = float("-inf")
+        self.at_mark: Counter[int] = Counter()
+        self.later = self.fresh = False
+        self.entries = 0
+        self.whole = True  # every entry ended a line
+        self.sure = sure  # what comes next goes on where this left off
+        self.withheld = False  # up to the next line end
+
+    @property
+    def trusted(self) -> bool:
+        """Whether it surely writes whole lines."""
+        return self.whole and self.entries >= _TRUSTED
+
+    def add(self, text: str) -> None:
+        """Take in what is handed out."""
+        data = encoded(text)
+        self.size += len(data)
+        *whole, rest = data.split(b"\n")
+        for line in whole:
+            self.lines.append(zlib.crc32(line, self.open))
+            self.open = self.open_size = 0
+        if rest:
+            self.open, self.open_size = zlib.crc32(rest, self.open), self.open_size + len(rest)
+        self.entries += 1
+        self.whole = self.whole and not rest
+
+    def note(self, entry: LogEntry, key: int) -> None:
+        """Remember when an entry was written."""
+        if entry.time is None or entry.time < self.latest:
+            return
+        if entry.time > self.latest:
+            self.latest = entry.time
+            self.at_latest.clear()
+        self.at_latest[key] += 1
+
+    def reconnect(self) -> None:
+        """Begin another connection."""
+        self.sure = self.later = self.fresh = False
+        self.mark, self.at_mark = self.latest, self.at_latest.copy()
+
+    def is_old(self, time: float, key: int) -> bool:
+        """Return whether an entry of another connection was sent before, or is missed for now."""
+        if time > self.mark:
+            self.later = True
+        if self.later:  # a connection sends a log in its order
+            return False
+        if time == self.mark:
+            if not self.at_mark[key]:
+                return False
+            self.at_mark[key] -= 1
+        if self.fresh:  # the clock went back: it may be new, and what comes next does not go on from here
+            self.sure = False
+        return True
+
+    def give_up_line(self) -> None:
+        """Forget the line in the making."""
+        self.size -= self.open_size
+        self.open = self.open_size = 0
+
+
+class _Timeless:
+    """Counts entries without a time: what a connection has sent more often than it was handed out is new."""
 
     def __init__(self) -> None:
         self._handed: Counter[int] = Counter()
         self._sent: Counter[int] | None = None  # by this connection; None on the first
-        self._texts: defaultdict[str, _Text] = defaultdict(_Text)
-        self._latest: dict[str, float] = {}
+        self._first: int | None = None
+        self._forgotten = 0  # entries, the oldest ones
+        self._skip = 0  # entries of this connection that can only be forgotten ones
+        self._begun = False
+
+    def reconnect(self) -> None:
+        self._sent, self._begun, self._skip = Counter(), False, 0
+
+    def is_old(self, key: int) -> bool:
+        if not self._begun and key == self._first and self._sent is not None:
+            self._skip = self._forgotten
+        self._begun = True
+        if self._skip:
+            self._skip -= 1
+            return True
+        if self._sent is not None:
+            self._sent[key] += 1
+            if self._sent[key] <= self._handed[key]:
+                return True
+        self._first = key if self._first is None else self._first
+        self._handed[key] += 1
+        if len(self._handed) > _COUNTED:
+            oldest = next(iter(self._handed))
+            self._forgotten += self._handed.pop(oldest)
+            if self._sent is not None:
+                self._sent.pop(oldest, None)
+        return False
+
+
+class Ledger:
+    """Remembers what was handed out, and passes on only what is new."""
+
+    def __init__(self) -> None:
+        self.streams: dict[str, Stream] = {}
+        self._timeless = _Timeless()
+        self._first: int | None = None  # key of the log's first entry
+        self._last: int | None = None  # key of the last one handed out
         self._count = 0
+        self._again = False  # this is not the first connection
+        self._begun = False  # it has sent something
+        self._whole = True  # it goes on where the one before broke off, or repeats that
 
     def __len__(self) -> int:
         return self._count
 
     @property
-    def characters(self) -> int:
-        """How much text was handed out."""
-        return sum(text.length for text in self._texts.values())
+    def size(self) -> int:
+        """How many bytes of text were handed out."""
+        return sum(stream.size for stream in self.streams.values())
 
-    def reconnect(self) -> None:
-        """Begin another connection."""
-        self._sent = Counter()
-
-    def take(self, entry: LogEntry) -> Iterator[LogEntry]:
-        """Yield `entry`, the connection's next, if it is new."""
-        if self._sent is not None:
-            key = _key(entry)
-            self._sent[key] += 1
-            if self._sent[key] <= self._handed[key]:
-                return
-            latest = self._latest.get(entry.stream)
-            if entry.time is not None and latest is not None and entry.time < latest:
-                entry = replace(entry, late=True)
-        yield self._hand_out(entry)
-
-    def _hand_out(self, entry: LogEntry) -> LogEntry:
-        self._count += 1
-        self._handed[_key(entry)] += 1
-        self._texts[entry.stream].add(entry.data)
-        if entry.time is not None and entry.time > self._latest.get(entry.stream, float("-inf")):
-            self._latest[entry.stream] = entry.time
-        return entry
-
-    def settle(self, persisted: Sequence[LogEntry]) -> Iterator[LogEntry]:
-        """Yield what the whole log holds and was not handed out yet, in the log's order.
+    def reconnect(self, *, inside: bool = False) -> None:
+        """Begin another connection.
 
         Parameters
         ----------
-        persisted : sequence of LogEntry
-            The whole log.
-
-        Yields
-        ------
-        LogEntry
-            ``late`` is set on those that belong before something already handed out.
+        inside : bool
+            Whether the one before broke off inside an entry.
         """
-        missing = self._unmatched_entries(persisted)
-        if missing is None:
-            missing = self._unmatched_texts(persisted)
-        yield from missing
+        if not self._count and not inside:
+            return  # nothing was sent, so nothing of it can be missing
+        self._again, self._begun, self._whole = True, False, False
+        self._timeless.reconnect()
+        for stream in self.streams.values():
+            stream.reconnect()
 
-    def _unmatched_entries(self, persisted: Sequence[LogEntry]) -> list[LogEntry] | None:
-        """Return the entries not handed out; None if the whole log is cut up differently."""
-        if not self._count:
-            return list(persisted)
-        left = Counter(self._handed)
-        places: list[int] = []
-        last = -1
-        for index, entry in enumerate(persisted):
-            key = _key(entry)
-            if left[key] > 0:
-                left[key] -= 1
-                last = index
-            else:
-                places.append(index)
-        if any(count > 0 for count in left.values()):
-            return None
-        return [replace(persisted[index], late=index < last) for index in places]
+    def take(self, entry: LogEntry) -> Iterator[LogEntry]:
+        """Yield what is to be handed out of `entry`, the connection's next."""
+        key = _key(entry)
+        known = _is_telling(entry) and (key == self._last or (key == self._first and not self._begun))
+        self._begun = True
+        if not self._is_old(entry, key):
+            yield from self._hand_out(entry, key)
+        elif known and not self._whole:
+            self._whole = True
+            for stream in self.streams.values():
+                stream.sure = True
 
-    def _unmatched_texts(self, persisted: Sequence[LogEntry]) -> list[LogEntry]:
-        # The same text may be cut into other entries, or carry other times: compare each stream's text.
-        missing: list[LogEntry] = []
-        for stream in dict.fromkeys(entry.stream for entry in persisted):
-            own = [entry for entry in persisted if entry.stream == stream]
-            seen = self._texts[stream]
-            text = "".join(entry.data for entry in own)
-            start = hashlib.blake2b(text[: seen.length].encode("utf-8", "surrogatepass"), digest_size=16)
-            if start.digest() == seen.digest.digest():
-                missing += _after(own, seen.length)
-            else:
-                missing += _unseen_lines(own, seen.seen())
-        return missing
+    def _stream(self, name: str) -> Stream:
+        if name not in self.streams:
+            self.streams[name] = Stream(sure=self._whole)
+        return self.streams[name]
 
+    def _is_old(self, entry: LogEntry, key: int) -> bool:
+        if entry.time is None:
+            return self._timeless.is_old(key)
+        return self._again and self._stream(entry.stream).is_old(entry.time, key)
 
-def _after(entries: Iterable[LogEntry], length: int) -> Iterator[LogEntry]:
-    for entry in entries:
-        if length < len(entry.data):
-            yield replace(entry, data=entry.data[length:])
-        length = max(0, length - len(entry.data))
-
-
-def _unseen_lines(entries: Iterable[LogEntry], seen: Counter[int]) -> Iterator[LogEntry]:
-    partial, entry = "", None
-    for entry in entries:
-        *whole, partial = (partial + entry.data).split("\n")
-        for line in whole:
-            if seen[hash(line)] > 0:
-                seen[hash(line)] -= 1
-            else:
-                yield replace(entry, data=line + "\n", late=True)
-    if partial and entry is not None and not seen[hash(partial)]:
-        yield replace(entry, data=partial, late=True)
+    def _hand_out(self, entry: LogEntry, key: int) -> Iterator[LogEntry]:
+        stream = self._stream(entry.stream)
+        if not stream.sure:
+            if stream.open_size:
+                stream.give_up_line()
+                yield LogEntry(entry.stream, None, "", gap=True)
+            stream.withheld = not stream.trusted
+        stream.sure = stream.fresh = True
+        self._first = key if self._first is None else self._first
+        self._last = key
+        self._count += 1
+        stream.note(entry, key)
+        if stream.withheld:
+            _, end, rest = entry.data.partition("\n")
+            stream.withheld = not end
+            if not rest:
+                return
+            entry = replace(entry, data=rest)
+        stream.add(entry.data)
+        yield entry

@@ -11,7 +11,11 @@ import codecs
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from kbench_jupyter.api.transport import TransportFault
+
 __all__ = ["Event", "EventParser"]
+
+_LARGEST = 64_000_000  # characters of one event
 
 
 @dataclass(frozen=True)
@@ -39,12 +43,24 @@ class EventParser:
         self.retry: float | None = None
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
         self._rest: list[str] = []  # pieces of the line that has not ended yet
+        self._size = 0
         self._after_cr = False
         self._data: list[str] = []
         self._type = ""
 
+    @property
+    def inside(self) -> bool:
+        """Whether an event has begun and not ended."""
+        return bool(self._rest or self._data)
+
     def feed(self, piece: bytes) -> Iterator[Event]:
-        """Yield the events that a piece of the stream completes."""
+        """Yield the events that a piece of the stream completes.
+
+        Raises
+        ------
+        TransportFault
+            If an event grows without an end.
+        """
         text = self._decoder.decode(piece)
         if not text:
             return
@@ -58,10 +74,18 @@ class EventParser:
             self._rest = []
         if rest:
             self._rest.append(rest)
+            self._grow(len(rest))
         for line in lines:
             event = self._line(line)
             if event is not None:
                 yield event
+
+    def _grow(self, size: int) -> None:
+        self._size += size
+        if self._size > _LARGEST:
+            raise TransportFault(
+                f"An entry of the log is larger than {_LARGEST:,} characters.", retryable=False
+            )
 
     def _line(self, line: str) -> Event | None:
         if not line:
@@ -70,6 +94,7 @@ class EventParser:
         value = value.removeprefix(" ")
         if name == "data":
             self._data.append(value)
+            self._grow(len(value))
         elif name == "event":
             self._type = value
         elif name == "id" and "\0" not in value:
@@ -80,5 +105,5 @@ class EventParser:
 
     def _dispatch(self) -> Event | None:
         data, kind = self._data, self._type
-        self._data, self._type = [], ""
+        self._data, self._type, self._size = [], "", 0
         return Event(kind or "message", "\n".join(data), self.last_id) if data else None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from kbench_jupyter.api.models import LogEntry
 
-__all__ = ["Line", "Terminal", "lines_of", "strip_codes"]
+__all__ = ["Line", "Terminal", "acts", "lines_of", "strip_codes"]
 
 _CODE = re.compile(
     r"\x1b\[(?P<params>[0-9;:?<=>]*)[ -/]*(?P<final>[@-~])"  # CSI, of which m is SGR (ECMA-48)
@@ -21,7 +21,12 @@ _CODE = re.compile(
     r"|\x1b[ -/]*[0-~]?"
 )
 _DRAWS_OVER = re.compile(r"[\r\b]|\x1b\[[0-9;?]*[CDGKP]")
+# What else a terminal acts on, the marks that reorder text, and halves of characters that nothing can print.
+_UNSAFE = re.compile(
+    "[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _COMPACT = 4096  # characters of a line in the making after which what was drawn over is let go
+_KEPT = 8_000_000  # characters kept of the beginning of a line that does not end, and of its end
 _WIDEST = 10_000  # columns a cursor code may move to; no terminal is wider
 
 
@@ -56,7 +61,7 @@ class Terminal:
     def feed(self, entry: LogEntry) -> list[Line]:
         """Return the lines that `entry` completes."""
         key = (entry.stream, entry.late)
-        half = self._open.get(key)
+        half = self._open.get(key) if not entry.gap else None
         *whole, rest = entry.data.split("\n")
         done = []
         for text in whole:
@@ -95,21 +100,34 @@ class _HalfLine:
         self.begun = begun
         self._pieces: list[str] = []
         self._drawn = 0  # characters since the last time
+        self._size = 0
+        self._head, self._left_out = "", 0
 
     def add(self, data: str) -> None:
         self._pieces.append(data)
         self._drawn += len(data)
+        self._size += len(data)
+        if self._size > 4 * _KEPT:
+            self._shorten()
         if self._drawn >= _COMPACT and "\r" in data:
             drawn, _, rest = self.text.rpartition("\r")
             row = _Row(drawn)
             self._pieces = [f"{row.render()}\r{row.style.code}{rest}"]
-            self._drawn = 0
+            self._drawn, self._size = 0, len(self._pieces[0])
+
+    def _shorten(self) -> None:
+        text = "".join(self._pieces)
+        if not self._left_out:
+            self._head, text = text[:_KEPT], text[_KEPT:]
+        self._left_out += len(text) - _KEPT
+        self._pieces, self._size = [text[-_KEPT:]], _KEPT
 
     @property
     def text(self) -> str:
         if len(self._pieces) > 1:
             self._pieces = ["".join(self._pieces)]
-        return self._pieces[0] if self._pieces else ""
+        text = self._pieces[0] if self._pieces else ""
+        return f"{self._head} [{self._left_out:,} characters] {text}" if self._left_out else text
 
 
 def lines_of(entries: Iterable[LogEntry]) -> Iterator[Line]:
@@ -125,12 +143,17 @@ def strip_codes(text: str) -> str:
     return _CODE.sub("", text)
 
 
+def acts(text: str) -> bool:
+    """Return whether a terminal would do anything with `text` but write it, line by line."""
+    return "\x1b" in text or "\r" in text or _UNSAFE.search(text) is not None
+
+
 def _shown(raw: str) -> str:
     if _DRAWS_OVER.search(raw):
-        return _Row(raw).render()
-    if "\x1b" in raw:
-        return _CODE.sub(lambda code: code.group() if code["final"] == "m" else "", raw)
-    return raw
+        raw = _Row(raw).render()
+    elif "\x1b" in raw:
+        raw = _CODE.sub(lambda code: code.group() if code["final"] == "m" else "", raw)
+    return _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", raw)
 
 
 class _Style:

@@ -14,7 +14,9 @@ from typing import Protocol
 
 from kbench_jupyter.errors import TransportError
 
-__all__ = ["Cancel", "Headers", "Request", "Response", "Transport", "TransportFault"]
+__all__ = ["STRIDE", "Cancel", "Headers", "Request", "Response", "Transport", "TransportFault"]
+
+STRIDE = 1 << 18  # bytes: a line that takes two minutes for them moves 2 kB a second
 
 
 class TransportFault(TransportError):
@@ -114,8 +116,13 @@ class Request:
         The body, already encoded.
     connect_timeout, read_timeout : float
         Seconds to wait for a connection, and for the next bytes.
-    total_timeout : float or None
-        Seconds for the whole exchange, its body included; a slow drip does not extend it.
+    header_timeout, total_timeout : float or None
+        Seconds until the answer's header has come, and for the whole exchange, its body included; a slow
+        drip does not extend them.
+    stream_timeout : float or None
+        Seconds to wait for the next bytes of an event stream, in place of `read_timeout`.
+    pace : float or None
+        Seconds in which each further `STRIDE` bytes of a body must come, but for an event stream's.
     cancel : Cancel or None
         Lets another thread end the exchange.
     """
@@ -127,6 +134,9 @@ class Request:
     connect_timeout: float = 10.0
     read_timeout: float = 30.0
     total_timeout: float | None = None
+    header_timeout: float | None = None
+    stream_timeout: float | None = None
+    pace: float | None = None
     cancel: Cancel | None = field(default=None, compare=False)
 
     def __repr__(self) -> str:
@@ -179,16 +189,36 @@ class Response:
             if piece:
                 yield piece
 
-    def read(self) -> bytes:
+    def read(self, most: int | None = None) -> bytes:
         """Return the whole body and free the connection.
+
+        Parameters
+        ----------
+        most : int, optional
+            How many bytes it may be, unpacked.
 
         Raises
         ------
         TransportFault
-            If it breaks off, or nothing comes within the read time-out.
+            If it breaks off, is larger, or nothing comes within the read time-out.
         """
+        body = bytearray()
         with self:
-            return b"".join(self.iter_bytes())
+            for piece in self.iter_bytes():
+                body += piece
+                if most is not None and len(body) > most:
+                    raise TransportFault(
+                        f"The server's answer is larger than {most:,} bytes; it was not read further.",
+                        retryable=False,
+                        hint="Something else than the Benchmarks API may have answered: %kbench target shows"
+                        " the address.",
+                    )
+        return bytes(body)
+
+    @property
+    def is_event_stream(self) -> bool:
+        """Whether the body is events that come as they happen."""
+        return self.content_type == "text/event-stream"
 
     def close(self) -> None:
         """Free the connection; safe to call twice."""

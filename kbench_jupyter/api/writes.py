@@ -1,4 +1,6 @@
-"""The two writes that must never be sent twice blindly: a push and a schedule.
+"""Writes: never sent twice blindly, and never taken as done before the server has said so.
+
+An answer that is not what was asked for (an empty object, another task) is as good as a lost one.
 
 Sending a push twice makes two task versions, sending a schedule twice pays for two runs, and the wire has
 no key that would tell a server "this is the one from before". So both look before and after: a push
@@ -11,6 +13,7 @@ still be at work on it, and the error says what was seen.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
@@ -18,10 +21,11 @@ from typing import Any, TypeVar
 from kbench_jupyter.api import parse
 from kbench_jupyter.api.calls import Caller
 from kbench_jupyter.api.models import Run, ScheduleResult, Task, TaskSlug
+from kbench_jupyter.api.names import task_slug
 from kbench_jupyter.api.states import TaskOrigin
 from kbench_jupyter.errors import AmbiguousWriteError, ApiError, CredentialsError, TransportError
 
-__all__ = ["create_task", "schedule_runs"]
+__all__ = ["create_task", "is_task", "publish_task", "schedule_runs"]
 
 SERVICE = "benchmarks.BenchmarkTasksApiService"
 T = TypeVar("T")
@@ -57,7 +61,10 @@ def create_task(
     except AmbiguousWriteError as error:
         lost = error
     else:
-        return _resolved(answer, datasets, look)
+        task = Task.from_wire(answer)
+        if task.error or (is_task(task, slug) and _version(task) > known_version):
+            return _resolved(answer, datasets, look)
+        lost = _unconfirmed("CreateBenchmarkTask")
 
     def newer() -> Task | None:
         task = look()
@@ -88,6 +95,47 @@ def create_task(
         detail=str(lost),
         hint=f"It was not sent again, since the server may still be at work on it. %kbench status {slug}"
         f" shows whether version {known_version + 1} appears; if not, push again.",
+    )
+
+
+def is_task(task: Task, slug: str) -> bool:
+    """Return whether an answer is the task that was asked for."""
+    got = task.slug.task
+    return bool(got) and (got == slug or task_slug(got) == task_slug(slug))
+
+
+def _unconfirmed(method: str) -> AmbiguousWriteError:
+    return AmbiguousWriteError(f"{method}: the server answered, but did not confirm what was asked for.")
+
+
+def publish_task(caller: Caller, look: Callable[[TaskSlug], Task], slug: TaskSlug, notebook: bool) -> Task:
+    """Make a task public, and its notebook if asked; doing it again changes nothing.
+
+    Parameters
+    ----------
+    look : callable
+        Returns the task.
+    """
+    body: dict[str, Any] = {"slug": slug.to_wire()} | ({"publishBackingNotebook": True} if notebook else {})
+    subject = f"task {str(slug)!r}"
+
+    def done(task: Task) -> bool:
+        public = bool(task.is_public) and (bool(task.is_backing_notebook_published) or not notebook)
+        return public and is_task(task, slug.task)
+
+    task = Task.from_wire(caller.call(SERVICE, "PublishBenchmarkTask", body, subject=subject))
+    # The answer may leave out what the task itself says.
+    if done(task):
+        return task
+    with suppress(ApiError, TransportError, CredentialsError):
+        task = look(slug)
+    if done(task):
+        return task
+    if is_task(task, slug.task) and task.is_public:
+        return task  # it shows that its notebook is not
+    raise AmbiguousWriteError(
+        f"The server did not confirm that {subject} is public.",
+        hint=f"Look with %kbench status {slug}; publishing again changes nothing that is done: %kbench publish {slug}",
     )
 
 
@@ -156,7 +204,10 @@ def schedule_runs(
     except AmbiguousWriteError as error:
         lost = error
     else:
-        return _paired(answer, models)
+        results = _paired(answer, models)
+        if results is not None:
+            return results
+        lost = _unconfirmed("BatchScheduleBenchmarkTaskRuns")
 
     seen: dict[str, int] = {}
 
@@ -187,14 +238,12 @@ def schedule_runs(
     )
 
 
-def _paired(answer: dict[str, Any], models: Sequence[str]) -> list[ScheduleResult]:
+def _paired(answer: dict[str, Any], models: Sequence[str]) -> list[ScheduleResult] | None:
+    """Return what became of each model; None where the answer does not say."""
     results = parse.items(answer.get("results"))
-    if len(results) != len(models):
-        # Answers come in request order and name no model: with another count none can be told apart.
-        raise AmbiguousWriteError(
-            f"The server answered for {len(results)} of {len(models)} models, without saying which.",
-            hint="%kbench status shows which runs there are.",
-        )
+    # Answers come in request order and name no model: with another count none can be told apart.
+    if len(results) != len(models) or not all(results):
+        return None
     return [ScheduleResult.from_wire(item, model=model) for item, model in zip(results, models, strict=True)]
 
 

@@ -17,15 +17,28 @@ from kbench_jupyter.display.view import Cell, Facts, Part, Table, View
 #: A sign beside the word, so that a state does not hang on colour alone; in texts, HTML and panels alike.
 SIGNS = {"good": "✓", "bad": "✗", "busy": "…", "warn": "!", "quiet": "•"}
 
-# Everything a terminal would act on, and the marks that reorder text, but for newline and tab.
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+# Everything a terminal would act on, and the marks that reorder text, but for newline and tab; and halves of
+# characters that nothing can print.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 _COLOUR = re.compile("\x1b\\[[0-9;:]*m")
 _NARROWEST = 8
+#: Characters of a table's cell, and of any other text, that are drawn: whole texts stand in code blocks and files.
+_MOST, _LONGEST = 1_000, 10_000
 
 
 def visible(text: str) -> str:
     """Return text in which control and direction marks are spelled out, so that they only appear."""
     return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+
+
+def clipped(text: str, most: int) -> str:
+    """Return text with at most so many characters, and a word on how many there are in all.
+
+    What a server names may be of any length, and measuring a text's columns costs far more than cutting it.
+    """
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
 
 
 def terminal_width() -> int | None:
@@ -169,7 +182,7 @@ def _fold(text: str, room: int) -> list[str]:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(map(_with_base, visible(text).split()))
+    return " ".join(map(_with_base, visible(clipped(text, _MOST)).split()))
 
 
 def _with_base(word: str) -> str:
@@ -194,9 +207,9 @@ def _sign(value: str | Cell | None) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        return visible(value)
-    sign = SIGNS.get(value.tone, "")
-    return f"{sign} {visible(value.text)}" if sign and value.text else visible(value.text)
+        return visible(clipped(value, _LONGEST))
+    sign, text = SIGNS.get(value.tone, ""), visible(clipped(value.text, _LONGEST))
+    return f"{sign} {text}" if sign and text else text
 
 
 def _wrap(text: str, width: int, indent: str = "") -> str:

@@ -58,6 +58,8 @@ class CellFailed:
         The kernel's traceback, with ANSI codes.
     line : int or None
         The deepest line *of that cell* (from 1) in the traceback, when it names one.
+    displaying : bool
+        Whether every statement had run, and showing the cell's value failed.
     """
 
     index: int
@@ -65,6 +67,7 @@ class CellFailed:
     evalue: str
     traceback: str
     line: int | None = None
+    displaying: bool = False
 
     @property
     def plain_traceback(self) -> str:

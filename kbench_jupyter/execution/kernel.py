@@ -39,6 +39,11 @@ for name, value in changes.items():
 """
 
 
+def _own_first(path: str | None) -> str:
+    """Put this environment first on PATH: ``!python`` and ``!pip`` of a cell are its own, as on Kaggle."""
+    return os.pathsep.join([str(Path(sys.executable).parent), path or os.defpath])
+
+
 def check_installed() -> None:
     """Raise unless this interpreter can start a kernel.
 
@@ -62,7 +67,8 @@ class FreshKernel:
     cwd : Path
         The kernel's working directory.
     env : mapping
-        The kernel's whole environment; nothing is inherited beside it.
+        The kernel's whole environment; nothing is inherited beside it. Where it names no home folder, the
+        kernel gets an empty one, which goes with it.
     kernel_name : str
         ``"python3"`` is this interpreter, whatever kernelspec of that name is installed; any other name
         is looked up among the installed kernelspecs.
@@ -109,6 +115,10 @@ class FreshKernel:
         env["IPYTHONDIR"] = str(self._folder / "ipython")
         env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
         (self._folder / "ipython").mkdir()
+        if "HOME" not in env:
+            env["HOME"] = env["USERPROFILE"] = str(self._folder / "home")
+            (self._folder / "home").mkdir(mode=0o700)
+        env["PATH"] = _own_first(env.get("PATH"))
         # ipykernel 7.4 warns on stderr about TCP without encryption; only errors are of use here.
         quiet = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
         with self._stderr.open("wb") as stderr:
@@ -162,6 +172,8 @@ class FreshKernel:
             The kernel died of it.
         """
         told = {name: value for name, value in changes.items() if name not in _STRAY}
+        if "PATH" in told:
+            told["PATH"] = _own_first(told["PATH"])
         if told:
             await self.quietly(f"exec({_CHANGE!r}, {{'changes': {told!r}}})")
 

@@ -50,8 +50,12 @@ class StreamingClient(NotebookClient):
                 self.emit(CellOutput(cell_index, "stdout", text if text.endswith("\n") else text + "\n"))
         return super().process_message(msg, cell, cell_index)
 
-    def _note_failure(self, cell: Any, cell_index: int, execute_reply: dict[str, Any]) -> None:  # noqa: ARG002
+    def _note_failure(self, cell: Any, cell_index: int, execute_reply: dict[str, Any]) -> None:
         content = execute_reply["content"]
+        # What fails while IPython shows a cell's value is told by the output alone: the reply names no exception.
+        shown = [output for output in cell.get("outputs", ()) if output["output_type"] == "error"]
+        displaying = shown and content.get("ename") in (None, "", "NoneType")
+        content = {**content, **(shown[-1] if displaying else {})}
         traceback = "\n".join(content.get("traceback", []))
         self.failure = CellFailed(
             index=cell_index,
@@ -59,4 +63,5 @@ class StreamingClient(NotebookClient):
             evalue=content.get("evalue", ""),
             traceback=traceback,
             line=failed_line(traceback, content.get("execution_count")),
+            displaying=bool(displaying),
         )

@@ -7,6 +7,7 @@ Exit codes: 0 stopped, 1 cannot serve (the reason is on stderr), 3 a part of ``[
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from pathlib import Path
@@ -31,6 +32,8 @@ def main() -> int:
         timeout=arguments.run_timeout,
         idle=arguments.idle_minutes * 60,
         ahead=arguments.ahead,
+        # On no command line and in no environment: both can be looked at while it runs.
+        endpoint=tuple(json.loads(sys.stdin.readline())) if arguments.endpoint_on_stdin else None,
     )
     try:
         serve(settings)
@@ -65,6 +68,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--idle-minutes", type=float, default=0, help="stop after so long without a call")
     parser.add_argument(
         "--no-ahead", dest="ahead", action="store_false", help="start no kernel before its job comes"
+    )
+    parser.add_argument(
+        "--endpoint-on-stdin",
+        action="store_true",
+        help='a model endpoint as one line on stdin: ["URL", "KEY", "NAME OF ITS VARIABLE"]',
     )
     return parser
 

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kbench_jupyter.execution import IDLE, ROOM, free_memory
-from kbench_jupyter.local import environment
+from kbench_jupyter.execution.environment import base_environment, kernel_environment
 from kbench_jupyter.local.home import Home
 from kbench_jupyter.local.job import Ahead
 from kbench_jupyter.local.processes import kill_tree, start_time
@@ -73,7 +73,7 @@ class Runner:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "kbench_jupyter.local.runner",
                 stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr,
-                env=environment.base_environment(), limit=2**24,
+                env=base_environment(), limit=2**24,
             )  # fmt: skip
         return cls(process, start_time(process.pid), scratch)
 
@@ -140,7 +140,7 @@ class Runners:
     async def _prepare(self) -> Runner:
         runner = await Runner.start(self._home.work / f"ahead-{secrets.token_hex(4)}")
         self._store.note_process(runner.scratch.name, runner.process.pid, runner.started)
-        env = environment.kernel_environment(str(runner.home))
+        env = {**kernel_environment(), "HOME": str(runner.home)}
         await runner.tell(Ahead(str(runner.scratch), env).dumps())
         return runner
 

@@ -12,7 +12,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import uvicorn
@@ -52,6 +52,8 @@ class Settings:
         Seconds without a call or a job after which it stops; 0 is never.
     ahead : bool
         Whether the next job's kernel is kept ready.
+    endpoint : tuple of str or None
+        Address, key and the key's variable of a model endpoint; None is what the environment names.
     """
 
     home: Path
@@ -60,6 +62,7 @@ class Settings:
     timeout: float = 3600.0
     idle: float = 0.0
     ahead: bool = True
+    endpoint: tuple[str, str, str] | None = field(default=None, repr=False)
 
 
 class AlreadyRunningError(LocalServerError):
@@ -87,7 +90,8 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(settings: Settings, home: Home) -> None:
-    others = upstream.from_environment()  # first: an endpoint that cannot be must not wait for anything else
+    # First: an endpoint that cannot be must not wait for anything else.
+    others = upstream.named(*settings.endpoint) if settings.endpoint else upstream.from_environment()
     listener = _listen(settings.port, home.last_port())
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
@@ -104,7 +108,7 @@ async def _serve(settings: Settings, home: Home) -> None:
         url=lambda: url,
     )
     server = _Server(lambda: _announce(home, url, port))
-    in_force = _in_force(settings, others)
+    in_force = _in_force(settings, others, home.token)
     api = Api(home, store, models, queue, url=lambda: url, shut_down=server.stop, in_force=in_force)
     server.load(make_app(api, ModelProxy(models, store), home.token))
     await queue.start()
@@ -120,10 +124,12 @@ async def _serve(settings: Settings, home: Home) -> None:
         log.info("stopped")
 
 
-def _in_force(settings: Settings, others: upstream.Upstream | None) -> dict[str, str]:
+def _in_force(settings: Settings, others: upstream.Upstream | None, token: str) -> dict[str, str]:
     """Return what others compare with what their environment says now."""
     return {
         "upstream_url": others.address if others else "",
+        "upstream_key_from": others.key_from if others else "",
+        "upstream_proof": others.proof(token) if others else "",
         "workers": str(settings.workers),
         "run_timeout": f"{settings.timeout:.15g}",
         "idle_minutes": f"{settings.idle / 60:.15g}",

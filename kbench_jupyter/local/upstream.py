@@ -1,13 +1,15 @@
 """Any OpenAI-compatible endpoint: Ollama, vLLM, LM Studio, a company's proxy.
 
-``KBENCH_UPSTREAM_URL`` is what such a server calls its base address (ending in ``/v1``, mostly), and
-``KBENCH_UPSTREAM_API_KEY`` its key, if it wants one. Requests go through as they are, images and tools
-included; the key never leaves this module but in the header it is for.
+What such a server calls its base address (ending in ``/v1``, mostly) and its key, if it wants one, come from whoever
+starts the embedded server, or from ``KBENCH_UPSTREAM_URL`` and ``KBENCH_UPSTREAM_API_KEY``. Requests go through as they
+are, images and tools included; the key never leaves this module but in the header it is for.
 """
 
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import logging
 import os
 import time
@@ -28,7 +30,6 @@ _NOW = 2.0
 """Seconds it is good for when somebody asks what there is, or when the last look failed."""
 _LOOK = 3.0
 """Seconds a look may take: every listing waits for it."""
-_KEY_RIGHT = "is KBENCH_UPSTREAM_API_KEY right?"
 
 
 def from_environment() -> Upstream | None:
@@ -37,22 +38,41 @@ def from_environment() -> Upstream | None:
     Raises
     ------
     LocalServerError
-        If what it names can be no endpoint, or no key.
+        As `named`.
     """
     url = os.environ.get("KBENCH_UPSTREAM_URL", "").strip()
     key = os.environ.get("KBENCH_UPSTREAM_API_KEY", "").strip()
-    if not url:
-        return None
-    _check(url)
+    return named(url, key, "KBENCH_UPSTREAM_API_KEY", by="KBENCH_UPSTREAM_URL") if url else None
+
+
+def named(url: str, key: str, key_from: str, *, by: str = "--upstream") -> Upstream:
+    """Return the endpoint at an address.
+
+    Parameters
+    ----------
+    url : str
+    key : str
+        Its key, or the empty text.
+    key_from : str
+        The variable that holds the key, for messages.
+    by : str
+        What names the address, for messages.
+
+    Raises
+    ------
+    LocalServerError
+        If it can be no endpoint, or no key.
+    """
+    _check(url, by)
     if not key.isascii() or not key.isprintable():
         raise LocalServerError(
-            "KBENCH_UPSTREAM_API_KEY holds a character that no key has.",
-            hint="Set it again, in plain letters and on one line, then: %kbench local start",
+            f"{key_from} holds a character that no key has.",
+            hint="Set it again, in plain letters and on one line, then start the embedded server again.",
         )
-    return Upstream(url, key)
+    return Upstream(url, key, key_from)
 
 
-def _check(url: str) -> None:
+def _check(url: str, by: str) -> None:
     try:
         parts = urlsplit(url)
         possible = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
@@ -61,9 +81,9 @@ def _check(url: str) -> None:
         possible = False
     if not possible:
         raise LocalServerError(
-            f"KBENCH_UPSTREAM_URL is no web address: {url.rpartition('@')[2]!r}.",
-            hint="Write it with http:// or https://, such as http://localhost:11434/v1, then: "
-            "%kbench local start\nor do without it: %env KBENCH_UPSTREAM_URL=",
+            f"{by} is no web address: {url.rpartition('@')[2]!r}.",
+            hint="Write it with http:// or https://: %kbench local start --upstream http://localhost:11434/v1"
+            + ("" if by.startswith("-") else f"\nor do without it: %env {by}="),
         )
 
 
@@ -82,10 +102,15 @@ class Upstream:
         Its base address.
     key : str
         Its key, or the empty text.
+    key_from : str
+        The variable that holds the key, for messages.
     """
 
-    def __init__(self, url: str, key: str = "") -> None:
+    def __init__(self, url: str, key: str = "", key_from: str = "") -> None:
         self.address = _shown(url)
+        self.key_from = key_from if key else ""
+        self._secret = f"{url.strip().rstrip('/')}\n{key}"
+        self._key_right = f"is {key_from} right?" if key_from else "it may want a key: --key-from VARIABLE"
         headers = {"Authorization": f"Bearer {key}"} if key else {}
         timeout = httpx.Timeout(600, connect=10)
         self._client = httpx.AsyncClient(base_url=url.rstrip("/"), headers=headers, timeout=timeout)
@@ -93,6 +118,10 @@ class Upstream:
         self._looked = float("-inf")
         self._looking = asyncio.Lock()
         self._problem: str | None = None
+
+    def proof(self, token: str) -> str:
+        """Return by what somebody with our token can tell whether an address and a key are these ones."""
+        return hmac.new(token.encode(), self._secret.encode(), hashlib.sha256).hexdigest()
 
     @property
     def problem(self) -> str | None:
@@ -117,7 +146,7 @@ class Upstream:
             self._problem = None
         except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
             self._models = ()
-            problem = f"The model endpoint at {self.address} does not list its models: {_why(error)}."
+            problem = f"The model endpoint at {self.address} does not list its models: {self._why(error)}."
             if problem != self._problem:
                 log.warning("%s", problem)
             self._problem = problem
@@ -131,7 +160,7 @@ class Upstream:
         try:
             answer = await self._client.post("/chat/completions", json={**request, "model": model.proxy_slug})
         except httpx.HTTPError as error:
-            message = f"The model endpoint at {self.address} does not answer: {_why(error)}."
+            message = f"The model endpoint at {self.address} does not answer: {self._why(error)}."
             raise ModelError(502, message, "upstream_error") from error
         if answer.status_code != 200:
             raise self._refusal(answer)
@@ -149,11 +178,25 @@ class Upstream:
         except (ValueError, KeyError, TypeError):
             message = answer.text.strip()[:300]
         if answer.status_code in (401, 403):
-            message = f"{message} ({_KEY_RIGHT})"
+            message = f"{message} ({self._key_right})"
         # A failing endpoint is not a failing server of ours, and a wrong key there is none here.
         status = answer.status_code if answer.status_code in (400, 404, 413, 422, 429) else 502
         said = f"The model endpoint at {self.address} said {answer.status_code}: {message}"
         return ModelError(status, said, "upstream_error")
+
+    def _why(self, error: Exception) -> str:
+        if isinstance(error, httpx.HTTPStatusError):
+            status = error.response.status_code
+            return f"HTTP {status}" + {
+                401: f" ({self._key_right})",
+                403: f" ({self._key_right})",
+                404: " (such an address mostly ends in /v1)",
+            }.get(status, "")
+        if isinstance(error, (httpx.TimeoutException, TimeoutError)):
+            return "time-out"
+        return (
+            "connection failed" if isinstance(error, httpx.TransportError) else "an answer of another shape"
+        )
 
     async def close(self) -> None:
         """Close its connections."""
@@ -185,16 +228,3 @@ def _name_cost(reply: Any) -> None:
                 "output_tokens_cost_nanodollars": round(dollars * 1e9),
             }
             usage["cost"] = nano
-
-
-def _why(error: Exception) -> str:
-    if isinstance(error, httpx.HTTPStatusError):
-        status = error.response.status_code
-        return f"HTTP {status}" + {
-            401: f" ({_KEY_RIGHT})",
-            403: f" ({_KEY_RIGHT})",
-            404: " (such an address mostly ends in /v1)",
-        }.get(status, "")
-    if isinstance(error, (httpx.TimeoutException, TimeoutError)):
-        return "time-out"
-    return "connection failed" if isinstance(error, httpx.TransportError) else "an answer of another shape"

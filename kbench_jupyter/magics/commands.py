@@ -76,14 +76,24 @@ def _validate(session: Session, call: Call, cell: str | None) -> Any:
         checked = check(session, call.task, chosen=chosen)
         refuse_errors(checked, "it is not ready to push")
         return checked
-    return validate(
-        session,
-        call.task,
-        chosen=chosen,
-        model=call.model,
-        timeout=call.timeout,
-        env_file=_path(call.env_file),
-    )
+    how: dict[str, Any] = {
+        "timeout": call.timeout,
+        "env_file": _path(call.env_file),
+        "pass_env": call.pass_env,
+    }
+    if call.rows is not None and not call.dry_run:
+        raise UsageError("--rows goes with --dry-run.", hint="%kbench validate --dry-run --rows 5")
+    if call.dry_run:
+        from kbench_jupyter.actions.dry_run import dry_run
+
+        if call.model:
+            raise UsageError(
+                "A dry run is on the stand-in model.",
+                hint=f"With {call.model}: %kbench validate -m {call.model}",
+            )
+        rows = None if call.rows is None else int(call.rows)
+        return dry_run(session, call.task, chosen=chosen, rows=rows, **how)
+    return validate(session, call.task, chosen=chosen, model=call.model, **how)
 
 
 def _fix(session: Session, call: Call, chosen: Any) -> Any:
@@ -256,7 +266,7 @@ def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:
     if session.shell is not None and hasattr(session.shell, "kernel"):  # a front end that may draw it
         from kbench_jupyter.actions.results import ChartedResults
 
-        return ChartedResults(found.task, found.rows, found.notes, footer=found.footer)
+        return ChartedResults(found.task, found.rows, found.notes, found.explained, footer=found.footer)
     return found
 
 
@@ -320,4 +330,6 @@ def _config(session: Session, call: Call, cell: str | None) -> Any:
 def _local(session: Session, call: Call, cell: str | None) -> Any:
     from kbench_jupyter.actions import local
 
-    return local.command(session, call.what, confirmed=call.no_confirm)
+    return local.command(
+        session, call.what, confirmed=call.no_confirm, upstream=call.upstream, key_from=call.key_from
+    )

@@ -6,6 +6,7 @@ for the network. ``matcher.py`` joins this to IPython.
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 import time
@@ -110,6 +111,8 @@ def _values(arg: Arg, fragment: str, names: Callable[[str], Iterable[str]]) -> l
         return [("kaggle", "target"), ("local", "target")]
     if arg.kind == "file":
         return [(path, "file") for path in _files(fragment)]
+    if arg.kind == "variable":
+        return [(name, "environment variable") for name in sorted(os.environ)]
     if arg.kind in ("task", "model", "rule", "pattern"):
         return [(name, arg.kind) for name in names(arg.kind)]
     return []

@@ -66,7 +66,9 @@ def _no_setting(name: str, names: list[str]) -> Refused:
     if own is not None:
         return Refused(
             f"KBench.{name} cannot be set here: the embedded server reads it when it starts.",
-            hint=f"Set {own.variable} in the environment it is started from.",
+            hint="%kbench local start --upstream URL --key-from VARIABLE"
+            if own.name == "upstream_url"
+            else f"Set {own.variable} in the environment it is started from.",
         )
     hint = did_you_mean(name, names, form="KBench.{}", more=f"there are: {', '.join(names)}")
     return Refused(f"There is no setting KBench.{name}.", hint=hint)

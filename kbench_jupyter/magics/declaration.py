@@ -67,17 +67,31 @@ COMMANDS = (
             _TASK,
             _FILE,
             Arg(("--static",), "only check the rules, run nothing", flag=True),
+            Arg(("--dry-run",), "run it on a stand-in model: no server, no credentials, no cost", flag=True),
+            Arg(
+                ("--rows",),
+                "with --dry-run: most rows that .evaluate runs (default: all)",
+                "number",
+                metavar="N",
+            ),
             Arg(("--fix",), "show safe fixes of what the rules find, the first in a new cell", flag=True),
             Arg(
                 ("-m", "--model"), "rehearse with this model instead of the default", "model", metavar="MODEL"
             ),
             Arg(("--timeout",), "most seconds the rehearsal may take", "number", metavar="SECONDS"),
+            Arg(
+                ("--pass-env",),
+                "let the task have that environment variable of yours; repeat for several",
+                many=True,
+                metavar="NAME",
+            ),
             _ENV,
         ),
         cell=True,
         examples=(
             "%kbench validate",
             "%kbench validate --static",
+            "%kbench validate --dry-run --rows 5",
             "%kbench validate --fix",
             "%kbench validate -f task.py -m gemini-2.5-flash",
         ),
@@ -334,9 +348,25 @@ COMMANDS = (
                 choices=("start", "stop", "status", "log", "reset"),
                 metavar="start|stop|status|log|reset",
             ),
+            Arg(
+                ("--upstream",),
+                "start with the models of an OpenAI-compatible endpoint (Ollama, vLLM, a proxy) beside its own",
+                metavar="URL",
+            ),
+            Arg(
+                ("--key-from",),
+                "the environment variable, or the line of .env, that holds the endpoint's key",
+                "variable",
+                metavar="VARIABLE",
+            ),
             _YES,
         ),
-        examples=("%kbench local", "%kbench local stop"),
+        examples=(
+            "%kbench local",
+            "%kbench local start --upstream http://127.0.0.1:11434/v1",
+            "%kbench local start --upstream https://models.example.org/v1 --key-from LAB_KEY",
+            "%kbench local stop",
+        ),
     ),
 )
 

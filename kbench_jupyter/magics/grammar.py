@@ -18,7 +18,7 @@ from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 
 #: What a value is, for completion: which names may stand there.
-KINDS = ("task", "model", "file", "rule", "pattern", "target", "choice", "text", "number")
+KINDS = ("task", "model", "file", "rule", "pattern", "target", "choice", "variable", "text", "number")
 
 
 @dataclass(frozen=True)
@@ -234,10 +234,10 @@ class _Parser(argparse.ArgumentParser):
         if extra := _unrecognized(message):
             many = next((a for a in self.command.args if a.many and not a.positional), None)
             flags = [name for arg in self.command.args for name in arg.names if name.startswith("--")]
-            if meant := did_you_mean(extra, flags):
+            if many and not extra.startswith("-"):
+                hint = f"Repeat the flag for several values: {many.names[0]} A {many.names[0]} B\n{hint}"
+            elif meant := did_you_mean(extra, flags):
                 hint = f"{meant}\n{hint}"
-            elif many and not extra.startswith("-"):
-                hint += f"\nRepeat the flag for several values: {many.names[0]} A {many.names[0]} B"
         raise UsageError(f"%kbench {self.command.name}: {message}.", hint=hint)
 
 

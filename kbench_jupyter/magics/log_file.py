@@ -42,7 +42,7 @@ def to_file(session: Session, path: Path, read: Callable[[], Any], *, force: boo
         raise exists(path, "Name another file, or overwrite it: add --force")
     shown, part = session.reporter, path.with_name(f".{path.name}.part")
     try:
-        with part.open("w", encoding="utf-8") as stream:
+        with part.open("w", encoding="utf-8", errors="backslashreplace") as stream:
             shown.say(f"Writing to {path}.")
             session.reporter = FileReporter(stream)
             result = read()

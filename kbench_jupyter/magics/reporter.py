@@ -29,6 +29,7 @@ class StreamReporter:
         Where to write, by default whatever ``sys.stdout`` is at the time.
     """
 
+    redraws = True
     withheld = 0
 
     def __init__(self, stream: IO[str] | None = None) -> None:
@@ -102,6 +103,8 @@ class StreamReporter:
 
 class FileReporter(StreamReporter):
     """For a file: what is passed on goes into it without the colours of a terminal, and nothing else does."""
+
+    redraws = False
 
     def say(self, text: str) -> None:
         """Keep what is said out of the file."""

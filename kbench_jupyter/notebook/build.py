@@ -34,8 +34,9 @@ def task_source(cells_or_nb: Mapping[str, Any] | Sequence[Mapping[str, Any]], *,
     """Build the task source of a notebook.
 
     Left out, and reported: ``%load_ext kbench_jupyter`` (also ``%reload_ext``, ``%unload_ext``), ``%kbench``
-    lines (also ``x = %kbench ...``), ``%%kbench`` cells, and cells tagged ``kbench-skip``. Everything else
-    stays, other magics and ``!`` lines included; outputs, execution counts and metadata do not.
+    lines (also ``x = %kbench ...``), ``%%kbench`` cells, lines that set or read this package's own settings
+    (``%env KBENCH_...``, ``%config KBench...``), and cells tagged ``kbench-skip``. Everything else stays, other
+    magics and ``!`` lines included; outputs, execution counts and metadata do not.
 
     Parameters
     ----------

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import NotebookError
-from kbench_jupyter.notebook import probes
+from kbench_jupyter.notebook import headless, probes
 from kbench_jupyter.notebook.files import read_notebook
 from kbench_jupyter.notebook.mirror import link_of
-from kbench_jupyter.notebook.overlay import lay_over
+from kbench_jupyter.notebook.overlay import Laid, lay_over
 from kbench_jupyter.notebook.probes import Answer, Surroundings
 from kbench_jupyter.notebook.server_sessions import jupyter_server
 
@@ -73,8 +73,9 @@ PROBES: tuple[tuple[str, Probe], ...] = (
     ("Colab", probes.colab),
     ("VS Code", probes.vscode),
     ("the Jupyter server", jupyter_server),
-    ("JPY_SESSION_NAME", probes.session_name),
-    ("the working directory", probes.working_directory),
+    ("the program that runs it", headless.program),
+    ("JPY_SESSION_NAME", headless.session_name),
+    ("the working directory", headless.working_directory),
 )
 
 
@@ -121,10 +122,9 @@ def current_notebook(
 
 def _how_to_name(around: Surroundings) -> str:
     """Say how to name the notebook: to save it helps only where somebody has it on a screen."""
-    running = around.executed.running if around.executed else None
     if not hasattr(around.shell, "kernel"):  # a terminal
         return "Name a file: -f task.py, or %env KBENCH_NOTEBOOK=task.py for every command."
-    if running and not running.shown:  # nbconvert, papermill
+    if around.running and not around.running.shown:  # nbconvert, papermill
         return "Name the file: -f FILE, or %env KBENCH_NOTEBOOK=FILE for every command."
     return "Save the notebook (Ctrl+S), or name a file: -f task.ipynb (or task.py)."
 
@@ -141,25 +141,48 @@ def _surroundings(shell: Any) -> Surroundings:
 
 
 def _settled(name: str, answer: Answer, around: Surroundings) -> CurrentNotebook:
-    """Turn a probe's answer into the notebook: read the file, lay over what was executed since."""
-    executed = around.executed.by_id if around.executed else {}
-    running = around.executed.running if around.executed else None
-    if answer.notebook is not None:  # as the front end shows it; only the running cell can be newer
-        newer = {running.cell_id: running} if running and running.cell_id else {}
-        notebook, _ = lay_over(answer.notebook, newer, since=None)
-        freshness = Freshness.LIVE if answer.live else Freshness.SAVED
-        return CurrentNotebook(answer.path, notebook, freshness, name)
-    assert answer.path is not None  # noqa: S101 -- an answer has a notebook or a path
-    saved = answer.path.stat().st_mtime if answer.path.exists() else 0.0
-    notebook, laid = lay_over(read_notebook(answer.path), executed, since=saved)
+    """Turn a probe's answer into the notebook."""
+    if answer.notebook is None:
+        return _from_file(name, answer, around)
+    running = around.running  # as the front end shows it; only the running cell can be newer
+    newer = [running] if running else []
+    notebook, _ = lay_over(answer.notebook, newer, since=0.0, session=running.session if running else None)
+    freshness = Freshness.LIVE if answer.live else Freshness.SAVED
+    return CurrentNotebook(answer.path, notebook, freshness, name)
+
+
+def _from_file(name: str, answer: Answer, around: Surroundings) -> CurrentNotebook:
+    """Read the file, and lay over it what the window that asks has executed since it was saved."""
+    path = answer.path
+    assert path is not None  # noqa: S101 -- an answer has a notebook or a path
+    saved = path.stat().st_mtime if path.exists() else 0.0
+    runs = around.executed.runs if around.executed else []
+    notebook, laid = lay_over(read_notebook(path), runs, since=saved, session=around.session)
+    if answer.shown:
+        _refuse_what_is_older(path, laid)
     freshness = Freshness.SAVED_PLUS_EXECUTED if laid.replaced else Freshness.SAVED
     notes: tuple[str, ...] = ()
-    if laid.unknown:
+    if any(run.cell_id for run in laid.unknown):
         notes = (
-            f"{answer.path.name} has unsaved edits that cannot be seen: a cell that was run is not in the "
+            f"{path.name} has unsaved edits that cannot be seen: a cell that was run is not in the "
             "file. Save the notebook (Ctrl+S), then run this again.",
         )
     elif answer.shown:
-        unseen = "not saved (Ctrl+S)" if not executed else "neither saved (Ctrl+S) nor run"
-        notes = (f"Read from the saved {answer.path.name}: edits {unseen} are not included.",)
-    return CurrentNotebook(answer.path, notebook, freshness, name, notes)
+        named = any(run.cell_id for run in runs)
+        unseen = "neither saved (Ctrl+S) nor run" if named else "not saved (Ctrl+S)"
+        notes = (f"Read from the saved {path.name}: edits {unseen} are not included.",)
+    return CurrentNotebook(path, notebook, freshness, name, notes)
+
+
+def _refuse_what_is_older(path: Path, laid: Laid) -> None:
+    """Refuse a file that is surely not what a front end shows: other code was run since it was saved."""
+    if laid.others:
+        what = "another text of one of its cells"
+    elif any(headless.holds_code(run.text) for run in laid.unknown):
+        what = "a cell that is not in it"
+    else:
+        return
+    raise NotebookError(
+        f"The saved {path.name} is older than what was run: {what} was run since it was saved.",
+        hint="Save the notebook (Ctrl+S), then run this again; or name a file: -f FILE.",
+    )

@@ -29,12 +29,15 @@ class Executed:
         When, in seconds since the epoch.
     shown : bool
         Whether the front end named the cell at all, in whatever way: then it shows a document of its own.
+    session : str or None
+        The session by which the request came: the id of one window's connection to this kernel.
     """
 
     cell_id: str | None
     text: str
     at: float
     shown: bool = False
+    session: str | None = None
 
 
 class ExecutedCells:
@@ -49,7 +52,7 @@ class ExecutedCells:
     def __init__(self, shell: Any) -> None:
         self._shell = shell
         self._lock = threading.Lock()
-        self._by_id: dict[str, Executed] = {}
+        self._runs: dict[tuple[str | None, str, bool], Executed] = {}
         self.running: Executed | None = None
 
     def start(self) -> None:
@@ -72,10 +75,10 @@ class ExecutedCells:
             self._record(_cell_id_of(parent), code)
 
     @property
-    def by_id(self) -> dict[str, Executed]:
-        """The newest execution of each cell whose id is known."""
+    def runs(self) -> list[Executed]:
+        """The newest execution of each cell by each session, oldest first; without an id, of each text."""
         with self._lock:
-            return dict(self._by_id)
+            return list(self._runs.values())
 
     def _before(self, info: Any) -> None:
         if not _is_users(info):
@@ -91,10 +94,11 @@ class ExecutedCells:
     def _record(self, cell_id: str | None, text: str) -> None:
         # VS Code names cells by an address of its own, which no file knows.
         own = cell_id if cell_id and _CELL_ID.fullmatch(cell_id) else None
-        self.running = Executed(own, text, time.time(), bool(cell_id))
-        if own:
-            with self._lock:
-                self._by_id[own] = self.running
+        self.running = Executed(own, text, time.time(), bool(cell_id), session_of(self._shell))
+        key = (self.running.session, own or text, own is None)
+        with self._lock:
+            self._runs.pop(key, None)
+            self._runs[key] = self.running
 
 
 def _is_users(info: Any) -> bool:
@@ -102,14 +106,27 @@ def _is_users(info: Any) -> bool:
     return bool(getattr(info, "store_history", True)) and not getattr(info, "silent", False)
 
 
-def _parent_request(shell: Any) -> dict[str, Any]:
+def session_of(shell: Any) -> str | None:
+    """Return the session by which came what the kernel is answering: a cell, or a click in a panel."""
+    session = _parent(shell).get("header", {}).get("session")
+    return session if isinstance(session, str) and session else None
+
+
+def answers_click(shell: Any) -> bool:
+    """Whether the kernel is answering something that is not a cell, though one may be running."""
+    return _parent(shell).get("header", {}).get("msg_type") not in (None, "execute_request")
+
+
+def _parent(shell: Any) -> dict[str, Any]:
     kernel = getattr(shell, "kernel", None)
     try:
-        parent = kernel.get_parent() if kernel is not None else {}
+        return (kernel.get_parent() if kernel is not None else None) or {}
     except Exception:  # noqa: BLE001 -- an ipykernel too old for get_parent, or between two requests
-        parent = {}
-    is_execution = parent.get("header", {}).get("msg_type") == "execute_request"
-    return parent if is_execution else {}
+        return {}
+
+
+def _parent_request(shell: Any) -> dict[str, Any]:
+    return {} if answers_click(shell) else _parent(shell)
 
 
 def _cell_id_of(parent: dict[str, Any]) -> str | None:

@@ -1,8 +1,9 @@
 """What of a cell is this package's own, and so never part of a task.
 
-``%kbench`` lines drive a task from the notebook; on the server nobody would answer them. What counts as
-such a line is decided by IPython's own input transformer, so that a ``%kbench`` inside a string, a comment
-or the body of ``%%bash`` stays what it is.
+``%kbench`` lines drive a task from the notebook, and ``%env KBENCH_...`` and ``%config KBench...`` lines set
+what is meant for this machine; on the server nobody would answer them. What counts as such a line is decided
+by IPython's own input transformer, so that a ``%kbench`` inside a string, a comment or the body of ``%%bash``
+stays what it is.
 """
 
 from __future__ import annotations
@@ -21,16 +22,24 @@ from kbench_jupyter.notebook.source import CellRef, LeftOut
 OWN_LINE = "a %kbench line"
 OWN_CELL = "a %%kbench cell"
 LOAD_LINE = "loads kbench_jupyter"
+SETTING_LINE = "a setting of kbench_jupyter"
 
 # Cell magics whose body is Python that IPython transforms again; any other body is none of our business.
 _PYTHON_BODY = frozenset({"capture", "debug", "memit", "mprun", "prun", "pyinstrument", "time", "timeit"})
 
+# Of `%env`, every form: with a value behind "=" or a space, or without one, which reads it.
+_SETTING = r"(?:(?:set_)?env\s+KBENCH_\w+|config\s+KBench\b)"
 _OWN = re.compile(r"(?:\?{1,2}\s*)?%{1,2}kbench\b(?!\.)")
-_OWN_UNDER = re.compile(rf"%(?:{'|'.join(sorted(_PYTHON_BODY))})\s+(?:-\S+\s+)*%kbench\b")
-_MAYBE_AUTOMAGIC = re.compile(r"\s*kbench\s")
+_OWN_SETTING = re.compile(rf"%{_SETTING}")
+_UNDER = re.compile(rf"%(?:{'|'.join(sorted(_PYTHON_BODY))})\s+(?:-\S+\s+)*(?=%)")
 _LOAD = re.compile(r"%(?:re|un)?load_ext\s+kbench_jupyter(?:\.\w+)*\s*(?:#.*)?$")
 # Typed without the percent sign ("automagic"), which IPython takes in a cell of one line only.
-_AUTOMAGIC = re.compile(r"(?:kbench\s+(?:--?[A-Za-z]|[A-Za-z]).*|(?:re|un)?load_ext\s+kbench_jupyter\s*)$")
+_AUTOMAGIC = re.compile(
+    rf"(?:kbench\s+(?:--?[A-Za-z]|[A-Za-z]).*|(?:re|un)?load_ext\s+kbench_jupyter\s*|{_SETTING}.*)$"
+)
+_MARKS = ("%kbench", "kbench_jupyter", "KBENCH_", "KBench")
+_MAYBE_AUTOMAGIC = re.compile(r"\s*kbench\s")
+_VALUE = re.compile(r"(KBENCH_\w+\s*=?|\bKBench\.\w+\s*=).*")
 _CELL_MAGIC = re.compile(r"%%(\S*)")
 _COMPOUND = frozenset(
     {
@@ -85,7 +94,7 @@ def keep(text: str, ref: CellRef) -> Kept:
     """
     lines = text.split("\n")
     numbers = range(1, len(lines) + 1)
-    if not ("%kbench" in text or "kbench_jupyter" in text or _MAYBE_AUTOMAGIC.match(text)):
+    if not (any(mark in text for mark in _MARKS) or _MAYBE_AUTOMAGIC.match(text)):
         return trimmed(lines, numbers)  # most cells: this is what makes a thousand of them quick
     start = next((i for i, line in enumerate(lines) if line.strip()), 0)
     magic = _CELL_MAGIC.match(lines[start].lstrip())
@@ -143,8 +152,7 @@ def _own_lines(lines: list[str], start: int, ref: CellRef) -> list[tuple[int, in
     """Return (first line, last line, reason) of each statement of ours, lines counted from 1."""
     only = [i for i, line in enumerate(lines) if line.strip()]
     if len(only) == 1 and _AUTOMAGIC.match(lines[only[0]].strip()) and not _is_python(lines[only[0]]):
-        own = lines[only[0]].strip().startswith("kbench")
-        return [(only[0] + 1, only[0] + 1, OWN_LINE if own else LOAD_LINE)]
+        return [(only[0] + 1, only[0] + 1, _reason(f"%{lines[only[0]].strip()}") or OWN_LINE)]
     out: list[tuple[int, int, str]] = []
     for special in special_lines(lines[start:]):
         reason = _reason(special.text)
@@ -157,9 +165,12 @@ def _own_lines(lines: list[str], start: int, ref: CellRef) -> list[tuple[int, in
 
 
 def _reason(text: str) -> str | None:
-    if _OWN.match(text) or _OWN_UNDER.match(text):
-        return OWN_LINE
-    return LOAD_LINE if _LOAD.match(text) else None
+    if under := _UNDER.match(text):
+        text = text[under.end() :]
+    for own, reason in ((_OWN, OWN_LINE), (_OWN_SETTING, SETTING_LINE), (_LOAD, LOAD_LINE)):
+        if own.match(text):
+            return reason
+    return None
 
 
 def _is_python(line: str) -> bool:
@@ -273,14 +284,14 @@ def _describe(
 def _after_leftover_check(
     lines: list[str], start: int, out: list[tuple[int, int, str]], ref: CellRef
 ) -> list[tuple[int, int, str]]:
-    """Refuse a ``%kbench`` that IPython itself would not take for a magic: ``x = 1; %kbench push``."""
+    """Refuse a line of ours that IPython itself would not take for a magic: ``x = 1; %kbench push``."""
     _, python, origin = transformed(lines[start:])
     previous = None
     tokens = [t for group in tokens_of([line + "\n" for line in python]) for t in group]
     solid = [t for t in tokens if t.string.strip() and t.type != tokenize.COMMENT]
     for token, following in itertools.pairwise(solid):
-        touches = token.string == "%" and following.string == "kbench" and token.end == following.start
-        if touches and not _is_operand(previous):
+        touches = token.string == "%" and token.end == following.start
+        if touches and _reason(following.line[token.start[1] :]) and not _is_operand(previous):
             raise _in_the_middle(lines, start + origin[token.start[0] - 1], ref)
         previous = token
     return out
@@ -296,9 +307,11 @@ def _is_operand(token: Any) -> bool:
 
 
 def _in_the_middle(lines: list[str], at: int, ref: CellRef) -> NotebookError:
-    where = f"cell {ref.number}, line {at + 1}"
+    line, hidden = lines[at].rstrip(), _VALUE.sub(r"\1***", lines[at].rstrip())  # it may well be a key
+    what = "%kbench" if hidden == line else "A setting of kbench_jupyter"
     return NotebookError(
-        f"%kbench stands in the middle of code ({where}), so it cannot be left out of the task.",
-        detail=f"{at + 1}: {lines[at].rstrip()}",
-        hint="Put the %kbench line in a cell of its own (or tag this cell kbench-skip).",
+        f"{what} stands in the middle of code (cell {ref.number}, line {at + 1}), "
+        "so it cannot be left out of the task.",
+        detail=f"{at + 1}: {hidden}",
+        hint="Put that line in a cell of its own (or tag this cell kbench-skip).",
     )

@@ -3,6 +3,7 @@
 // In JupyterLab and Notebook 7 a widget's manager belongs to one open document and knows it as `context`.
 // This module reads that document's cells and tells the kernel what changed. It draws nothing, and where
 // there is no such document it does nothing.
+import { healDocument } from "./static_form.js";
 
 const DELAY_MS = 150;
 
@@ -20,23 +21,38 @@ function readCell(cell) {
 function mirror(model, context) {
   const client = Math.random().toString(36).slice(2) + Date.now().toString(36);
   const sent = new Map(); // cell id -> what the kernel knows of it
+  let seq = 0;
   let order = "";
   let place = "";
   let timer = null;
 
-  function flush(everything = false) {
+  // Tells what has changed, or everything to answer the question of that number.
+  function flush(answers) {
     clearTimeout(timer);
     timer = null;
     if (context.isDisposed || !context.model?.sharedModel) return;
+    const everything = answers !== undefined;
     if (everything) sent.clear();
     const cells = [...context.model.sharedModel.cells].map(readCell);
     const changed = cells.filter((cell) => sent.get(cell.id) !== JSON.stringify(cell));
     const ids = cells.map((cell) => cell.id);
     const newOrder = ids.join("\n");
-    const newPlace = `${context.path}\n${context.model.dirty}`;
+    // When the file was written that this document is, on the server's clock. What is edited by several at
+    // once is saved by the server, which tells nobody.
+    const saved = context.model.collaborative
+      ? null
+      : Date.parse(context.contentsModel?.last_modified) / 1000;
+    const newPlace = `${context.path}\n${context.model.dirty}\n${saved}`;
     if (!everything && !changed.length && newOrder === order && newPlace === place) return;
-    const message = { client, path: context.path, dirty: context.model.dirty, cells: changed };
-    if (everything) message.reset = true;
+    const message = {
+      client,
+      seq: ++seq,
+      path: context.path,
+      dirty: context.model.dirty,
+      saved,
+      cells: changed,
+    };
+    if (everything) Object.assign(message, { reset: true, answers });
     if (everything || newOrder !== order) message.order = ids;
     for (const cell of changed) sent.set(cell.id, JSON.stringify(cell));
     const present = new Set(ids);
@@ -46,10 +62,10 @@ function mirror(model, context) {
     model.send(message);
   }
 
-  const soon = () => {
-    timer ??= setTimeout(flush, DELAY_MS);
-  };
   const now = () => flush();
+  const soon = () => {
+    timer ??= setTimeout(now, DELAY_MS);
+  };
   // What is typed just before a run must reach the kernel before the run does. `window` hears keys and
   // clicks before JupyterLab acts on them.
   const beforeRun = (event) => {
@@ -57,16 +73,17 @@ function mirror(model, context) {
     if (timer !== null && runs) flush();
   };
   const asked = (content) => {
-    if (content?.ask === "everything") flush(true);
+    if (content?.ask !== undefined) flush(content.ask);
   };
 
   context.model.contentChanged.connect(soon);
   context.model.stateChanged.connect(soon);
   context.pathChanged.connect(now);
+  context.fileChanged?.connect(soon);
   window.addEventListener("keydown", beforeRun, true);
   window.addEventListener("pointerdown", beforeRun, true);
   model.on("msg:custom", asked);
-  flush(true);
+  flush(0);
 
   return () => {
     clearTimeout(timer);
@@ -77,6 +94,7 @@ function mirror(model, context) {
     context.model.contentChanged.disconnect(soon);
     context.model.stateChanged.disconnect(soon);
     context.pathChanged.disconnect(now);
+    context.fileChanged?.disconnect(soon);
   };
 }
 
@@ -88,7 +106,9 @@ function initialize({ model }) {
   Promise.resolve(context.ready).then(() => {
     if (stopped) return;
     const ends = [mirror(model, context), healDocument(model.widget_manager)];
-    stop = () => ends.forEach((end) => end());
+    stop = () => {
+      for (const end of ends) end();
+    };
   });
   return () => {
     stopped = true;

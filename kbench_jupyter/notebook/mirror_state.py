@@ -2,30 +2,51 @@
 
 A message from the browser (``msg:custom`` of the mirror widget)::
 
-    {"client": "k3x...", "path": "folder/task.ipynb", "dirty": true,
+    {"client": "k3x...", "seq": 7,                  each document counts its messages
+     "path": "folder/task.ipynb", "dirty": true,
+     "saved": 1763000000.5,                         when its file was written, where the page knows
      "order": ["id1", "id2"],                       all cell ids, when they changed
      "cells": [{"id", "type", "source", "tags"}],   changed cells only; never outputs
-     "reset": true}                                 everything is in this message
+     "reset": true,                                 everything is in this message
+     "answers": 3}                                  with it, the number of the question it answers
 
-One kernel may serve several documents (a notebook open in two windows, two notebooks on one kernel), so
-each document has its own record; the id of the running cell tells them apart.
+One kernel may serve several documents (a notebook open in two windows, two notebooks on one kernel), and a
+window that is closed or crashes does not say so. So each document has its own record, with the session its
+messages came by: the id that a page puts into the header of all it sends, a cell to be run as well as a word
+of its mirror. A document is told of only to a request that came by that session, so the page that told is
+the one that asks.
+
+A page's words and its requests are heard in order where one thread takes both. Where JupyterLab uses
+subshells they may not be, or a busy kernel may not have heard the last words yet. Then the page is asked,
+and its answer, which is everything, waited for; what arrives of its earlier words after that is left.
 """
 
 from __future__ import annotations
 
+import contextvars
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 _KINDS = ("code", "markdown", "raw")
 _MAX_DOCUMENTS = 8  # windows that were closed never say so
+ANSWER_SECONDS = 3.0
+"""How long a page may take to answer, which has just run a cell or been clicked at."""
 
 
 @dataclass
 class _Document:
+    session: str
     path: str = ""
     dirty: bool = False
+    saved: float | None = None
+    heard: float = 0.0
+    seq: int = 0
+    answered: int = 0
+    thread: int = 0
+    context: contextvars.Context = field(default_factory=contextvars.copy_context)  # knows its subshell
     order: list[str] = field(default_factory=list)
     cells: dict[str, dict[str, Any]] = field(default_factory=dict)
 
@@ -46,27 +67,36 @@ class MirroredNotebook:
         Whether it has edits that are not saved.
     cells : list of dict
         nbformat cells: ``cell_type``, ``id``, ``source``, ``metadata``.
+    known : float
+        Until when the page knows its file (seconds since the epoch): when it loaded or saved it, on the
+        server's clock, or else when it was last heard.
     """
 
     path: str
     dirty: bool
     cells: list[dict[str, Any]]
+    known: float
 
 
 class MirrorState:
     """Documents told by browsers. Every method may be called from any thread."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._documents: dict[str, _Document] = {}
+        self._asked = 0
+        self.ask: Callable[[int], None] = lambda _number: None
+        """Asks all pages for everything; set by the widget. The answer comes by the subshell that asks."""
 
-    def receive(self, content: Any) -> bool:
+    def receive(self, content: Any, session: str) -> bool:
         """Take in one message.
 
         Parameters
         ----------
         content : object
             The message; anything malformed is ignored.
+        session : str
+            The session it came by.
 
         Returns
         -------
@@ -76,30 +106,68 @@ class MirrorState:
         if not isinstance(content, Mapping) or not isinstance(content.get("client"), str):
             return True
         with self._lock:
-            client = content["client"]
-            document = self._documents.pop(client, None)
-            if document is None or content.get("reset") is True:
-                document = _Document()
+            client, seq = content["client"], content.get("seq")
+            document = self._documents.pop(client, None) or _Document(session)
             self._documents[client] = document  # newest last
+            if not isinstance(seq, int) or seq <= document.seq:
+                return True
+            if content.get("reset") is True:
+                document = self._documents[client] = _Document(session)
+            elif seq != document.seq + 1:
+                document.seq, document.order = seq, []  # it is not known until all is told
+                return False
+            document.seq = seq
             while len(self._documents) > _MAX_DOCUMENTS:
                 del self._documents[next(iter(self._documents))]
             _apply(document, content)
+            self._lock.notify_all()
             return document.complete or not document.order
 
-    def notebook(self, cell_id: str | None = None) -> MirroredNotebook | None:
-        """Return a document: the one with this cell, or without an id the one heard from last.
+    def notebook(self, session: str | None, cell_id: str | None = None) -> MirroredNotebook | None:
+        """Return the document of the page that asks, if it has told of it.
 
         Parameters
         ----------
+        session : str or None
+            The session by which the request came.
         cell_id : str, optional
-            The id of the cell that is running.
+            The id of the cell that asks.
         """
+        if not self._is_current(session):
+            self.ask(0)  # so that the next request finds it
+            return None
         with self._lock:
-            for document in reversed(self._documents.values()):
-                if document.complete and (cell_id is None or cell_id in document.order):
-                    cells = [_as_nbformat(document.cells[ident]) for ident in document.order]
-                    return MirroredNotebook(document.path, document.dirty, cells)
-        return None
+            document = self._of(session)
+            if document is None or (cell_id is not None and cell_id not in document.order):
+                return None
+            cells = [_as_nbformat(document.cells[ident]) for ident in document.order]
+            known = document.heard if document.saved is None else document.saved
+            return MirroredNotebook(document.path, document.dirty, cells, known)
+
+    def _of(self, session: str | None) -> _Document | None:
+        """The document heard from last of those that came by a session."""
+        newest = reversed(self._documents.values())
+        return next((each for each in newest if each.session == session and each.complete), None)
+
+    def _is_current(self, session: str | None) -> bool:
+        """Whether all is known that a session's page told before its request."""
+        with self._lock:
+            document = self._of(session)
+            if document is None or document.thread == threading.get_ident():
+                return document is not None
+            self._asked += 1
+            number = self._asked
+        # A busy main thread would not hear an answer to itself: it asks by the subshell that was last heard.
+        main = threading.current_thread() is threading.main_thread()
+        context = document.context if main else contextvars.copy_context()
+        context.copy().run(self.ask, number)
+
+        def answered() -> bool:
+            document = self._of(session)
+            return document is not None and document.answered >= number
+
+        with self._lock:
+            return self._lock.wait_for(answered, ANSWER_SECONDS)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -114,6 +182,11 @@ def _apply(document: _Document, content: Mapping[str, Any]) -> None:
     if isinstance(content.get("path"), str):
         document.path = content["path"]
     document.dirty = bool(content.get("dirty", document.dirty))
+    document.heard, document.thread = time.time(), threading.get_ident()
+    document.context = contextvars.copy_context()
+    saved, answers = content.get("saved"), content.get("answers")
+    document.saved = float(saved) if isinstance(saved, (int, float)) else None
+    document.answered = answers if isinstance(answers, int) else document.answered
     cells = content.get("cells")
     for cell in cells if isinstance(cells, list) else ():
         if isinstance(cell, Mapping) and _well_formed(cell):

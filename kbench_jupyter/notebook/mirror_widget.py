@@ -8,8 +8,8 @@ from typing import Any
 import anywidget
 import traitlets
 
+from kbench_jupyter.notebook.es_modules import joined
 from kbench_jupyter.notebook.mirror_state import MirrorState
-from kbench_jupyter.notebook.static_form import SCRIPT
 
 
 class NotebookMirror(anywidget.AnyWidget):
@@ -21,7 +21,7 @@ class NotebookMirror(anywidget.AnyWidget):
         Where messages go. No trait ever holds notebook text, so none can be saved with the notebook.
     """
 
-    _esm = SCRIPT + (Path(__file__).parent / "mirror.js").read_text(encoding="utf-8")
+    _esm = joined(Path(__file__).parent / "mirror.js")
     _view_name = traitlets.Any(None, allow_none=True).tag(sync=True)
     _view_module = traitlets.Any(None, allow_none=True).tag(sync=True)
     _view_module_version = traitlets.Unicode("").tag(sync=True)
@@ -29,11 +29,15 @@ class NotebookMirror(anywidget.AnyWidget):
     def __init__(self, state: MirrorState) -> None:
         self._told = state
         super().__init__()
-        self.on_msg(self._receive)
+        state.ask = lambda number: self.send({"ask": number})
 
-    def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
-        if not self._told.receive(content):
-            self.send({"ask": "everything"})
+    def _handle_msg(self, message: Any) -> None:
+        """Take in a message whole: `on_msg` hands on no header, which names the session."""
+        data = message["content"]["data"]
+        if data.get("method") != "custom":
+            super()._handle_msg(message)
+        elif not self._told.receive(data.get("content"), message["header"].get("session", "")):
+            self._told.ask(0)
 
     def close(self) -> None:
         """Close the widget and the layout that ipywidgets gives every widget, seen or not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -18,40 +18,58 @@ class Laid:
     ----------
     replaced : frozenset of str
         Ids of cells whose text was replaced by a newer execution.
-    unknown : frozenset of str
-        Ids of cells executed since, of which the notebook has none: it has changed unseen.
+    unknown : tuple of Executed
+        Executions by the window that asks, of which the notebook has no cell: it has changed unseen.
+    others : tuple of Executed
+        Executions by other windows, which had another text in a cell of the notebook.
     """
 
     replaced: frozenset[str]
-    unknown: frozenset[str]
+    unknown: tuple[Executed, ...]
+    others: tuple[Executed, ...]
 
 
-def lay_over(notebook: Any, executed: Mapping[str, Executed], *, since: float | None) -> tuple[Any, Laid]:
+def lay_over(
+    notebook: Any, runs: Iterable[Executed], *, since: float, session: str | None
+) -> tuple[Any, Laid]:
     """Replace cells by what was executed of them.
 
     Parameters
     ----------
     notebook : nbformat.NotebookNode
         The base; it is not changed.
-    executed : mapping of str to Executed
-        The newest execution of each cell, by cell id.
-    since : float or None
+    runs : iterable of Executed
+        The newest execution of each cell by each session, oldest first.
+    since : float
         Only executions after this time (seconds since the epoch) count: a file saved later than an
-        execution is newer than it. None counts them all.
+        execution is newer than it.
+    session : str or None
+        Whose executions are laid over. Another window may show another text, or may have been closed.
 
     Returns
     -------
     tuple of (NotebookNode, Laid)
         The notebook, and what was done.
     """
-    newer = {ident: run for ident, run in executed.items() if since is None or run.at > since}
+    newer = [run for run in runs if run.at > since]
     known = {cell.get("id"): cell for cell in notebook["cells"] if cell.get("cell_type") == "code"}
-    replaced = {
-        ident for ident, run in newer.items() if ident in known and known[ident]["source"] != run.text
-    }
+    last = {run.cell_id: run for run in newer if run.cell_id in known}
+    differ = {ident: run for ident, run in last.items() if plain(known[ident]["source"]) != plain(run.text)}
+    replaced = {ident: run for ident, run in differ.items() if run.session == session}
     if replaced:
         notebook = deepcopy(notebook)
         for cell in notebook["cells"]:
             if cell.get("id") in replaced:
-                cell["source"] = newer[cell["id"]].text
-    return notebook, Laid(frozenset(replaced), frozenset(newer) - frozenset(known))
+                cell["source"] = replaced[cell["id"]].text
+    texts = {plain(cell["source"]) for cell in notebook["cells"]}
+    unknown = (run for run in newer if run.session == session and run.cell_id not in known)
+    return notebook, Laid(
+        frozenset(ident for ident in replaced if ident is not None),
+        tuple(run for run in unknown if plain(run.text) not in texts),
+        tuple(run for ident, run in differ.items() if ident not in replaced),
+    )
+
+
+def plain(text: str) -> str:
+    """Return a cell's text without what front ends change on its way to the kernel or into the file."""
+    return text.replace("\r\n", "\n").strip()

@@ -9,20 +9,19 @@ from __future__ import annotations
 import json
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import NotebookError
-from kbench_jupyter.notebook.executed import ExecutedCells
-from kbench_jupyter.notebook.mirror_state import MirrorState
+from kbench_jupyter.notebook.executed import Executed, ExecutedCells, answers_click, session_of
+from kbench_jupyter.notebook.mirror_state import MirroredNotebook, MirrorState
+from kbench_jupyter.notebook.overlay import plain
 from kbench_jupyter.quick_import import load
 
 COLAB_TIMEOUT_S = 10
-MAX_CANDIDATES = 500  # notebooks in a working directory; a folder with more is nobody's project
-_Code = list[tuple[str, list[str]]]  # of each code cell its text and tags
-_CONVERTED = ".nbconvert"  # what nbconvert puts into the name of a notebook that it writes
+_SAME_SAVE_S = 0.5  # a server may touch a file a moment after it has answered; JupyterLab allows as much
 
 
 @dataclass(frozen=True)
@@ -50,10 +49,19 @@ class Surroundings:
     executed: ExecutedCells | None = None
 
     @property
+    def running(self) -> Executed | None:
+        """The cell that asks; None where a click in a panel asks, whatever runs meanwhile."""
+        return self.executed.running if self.executed and not answers_click(self.shell) else None
+
+    @property
     def running_id(self) -> str | None:
-        """The id of the running cell, where the front end tells it."""
-        running = self.executed.running if self.executed else None
-        return running.cell_id if running else None
+        """The id of the cell that asks, where the front end tells it."""
+        return self.running.cell_id if self.running else None
+
+    @property
+    def session(self) -> str | None:
+        """The session that asks: which window it is, where there are several on this kernel."""
+        return self.running.session if self.running else session_of(self.shell)
 
 
 @dataclass(frozen=True)
@@ -79,15 +87,51 @@ class Answer:
 
 
 def mirror(around: Surroundings) -> Answer | str:
-    """Answer from the notebook mirror: live, in JupyterLab and Notebook 7."""
-    told = around.state.notebook(around.running_id) if around.state else None
+    """Answer from the notebook mirror: live, in JupyterLab and Notebook 7.
+
+    Raises
+    ------
+    NotebookError
+        The file was saved by somebody else since, so there are two of it.
+    """
+    told = around.state.notebook(around.session, around.running_id) if around.state else None
     if told is None:
-        return "no open document has told this kernel about itself"
-    running = around.executed.running if around.executed else None
+        return "the window that asks has no open document that tells this kernel about itself"
+    running = around.running
     if running and running.cell_id is None and running.text not in [cell["source"] for cell in told.cells]:
         return "the running cell is not one of the open document's"
+    path = _resolved(told.path, around)
+    _refuse_two_versions(path, told)
     notebook = _node({"cells": told.cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
-    return Answer(_resolved(told.path, around), notebook, live=True)
+    return Answer(path, notebook, live=True)
+
+
+def _refuse_two_versions(path: Path, told: MirroredNotebook) -> None:
+    from kbench_jupyter.notebook.files import read_notebook
+
+    try:
+        if path.stat().st_mtime <= told.known + _SAME_SAVE_S:
+            return
+        saved = read_notebook(path).cells
+    except (OSError, NotebookError):  # no file (yet), or one that cannot be read: there is one version only
+        return
+    ids = {cell["id"] for cell in saved if "id" in cell}
+    if ids and ids.isdisjoint(cell["id"] for cell in told.cells):
+        return  # another notebook, which has this path in the folder the kernel works in
+    if _texts(saved) == _texts(told.cells):
+        return
+    raise NotebookError(
+        f"There are two versions of {path.name}: the file was saved elsewhere since this window loaded or "
+        "saved it, and they differ.",
+        hint="Reload the notebook (File > Reload Notebook from Disk), or save this window's version (Ctrl+S), "
+        "then run this again.",
+    )
+
+
+def _texts(cells: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[str]]]:
+    return [
+        (cell["cell_type"], plain(cell["source"]), list(cell["metadata"].get("tags", ()))) for cell in cells
+    ]
 
 
 def _resolved(path: str, around: Surroundings) -> Path:
@@ -155,85 +199,12 @@ def vscode(around: Surroundings) -> Answer | str:
     """Answer from the variable that VS Code sets in the kernel; it may be absent there, too."""
     user_ns = getattr(around.shell, "user_ns", None) or {}
     value = user_ns.get("__vsc_ipynb_file__")
+    if around.running_id:  # VS Code names cells in a way of its own; it has had this kernel before
+        return "the running cell is not one of VS Code's"
     if not isinstance(value, str) or not value:
         return "not a VS Code notebook"
     path = Path(value)
     return Answer(path, shown=True) if path.is_file() else f"{path} is not saved yet, or renamed"
-
-
-def session_name(around: Surroundings) -> Answer | str:
-    """Answer from ``JPY_SESSION_NAME``, the path under which the kernel was started.
-
-    A kernel that a notebook's own code starts (nbconvert, papermill) inherits the variable of the outer
-    one. So where the front end names no cells, all that was run must stand in the file.
-    """
-    value = around.env.get("JPY_SESSION_NAME")
-    if not value:
-        return "not set"
-    path = around.cwd / value
-    if path.suffix != ".ipynb":
-        return f"{value} is not a notebook"
-    if not path.is_file():
-        return f"{path} does not exist (any more): renamed since?"
-    running = around.executed.running if around.executed else None
-    if not (running and running.shown) and not set(_history(around.shell)) <= set(_code_of(path)):
-        return f"what was run does not stand in {path}"
-    return Answer(path, shown=True)
-
-
-def working_directory(around: Surroundings) -> Answer | str:
-    """Answer for nbclient and nbconvert, which tell no path: the notebook that begins with what was run."""
-    ran = _history(around.shell)
-    if not hasattr(around.shell, "kernel") or not ran:
-        return "no kernel that executes a notebook"
-    if around.executed and around.executed.running and around.executed.running.shown:
-        return "the front end has a document of its own, which is not this guess"
-    files = sorted(around.cwd.glob("*.ipynb"))[:MAX_CANDIDATES]
-    pushed = {path: _pushed_of(path) for path in files}
-    matches = {
-        path: code for path, code in pushed.items() if [source for source, _ in code[: len(ran)]] == ran
-    }
-    if not matches:
-        return f"no notebook in {around.cwd} begins with what has been run"
-    own = _without_copies(matches)
-    if len(own) == 1:
-        return Answer(own[0])
-    names = ", ".join(path.name for path in own[:5])
-    return f"{len(own)} notebooks in {around.cwd} begin with what has been run: {names}"
-
-
-def _without_copies(matches: dict[Path, _Code]) -> list[Path]:
-    """Leave out what nbconvert wrote; of notebooks that are alike in all that is pushed, keep one.
-
-    Without this, executing a notebook a second time would find the first time's output beside it.
-    """
-    written = {f"{path.stem}{_CONVERTED}.ipynb" for path in matches}
-    own = [path for path in matches if path.name not in written]
-    if all(matches[path] == matches[own[0]] for path in own[1:]):
-        return [next((path for path in own if _CONVERTED not in path.name), own[0])]
-    return own
-
-
-def _history(shell: Any) -> list[str]:
-    manager = getattr(shell, "history_manager", None)
-    inputs = getattr(manager, "input_hist_raw", None) or []
-    return [text.strip() for text in inputs[1:] if text.strip()]  # nbclient runs no empty cell
-
-
-def _code_of(path: Path) -> list[str]:
-    return [source for source, _ in _pushed_of(path)]
-
-
-def _pushed_of(path: Path) -> _Code:
-    """Return each code cell's text and tags, which may keep it out of the task."""
-    from kbench_jupyter.notebook.files import read_notebook
-
-    try:
-        cells = read_notebook(path).cells
-    except NotebookError:
-        return []
-    code = [cell for cell in cells if cell.cell_type == "code" and cell.source.strip()]
-    return [(cell.source.strip(), list(cell.metadata.get("tags", ()))) for cell in code]
 
 
 def _from_json(text: str, name: str) -> Answer | str:

@@ -6,7 +6,7 @@
 // output with the widget's model id (static_form.py); the document itself is not touched by a save, so
 // nothing is drawn again.
 //
-// Joined with the scripts that need it (the notebook mirror, the panels, the log view).
+// The notebook mirror, the panels and the log view import it.
 
 const WIDGET_MIME = "application/vnd.jupyter.widget-view+json";
 const FORMS = Symbol.for("kbench_jupyter.forms");
@@ -47,7 +47,9 @@ function formsOf(doc) {
   };
   doc.toJSON = function (...args) {
     const saved = whole.apply(this, args);
-    const cells = saved.cells?.map((cell) => (cell.outputs ? { ...cell, outputs: cell.outputs.map(still) } : cell));
+    const cells = saved.cells?.map((cell) =>
+      cell.outputs ? { ...cell, outputs: cell.outputs.map(still) } : cell,
+    );
     return { ...saved, cells };
   };
   doc[FORMS] = forms;
@@ -56,7 +58,7 @@ function formsOf(doc) {
 
 // Other front ends, and documents edited together, do save widgets: those no kernel knows any more give way
 // to their static forms.
-function healDocument(manager) {
+export function healDocument(manager) {
   const heal = () => {
     for (const output of outputsOf(manager.context?.model)) {
       const ident = output.data[WIDGET_MIME]?.model_id;
@@ -75,7 +77,7 @@ function healDocument(manager) {
 //
 // `form()` gives the form as it stands, or null to keep the one before; `ask()` asks the kernel for a sign of
 // life, and `heard()` is to be called at each; `gone()` is called when there is none.
-class StaticForm {
+export class StaticForm {
   constructor(model, { form, ask, gone }) {
     Object.assign(this, { model, form, ask, onGone: gone, left: false, ident: model.get("ident") });
     const context = model.widget_manager?.context;
@@ -111,14 +113,17 @@ class StaticForm {
   }
 
   outputs() {
-    return this.context?.isDisposed ? [] : [...outputsOf(this.context?.model)].filter((output) => shownIn(output) === this.ident);
+    return this.context?.isDisposed
+      ? []
+      : [...outputsOf(this.context?.model)].filter((output) => shownIn(output) === this.ident);
   }
 
   // -- Whether the kernel that knows the widget is there
 
   kernelChanged() {
     if (this.kernelId === this.kernel) return;
-    if (this.kernel === undefined) this.kernel = this.kernelId; // the page has only now found its kernel
+    if (this.kernel === undefined)
+      this.kernel = this.kernelId; // the page has only now found its kernel
     else this.leave();
   }
 
@@ -136,7 +141,8 @@ class StaticForm {
     this.ask();
     clearTimeout(this.doubting);
     this.doubting = setTimeout(() => {
-      if (this.context && this.context.sessionContext.session?.kernel?.connectionStatus !== "connected") return;
+      if (this.context && this.context.sessionContext.session?.kernel?.connectionStatus !== "connected")
+        return;
       this.leave();
     }, DOUBT_MS);
   }
@@ -180,6 +186,7 @@ class StaticForm {
     if (html === undefined || html === this.told) return;
     this.told = html;
     const whole = (text) => (Array.isArray(text) ? text.join("") : text);
-    if (this.outputs().some((output) => whole(output.data["text/html"]) !== html)) this.context.model.dirty = true;
+    if (this.outputs().some((output) => whole(output.data["text/html"]) !== html))
+      this.context.model.dirty = true;
   }
 }

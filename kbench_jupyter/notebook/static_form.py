@@ -7,13 +7,9 @@ there shows the widget again.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
-__all__ = ["SCRIPT", "mark"]
-
-#: The browser's side, to be joined with the script of a widget.
-SCRIPT = (Path(__file__).parent / "static_form.js").read_text(encoding="utf-8")
+__all__ = ["mark"]
 
 
 def mark(model_id: str) -> dict[str, Any]:

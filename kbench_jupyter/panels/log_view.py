@@ -7,7 +7,6 @@ notebook; what is saved is the static form.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +19,7 @@ from kbench_jupyter.actions.log_follow import strip_codes
 from kbench_jupyter.display.html import CODE, FRAME, TONES
 from kbench_jupyter.display.view import Cell, Part, Text, View, count, forms
 from kbench_jupyter.notebook import static_form as saved
+from kbench_jupyter.notebook.es_modules import joined
 from kbench_jupyter.panels.log_pump import LogPump
 from kbench_jupyter.panels.log_source import LogSource, RunLog, log_source
 
@@ -44,14 +44,8 @@ class LogView(anywidget.AnyWidget):
         Used already on behalf of this widget, which releases it when closed.
     """
 
-    _esm = "\n".join(
-        [
-            f"const STYLES = {json.dumps({'view': FRAME, 'code': CODE, 'tones': TONES})};",
-            saved.SCRIPT,
-            (_HERE / "log_view.js").read_text(encoding="utf-8"),
-        ]
-    )
-    _css = (_HERE / "log_view.css").read_text(encoding="utf-8")
+    _esm = joined(_HERE / "log_view.js", STYLES={"view": FRAME, "code": CODE, "tones": TONES})
+    _css = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("widget.css", "log_view.css"))
     task = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
     #: Its own model id: by it the front end finds its output in the document.

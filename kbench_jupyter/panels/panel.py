@@ -24,7 +24,6 @@ The browser writes the static form into the notebook whenever that is saved (``n
 from __future__ import annotations
 
 import itertools
-import json
 import logging
 import re
 import threading
@@ -40,6 +39,7 @@ import traitlets
 from kbench_jupyter.display.text import SIGNS
 from kbench_jupyter.display.view import forms, shortened
 from kbench_jupyter.notebook import static_form
+from kbench_jupyter.notebook.es_modules import joined
 from kbench_jupyter.panels.part import Part
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ _ROWS = 50
 _SPAN = re.compile(r"\b\d[\d.]* (ms|s|min|h)\b")
 _HERE = Path(__file__).parent
 log = logging.getLogger(__name__)
-_SCRIPTS = ("base", "picker", "status", "results", "workflow", "main")
 
 
 class Outbox:
@@ -129,14 +128,8 @@ class Panel(anywidget.AnyWidget):
         What is shown.
     """
 
-    _esm = "\n".join(
-        [
-            f"const SIGNS = {json.dumps(SIGNS | {'next': '→'})};",
-            static_form.SCRIPT,
-            *((_HERE / f"panel_{name}.js").read_text(encoding="utf-8") for name in _SCRIPTS),
-        ]
-    )
-    _css = (_HERE / "panel.css").read_text(encoding="utf-8")
+    _esm = joined(_HERE / "panel_main.js", SIGNS=SIGNS | {"next": "→"})
+    _css = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("widget.css", "panel.css"))
     root = traitlets.Unicode().tag(sync=True)
     ident = traitlets.Unicode().tag(sync=True)
 

@@ -1,43 +1,12 @@
-// What all panels share: text that only appears, elements, and the store that speaks with the kernel.
-//
-// The scripts panel_*.js are one module in the browser (panel.py joins them). Whatever a model, a server or a
-// user wrote goes into text nodes and attributes set by name: it is never parsed as HTML.
+// What all panels share: marks, buttons, the store of their parts, and how a part is drawn.
+import { button, fill, h, say, visible } from "./elements.js";
+import { Store } from "./store.js";
 
-// What a terminal or a browser would act on, tabs and line ends aside, is spelled out.
-const ACTED_ON = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
-const visible = (text) =>
-  String(text).replace(ACTED_ON, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
-
-function h(tag, props = {}, ...children) {
-  const node = document.createElement(tag);
-  for (const [key, value] of Object.entries(props)) {
-    if (value === undefined || value === null || value === false) continue;
-    if (key === "class") node.className = value;
-    else if (key.startsWith("on")) node.addEventListener(key.slice(2), value);
-    else node.setAttribute(key, value === true ? "" : visible(value));
-  }
-  fill(node, ...children);
-  return node;
-}
-
-function fill(node, ...children) {
-  node.replaceChildren(
-    ...children
-      .flat(Infinity)
-      .filter((child) => child !== null && child !== undefined && child !== false)
-      .map((child) => (child instanceof Node ? child : document.createTextNode(visible(child)))),
-  );
-  return node;
-}
-
-// Sets text only where it differs: what a screen reader or a selection holds is left alone.
-function say(node, text) {
-  const shown = visible(text ?? "");
-  if (node.textContent !== shown) node.textContent = shown;
-}
+// What draws each kind of part, by name: (store, part, host) => what ends it. panel_main.js fills it.
+export const COMPONENTS = {};
 
 // A state as colour, shape and word. The shapes (SIGNS) are those of all other places, put before by panel.py.
-function mark(word, tone) {
+export function mark(word, tone) {
   return h(
     "span",
     { class: `kbp-mark kbp-${tone || "quiet"}` },
@@ -46,21 +15,15 @@ function mark(word, tone) {
   );
 }
 
-function button(label, onclick, props = {}) {
-  return h("button", { type: "button", onclick, ...props }, label);
-}
-
 // A button that cannot be used stays where the keyboard can find it.
-function enable(node, usable) {
+export function enable(node, usable) {
   if (usable) node.removeAttribute("aria-disabled");
   else node.setAttribute("aria-disabled", "true");
 }
 const usable = (node) => node.getAttribute("aria-disabled") !== "true";
-const click = (act) => (event) => usable(event.currentTarget) && act(event);
+export const click = (act) => (event) => usable(event.currentTarget) && act(event);
 
-const plural = (n, thing) => `${n.toLocaleString("en-US")} ${n === 1 ? thing : `${thing}s`}`;
-
-function span(ms) {
+export function span(ms) {
   const s = Math.max(0, ms / 1000);
   if (s < 60) return `${s.toFixed(s < 10 ? 1 : 0)} s`;
   const minutes = Math.floor(s / 60);
@@ -69,37 +32,24 @@ function span(ms) {
 }
 
 let idents = 0;
-const ident = (what) => `kbp-${what}-${++idents}`;
+export const ident = (what) => `kbp-${what}-${++idents}`;
 
 const PATIENCE_MS = 5000; // for a sign of life after a click
 
-// One a widget, whichever views come and go: the parts as the kernel told them, and who wants to know.
-class Store {
+// The parts as the kernel told them, and who wants to know.
+export class PanelStore extends Store {
   constructor(model) {
-    this.model = model;
+    super(model, { form: () => this.form, ask: () => this.refresh() });
     this.parts = new Map();
-    this.views = new Set();
-    this.asked = new Map();
     this.last = 0;
     this.skew = 0;
-    this.silent = false; // a click went unanswered
     this.form = null; // what is saved of the panel, as the kernel last said
-    this.take = this.take.bind(this);
-    model.on("msg:custom", this.take);
-    this.document = new StaticForm(model, { form: () => this.form, ask: () => this.refresh() });
   }
 
   part(name) {
-    if (!this.parts.has(name)) this.parts.set(name, { name, state: {}, rows: new Map(), listeners: new Set() });
+    if (!this.parts.has(name))
+      this.parts.set(name, { name, state: {}, rows: new Map(), listeners: new Set() });
     return this.parts.get(name);
-  }
-
-  send(message) {
-    try {
-      this.model.send(message);
-    } catch {
-      // There is no connection: the sign of life will be missing, and that is what tells.
-    }
   }
 
   // A view is its name, and what it does when the kernel falls silent or answers again.
@@ -134,9 +84,7 @@ class Store {
 
   setSilent(silent) {
     this.waiting = null;
-    if (this.silent === silent) return;
-    this.silent = silent;
-    for (const view of this.views) view.setSilent(silent);
+    super.setSilent(silent);
   }
 
   ask(name, verb, more = {}) {
@@ -147,7 +95,7 @@ class Store {
     });
   }
 
-  take(message) {
+  receive(message) {
     this.heard();
     if (message.form) {
       this.form = message.form;
@@ -168,19 +116,22 @@ class Store {
     if (message.replace) part.rows.clear();
     for (const row of message.rows ?? []) part.rows.set(String(row.id), row);
     Object.assign(part.state, message.set ?? {});
-    const news = { keys: new Set(Object.keys(message.set ?? {})), rows: message.rows ?? [], replace: !!message.replace };
+    const news = {
+      keys: new Set(Object.keys(message.set ?? {})),
+      rows: message.rows ?? [],
+      replace: !!message.replace,
+    };
     for (const listener of [...part.listeners]) listener(news);
   }
 
   dispose() {
     clearTimeout(this.waiting);
-    this.model.off("msg:custom", this.take);
-    this.document.dispose();
+    super.dispose();
   }
 }
 
 // Draws the part of that name in `host`, and whichever takes its place; returns what ends it.
-function mount(store, name, host) {
+export function mount(store, name, host) {
   const part = store.part(name);
   let end = null;
   const draw = () => {
@@ -197,7 +148,7 @@ function mount(store, name, host) {
 }
 
 // A place for a part inside another, named by the outer one's state.
-function slot(store) {
+export function slot(store) {
   const host = h("div", { class: "kbp-slot" });
   let shown = null;
   let end = null;
@@ -215,12 +166,16 @@ function slot(store) {
 }
 
 // What to know beside what a part shows. Drawn anew only when it changes, so that it is read aloud once.
-function notesOf(part) {
+export function notesOf(part) {
   const el = h("div", { class: "kbp-note", role: "status", hidden: true });
   let drawn = [];
   const update = () => {
     const told = part.state.notes ?? [];
-    if (told.join("\n") !== drawn.join("\n")) fill(el, told.map((text) => h("div", {}, mark(text, "warn"))));
+    if (told.join("\n") !== drawn.join("\n"))
+      fill(
+        el,
+        told.map((text) => h("div", {}, mark(text, "warn"))),
+      );
     drawn = [...told];
     el.hidden = !told.length;
   };
@@ -228,17 +183,36 @@ function notesOf(part) {
 }
 
 // What a part is doing, and what went wrong. `words` gives what was tried the name its button has.
-function activity(store, part, words = (name) => name) {
+export function activity(store, part, words = (name) => name) {
   const line = h("div", { class: "kbp-progress-line" });
   const bar = h("progress", { "aria-label": "progress" });
   const said = h("ul", { class: "kbp-said" });
   const written = h("pre", { class: "kbp-written", tabindex: "0", role: "region", "aria-label": "Output" });
-  const stop = button("Stop", click(() => store.tell(part.name, "stop")), { class: "kbp-small" });
-  const work = h("div", { class: "kbp-work", role: "status" }, h("div", { class: "kbp-row" }, bar, line, stop), said, written);
+  const stop = button(
+    "Stop",
+    click(() => store.tell(part.name, "stop")),
+    { class: "kbp-small" },
+  );
+  const work = h(
+    "div",
+    { class: "kbp-work", role: "status" },
+    h("div", { class: "kbp-row" }, bar, line, stop),
+    said,
+    written,
+  );
   const dismiss = button("Dismiss", () => store.tell(part.name, "dismiss"), { class: "kbp-small" });
   const problem = h("div", { class: "kbp-problem", role: "alert" });
   const update = () => {
-    const { busy, progress, said: lines = [], written: text = "", problem: why = [], failed, stopped, stopping } = part.state;
+    const {
+      busy,
+      progress,
+      said: lines = [],
+      written: text = "",
+      problem: why = [],
+      failed,
+      stopped,
+      stopping,
+    } = part.state;
     work.hidden = !busy;
     say(line, stopping ? "Stopping at the next sign of life…" : (progress?.text ?? (busy ? "Working…" : "")));
     if (progress?.total) {
@@ -248,7 +222,10 @@ function activity(store, part, words = (name) => name) {
     enable(stop, !stopping);
     const recent = lines.slice(-6);
     if ([...said.children].map((n) => n.textContent).join("\n") !== recent.map(visible).join("\n"))
-      fill(said, recent.map((text) => h("li", {}, text)));
+      fill(
+        said,
+        recent.map((text) => h("li", {}, text)),
+      );
     written.hidden = !text;
     if (text) {
       say(written, text);
@@ -260,7 +237,13 @@ function activity(store, part, words = (name) => name) {
       problem.dataset.key = key;
       problem.classList.toggle("kbp-stopped", !!key && !why.length);
       if (!key) fill(problem);
-      else if (why.length) fill(problem, mark(`${name} did not work`, "bad"), h("pre", { class: "kbp-words" }, why.join("\n")), dismiss);
+      else if (why.length)
+        fill(
+          problem,
+          mark(`${name} did not work`, "bad"),
+          h("pre", { class: "kbp-words" }, why.join("\n")),
+          dismiss,
+        );
       else fill(problem, mark(`${name}: stopped`, "quiet"), h("p", {}, stopped), dismiss);
     }
     problem.hidden = !key;

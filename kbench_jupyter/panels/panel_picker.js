@@ -1,20 +1,43 @@
 // The model picker (model_picker.py).
+import { button, clamp, fill, h, plural, say } from "./elements.js";
+import { activity, click, enable, ident, mark, notesOf, slot } from "./panel_base.js";
 
-function pickerPart(store, part, host) {
+export function pickerPart(store, part, host) {
   const list = h("div", {
-    class: "kbp-list", role: "listbox", tabindex: "0", "aria-multiselectable": "true", "aria-label": "Models",
+    class: "kbp-list",
+    role: "listbox",
+    tabindex: "0",
+    "aria-multiselectable": "true",
+    "aria-label": "Models",
   });
   const nothing = h("div", { class: "kbp-nothing kbp-quiet" });
   const search = h("input", { type: "search", placeholder: "Search models", "aria-label": "Search models" });
   const modality = h("select", { "aria-label": "Only models that take" });
   const provider = h("select", { "aria-label": "Only models by" });
-  const all = button("", click(() => choose([...chosen, ...shown().filter((row) => row.usable).map((row) => row.id)])));
-  const none = button("Clear", click(() => choose([])));
+  const all = button(
+    "",
+    click(() =>
+      choose([
+        ...chosen,
+        ...shown()
+          .filter((row) => row.usable)
+          .map((row) => row.id),
+      ]),
+    ),
+  );
+  const none = button(
+    "Clear",
+    click(() => choose([])),
+  );
   const chips = h("ul", { class: "kbp-chips", "aria-label": "Chosen models" });
   const counts = h("span", { class: "kbp-quiet", role: "status" });
   const quota = h("span", { class: "kbp-quiet" });
   const notes = notesOf(part);
-  const run = button("", click(() => store.tell(part.name, "run")), { class: "kbp-primary" });
+  const run = button(
+    "",
+    click(() => store.tell(part.name, "run")),
+    { class: "kbp-primary" },
+  );
   const outcome = h("div", { class: "kbp-outcome", role: "status" });
   const busy = activity(store, part, (name) => ({ run: "Run", load: "Asking for the models" })[name] ?? name);
   const status = slot(store);
@@ -45,13 +68,21 @@ function pickerPart(store, part, host) {
     return h(
       "div",
       {
-        class: "kbp-option", role: "option", id: `${prefix}-${index}`, "data-slug": row.id,
-        "aria-selected": "false", "aria-disabled": row.usable ? undefined : "true",
+        class: "kbp-option",
+        role: "option",
+        id: `${prefix}-${index}`,
+        "data-slug": row.id,
+        "aria-selected": "false",
+        "aria-disabled": row.usable ? undefined : "true",
       },
       h("span", { class: "kbp-box", "aria-hidden": "true" }),
       h("span", { class: "kbp-slug" }, row.id),
       h("span", { class: "kbp-quiet kbp-by" }, [row.name, row.by].filter(Boolean).join(" · ")),
-      h("span", { class: "kbp-kinds" }, kinds.map((kind) => h("span", { class: "kbp-kind" }, kind))),
+      h(
+        "span",
+        { class: "kbp-kinds" },
+        kinds.map((kind) => h("span", { class: "kbp-kind" }, kind)),
+      ),
       row.word === "yes" ? null : mark(row.word, row.tone),
     );
   }
@@ -60,15 +91,30 @@ function pickerPart(store, part, host) {
     options.clear();
     const sorted = rows().sort((a, b) => b.usable - a.usable);
     part.rows = new Map(sorted.map((row) => [row.id, row]));
-    sorted.forEach((row, index) => options.set(row.id, option(row, index)));
+    for (const [index, row] of sorted.entries()) options.set(row.id, option(row, index));
     fill(list, [...options.values()]);
     const choices = (select, word, values) => {
       const before = select.value;
-      fill(select, h("option", { value: "" }, word), [...new Set(values)].filter(Boolean).sort().map((v) => h("option", { value: v }, v)));
+      fill(
+        select,
+        h("option", { value: "" }, word),
+        [...new Set(values)]
+          .filter(Boolean)
+          .sort()
+          .map((v) => h("option", { value: v }, v)),
+      );
       select.value = before;
     };
-    choices(modality, "Takes anything", sorted.flatMap((row) => row.takes));
-    choices(provider, "By anyone", sorted.map((row) => row.by));
+    choices(
+      modality,
+      "Takes anything",
+      sorted.flatMap((row) => row.takes),
+    );
+    choices(
+      provider,
+      "By anyone",
+      sorted.map((row) => row.by),
+    );
     filter();
     drawChosen();
   }
@@ -98,7 +144,12 @@ function pickerPart(store, part, host) {
     enable(none, chosen.length > 0);
     say(counts, `${seen.length} of ${plural(part.rows.size, "model")} shown, ${chosen.length} chosen`);
     run.hidden = !part.state.task;
-    say(run, chosen.length ? `Run ${part.state.task} on ${plural(chosen.length, "model")}` : "Choose models to run on");
+    say(
+      run,
+      chosen.length
+        ? `Run ${part.state.task} on ${plural(chosen.length, "model")}`
+        : "Choose models to run on",
+    );
     enable(run, chosen.length > 0 && !part.state.busy);
   }
 
@@ -113,9 +164,14 @@ function pickerPart(store, part, host) {
       chosen.map(
         (slug) =>
           kept.get(slug) ??
-          h("li", { "data-slug": slug }, button([slug, h("span", { "aria-hidden": "true" }, " ×")], () => remove(slug), {
-            class: "kbp-chip", "aria-label": `Remove ${slug}`,
-          })),
+          h(
+            "li",
+            { "data-slug": slug },
+            button([slug, h("span", { "aria-hidden": "true" }, " ×")], () => remove(slug), {
+              class: "kbp-chip",
+              "aria-label": `Remove ${slug}`,
+            }),
+          ),
       ),
     );
     chips.hidden = !chosen.length;
@@ -141,7 +197,7 @@ function pickerPart(store, part, host) {
 
   list.addEventListener("keydown", (event) => {
     const moves = { ArrowDown: 1, ArrowUp: -1, PageDown: 8, PageUp: -8, Home: -Infinity, End: Infinity };
-    if (event.key in moves) activate(Math.max(0, Math.min(part.rows.size, active + moves[event.key])));
+    if (event.key in moves) activate(clamp(active + moves[event.key], 0, part.rows.size));
     else if (event.key === " " || event.key === "Enter") toggle(shown()[active]);
     else if (event.key === "a" && (event.ctrlKey || event.metaKey)) all.click();
     else return;
@@ -157,8 +213,10 @@ function pickerPart(store, part, host) {
   search.addEventListener("input", filter);
   search.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") list.focus();
-    else if (event.key === "Escape" && search.value) (search.value = ""), filter();
-    else if (event.key === "Enter" && shown().length === 1) toggle(shown()[0]);
+    else if (event.key === "Escape" && search.value) {
+      search.value = "";
+      filter();
+    } else if (event.key === "Enter" && shown().length === 1) toggle(shown()[0]);
     else return;
     event.preventDefault();
   });
@@ -180,7 +238,10 @@ function pickerPart(store, part, host) {
     }
     say(quota, part.state.quota);
     notes.update();
-    fill(outcome, (part.state.outcome ?? []).map((line) => h("div", {}, line)));
+    fill(
+      outcome,
+      (part.state.outcome ?? []).map((line) => h("div", {}, line)),
+    );
     busy.update();
     drawCounts();
     status.show(part.state.status);

@@ -1,19 +1,40 @@
 // Results (results_panel.py): a chart and a table of all models and versions, and each run in full.
+import { button, clamp, fill, h, number, plural, say } from "./elements.js";
+import { activity, click, enable, mark, notesOf } from "./panel_base.js";
+import { card, cards } from "./panel_status.js";
 
 const dash = (value) => (value === null || value === undefined ? "" : value);
-const short = (value) => Number(value).toPrecision(3).replace(/\.?0+$/, "");
+const short = (value) =>
+  Number(value)
+    .toPrecision(3)
+    .replace(/\.?0+$/, "");
 
 const COLUMNS = [
   ["model", "Model", (g) => g.model],
   ["version", "Version", (g) => dash(g.version)],
   ["runs", "Runs", (g) => g.runs],
-  ["errored", "Errored", (g) => g.errored || "", "Runs that ended with an error: they count as not passed and have no score"],
+  [
+    "errored",
+    "Errored",
+    (g) => g.errored || "",
+    "Runs that ended with an error: they count as not passed and have no score",
+  ],
   ["passed", "Passed", (g) => `${g.passed} of ${g.runs}`],
   ["score", "Score", (g) => (g.score === null ? "" : short(g.score))],
-  ["held", "Checks", (g) => (g.checks ? `${g.held} of ${g.checks}` : ""), "Assertions that passed, in all runs together"],
-  ["tokens", "Tokens", (g) => g.tokens.toLocaleString("en-US")],
+  [
+    "held",
+    "Checks",
+    (g) => (g.checks ? `${g.held} of ${g.checks}` : ""),
+    "Assertions that passed, in all runs together",
+  ],
+  ["tokens", "Tokens", (g) => number(g.tokens)],
   ["cost", "Cost", (g) => g.costText],
-  ["latency", "Latency", (g) => g.latencyText, "What a run waited for the model, on average: as its back end tells it, else the whole task"],
+  [
+    "latency",
+    "Latency",
+    (g) => g.latencyText,
+    "What a run waited for the model, on average: as its back end tells it, else the whole task",
+  ],
 ];
 const RUN_HEADS = [
   ["state", "Verdict"],
@@ -33,10 +54,13 @@ function compare(a, b) {
   return typeof a === "string" ? a.localeCompare(b) : a - b;
 }
 
-function resultsPart(store, part, host) {
+export function resultsPart(store, part, host) {
   const title = h("h3", { class: "kbp-title" });
   const versions = h("select", { "aria-label": "Task version", onchange: () => draw() });
-  const refresh = button("Fetch again", click(() => store.tell(part.name, "refresh")));
+  const refresh = button(
+    "Fetch again",
+    click(() => store.tell(part.name, "refresh")),
+  );
   const chart = h("div", { class: "kbp-chart", role: "list" });
   const caption = h("figcaption", { class: "kbp-quiet" });
   const notes = notesOf(part);
@@ -46,7 +70,11 @@ function resultsPart(store, part, host) {
   const sort = { key: "", down: false };
   const opened = new Map(); // row id -> its detail
   const heads = COLUMNS.map(([key, label, , title]) => {
-    const head = h("th", { scope: "col", class: columnClass(key), title }, button(label, () => order(key), { class: "kbp-sort" }));
+    const head = h(
+      "th",
+      { scope: "col", class: columnClass(key), title },
+      button(label, () => order(key), { class: "kbp-sort" }),
+    );
     return [key, head];
   });
 
@@ -57,14 +85,24 @@ function resultsPart(store, part, host) {
   }
 
   function groups() {
-    const seen = (part.state.groups ?? []).filter((g) => !versions.value || String(g.version) === versions.value);
-    const value = (g) => (sort.key === "passed" ? g.passed / g.runs : sort.key === "held" ? (g.checks ? g.held / g.checks : null) : g[sort.key]);
+    const seen = (part.state.groups ?? []).filter(
+      (g) => !versions.value || String(g.version) === versions.value,
+    );
+    const value = (g) =>
+      sort.key === "passed"
+        ? g.passed / g.runs
+        : sort.key === "held"
+          ? g.checks
+            ? g.held / g.checks
+            : null
+          : g[sort.key];
     return sort.key ? [...seen].sort((a, b) => compare(value(a), value(b)) * (sort.down ? -1 : 1)) : seen;
   }
 
   function barOf(group, low, high) {
-    const at = (value) => `${(100 * (Math.min(high, Math.max(low, value)) - low)) / (high - low || 1)}%`;
-    const inUnits = (value) => (part.state.measure === "pass rate" ? `${Math.round(value * 100)} %` : short(value));
+    const at = (value) => `${(100 * (clamp(value, low, high) - low)) / (high - low || 1)}%`;
+    const inUnits = (value) =>
+      part.state.measure === "pass rate" ? `${Math.round(value * 100)} %` : short(value);
     const text = inUnits(group.value);
     const known = group.low !== null; // one score alone has no interval
     const spread = known ? `95 % interval ${inUnits(group.low)} to ${inUnits(group.high)}` : "";
@@ -78,9 +116,19 @@ function resultsPart(store, part, host) {
     return h(
       "div",
       { class: "kbp-chart-row", role: "listitem", title: spread },
-      h("span", { class: "kbp-chart-name" }, group.model, group.version ? h("span", { class: "kbp-quiet" }, ` v${group.version}`) : null),
+      h(
+        "span",
+        { class: "kbp-chart-name" },
+        group.model,
+        group.version ? h("span", { class: "kbp-quiet" }, ` v${group.version}`) : null,
+      ),
       h("span", { class: "kbp-track", "aria-hidden": "true" }, bar, whisker),
-      h("span", { class: "kbp-chart-value" }, text, known ? h("span", { class: "kbp-heard" }, `, ${spread}`) : null),
+      h(
+        "span",
+        { class: "kbp-chart-value" },
+        text,
+        known ? h("span", { class: "kbp-heard" }, `, ${spread}`) : null,
+      ),
     );
   }
 
@@ -89,23 +137,49 @@ function resultsPart(store, part, host) {
     const pass = part.state.measure === "pass rate";
     const low = pass ? 0 : Math.min(0, ...seen.map((g) => g.low ?? g.value));
     const high = pass ? 1 : Math.max(0, ...seen.map((g) => g.high ?? g.value));
-    fill(chart, seen.map((group) => barOf(group, low, high)));
+    fill(
+      chart,
+      seen.map((group) => barOf(group, low, high)),
+    );
     const spread = seen.some((g) => g.low !== null) ? " with 95 % interval" : "";
-    say(caption, `${pass ? "Pass rate" : "Score"}${spread}, by model${versions.hidden ? "" : " and version"}`);
+    say(
+      caption,
+      `${pass ? "Pass rate" : "Score"}${spread}, by model${versions.hidden ? "" : " and version"}`,
+    );
     // A column that holds nothing in any row says nothing.
-    const empty = new Set(COLUMNS.filter(([, , text]) => seen.every((g) => text(g) === "")).map(([key]) => key));
+    const empty = new Set(
+      COLUMNS.filter(([, , text]) => seen.every((g) => text(g) === "")).map(([key]) => key),
+    );
     for (const [key, head] of heads) head.hidden = empty.has(key);
-    fill(body, seen.map((g) => h("tr", {}, COLUMNS.filter(([key]) => !empty.has(key)).map(([key, , text]) => (key === "model" ? modelCell(g) : h("td", { class: columnClass(key) }, text(g)))))));
-    for (const [key, head] of heads) head.setAttribute("aria-sort", sort.key !== key ? "none" : sort.down ? "descending" : "ascending");
-    const rows = [...part.rows.values()].filter((row) => !versions.value || String(row.version) === versions.value);
-    fill(runs, rows.flatMap((row) => [runRow(row), opened.get(row.id)]));
+    fill(
+      body,
+      seen.map((g) =>
+        h(
+          "tr",
+          {},
+          COLUMNS.filter(([key]) => !empty.has(key)).map(([key, , text]) =>
+            key === "model" ? modelCell(g) : h("td", { class: columnClass(key) }, text(g)),
+          ),
+        ),
+      ),
+    );
+    for (const [key, head] of heads)
+      head.setAttribute("aria-sort", sort.key !== key ? "none" : sort.down ? "descending" : "ascending");
+    const rows = [...part.rows.values()].filter(
+      (row) => !versions.value || String(row.version) === versions.value,
+    );
+    fill(
+      runs,
+      rows.flatMap((row) => [runRow(row), opened.get(row.id)]),
+    );
     say(title, `Results of ${part.state.task}: ${plural(rows.length, "run")}`);
     notes.update();
     busy.update();
     enable(refresh, !part.state.busy);
   }
 
-  const narrowVersion = (one) => (one.version ? h("span", { class: "kbp-quiet kbp-if-narrow" }, ` v${one.version}`) : null);
+  const narrowVersion = (one) =>
+    one.version ? h("span", { class: "kbp-quiet kbp-if-narrow" }, ` v${one.version}`) : null;
   const modelCell = (group) => h("th", { scope: "row" }, group.model, narrowVersion(group));
 
   function runRow(row) {
@@ -117,9 +191,14 @@ function resultsPart(store, part, host) {
       card("id", row.run),
       card("version", dash(row.version)),
       card("time", row.latency),
-      card("acts", button(opened.has(row.id) ? "Hide" : "Show", (event) => toggle(row, event.currentTarget), {
-        class: "kbp-small", "aria-expanded": String(opened.has(row.id)), "aria-label": `What ${row.model} did in run ${row.run}`,
-      })),
+      card(
+        "acts",
+        button(opened.has(row.id) ? "Hide" : "Show", (event) => toggle(row, event.currentTarget), {
+          class: "kbp-small",
+          "aria-expanded": String(opened.has(row.id)),
+          "aria-label": `What ${row.model} did in run ${row.run}`,
+        }),
+      ),
     );
   }
 
@@ -140,13 +219,37 @@ function resultsPart(store, part, host) {
 
   function inFull({ facts, assertions, chats, error }) {
     return [
-      h("dl", { class: "kbp-facts" }, Object.entries(facts).filter(([, value]) => value).map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value)))),
-      error ? [h("h4", {}, "Error"), h("pre", { class: "kbp-words", tabindex: "0", role: "region", "aria-label": "Error" }, error)] : null,
+      h(
+        "dl",
+        { class: "kbp-facts" },
+        Object.entries(facts)
+          .filter(([, value]) => value)
+          .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
+      ),
+      error
+        ? [
+            h("h4", {}, "Error"),
+            h("pre", { class: "kbp-words", tabindex: "0", role: "region", "aria-label": "Error" }, error),
+          ]
+        : null,
       assertions.length ? h("h4", {}, "Assertions") : null,
-      h("ul", { class: "kbp-plain" }, assertions.map((a) => h("li", {}, mark(a.passed ? "passed" : "failed", a.passed ? "good" : "bad"), ` ${a.text}`))),
+      h(
+        "ul",
+        { class: "kbp-plain" },
+        assertions.map((a) =>
+          h("li", {}, mark(a.passed ? "passed" : "failed", a.passed ? "good" : "bad"), ` ${a.text}`),
+        ),
+      ),
       chats.flatMap((chat, i) => [
         h("h4", {}, chats.length > 1 ? `Conversation ${i + 1}` : "Conversation"),
-        chat.map((message) => h("div", { class: `kbp-message kbp-from-${message.role === "user" ? "user" : "model"}` }, h("div", { class: "kbp-quiet" }, message.sender || message.role), h("div", { class: "kbp-text" }, message.text))),
+        chat.map((message) =>
+          h(
+            "div",
+            { class: `kbp-message kbp-from-${message.role === "user" ? "user" : "model"}` },
+            h("div", { class: "kbp-quiet" }, message.sender || message.role),
+            h("div", { class: "kbp-text" }, message.text),
+          ),
+        ),
       ]),
     ];
   }
@@ -156,14 +259,19 @@ function resultsPart(store, part, host) {
       for (const id of opened.keys()) if (!part.rows.has(id)) opened.delete(id);
       const known = [...new Set((part.state.groups ?? []).map((g) => g.version))];
       const before = versions.value;
-      fill(versions, h("option", { value: "" }, "All versions"), known.map((v) => h("option", { value: v ?? "" }, `Version ${v ?? "unset"}`)));
+      fill(
+        versions,
+        h("option", { value: "" }, "All versions"),
+        known.map((v) => h("option", { value: v ?? "" }, `Version ${v ?? "unset"}`)),
+      );
       versions.value = before;
       versions.hidden = known.length < 2;
     }
     draw();
   }
 
-  const region = (label, table) => h("div", { class: "kbp-scroll", tabindex: "0", role: "region", "aria-label": label }, table);
+  const region = (label, table) =>
+    h("div", { class: "kbp-scroll", tabindex: "0", role: "region", "aria-label": label }, table);
   fill(
     host,
     h(
@@ -173,7 +281,23 @@ function resultsPart(store, part, host) {
       busy.work,
       busy.problem,
       h("figure", {}, chart, caption),
-      region("Models compared", h("table", { class: "kbp-table" }, h("thead", {}, h("tr", {}, heads.map(([, head]) => head))), body)),
+      region(
+        "Models compared",
+        h(
+          "table",
+          { class: "kbp-table" },
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              heads.map(([, head]) => head),
+            ),
+          ),
+          body,
+        ),
+      ),
       notes.el,
       h("h4", {}, "Runs"),
       region("Runs in full", cards(RUN_HEADS, runs)),

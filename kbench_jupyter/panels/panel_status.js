@@ -1,28 +1,48 @@
 // Run status (run_status.py): a row a run, changed in place.
+import { button, fill, h, plural, say } from "./elements.js";
+import { activity, click, enable, mark, span } from "./panel_base.js";
 
 // A table whose rows become cards where there is no room for columns. What is not laid out as a table is none to
 // a screen reader any more, so the roles are spelled out.
-function cards(heads, body) {
+export function cards(heads, body) {
   body.setAttribute("role", "rowgroup");
   const head = ([kind, label, title]) =>
-    h("th", { scope: "col", role: "columnheader", class: `kbp-a-${kind}`, title: label ? title : null }, label || h("span", { class: "kbp-heard" }, title));
-  return h("table", { class: "kbp-table kbp-cards", role: "table" }, h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map(head))), body);
+    h(
+      "th",
+      { scope: "col", role: "columnheader", class: `kbp-a-${kind}`, title: label ? title : null },
+      label || h("span", { class: "kbp-heard" }, title),
+    );
+  return h(
+    "table",
+    { class: "kbp-table kbp-cards", role: "table" },
+    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map(head))),
+    body,
+  );
 }
 
-const card = (kind, ...content) =>
+export const card = (kind, ...content) =>
   kind === "name"
     ? h("th", { scope: "row", role: "rowheader", class: "kbp-a-name" }, ...content)
     : h("td", { role: "cell", class: `kbp-a-${kind}` }, ...content);
 
-function statusPart(store, part, host) {
+export function statusPart(store, part, host) {
   const title = h("h3", { class: "kbp-title" });
   const page = h("a", { target: "_blank", rel: "noopener noreferrer" }, "Open on Kaggle");
   const bar = h("progress", { "aria-label": "Runs that have ended" });
   const counts = h("span", { class: "kbp-counts" });
   const heard = h("span", { class: "kbp-heard", role: "status" });
-  const retry = button("", click(() => store.tell(part.name, "retry")));
-  const logs = button("Open logs", click(() => store.tell(part.name, "log")));
-  const refresh = button("Refresh", click(() => store.tell(part.name, "refresh")));
+  const retry = button(
+    "",
+    click(() => store.tell(part.name, "retry")),
+  );
+  const logs = button(
+    "Open logs",
+    click(() => store.tell(part.name, "log")),
+  );
+  const refresh = button(
+    "Refresh",
+    click(() => store.tell(part.name, "refresh")),
+  );
   const trouble = h("div", { class: "kbp-note", role: "status" });
   const note = h("div", { class: "kbp-quiet", role: "status" });
   const body = h("tbody");
@@ -37,10 +57,15 @@ function statusPart(store, part, host) {
   ];
   const table = cards(heads, body);
   const area = h("div", { class: "kbp-scroll", tabindex: "0", role: "region", "aria-label": "Runs" }, table);
-  const busy = activity(store, part, (name) => ({ retry: "Retry", log: "Open logs", refresh: "Refresh" })[name] ?? name);
+  const busy = activity(
+    store,
+    part,
+    (name) => ({ retry: "Retry", log: "Open logs", refresh: "Refresh" })[name] ?? name,
+  );
   const logHost = h("div", { class: "kbp-slot" });
   const logBar = h(
-    "div", { class: "kbp-row" },
+    "div",
+    { class: "kbp-row" },
     h("span", { class: "kbp-gap" }),
     button("Close logs", () => store.tell(part.name, "close_log"), { class: "kbp-small" }),
   );
@@ -51,9 +76,14 @@ function statusPart(store, part, host) {
     const cells = heads.map(([kind]) => card(kind));
     const tr = h("tr", { role: "row", "data-run": row.id }, cells);
     const unfold = button("Error", () => toggle(made), { class: "kbp-small", "aria-expanded": "false" });
-    const open = button("Log", click(() => store.tell(part.name, "log", { model: made.row.model })), {
-      class: "kbp-small", "aria-label": `Open the log of ${row.model}`,
-    });
+    const open = button(
+      "Log",
+      click(() => store.tell(part.name, "log", { model: made.row.model })),
+      {
+        class: "kbp-small",
+        "aria-label": `Open the log of ${row.model}`,
+      },
+    );
     fill(cells[6], h("span", { class: "kbp-actions" }, unfold, open));
     const made = { tr, cells, unfold, open, row: {}, detail: null };
     return made;
@@ -65,8 +95,16 @@ function statusPart(store, part, host) {
       made.detail = null;
       return made.unfold.setAttribute("aria-expanded", "false");
     }
-    const text = h("pre", { class: "kbp-words", tabindex: "0", role: "region", "aria-label": "Error" }, made.row.error);
-    made.detail = h("tr", { role: "row", class: "kbp-detail" }, h("td", { role: "cell", colspan: heads.length }, text));
+    const text = h(
+      "pre",
+      { class: "kbp-words", tabindex: "0", role: "region", "aria-label": "Error" },
+      made.row.error,
+    );
+    made.detail = h(
+      "tr",
+      { role: "row", class: "kbp-detail" },
+      h("td", { role: "cell", colspan: heads.length }, text),
+    );
     made.tr.after(made.detail);
     made.unfold.setAttribute("aria-expanded", "true");
     const answer = await store.ask(part.name, "error", { run: made.row.id });
@@ -79,12 +117,25 @@ function statusPart(store, part, host) {
     const [state, model, run, version, , result] = made.cells;
     if (before.word !== row.word || before.tone !== row.tone) fill(state, mark(row.word, row.tone));
     if (before.model !== row.model || before.version !== row.version)
-      fill(model, row.model, row.version ? h("span", { class: "kbp-quiet kbp-if-narrow" }, ` v${row.version}`) : null);
+      fill(
+        model,
+        row.model,
+        row.version ? h("span", { class: "kbp-quiet kbp-if-narrow" }, ` v${row.version}`) : null,
+      );
     say(run, row.id);
     say(version, row.version ?? "");
     elapsed(made);
     if (before.result !== row.result || before.error !== row.error || before.note !== row.note)
-      fill(result, row.result ? mark(row.result, row.resultTone) : row.error ? h("span", { class: "kbp-why" }, row.error) : row.note ? h("span", { class: "kbp-why kbp-quiet" }, row.note) : null);
+      fill(
+        result,
+        row.result
+          ? mark(row.result, row.resultTone)
+          : row.error
+            ? h("span", { class: "kbp-why" }, row.error)
+            : row.note
+              ? h("span", { class: "kbp-why kbp-quiet" }, row.note)
+              : null,
+      );
     made.unfold.hidden = !row.error;
     made.unfold.setAttribute("aria-label", `Error of ${row.model}, run ${row.id}`);
   }
@@ -100,7 +151,10 @@ function statusPart(store, part, host) {
     const ended = every.filter((row) => row.ended).length;
     const words = new Map();
     for (const row of every) words.set(row.word, { n: (words.get(row.word)?.n ?? 0) + 1, tone: row.tone });
-    fill(counts, [...words].map(([word, { n, tone }]) => mark(`${n} ${word}`, tone)));
+    fill(
+      counts,
+      [...words].map(([word, { n, tone }]) => mark(`${n} ${word}`, tone)),
+    );
     bar.max = every.length || 1;
     bar.value = ended;
     say(heard, `${ended} of ${plural(every.length, "run")} ended`);
@@ -146,14 +200,23 @@ function statusPart(store, part, host) {
         made = line(row);
         lines.set(key, made);
         // The newest on top: that is what was just started.
-        const next = [...lines.keys()].map(Number).filter((id) => id < row.id).sort((a, b) => b - a)[0];
+        const next = [...lines.keys()]
+          .map(Number)
+          .filter((id) => id < row.id)
+          .sort((a, b) => b - a)[0];
         body.insertBefore(made.tr, next === undefined ? null : lines.get(String(next)).tr);
       }
       draw(made, row);
     }
     const { task, version, page: href, trouble: what, note: text } = part.state;
     const versions = new Set([...part.rows.values()].map((row) => row.version ?? version));
-    const which = !version ? "" : versions.size > 1 ? ", all versions" : versions.size && !versions.has(version) ? `: none of version ${version} yet` : `, version ${version}`;
+    const which = !version
+      ? ""
+      : versions.size > 1
+        ? ", all versions"
+        : versions.size && !versions.has(version)
+          ? `: none of version ${version} yet`
+          : `, version ${version}`;
     say(title, `Runs of ${task ?? ""}${which}`);
     page.hidden = !/^https:\/\//.test(href ?? "");
     if (!page.hidden) page.href = href;

@@ -8,6 +8,7 @@ words it has for the typed door, too.
 
 from __future__ import annotations
 
+import contextvars
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -299,7 +300,9 @@ class Part:
             self._stop.clear()
             self.set(busy=name, problem=[], stopped="", stopping=False)
         self.reporter.begin()
-        threading.Thread(target=self._work, args=(name, work), name=f"kbench-{name}", daemon=True).start()
+        clicked = contextvars.copy_context()  # in it the kernel knows which window asks
+        args = (self._work, name, work)
+        threading.Thread(target=clicked.run, args=args, name=f"kbench-{name}", daemon=True).start()
         return True
 
     def _work(self, name: str, work: Callable[[], None]) -> None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.actions.push import page_of, state_cell
+from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
 from kbench_jupyter.actions.tasks import TaskStatus
 from kbench_jupyter.display.view import View
+from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part
 
 if TYPE_CHECKING:
@@ -61,11 +63,46 @@ class RunStatusPart(Part):
 
     def _show(self) -> None:
         watch = self.watch
-        self.put_rows(_row(status, watch) for status in watch.statuses)
+        self.put_rows(self._row(status) for status in watch.statuses)
         if watch.task is not None:
             self.set(
                 version=watch.task.version, page=page_of(watch.task), label=watch.label, trouble=watch.trouble
             )
+
+    def _row(self, status: RunStatus) -> dict[str, Any]:
+        run = status.run
+        tone = state_cell(status.state).tone
+        if status.ending is not None and not status.state.is_terminal:
+            tone = "warn"
+        outcome = self.watch.outcome(status.run_id)
+        error = _error(status)
+        return {
+            "id": status.run_id,
+            "model": run.model if run else "",
+            "version": run.task.version if run else None,
+            "word": status.word,
+            "tone": tone,
+            "ended": status.ended,
+            "start": _millis(run.start_time if run else None),
+            "end": _millis(run.end_time if run else None),
+            "result": outcome[0] if outcome else "",
+            "resultTone": outcome[1] if outcome else "",
+            "error": self._explained(status).line(error)[:300],
+            "note": status.note,
+        }
+
+    def _explained(self, status: RunStatus) -> RunErrors:
+        """Return what explains a run's error: of the newest version, where it is what the notebook holds."""
+        task = self.watch.task
+        if task is None or not _error(status) or status.run is None:
+            return NO_SOURCE
+        if self._known is None or self._known[0] != task.version:
+            self._known = (task.version, NO_SOURCE)
+            with suppress(KBenchError):
+                self._known = (task.version, errors_of(self.session, self.session.target(start=False), task))
+        return self._known[1].of(status.run.task.version)
+
+    _known: tuple[int | None, RunErrors] | None = None
 
     def do_refresh(self, _message: Mapping[str, Any]) -> None:
         """Ask the server for runs started elsewhere."""
@@ -76,7 +113,7 @@ class RunStatusPart(Part):
         wanted = message.get("run")
         for status in self.watch.statuses:
             if status.run_id == wanted:
-                self.reply(message, run=wanted, text=_error(status))
+                self.reply(message, run=wanted, text=self._explained(status).whole(_error(status)))
 
     def do_retry(self, _message: Mapping[str, Any]) -> None:
         """Run again on the models whose newest run errored."""
@@ -115,29 +152,6 @@ class RunStatusPart(Part):
         if view is not None:
             self.set(log=None)
             view.close()
-
-
-def _row(status: RunStatus, watch: TaskWatch) -> dict[str, Any]:
-    run = status.run
-    tone = state_cell(status.state).tone
-    if status.ending is not None and not status.state.is_terminal:
-        tone = "warn"
-    outcome = watch.outcome(status.run_id)
-    error = _error(status)
-    return {
-        "id": status.run_id,
-        "model": run.model if run else "",
-        "version": run.task.version if run else None,
-        "word": status.word,
-        "tone": tone,
-        "ended": status.ended,
-        "start": _millis(run.start_time if run else None),
-        "end": _millis(run.end_time if run else None),
-        "result": outcome[0] if outcome else "",
-        "resultTone": outcome[1] if outcome else "",
-        "error": last_line(error)[:300] if error else "",
-        "note": status.note,
-    }
 
 
 def _error(status: RunStatus) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.actions.sources import choose_task
-from kbench_jupyter.display.view import Facts, Table, count
+from kbench_jupyter.display.view import Facts, Table, Text, count
 from kbench_jupyter.errors import KBenchError, RunsFailedError, UsageError
 from kbench_jupyter.panels.model_picker import ModelPicker, scheduling
 from kbench_jupyter.panels.part import Stopped
@@ -22,6 +22,7 @@ from kbench_jupyter.panels.told import told
 from kbench_jupyter.panels.workflow_standing import StandingPart
 
 if TYPE_CHECKING:
+    from kbench_jupyter.actions.push import PushResult
     from kbench_jupyter.actions.session import Session
     from kbench_jupyter.actions.sources import ChosenTask
     from kbench_jupyter.actions.standing import Standing
@@ -61,6 +62,7 @@ class WorkflowPart(StandingPart):
             "watch": self._follow_all,
             "results": self._results,
         }
+        self._pushed: PushResult | None = None
         self.picker = ModelPicker(session, on_select=lambda models: self.set(models=list(models)))
         self.set(running="", models=[], chain=list(CHAIN))
         self.add("picker", self.picker)
@@ -101,6 +103,8 @@ class WorkflowPart(StandingPart):
         name = str(message.get("step"))
         if name in CHAIN:
             self.start(name, partial(self._alone, name, self._steps[name]))
+        elif name == "dry-run":
+            self.start(name, partial(self._alone, "validate", self._dry_run))
         elif name == "publish" and message.get("confirmed") is True:
             publish = partial(self._publish, notebook=message.get("notebook") is True)
             self.start(name, partial(self._alone, name, publish))
@@ -139,6 +143,8 @@ class WorkflowPart(StandingPart):
         for name in CHAIN:
             if name in self._open():  # a step may undo a later one: a push, whatever was run before
                 self._do(name, self._steps[name])
+                if name == "push" and self._pushed is not None:
+                    self._pushed.refuse_raised()
 
     def _do(self, name: str, step: _Work) -> None:
         """Do a step, showing that it is being done; its error ends the chain."""
@@ -171,6 +177,14 @@ class WorkflowPart(StandingPart):
     def _chosen(self) -> ChosenTask:
         return choose_task(self.session, self._task or self._found.slug or None)
 
+    def _dry_run(self) -> dict[str, Any]:
+        from kbench_jupyter.actions.dry_run import dry_run
+
+        # It needs no server, so none is started for it.
+        chosen = self._chosen()
+        tried = dry_run(self.session, chosen.slug, chosen=chosen, interrupt=self.interrupt)
+        return told(tried, Facts, Text, Table)
+
     def _validate(self) -> dict[str, Any]:
         from kbench_jupyter.actions.validate import validate
 
@@ -182,8 +196,9 @@ class WorkflowPart(StandingPart):
     def _push(self) -> dict[str, Any]:
         from kbench_jupyter.actions.push import push
 
+        self._pushed = push(self.session, self._chosen(), wait=0.0, poll_interval=_INTERVAL)
         # Its facts stand in the panel's head; its table holds the findings that stood in nobody's way.
-        return told(push(self.session, self._chosen(), wait=0.0, poll_interval=_INTERVAL), Table)
+        return told(self._pushed, Table, Text)
 
     def _run(self) -> dict[str, Any]:
         from kbench_jupyter.actions.run import run

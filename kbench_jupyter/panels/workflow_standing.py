@@ -66,6 +66,7 @@ class StandingPart(Part):
                     "plan": step.plan,
                     "chained": step.chained or step.plan,
                     "note": step.note,
+                    "raised": step.raised,
                 }
                 for step in found.steps
             ],

@@ -218,9 +218,8 @@ def stage(folder: Path) -> Iterator[Staging]:
     try:
         staging.path.mkdir(parents=True)
     except OSError as error:
-        raise DownloadError(
-            f"nothing can be written to {folder.parent}: {error.strerror or error}"
-        ) from error
+        where = str(folder.parent)[:300]  # a name in it may be longer than any file system takes
+        raise DownloadError(f"nothing can be written to {where}: {error.strerror or error}") from error
     try:
         yield staging
     finally:
@@ -238,7 +237,7 @@ def clean(parent: Path) -> None:
     parent : Path
         ``<output>/<task>/<version>/<model>``; may be missing.
     """
-    if not parent.is_dir():
+    if not os.path.isdir(parent):  # noqa: PTH112 - unlike Path.is_dir it takes a name that no file system takes
         return
     for path in sorted(parent.iterdir()):
         left = _LEFT.fullmatch(path.name)

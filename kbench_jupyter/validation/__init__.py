@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.findings import Finding, Severity
     from kbench_jupyter.validation.repairs import Fix, fixes
     from kbench_jupyter.validation.rules.rule import Rule
+    from kbench_jupyter.validation.sdk.installed import installed
     from kbench_jupyter.validation.task import TaskDefinition
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "TaskDefinition",
     "check",
     "fixes",
+    "installed",
     "rule",
     "tasks_in",
 ]
@@ -36,6 +38,7 @@ _HOMES = {
     "Fix": "repairs",
     "fixes": "repairs",
     "Rule": "rules.rule",
+    "installed": "sdk.installed",
     "TaskDefinition": "task",
 }
 

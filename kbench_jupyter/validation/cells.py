@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.ipython_syntax import align, line_by_line, transformed
 from kbench_jupyter.validation.names import NameTable, read_names, words
+from kbench_jupyter.validation.secrets import mask
 
 if TYPE_CHECKING:
     from kbench_jupyter.notebook.source import SourceCell
@@ -115,6 +116,11 @@ class Cell:
     def text_lines(self) -> list[str]:
         """The lines of the cell's text, as the task source counts them."""
         return self.source.text.split("\n")
+
+    @cached_property
+    def masked_lines(self) -> list[str]:
+        """The same lines as they may be shown: a secret may begin lines above the one that is asked for."""
+        return mask(self.source.text).split("\n")
 
     @cached_property
     def tree(self) -> ast.Module:

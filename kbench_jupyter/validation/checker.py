@@ -16,6 +16,8 @@ from kbench_jupyter.validation.task import TaskDefinition, definition
 from kbench_jupyter.validation.tasks import Tasks
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kbench_jupyter.notebook.source import TaskSource
 
 __all__ = ["RULES", "check", "rule", "tasks_in"]
@@ -23,7 +25,13 @@ __all__ = ["RULES", "check", "rule", "tasks_in"]
 RULES: Mapping[str, Rule] = MappingProxyType(rules.RULES)
 
 
-def check(source: TaskSource, *, task: str | None = None, datasets: Sequence[str] = ()) -> list[Finding]:
+def check(
+    source: TaskSource,
+    *,
+    task: str | None = None,
+    datasets: Sequence[str] = (),
+    folder: Path | None = None,
+) -> list[Finding]:
     """Check a task source without running it.
 
     Parameters
@@ -34,6 +42,8 @@ def check(source: TaskSource, *, task: str | None = None, datasets: Sequence[str
         The task that is to be pushed, as the user gave it (a slug or a name, also ``owner/slug``).
     datasets : sequence of str, optional
         The datasets that are to be attached, ``owner/slug`` or ``slug``.
+    folder : Path, optional
+        The folder the source lies in: modules beside it are not on the server.
 
     Returns
     -------
@@ -47,7 +57,7 @@ def check(source: TaskSource, *, task: str | None = None, datasets: Sequence[str
     """
     with reading():
         program = read_program(source)
-        run = Check(program, Tasks(program), task, tuple(datasets), source.left_out)
+        run = Check(program, Tasks(program), task, tuple(datasets), source.left_out, folder)
         rules.run_all(run)
     found = sorted(set(run.findings), key=_order)
     return (

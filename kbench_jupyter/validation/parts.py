@@ -6,7 +6,16 @@ import ast
 
 from kbench_jupyter.validation.scopes import Certainty
 
-__all__ = ["arguments", "branches", "captures", "default_values", "defaults", "last_name", "managers"]
+__all__ = [
+    "arguments",
+    "branches",
+    "captures",
+    "default_values",
+    "defaults",
+    "last_name",
+    "managers",
+    "managers_without_call",
+]
 
 
 def arguments(args: ast.arguments) -> list[ast.arg]:
@@ -39,6 +48,12 @@ def managers(node: ast.With | ast.AsyncWith, name: str) -> list[ast.Call]:
     """Return the calls of that name that a ``with`` enters."""
     entered = (item.context_expr for item in node.items)
     return [call for call in entered if isinstance(call, ast.Call) and last_name(call.func) == name]
+
+
+def managers_without_call(node: ast.With | ast.AsyncWith) -> list[ast.expr]:
+    """Return what a ``with`` enters by its name alone."""
+    entered = (item.context_expr for item in node.items)
+    return [expression for expression in entered if isinstance(expression, ast.Name | ast.Attribute)]
 
 
 def branches(test: ast.AST) -> tuple[int, int]:

@@ -33,9 +33,9 @@ class Certainty:
 class Binding:
     """One thing a name may stand for.
 
-    `kind` is ``value`` (the expression itself), ``element`` (one of its elements), ``part`` (something
-    put into the container the name stands for), ``def``, ``class``, ``import`` (`path` is the dotted
-    name), ``param``, or ``unknown``. `target` is the attribute that is assigned, when it is one.
+    `kind` is ``value`` (the expression itself), ``element`` (one of its elements), ``entered`` (what a ``with``
+    gets of it), ``part`` (something put into the container the name stands for), ``def``, ``class``, ``import``
+    (`path` is the dotted name), ``param``, or ``unknown``. `target` is the attribute that is assigned, when it is one.
     """
 
     kind: str
@@ -100,6 +100,7 @@ class SiteIndex:
     calls: list[Place[ast.Call]] = field(default_factory=list)
     attributes: list[Place[ast.Attribute]] = field(default_factory=list)
     stores: dict[ast.AST, Place[ast.Attribute]] = field(default_factory=dict)
+    subscripts: list[Place[ast.Subscript]] = field(default_factory=list)
     loads: list[Place[ast.Name]] = field(default_factory=list)
     functions: list[Place[Function]] = field(default_factory=list)
     strings: list[Place[ast.Constant]] = field(default_factory=list)

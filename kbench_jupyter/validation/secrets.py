@@ -1,7 +1,7 @@
 """Secrets in text: what tokens and keys look like, so that they are found, and never shown.
 
 The shapes are those that the issuers document for their own tokens. A key without a shape of its own is
-recognised by the name it is assigned to.
+recognised by the name it is assigned to (`secret_names`), whatever it looks like.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+
+from kbench_jupyter.validation.secret_names import named_values
 
 __all__ = ["Secret", "find_secrets", "mask"]
 
@@ -36,7 +38,13 @@ _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("a Groq key", "gsk_", r"\bgsk_[A-Za-z0-9]{40,}"),
         ("a Replicate token", "r8_", r"\br8_[A-Za-z0-9]{30,}"),
         ("a PyPI token", "pypi-", r"\bpypi-[A-Za-z0-9_-]{50,}"),
-        ("a private key", "PRIVATE KEY", r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"),
+        # With its lines, whatever joins them: they are what is secret.
+        (
+            "a private key",
+            "PRIVATE KEY",
+            r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"
+            r"(?:[\sA-Za-z0-9+/=\\\"',:-]*?-----END|(?:(?:\s|\\n)+(?:[A-Za-z0-9+/=]{16,}|[A-Za-z0-9+/]+==?))*)",
+        ),
         (
             "a Kaggle API key",
             "username",
@@ -74,6 +82,7 @@ _NAMED = re.compile(
     \s* [rbuf]? ['"] (?P<value> [A-Za-z0-9+/_.=~-]{16,} ) ['"]
     """
 )
+_KEY = re.compile(r"[A-Za-z0-9+/_.=~:-]{16,}\Z")
 _BEARER = re.compile(r"(?i)\bBearer\s+(?P<value>[A-Za-z0-9+/_.=~-]{16,})")
 # NAME=value as shells and .env files have it, also inside a text; `%env NAME value` as well.
 _ENVIRONMENT = re.compile(
@@ -90,22 +99,25 @@ _NAMES = ("key", "token", "secret", "passw", "credential", "bearer")
 class Secret:
     """Where in a text a secret stands, what kind it is, and whether its shape leaves no doubt.
 
-    The value is not kept.
+    The value is not kept. `name` is there where nothing but the name it is given to says that it is one.
     """
 
     start: int
     end: int
     kind: str
     certain: bool = True
+    name: str = ""
 
 
-def find_secrets(text: str) -> Iterator[Secret]:
+def find_secrets(text: str, *, prose: bool = False) -> Iterator[Secret]:
     """Yield the secrets in a text, in order.
 
     Parameters
     ----------
     text : str
         Any text.
+    prose : bool
+        Whether it is no code: then a name alone makes no secret of what stands behind it.
 
     Yields
     ------
@@ -113,18 +125,29 @@ def find_secrets(text: str) -> Iterator[Secret]:
     """
     found: list[Secret] = []
 
-    def add(start: int, end: int, kind: str, *, certain: bool) -> None:
+    def add(start: int, end: int, kind: str, *, certain: bool, name: str = "") -> None:
         if not any(other.start < end and start < other.end for other in found):
-            found.append(Secret(start, end, kind, certain))
+            found.append(Secret(start, end, kind, certain, name))
 
-    for shapes, certain in ((_SHAPES, True), (_PERHAPS, False)):
+    def shaped(shapes: tuple[tuple[str, str, re.Pattern[str]], ...], *, certain: bool) -> None:
         for kind, needed, pattern in shapes:
             if needed in text:
                 for match in pattern.finditer(text):
-                    if _PLACEHOLDER.search(match[0]) is None:
+                    if (
+                        _PLACEHOLDER.search(match[0][:100]) is None
+                    ):  # a private key is long enough to hold anything
                         add(match.start(), match.end(), kind, certain=certain)
+
     lowered = text.lower()
-    if any(name in lowered for name in _NAMES):
+    telling = any(name in lowered for name in _NAMES)
+    shaped(_SHAPES, certain=True)
+    for named in named_values(text) if telling and not prose else ():
+        # The name says it; where the value does as well, there is little doubt left.
+        value = text[named.start : named.end]
+        certain = _KEY.match(value) is not None and _looks_random(value)
+        add(named.start, named.end, "a key or token", certain=certain, name="" if certain else named.name)
+    shaped(_PERHAPS, certain=False)
+    if telling:
         for pattern, kind in (
             (_NAMED, "a key or token"),
             (_BEARER, "a bearer token"),
@@ -137,10 +160,10 @@ def find_secrets(text: str) -> Iterator[Secret]:
 
 
 def mask(text: str) -> str:
-    """Return the text with every secret replaced by ``***``."""
+    """Return the text with every secret replaced by ``***``, and as many lines as it had."""
     out, last = [], 0
     for secret in find_secrets(text):
-        out.append(text[last : secret.start] + "***")
+        out.append(text[last : secret.start] + "***" + "\n" * text.count("\n", secret.start, secret.end))
         last = max(last, secret.end)
     return "".join(out) + text[last:] if out else text
 

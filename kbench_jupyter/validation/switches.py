@@ -6,10 +6,11 @@ Only what is sure counts: a name of the notebook that is bound to constants, and
 from __future__ import annotations
 
 import ast
+import operator
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.validation.scopes import Certainty, Place, Scope
 
@@ -17,6 +18,17 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
 
 __all__ = ["Switch", "constants_of", "switch_off"]
+
+_COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
+    ast.Eq: operator.eq,
+    ast.NotEq: operator.ne,
+    ast.Lt: operator.lt,
+    ast.LtE: operator.le,
+    ast.Gt: operator.gt,
+    ast.GtE: operator.ge,
+    ast.In: lambda item, items: item in items,
+    ast.NotIn: lambda item, items: item not in items,
+}
 
 
 @dataclass(frozen=True)
@@ -62,6 +74,7 @@ def _mark(program: Program, switches: list[Switch]) -> None:
         index.calls,
         index.attributes,
         list(index.stores.values()),
+        index.subscripts,
         index.loads,
         index.functions,
         index.strings,
@@ -100,13 +113,24 @@ def _truth(test: ast.expr, scope: Scope, program: Program) -> bool | None:
 
 
 def _compared(test: ast.Compare, scope: Scope, program: Program) -> bool | None:
-    """The truth of ``MODE == "full"`` and ``MODE != "full"``."""
-    if len(test.ops) != 1 or not isinstance(test.ops[0], ast.Eq | ast.NotEq):
+    """The truth of ``MODE == "full"``, ``LIMIT > 0``, ``MODE in ("full", "quick")``."""
+    if len(test.ops) != 1 or type(test.ops[0]) not in _COMPARISONS:
         return None
+    compare = _COMPARISONS[type(test.ops[0])]
     left = constants_of(test.left, scope, program)
-    right = constants_of(test.comparators[0], scope, program)
-    same = {a == b for a in left for b in right}
-    return (same.pop() is isinstance(test.ops[0], ast.Eq)) if len(same) == 1 else None
+    right = _sides(test.comparators[0], scope, program)
+    try:
+        truths = {bool(compare(a, b)) for a in left for b in right}
+    except TypeError:
+        return None
+    return truths.pop() if len(truths) == 1 else None
+
+
+def _sides(node: ast.expr, scope: Scope, program: Program) -> list[object]:
+    if isinstance(node, ast.Tuple | ast.List | ast.Set):
+        items = [item.value for item in node.elts if isinstance(item, ast.Constant)]
+        return [items] if len(items) == len(node.elts) else []
+    return constants_of(node, scope, program)
 
 
 def constants_of(node: ast.expr, scope: Scope, program: Program) -> list[object]:
@@ -128,6 +152,8 @@ def constants_of(node: ast.expr, scope: Scope, program: Program) -> list[object]
         return [node.value]
     if not isinstance(node, ast.Name):
         return []
+    if node.id == "__name__" and not list(program.bindings(node.id, scope)):
+        return ["__main__"]
     # A local name may be given its value by whoever calls the function.
     if program.bindings(node.id, scope) is not program.module.bindings.get(node.id):
         return []

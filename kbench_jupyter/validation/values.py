@@ -151,7 +151,7 @@ class Values:
     def bound(self, binding: Binding) -> Found:
         """Return everything a name may stand for by one of its bindings."""
         match binding.kind:
-            case "value":
+            case "value" | "entered":
                 return self.of(binding.node, binding.scope)
             case "element":
                 return self.elements(binding.node, binding.scope)

@@ -109,6 +109,10 @@ class _Walker:
             self.index.stores[node] = self.place(node, scope, certainty)
         self.stack.append((node.value, scope, certainty))
 
+    def on_subscript(self, node: ast.Subscript, scope: Scope, certainty: int) -> None:
+        self.index.subscripts.append(self.place(node, scope, certainty))
+        self.push_all(node, scope, certainty)
+
     def on_constant(self, node: ast.Constant, scope: Scope, certainty: int) -> None:
         if node.value.__class__ is str:
             self.index.strings.append(self.place(node, scope, certainty))
@@ -226,7 +230,7 @@ class _Walker:
             self.index.withs.append(self.place(node, scope, certainty))
         for item in node.items:
             if item.optional_vars is not None:
-                self.bind_target(item.optional_vars, "value", item.context_expr, scope)
+                self.bind_target(item.optional_vars, "entered", item.context_expr, scope)
             manager = item.context_expr
             func = manager.func if isinstance(manager, ast.Call) else manager
             if last_name(func) in ("suppress", "raises", "assertRaises"):
@@ -291,6 +295,7 @@ _HANDLERS: dict[type[ast.AST], Callable[..., None]] = {
     ast.Name: _Walker.on_name,
     ast.Attribute: _Walker.on_attribute,
     ast.Constant: _Walker.on_constant,
+    ast.Subscript: _Walker.on_subscript,
     ast.JoinedStr: _Walker.on_built,
     ast.BinOp: _Walker.on_built,
     ast.Call: _Walker.on_call,

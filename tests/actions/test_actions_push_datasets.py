@@ -53,6 +53,9 @@ def pushed(tmp_path: Any, before: list[str], sent: list[str], cell: str = CELL, 
         target=lambda: target,
         client=lambda _target: client,
         state_folder=tmp_path,
+        validated=set(),
+        tried=set(),
+        sources={},
         reporter=SimpleNamespace(say=lambda _text: None),
     )
     return push(session, ChosenTask(percent_task_source(cell, origin="a test"), "t"), **options)

@@ -14,11 +14,17 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from loopback_session import LoopbackSession, add_run, zipped
 
+from kbench_jupyter.actions.logs import LoggedRun, LogResult
+from kbench_jupyter.actions.push import push
 from kbench_jupyter.actions.results import ChartedResults, Results, results
 from kbench_jupyter.actions.results_tables import costs
+from kbench_jupyter.actions.run_errors import errors_of_runs
+from kbench_jupyter.actions.sources import ChosenTask
+from kbench_jupyter.actions.tasks import status
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Table, forms
 from kbench_jupyter.errors import NotFoundError
+from kbench_jupyter.notebook.build import task_source
 from kbench_jupyter.results.chart import MIME_TYPE
 from kbench_jupyter.results.comparison import read_rows
 
@@ -285,3 +291,46 @@ def test_the_panel_says_what_the_table_says(tmp_path: Path, session: LoopbackSes
     assert part.get("notes") == list(found.remarks)
     assert len(found.remarks) == 3  # the errored run, so few runs, and the note
     assert [(g["errored"], g["costText"]) for g in part.get("groups")] == [(1, "unknown"), (0, "$0.00")]
+
+
+def test_a_pattern_of_models_compares_the_runs_it_fits_and_one_that_fits_none_says_what_there_is(
+    server: faults.FaultServer, session: LoopbackSession, tmp_path: Path
+) -> None:
+    for run, model in enumerate(["clever-1", "clever-2", "quick-1"], 1):
+        add_run(server.api, run, model)
+        server.api.archives[run] = zipped(r_run_json='{"state": "BENCHMARK_TASK_RUN_STATE_COMPLETED"}')
+    found = results(session, "quiz", models=["clever*"], output=tmp_path)
+    assert sorted(row.run_id or 0 for row in found.rows) == [1, 2]
+    with pytest.raises(NotFoundError) as caught:
+        results(session, "quiz", models=["slow*"], output=tmp_path)
+    assert "no run on slow* (3 runs on other models)" in str(caught.value)
+
+
+def test_errors_of_the_version_that_was_pushed_here_have_their_place_in_the_notebook(
+    server: faults.FaultServer, session: LoopbackSession, tmp_path: Path
+) -> None:
+    text = '%kbench status\n@kbench.task(name="quiz")\ndef quiz(llm):\n    int(llm.prompt("2 + 2?"))\n\nquiz.run('
+    text += "kbench.llm)"
+    source = task_source(
+        [{"cell_type": "code", "source": cell} for cell in ("import kaggle_benchmarks as kbench", text)],
+        origin="a.ipynb",
+    )
+    session.environ = {**session.environ, "KBENCH_HOME": str(tmp_path / "home")}
+    chosen = ChosenTask(source, "quiz")
+    push(session, chosen)
+    frame = '  File "/tmp/ipykernel_1/2.py", line 3, in quiz\n    int(llm.prompt("2 + 2?"))\n'
+    error = f"Traceback (most recent call last):\n{frame}ValueError: no number"
+    for run, version in ((1, 1), (2, 0)):
+        add_run(server.api, run, "m1", "ERRORED", version=version, errorMessage=error)
+        record = {"state": "BENCHMARK_TASK_RUN_STATE_ERRORED", "errorMessage": error}
+        server.api.archives[run] = zipped(r_run_json=json.dumps(record))
+    shown = " ".join(str(results(session, "quiz", output=tmp_path)).split())
+    assert "ValueError: no number (cell 2, line 4)" in shown
+    runs = tuple(LoggedRun(run, 7) for run in session.client().list_runs("quiz"))
+    explained = errors_of_runs(session, session.target(), "quiz", errored=True)
+    logged = " ".join(str(LogResult("quiz", runs, 0, explained)).split())
+    assert logged.count("ValueError: no number") == 2
+    assert logged.count("(cell 2, line 4)") == 1, "an older version's source is not known"
+    assert "Cell 2, line 4, in quiz" in str(status(session, "quiz", errors=True))
+    # An older version's source is not known.
+    assert "A cell of the notebook, line 3, in quiz" in str(status(session, "quiz", errors=True))

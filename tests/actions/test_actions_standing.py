@@ -89,6 +89,19 @@ def test_what_was_pushed_and_run_is_known_to_a_kernel_that_did_not_do_it(session
     again.close()
 
 
+def test_a_version_whose_first_run_raised_is_to_be_validated_next_and_says_where_it_raised(
+    session, server, tmp_path
+):
+    (tmp_path / ".env").write_text(ENV.format("2999-01-01T00:00:00Z"))
+    push(session, choose_task(session))
+    frame = '  File "/tmp/ipykernel_1/2.py", line 4, in quiz'
+    raised = f"Traceback (most recent call last):\n{frame}\n    int(answer)\nValueError: no number"
+    server.api.tasks["quiz"][-1]["creationErrorMessage"] = raised
+    found = standing(session)
+    assert (found.next, states(found)["push"]) == ("validate", "done")
+    assert "first run raised an error: ValueError: no number" in step_of(found, "push").note
+
+
 def test_an_edit_after_the_push_puts_validate_next_again(session, tmp_path):
     (tmp_path / ".env").write_text(ENV.format("2999-01-01T00:00:00Z"))
     push(session, choose_task(session))

@@ -6,7 +6,10 @@ import faults
 import pytest
 from loopback_session import LoopbackSession, add_run
 
+from kbench_jupyter.actions.choose_runs import choose_runs
 from kbench_jupyter.actions.tasks import status
+from kbench_jupyter.api import TaskSlug
+from kbench_jupyter.errors import NotFoundError, UsageError
 
 
 @pytest.fixture
@@ -48,3 +51,48 @@ def test_the_whole_of_an_error_is_offered_until_it_is_shown(server, session):
     whole = status(session, "quiz", errors=True)
     assert "Traceback" in str(whole)
     assert "%kbench status quiz --errors" not in commands(whole)
+
+
+@pytest.fixture
+def four(server):
+    for number, model in enumerate(["clever-1", "clever-2", "quick-1", "quick-1"], 11):
+        add_run(server.api, number, model=model)
+
+
+@pytest.mark.parametrize(
+    ("models", "ids"),
+    [
+        (["clever*"], [11, 12]),
+        (["clever-?", "quick-1"], [11, 12, 13, 14]),
+        (["*-1"], [11, 13, 14]),
+        ([], range(11, 15)),
+    ],
+)
+def test_a_pattern_means_the_same_runs_in_every_command(session, four, models, ids):
+    assert [run.id for run in status(session, "quiz", models=models).runs] == list(ids)
+    chosen = choose_runs(session, session.client(), TaskSlug.parse("quiz"), models)
+    assert [run.id for run in chosen] == list(ids)
+
+
+def test_a_pattern_that_fits_no_run_says_what_there_is_instead_of_no_runs(session, four):
+    shown = str(status(session, "quiz", models=["slow*"]))
+    assert "No runs yet" not in shown
+    assert "No run is on slow* (4 runs on other models)" in shown
+    assert "clever-1, clever-2, quick-1" in shown
+    with pytest.raises(NotFoundError) as caught:
+        choose_runs(session, session.client(), TaskSlug.parse("quiz"), ["slow*"])
+    assert "no run on slow* (4 runs on other models)" in str(caught.value)
+
+
+def test_several_models_in_one_are_told_to_be_repeated(session, four):
+    with pytest.raises(UsageError) as caught:
+        status(session, "quiz", models=["clever-1,quick-1"])
+    assert "-m clever-1 -m quick-1" in caught.value.hint
+
+
+def test_a_model_in_the_place_of_a_task_is_told_to_be_one(server, session, four):
+    server.api.models = [{"displayName": "Q", "version": {"slug": "quick-1"}}]
+    with pytest.raises(NotFoundError) as caught:
+        status(session, "quick-1")
+    assert "'quick-1' is a model, not a task" in str(caught.value)
+    assert "-m MODEL -m quick-1" in caught.value.hint

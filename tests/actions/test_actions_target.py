@@ -13,6 +13,7 @@ from kbench_jupyter.actions.local_process import LocalServer
 from kbench_jupyter.actions.session import Session
 from kbench_jupyter.actions.settings import Layers
 from kbench_jupyter.errors import CredentialsError, LocalServerError, TargetError, TransportError
+from kbench_jupyter.magics.reporter import StreamReporter
 
 
 def session(**environ: str) -> Session:
@@ -60,6 +61,32 @@ def test_a_switch_to_kaggle_without_credentials_says_that_the_target_stays(tmp_p
         targets.target(mine, "kaggle")
     assert "settings/api" in (caught.value.hint or "")
     assert mine.chosen is None
+
+
+def test_a_damaged_file_of_credentials_never_means_another_target(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".kaggle").mkdir()
+    (tmp_path / ".kaggle" / "kaggle.json").write_text('{"username": "me", "key": "k"')
+    with pytest.raises(CredentialsError, match=r"~/\.kaggle/kaggle\.json is damaged"):
+        session(KBENCH_HOME=str(tmp_path / "home")).target()
+    mine = session(KBENCH_TARGET="local", KBENCH_HOME=str(tmp_path / "home"))
+    with pytest.raises(CredentialsError, match=r"target stays local\. ~/\.kaggle/kaggle\.json is damaged"):
+        targets.target(mine, "kaggle")
+
+
+def test_what_is_odd_about_the_file_of_credentials_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / ".kaggle").mkdir()
+    (tmp_path / ".kaggle" / "access_token").write_text('"token"')
+    mine = Session(reporter=StreamReporter(), environ={})
+    mine.client()
+    mine.client()
+    assert capsys.readouterr().out.count("quotation marks") == 1
+    assert "quotation marks" in str(targets.target(mine))
 
 
 def test_without_credentials_and_without_the_local_extra_both_ways_out_are_named(

@@ -54,6 +54,9 @@ class FakeStream:
     def end(self):
         self.entries.put(self.END)
 
+    def wind_up(self):
+        pass
+
     def __iter__(self):
         while (entry := self.entries.get()) is not self.END:
             if isinstance(entry, Exception):

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
@@ -135,7 +136,9 @@ def test_any_retry_after_is_read_or_ignored(value: str | None) -> None:
 
 def test_a_write_is_sent_again_after_a_refused_connection_only() -> None:
     refused = TransportFault("refused", maybe_processed=False)
-    client, _ = client_on(sequence(refused, refused, answer(data={"slug": {"versionNumber": 1}})))
+    client, _ = client_on(
+        sequence(refused, refused, answer(data={"slug": {"taskSlug": "t", "versionNumber": 1}}))
+    )
     assert client.create_task("t", "{}", known_version=0).version == 1
 
 
@@ -218,16 +221,89 @@ def test_a_write_is_not_redirected_elsewhere() -> None:
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize(
+    "ask", [lambda client: client.get_task("t"), lambda client: list(client.list_runs("t"))]
+)
+def test_what_another_host_says_is_not_the_targets_word(ask: Callable[[Client], Any]) -> None:
+    for status in (302, 307, 308):
+        client, seen = redirecting("https://other.example/v1/x", status)
+        with pytest.raises(TransportError, match=r"redirects to other\.example"):
+            ask(client)
+        assert len(seen) == 1
+
+
 def test_redirects_in_circles_end() -> None:
     client, _ = client_on(lambda request: Response(302, {"Location": request.url}))
     with pytest.raises(TransportError, match="circles"):
         client.task_quota()
 
 
+def paged(pages: Iterator[dict[str, Any]]) -> tuple[Client, list[Request]]:
+    seen: list[Request] = []
+
+    def transport(request: Request) -> Response:
+        seen.append(request)
+        return answer(data=next(pages))
+
+    return client_on(transport)[0], seen
+
+
+def task(name: str) -> dict[str, Any]:
+    return {"slug": {"ownerSlug": "me", "taskSlug": name, "versionNumber": 1}}
+
+
+def names(client: Client) -> Iterator[str]:
+    return (item.slug.task for item in client.list_tasks())
+
+
 def test_pages_that_go_round_in_circles_end() -> None:
     client, _ = client_on(lambda request: answer(data={"tasks": [], "nextPageToken": "again"}))
     with pytest.raises(TransportError, match="circles"):
         list(client.list_tasks())
+
+
+def test_pages_with_ever_new_tokens_and_nothing_new_end() -> None:
+    for page in ({"tasks": []}, {"tasks": [task("a")]}):
+        client, seen = paged({**page, "nextPageToken": str(number)} for number in itertools.count())
+        with pytest.raises(TransportError, match="do not end"):
+            list(client.list_tasks())
+        assert len(seen) < 50
+
+
+def test_pages_far_beyond_what_the_server_says_there_is_end() -> None:
+    client, seen = paged(
+        {
+            "tasks": [task(f"t{number}.{n}") for n in range(50)],
+            "nextPageToken": str(number),
+            "totalResults": 60,
+        }
+        for number in itertools.count()
+    )
+    with pytest.raises(TransportError, match="of 60 there are"):
+        list(client.list_tasks())
+    assert len(seen) < 50
+
+
+def test_a_few_empty_pages_are_no_end() -> None:
+    pages = [{"nextPageToken": str(number)} for number in range(9)]
+    client, _ = paged(iter([*pages, {"tasks": [task("a")]}]))
+    assert list(names(client)) == ["a"]
+
+
+def test_items_on_two_pages_come_once() -> None:
+    client, _ = paged(
+        iter([{"tasks": [task("a"), task("b")], "nextPageToken": "2"}, {"tasks": [task("b"), task("c")]}])
+    )
+    assert list(names(client)) == ["a", "b", "c"]
+    client, _ = paged(
+        iter(
+            [
+                {"runs": [{"id": 1, "state": "RUNNING"}], "nextPageToken": "2"},
+                {"runs": [{"id": 1}, {"id": "2"}]},
+            ]
+        )
+    )
+    assert [run.id for run in client.list_runs("t")] == [1, 2]
 
 
 @pytest.mark.parametrize(

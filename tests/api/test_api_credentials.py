@@ -67,10 +67,85 @@ def test_the_official_order_holds(tmp_path: Path) -> None:
 
 def test_nothing_found_is_none(tmp_path: Path) -> None:
     assert find_credentials({}, tmp_path) is None
-    write(tmp_path / ".kaggle" / "kaggle.json", "not json")
-    write(tmp_path / ".kaggle" / "access_token", "  \n")
-    write(tmp_path / ".kaggle" / "credentials.json", "[]")
+    (tmp_path / ".kaggle").mkdir()
+    assert find_credentials({"KAGGLE_USERNAME": "u"}, tmp_path) is None
     assert find_credentials({"KAGGLE_API_V1_TOKEN": "/nowhere"}, tmp_path) is None
+
+
+TOKEN = "KGAT_0123456789abcdef"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "words"),
+    [
+        ("access_token", b"  \n", "is empty"),
+        ("access_token", b'""', "nothing but quotation marks"),
+        ("access_token", b"\x80\xff\x00", "something else than text"),
+        ("access_token.txt", b"", "is empty"),
+        ("kaggle.json", b'{"username": "u", "key": "k"', "no valid JSON at line 1, column 29"),
+        ("kaggle.json", b"", "is empty"),
+        ("kaggle.json", b"[]", "no object"),
+        ("kaggle.json", b'{"username": "u"}', "holds no 'key'"),
+        ("kaggle.json", b'{"username": "", "key": "k"}', "holds no 'username'"),
+        ("kaggle.json", b"[" * 100_000, "no valid JSON"),
+        ("credentials.json", b"{}", "holds no 'refresh_token'"),
+        ("credentials.json", b'{"refresh_token": "r', "no valid JSON"),
+        ("credentials.json", b"x" * 2_000_000, "far too large"),
+    ],
+)
+def test_a_damaged_file_is_named_with_its_fault_and_never_counts_as_none(
+    tmp_path: Path, name: str, content: bytes, words: str
+) -> None:
+    path = tmp_path / ".kaggle" / name
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(CredentialsError, match=f"~/.kaggle/{name} .*{words}") as caught:
+        find_credentials({}, tmp_path)
+    assert "save it there again" in str(caught.value.hint)
+
+
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / ".kaggle" / "access_token").mkdir(parents=True)
+    with pytest.raises(CredentialsError, match="access_token is no file"):
+        find_credentials({}, tmp_path)
+    with pytest.raises(CredentialsError, match="the file KAGGLE_API_TOKEN names is empty"):
+        find_credentials({"KAGGLE_API_TOKEN": str(write(tmp_path / "t", ""))}, tmp_path)
+
+
+def test_a_damaged_kaggle_json_is_no_trouble_to_who_names_both_in_the_environment(tmp_path: Path) -> None:
+    write(tmp_path / ".kaggle" / "kaggle.json", "{")
+    assert found(tmp_path, KAGGLE_USERNAME="v", KAGGLE_KEY="k") == (
+        "KAGGLE_USERNAME and KAGGLE_KEY",
+        "Basic djpr",
+    )
+    with pytest.raises(CredentialsError, match=r"kaggle\.json is damaged"):
+        find_credentials({"KAGGLE_USERNAME": "v"}, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "words"),
+    [
+        (TOKEN.encode("utf-8-sig"), 0o600, "byte order mark"),
+        (TOKEN.encode("utf-16"), 0o600, "byte order mark"),
+        (f'"{TOKEN}"\n'.encode(), 0o600, "quotation marks"),
+        (f"\u2018{TOKEN}\u2019".encode(), 0o600, "quotation marks"),
+        (TOKEN.encode(), 0o644, "read by others on this machine: !chmod 600"),
+        (TOKEN.encode(), 0o600, ""),
+    ],
+)
+def test_what_is_odd_about_a_file_is_remarked_on_and_the_token_used(
+    tmp_path: Path, content: bytes, mode: int, words: str
+) -> None:
+    path = tmp_path / ".kaggle" / "access_token"
+    path.parent.mkdir()
+    path.write_bytes(content)
+    path.chmod(mode)
+    credentials = find_credentials({}, tmp_path)
+    assert credentials is not None
+    assert credentials.authorization() == f"Bearer {TOKEN}"
+    assert words in credentials.remark
+    assert bool(credentials.remark) is bool(words)
+    assert TOKEN not in credentials.remark
 
 
 def test_a_kaggle_notebook_needs_both_variables(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
+
 import faults
 import pytest
 from faults import FaultServer
 
 from kbench_jupyter.api import Client
-from kbench_jupyter.errors import AmbiguousWriteError, NotFoundError, UsageError
+from kbench_jupyter.errors import AmbiguousWriteError, NotFoundError, TransportError, UsageError
 
 
 def test_a_push_sends_slug_text_and_datasets(server: FaultServer, client: Client) -> None:
@@ -154,7 +156,74 @@ def test_known_runs_save_the_look_before(server: FaultServer, client: Client) ->
     assert [seen.method for seen in server.requests] == ["BatchScheduleBenchmarkTaskRuns"]
 
 
-def test_an_answer_for_another_number_of_models_is_not_paired_up(server: FaultServer, client: Client) -> None:
-    server.api.extra = {"results": [{"runScheduled": True}]}
-    with pytest.raises(AmbiguousWriteError, match="1 of 2 models"):
-        client.schedule_runs("t", ["m", "n"])
+@pytest.mark.parametrize("answer", [[], [{"runScheduled": True}], [{}, {}], "nonsense"])
+@pytest.mark.parametrize("landed", [True, False])
+def test_an_answer_that_does_not_tell_what_became_of_each_model_is_no_success(
+    server: FaultServer, client: Client, answer: object, landed: bool
+) -> None:
+    server.inject("BatchScheduleBenchmarkTaskRuns", answering({"results": answer}, processed=landed))
+    if landed:
+        results = client.schedule_runs("t", ["m", "n"])
+        assert [(result.model, result.scheduled) for result in results] == [("m", True), ("n", True)]
+        assert all("has appeared since" in result.note for result in results)
+    else:
+        with pytest.raises(AmbiguousWriteError, match="0 of 2 runs have appeared") as caught:
+            client.schedule_runs("t", ["m", "n"])
+        assert "%kbench status t" in str(caught.value.hint)
+    assert len(server.calls("BatchScheduleBenchmarkTaskRuns")) == 1
+
+
+def answering(data: object, *, processed: bool) -> faults.Fault:
+    def fault(exchange: faults.Exchange) -> None:
+        if processed:
+            exchange.process()
+        exchange.answer(200, dict(faults.JSON), json.dumps(data).encode())
+
+    return fault
+
+
+OTHER = {"slug": {"ownerSlug": "me", "taskSlug": "other", "versionNumber": 7}, "isPublic": True}
+OLD = {"slug": {"ownerSlug": "me", "taskSlug": "t", "versionNumber": 1}}
+
+
+@pytest.mark.parametrize("data", [{}, OTHER, OLD, {"results": []}])
+def test_a_push_counts_as_done_only_when_the_answer_or_the_task_says_so(
+    server: FaultServer, client: Client, data: object
+) -> None:
+    server.api.add_task("t")
+    server.inject("CreateBenchmarkTask", answering(data, processed=False))
+    with pytest.raises(AmbiguousWriteError, match="no version after 1 has appeared") as caught:
+        client.create_task("t", "{}")
+    assert "%kbench status t" in str(caught.value.hint)
+    server.inject("CreateBenchmarkTask", answering(data, processed=True))
+    task = client.create_task("t", "{}")
+    assert (task.version, "has appeared since" in task.note) == (2, True)
+    assert server.api.pushes == 1
+
+
+def test_a_push_that_is_refused_says_why_without_a_slug(server: FaultServer, client: Client) -> None:
+    server.inject("CreateBenchmarkTask", answering({"error": "no @task"}, processed=False))
+    assert client.create_task("t", "{}").error == "no @task"
+
+
+@pytest.mark.parametrize("data", [{}, OTHER, OLD])
+def test_a_publish_counts_as_done_only_when_the_answer_or_the_task_says_so(
+    server: FaultServer, client: Client, data: object
+) -> None:
+    server.api.add_task("t")
+    server.inject("PublishBenchmarkTask", answering(data, processed=False))
+    with pytest.raises(AmbiguousWriteError, match="did not confirm that task 't' is public") as caught:
+        client.publish_task("t", publish_backing_notebook=False)
+    assert "%kbench status t" in str(caught.value.hint)
+    server.inject("PublishBenchmarkTask", answering(data, processed=True))
+    task = client.publish_task("t", publish_backing_notebook=True)
+    assert (task.slug.task, task.is_public, task.is_backing_notebook_published) == ("t", True, True)
+
+
+@pytest.mark.parametrize("data", [{}, OTHER])
+def test_another_task_than_the_one_asked_for_is_not_that_task(
+    server: FaultServer, client: Client, data: object
+) -> None:
+    server.inject("GetBenchmarkTask", answering(data, processed=False))
+    with pytest.raises(TransportError, match="did not answer with task 't'"):
+        client.get_task("t")

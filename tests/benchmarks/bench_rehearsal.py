@@ -1,7 +1,7 @@
 """A rehearsal in the kernel that the one before it left waiting, and in one that is started for it.
 
-``%kbench validate`` of a small task with the real SDK and the small model, in a real kernel, from the request to
-its last output.
+``%kbench validate`` of a small task with the real SDK and the small model, and its dry run on the stand-in, in a real
+kernel, from the request to its last output.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def _waiting(kernel: psutil.Process) -> psutil.Process | None:
 
 
 @contextmanager
-def _kernel(home: Path, ahead: str) -> Iterator[tuple[Callable[[], float], psutil.Process]]:
+def _kernel(home: Path, ahead: str) -> Iterator[tuple[Callable[..., float], psutil.Process]]:
     from jupyter_client.manager import start_new_kernel
 
     folder = home / ahead
@@ -60,7 +60,10 @@ def _kernel(home: Path, ahead: str) -> Iterator[tuple[Callable[[], float], psuti
     try:
         execute(client, "%load_ext kbench_jupyter")
         execute(client, "%kbench init --no-example")
-        yield lambda: execute(client, "%kbench validate -f task.py"), psutil.Process(manager.provisioner.pid)
+        yield (
+            lambda how="": execute(client, f"%kbench validate -f task.py {how}"),
+            psutil.Process(manager.provisioner.pid),
+        )
     finally:
         client.stop_channels()
         manager.shutdown_kernel(now=True)
@@ -75,14 +78,24 @@ def main() -> None:
                 print(f"  the first of a session: {warm():.1f} s; {cold():.1f} s with none to follow")
                 taken: list[float] = []
 
-                def in_waiting() -> float:
+                def in_waiting(how: str = "") -> float:
                     deadline = time.monotonic() + 60
                     while (process := _waiting(kernel)) is None:
                         assert time.monotonic() < deadline, "no kernel waits"
                     taken.append(process.memory_full_info().uss / 2**20)
-                    return warm()
+                    return warm(how)
 
-                report(in_turns({"a kernel waits": in_waiting, "a kernel is started": cold}, ROUNDS))
+                report(
+                    in_turns(
+                        {
+                            "a kernel waits": in_waiting,
+                            "a kernel is started": cold,
+                            "a dry run, a kernel waits": lambda: in_waiting("--dry-run"),
+                            "a dry run, a kernel is started": lambda: cold("--dry-run"),
+                        },
+                        ROUNDS,
+                    )
+                )
                 print(f"  memory of the kernel that waits, its own: {max(taken):.0f} MB")
         finally:
             local_server.stop(home / "state")

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import nbformat
+import own_kernel
 import pytest
 from faults import FaultServer
 
@@ -52,12 +53,15 @@ def browser(tmp_path_factory):
             pytest.fail(reason)
         pytest.skip(reason)
     with sync_api.sync_playwright() as playwright:
-        context = playwright.chromium.launch_persistent_context(
-            tmp_path_factory.mktemp("chromium"),
-            executable_path=CHROMIUM,
-            args=QUIET,
-            viewport={"width": 1400, "height": 1000},
-        )
+        try:
+            context = playwright.chromium.launch_persistent_context(
+                tmp_path_factory.mktemp("chromium"),
+                executable_path=CHROMIUM,
+                args=QUIET,
+                viewport={"width": 1400, "height": 1000},
+            )
+        except sync_api.Error as error:
+            pytest.fail(f"{CHROMIUM} does not start: {error.message.splitlines()[0]}", pytrace=False)
         yield context
         context.close()
 
@@ -81,13 +85,14 @@ class Jupyter:
             "JUPYTER_CONFIG_DIR": str(home / "config"),
             "JUPYTER_TOKEN": self.token,  # not on the command line
             "IPYTHONDIR": str(home / "ipython"),
-            "JUPYTER_PATH": str(home / "jupyter"),  # comes before what is installed
+            "JUPYTER_PATH": str(home / "jupyter"),
             "KBENCH_HOME": str(self.kbench_home),
         }
         for key in ("KBENCH_NOTEBOOK", "KBENCH_TARGET", "KBENCH_API_URL", "JPY_SESSION_NAME"):
             env.pop(key, None)
-        command = [
-            sys.executable, "-m", "jupyter", "lab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}",
+        own_kernel.install(home / "jupyter")
+        command = [  # `-m jupyter lab` would start the first jupyter-lab of PATH
+            sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}",
             f"--ServerApp.root_dir={self.root}", "--ServerApp.port_retries=0", "--allow-root",
             "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
             "--LabApp.expose_app_in_browser=True",
@@ -107,33 +112,38 @@ class Jupyter:
         They are those of the default kernel: under load, Jupyter now and then starts a notebook's other
         kernel and changes to the default one at once.
         """
-        folder = self.home / "jupyter" / "kernels" / "python3"
-        folder.mkdir(parents=True)
-        spec = {
-            "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
-            "display_name": "Python 3",
-            "language": "python",
-            "env": env,
-        }
-        (folder / "kernel.json").write_text(json.dumps(spec))
+        own_kernel.install(self.home / "jupyter", env)
         try:
             yield
         finally:
-            shutil.rmtree(folder)
+            own_kernel.install(self.home / "jupyter")
 
     def url(self, path: str, app: str = "lab/tree") -> str:
         return f"http://127.0.0.1:{self.port}/{app}/{path}?token={self.token}"
 
     def wait(self, seconds: float = 60) -> None:
+        """Wait until it answers, or end the tests that need it with one sentence."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            assert self.process.poll() is None, self.log.read_text()
+            self.check()
             try:
-                self.ask("status")
-                return
+                specs = json.loads(self.ask("kernelspecs"))["kernelspecs"]
             except OSError:
                 time.sleep(0.1)
-        pytest.fail(f"JupyterLab did not answer:\n{self.log.read_text()}")
+                continue
+            interpreter = specs["python3"]["spec"]["argv"][0]
+            if interpreter != sys.executable:
+                pytest.fail(
+                    f"JupyterLab's kernels would run {interpreter}, not {sys.executable}.", pytrace=False
+                )
+            return
+        pytest.fail(f"JupyterLab did not answer within {seconds:.0f} s: {self.log}", pytrace=False)
+
+    def check(self) -> None:
+        """End a test at once whose server is gone: each of its waits would take its whole time."""
+        if self.process.poll() is not None:
+            said = self.log.read_text().strip().rpartition("\n")[2] or "it said nothing"
+            pytest.fail(f"JupyterLab ended ({self.process.returncode}): {said} [{self.log}]", pytrace=False)
 
     def ask(self, api: str, method: str = "GET", timeout: float = 2) -> bytes:
         """Ask the server's interface for something."""
@@ -312,6 +322,7 @@ class Lab:
 @pytest.fixture
 def lab(browser, jupyter, request):
     """A fresh page; its screenshot is kept when the test fails."""
+    jupyter.check()
     others = list(browser.pages)
     page = browser.new_page()
     try:

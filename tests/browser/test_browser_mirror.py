@@ -55,7 +55,7 @@ def test_an_edit_made_while_the_kernel_is_busy_is_seen_by_the_cell_that_waits(la
 def test_a_renamed_notebook_answers_under_its_new_path(lab, jupyter):
     path = jupyter.write("before.ipynb", INSTALL, "x = 1", SHOW)
     lab.open("before.ipynb")
-    lab.run(0)
+    lab.connect(0, 2)
     (jupyter.root / "folder").mkdir(exist_ok=True)
     lab.page.evaluate(
         "window.jupyterapp.serviceManager.contents.rename('before.ipynb', 'folder/after.ipynb')"
@@ -144,10 +144,10 @@ def test_without_the_mirror_what_cannot_be_seen_is_said(lab, jupyter):
     lab.page.keyboard.press("Escape")
     lab.page.keyboard.press("b")
     lab.page.keyboard.press("Enter")
-    lab.page.keyboard.insert_text(SHOW)
-    told = seen(lab.run_focused(4))
-    assert "unsaved edits that cannot be seen" in told["notes"][0]
-    assert "Ctrl+S" in told["notes"][0]
+    lab.page.keyboard.insert_text(SHOW + "\nz = 'in a new cell'")
+    refused = lab.run_focused(4)
+    assert "The saved blind.ipynb is older than what was run" in refused
+    assert "Save the notebook (Ctrl+S), then run this again" in refused
 
 
 def test_run_all_right_after_opening_loses_no_edit_of_a_cell_that_ran(lab, jupyter):

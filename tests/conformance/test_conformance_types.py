@@ -350,7 +350,12 @@ class Recorder:
         if method.startswith("List") and "pageToken" not in body:
             answer["nextPageToken"] = "page 2"
         if method == "BatchScheduleBenchmarkTaskRuns":
-            answer["results"] = [{}] * len(body["modelVersionSlugs"])
+            answer["results"] = [{"runScheduled": True}] * len(body["modelVersionSlugs"])
+        if method in ("CreateBenchmarkTask", "GetBenchmarkTask", "PublishBenchmarkTask"):
+            slug = body["slug"] if isinstance(body["slug"], str) else body["slug"]["taskSlug"]
+            version = 2 if method == "CreateBenchmarkTask" else 1
+            answer["slug"] = {"taskSlug": slug, "versionNumber": version}
+            answer |= {"isPublic": True, "isBackingNotebookPublished": True}
         if method == "GetBenchmarkTaskRunLogs":
             answer = []
         kind = "application/zip" if method.startswith("Download") else "application/json"

@@ -6,6 +6,7 @@ import io
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from html.parser import HTMLParser
 from pathlib import Path
@@ -270,3 +271,24 @@ def test_a_piped_ipython_shows_an_error_without_escape_codes(tmp_path: Path) -> 
     done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert "kbench: %kbench has no command 'psuh'." in done.stdout
     assert "\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "wörd " * 20_000, "\u0301" * 100_000, "漢" * 100_000])
+def test_a_text_of_any_length_is_cut_before_it_is_measured(text: str) -> None:
+    view = View(
+        text, [Table(["name", "value>"], [[text, Cell(text, "bad")]] * 5), Facts({"fact": text})], notes=["n"]
+    )
+    began = time.process_time()
+    drawn = to_text(view, 100)
+    assert time.process_time() - began < 1
+    assert "characters)" in drawn
+    assert len(drawn) < 100_000
+
+
+def test_half_a_character_never_raises() -> None:
+    view = View(
+        "a\ud800b",
+        [Table(["h\udfff"], [["c\ud800"]]), Facts({"f\ud800": "v\udc00"}), Text("t\ud800", code=True)],
+    )
+    to_text(view, 80).encode("utf-8")
+    to_html(view).encode("utf-8")

@@ -151,6 +151,28 @@ def test_the_kernel_sees_the_given_environment_and_nothing_else(scratch, monkeyp
     assert text_of(events).split() == ["None", "1", sys.executable]
 
 
+def test_no_other_jupyter_or_python_of_the_machine_decides_what_runs(scratch, tmp_path):
+    for name in ("python", "python3", "pip", "jupyter", "jupyter-lab"):
+        other = tmp_path / "bin" / name
+        other.parent.mkdir(exist_ok=True)
+        other.write_text("#!/bin/sh\necho another environment\n")
+        other.chmod(0o755)
+    kernel = tmp_path / "jupyter" / "kernels" / "python3"
+    kernel.mkdir(parents=True)
+    (kernel / "kernel.json").write_text(
+        '{"argv": ["/bin/false", "{connection_file}"], "display_name": "Another", "language": "python"}'
+    )
+    env = {
+        "PATH": os.pathsep.join([str(tmp_path / "bin"), os.environ["PATH"]]),
+        "JUPYTER_PATH": str(tmp_path / "jupyter"),
+    }
+    events = []
+    assert execute(
+        notebook("!python -c 'import sys; print(sys.prefix)'"), cwd=scratch, events=events, env=env
+    ).ok
+    assert text_of(events).split() == [sys.prefix]
+
+
 def test_the_users_startup_files_and_profile_do_not_run(scratch, tmp_path):
     startup = tmp_path / "ipy" / "profile_default" / "startup"
     startup.mkdir(parents=True)

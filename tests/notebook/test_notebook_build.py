@@ -50,6 +50,20 @@ def texts(source):
         ("%%kbench validate\n# %%\nx = 1", []),
         ("\n\n  %%kbench validate\nx", []),
         ("!echo it's\n%kbench push\nx = 2", ["!echo it's\nx = 2"]),
+        ("%env KBENCH_UPSTREAM_URL=http://127.0.0.1:11434/v1\nx = 2", ["x = 2"]),
+        ("%env KBENCH_WORKERS 4", []),
+        ("%set_env KBENCH_WORKERS=4", []),
+        ("%set_env KBENCH_WORKERS 4", []),
+        ("%env KBENCH_WORKERS", []),
+        ("env KBENCH_WORKERS=4", []),
+        ("set_env KBENCH_WORKERS 4", []),
+        ("workers = %env KBENCH_WORKERS\nx = 2", ["x = 2"]),
+        ("%env KBENCH_UPSTREAM_URL=\\\n  http://127.0.0.1:9/v1\nx = 2", ["x = 2"]),
+        ("%time %env KBENCH_WORKERS=4", []),
+        ("%%time\n%env KBENCH_WORKERS=4\nx = 1", ["%%time\nx = 1"]),
+        ("%config KBench.target = 'local'\nx = 2", ["x = 2"]),
+        ("%config KBench", []),
+        ("config KBench.target = 'local'", []),
     ],
 )
 def test_what_belongs_to_kbench_is_left_out_and_said(cell, kept):
@@ -78,6 +92,14 @@ def test_what_belongs_to_kbench_is_left_out_and_said(cell, kept):
         "files = !ls kbench",
         "kbench.task?",
         "%%time\nkbench.llm.prompt('x')",
+        "%env OTHER=KBENCH_WORKERS",
+        "%env MY_KBENCH_WORKERS=4",
+        "%config InlineBackend.figure_format = 'svg'",
+        "s = '''\n%env KBENCH_WORKERS=4\n'''",
+        "# %env KBENCH_WORKERS=4\nx = 1",
+        "%%bash\nenv KBENCH_WORKERS=4 ls",
+        "env = {}\nenv\nKBENCH_WORKERS = 4",
+        "x = 5 %env",
     ],
 )
 def test_what_only_looks_like_it_stays(cell):
@@ -97,12 +119,19 @@ def test_what_only_looks_like_it_stays(cell):
         ("print(\n%kbench list\n)", 2),
         ("y = len(%kbench list)", 1),
         ("try:\n    %load_ext kbench_jupyter\nexcept Exception:\n    pass", 2),
+        ("if True:\n    %env KBENCH_UPSTREAM_API_KEY=hunter2", 2),
+        ("if True: %set_env KBENCH_UPSTREAM_API_KEY hunter2", 1),
+        ("x = 1; %env KBENCH_UPSTREAM_API_KEY=hunter2", 1),
+        ("for m in models:\n    w = %env KBENCH_WORKERS", 2),
+        ("with room: %config KBench.api_url = 'https://ada:hunter2@x.org'", 1),
+        ("print(%env KBENCH_WORKERS)", 1),
     ],
 )
 def test_kbench_in_the_middle_of_code_is_an_error_that_names_cell_and_line(cell, line):
     with pytest.raises(NotebookError, match=rf"cell 2, line {line}\b") as caught:
         source_of("x = 1", cell)
     assert "kbench-skip" in caught.value.hint
+    assert "hunter2" not in "".join(caught.value.lines())
 
 
 def test_a_cell_tagged_kbench_skip_is_left_out_whatever_it_holds():

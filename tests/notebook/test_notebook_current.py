@@ -10,10 +10,12 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
 from kbench_jupyter.errors import NotebookError
-from kbench_jupyter.notebook import mirror, probes, server_sessions
+from kbench_jupyter.notebook import headless, mirror, probes, server_sessions
 from kbench_jupyter.notebook.current import PROBES, Freshness, current_notebook
 from kbench_jupyter.notebook.executed import Executed, ExecutedCells
 from kbench_jupyter.notebook.mirror_state import MirrorState
@@ -151,17 +153,21 @@ def test_colab_is_asked_from_the_main_thread_only_and_may_stay_silent(monkeypatc
     assert "main thread" in said[0]
 
 
-def test_nbclient_finds_the_one_notebook_that_begins_with_what_was_run(shell, tmp_path):
+def test_a_notebook_in_the_working_directory_counts_once_all_of_its_code_has_been_run(shell, tmp_path):
     shell.kernel = types.SimpleNamespace(get_parent=dict)
     try:
         write(tmp_path / "b.ipynb", "x = 1", "z = 3")
         (tmp_path / "broken.ipynb").write_text("{")
         shell.history_manager.input_hist_raw[:] = ["", "x = 1\n", "y = 2"]
-        assert "begins with what has been run" in probes.working_directory(around(shell, tmp_path))
+        assert "begins with what has been run" in headless.working_directory(around(shell, tmp_path))
         path = write(tmp_path / "a.ipynb", "x = 1", "", "y = 2", "z = 3")
-        assert probes.working_directory(around(shell, tmp_path)).path == path
+        said = headless.working_directory(around(shell, tmp_path))
+        assert said.startswith("a.ipynb begins with what has been run, and another could begin the same")
+        assert "-f FILE or %env KBENCH_NOTEBOOK=FILE" in said
+        write(path, "x = 1", "", "y = 2", "%kbench results")
+        assert headless.working_directory(around(shell, tmp_path)).path == path
         write(tmp_path / "copy.ipynb", "x = 1", "y = 2")
-        said = probes.working_directory(around(shell, tmp_path))
+        said = headless.working_directory(around(shell, tmp_path))
         assert said.startswith("2 notebooks")
         assert "a.ipynb, copy.ipynb" in said
     finally:
@@ -171,10 +177,10 @@ def test_nbclient_finds_the_one_notebook_that_begins_with_what_was_run(shell, tm
 @pytest.mark.parametrize(
     ("files", "found"),
     [
-        ({"ci": ["x = 1", "y"], "ci.nbconvert": ["x = 1", "y"]}, "ci"),
-        ({"ci": ["x = 1", "edited"], "ci.nbconvert": ["x = 1", "y"]}, "ci"),
-        ({"ci": ["x = 1", "y"], "ci.nbconvert": ["x = 1"], "ci.nbconvert.nbconvert": ["x = 1"]}, "ci"),
-        ({"a.nbconvert": ["x = 1", "y"], "b": ["x = 1", "y"], "c": ["x = 1", "y"]}, "b"),
+        ({"ci": ["x = 1"], "ci.nbconvert": ["x = 1"]}, "ci"),
+        ({"ci": ["x = 1"], "ci.nbconvert": ["x = 1", "y"]}, "ci"),
+        ({"ci": ["x = 1"], "ci.nbconvert": ["x = 1"], "ci.nbconvert.nbconvert": ["x = 1"]}, "ci"),
+        ({"a.nbconvert": ["x = 1"], "b": ["x = 1"], "c": ["x = 1"]}, "b"),
         ({"a": ["x = 1", "y"], "b": ["x = 1"]}, None),
         ({"a": ["x = 1"], "b": ["x = 1"], "skips a cell": ["x = 1"]}, None),
     ],
@@ -190,7 +196,7 @@ def test_a_copy_that_nbconvert_wrote_hides_no_notebook_and_others_are_not_guesse
             notebook.cells[0].metadata["tags"] = ["kbench-skip"]
             nbformat.write(notebook, path)
     shell.history_manager.input_hist_raw[:] = ["", "x = 1"]
-    answer = probes.working_directory(around(shell, tmp_path))
+    answer = headless.working_directory(around(shell, tmp_path))
     if found is None:
         assert "begin with what has been run" in answer
     else:
@@ -206,7 +212,7 @@ def test_cells_executed_since_the_save_are_laid_over_the_saved_file(shell, tmp_p
     os.utime(path, (1, 1))
     monkeypatch.setenv("KBENCH_NOTEBOOK", str(path))
     mirror.install(shell)
-    run(shell, "x = 2", "one")
+    run(shell, "x = 2", "one")  # KBENCH_NOTEBOOK names the file, so it is not doubted
     found = current_notebook(shell)
     assert sources(found) == ["x = 2", "y = 1"]
     assert found.freshness is Freshness.SAVED_PLUS_EXECUTED
@@ -218,7 +224,7 @@ def test_cells_executed_since_the_save_are_laid_over_the_saved_file(shell, tmp_p
 
 
 def test_a_front_end_that_names_cells_in_its_own_way_is_not_accused_of_unseen_cells(shell, tmp_path):
-    path = write(tmp_path / "a.ipynb", "x = 1", ids=["one"])
+    path = write(tmp_path / "a.ipynb", "look()", ids=["one"])
     os.utime(path, (1, 1))
     shell.user_ns["__vsc_ipynb_file__"] = str(path)
     mirror.install(shell)
@@ -229,13 +235,171 @@ def test_a_front_end_that_names_cells_in_its_own_way_is_not_accused_of_unseen_ce
     assert found.notes == ("Read from the saved a.ipynb: edits not saved (Ctrl+S) are not included.",)
 
 
+class Page:
+    """A browser's page as the kernel meets it: by the session in the headers of what it sends."""
+
+    def __init__(self, shell, session, path="nb/a.ipynb"):
+        self.shell, self.session, self.path, self.seq = shell, session, path, 0
+        self.state = mirror.link_of(shell).state
+
+    def tell(self, *cells, **more):
+        self.seq += 1
+        order = [cell["id"] for cell in cells]
+        message = {"client": self.session, "seq": self.seq, "path": self.path, "reset": True, "order": order}
+        return self.state.receive(message | {"cells": list(cells)} | more, self.session)
+
+    def asks(self, text="look()", cell_id=None, kind="execute_request"):
+        """Run a cell that asks which notebook is the current one, or click at a panel that does."""
+        asked = {
+            "header": {"msg_type": kind, "session": self.session},
+            "metadata": {"cellId": cell_id} if cell_id else {},
+            "content": {"code": text},
+        }
+        self.shell.kernel = types.SimpleNamespace(get_parent=lambda: asked)
+        told = []
+
+        def look():
+            try:
+                told.append(current_notebook(self.shell))
+            except NotebookError as error:
+                told.append(error)
+
+        self.shell.user_ns["look"] = look
+        try:
+            if kind == "execute_request":
+                self.shell.run_cell(text, store_history=True, cell_id=cell_id)
+            else:
+                look()
+        finally:
+            del self.shell.kernel
+        return told[0] if told else None
+
+
+@pytest.fixture
+def file(shell, tmp_path, monkeypatch):
+    """The notebook of this kernel, saved long ago."""
+    path = write(tmp_path / "nb" / "a.ipynb", "x = 'SAVED'", "look()", ids=["one", "two"])
+    os.utime(path, (1, 1))
+    shell.user_ns["__vsc_ipynb_file__"] = str(path)
+    monkeypatch.setenv("JPY_SESSION_NAME", str(path))
+    mirror.install(shell)
+    return path
+
+
+@pytest.fixture
+def tab(shell, file):
+    """A tab of JupyterLab that has told of that notebook, with an edit that it alone has."""
+    page = Page(shell, "tab")
+    page.tell(told_cell("one", "x = 'IN THE TAB'"), told_cell("two", "look()"))
+    return page
+
+
+def test_what_a_tab_told_is_told_to_that_tab_alone(shell, tab):
+    assert sources(tab.asks(cell_id="two")) == ["x = 'IN THE TAB'", "look()"]
+    assert sources(tab.asks(kind="comm_msg")) == ["x = 'IN THE TAB'", "look()"]
+    other = Page(shell, "nbclassic, or VS Code, or the tab opened again").asks()
+    assert (other.probe, sources(other)) == ("VS Code", ["x = 'SAVED'", "look()"])
+    assert "Ctrl+S" in other.notes[0]
+
+
+def test_a_second_tab_on_the_same_notebook_is_told_its_own_text(shell, tab):
+    second = Page(shell, "second")
+    second.tell(told_cell("one", "x = 'IN THE SECOND'"), told_cell("two", "look()"))
+    assert sources(tab.asks(cell_id="two"))[0] == "x = 'IN THE TAB'"
+    assert sources(second.asks(cell_id="two"))[0] == "x = 'IN THE SECOND'"
+
+
+def test_a_click_in_one_tab_is_not_answered_with_the_cell_that_another_runs(shell, tab):
+    mirror.link_of(shell).executed.running = Executed("two", "of the other tab", 0.0, True, "other")
+    assert sources(tab.asks(kind="comm_msg"))[1] == "look()"
+
+
+def test_a_cell_of_the_same_window_that_is_not_the_documents_is_not_answered_with_it(shell, tab):
+    assert tab.asks(cell_id="of-another-document", text="look()").probe == "JPY_SESSION_NAME"
+
+
+@pytest.mark.parametrize("changed", ["x = 'IN THE TAB'", "x = 'SAVED ELSEWHERE'"])
+def test_a_file_saved_by_another_since_ends_a_tabs_word_unless_they_agree(shell, tab, file, changed):
+    write(file, changed, "look()", ids=["one", "two"])
+    os.utime(file, (4_000_000_000, 4_000_000_000))
+    told = tab.asks(cell_id="two")
+    if changed == "x = 'IN THE TAB'":
+        assert (told.probe, told.freshness) == ("the browser", Freshness.LIVE)
+        return
+    assert "two versions of a.ipynb" in str(told)
+    assert "Reload Notebook from Disk" in told.hint
+    # Once the tab has reloaded it or saved its own version, it knows its file.
+    tab.tell(told_cell("one", "x = 'MINE'"), told_cell("two", "look()"), saved=4_000_000_000)
+    assert sources(tab.asks(cell_id="two"))[0] == "x = 'MINE'"
+
+
+def test_another_notebook_with_that_path_in_the_working_directory_is_no_second_version(shell, tab, file):
+    write(file, "another", ids=["elsewhere"])
+    os.utime(file, (4_000_000_000, 4_000_000_000))
+    assert tab.asks(cell_id="two").probe == "the browser"
+
+
+def test_a_page_heard_by_another_thread_is_asked_first_and_its_answer_waited_for(shell, tab):
+    def answer(number):
+        cells = told_cell("one", "x = 'JUST TYPED'"), told_cell("two", "look()")
+        threading.Thread(target=tab.tell, args=cells, kwargs={"answers": number}).start()
+
+    by_subshell = threading.Thread(
+        target=tab.tell, args=(told_cell("one", "x = 'BEFORE'"), told_cell("two", "look()"))
+    )
+    by_subshell.start()
+    by_subshell.join()
+    tab.state.ask = answer
+    assert sources(tab.asks(cell_id="two"))[0] == "x = 'JUST TYPED'"
+
+
+def test_a_page_that_does_not_answer_is_not_believed(shell, tab, monkeypatch):
+    monkeypatch.setattr("kbench_jupyter.notebook.mirror_state.ANSWER_SECONDS", 0.01)
+    by_subshell = threading.Thread(target=tab.tell, args=(told_cell("two", "look()"),))
+    by_subshell.start()
+    by_subshell.join()
+    asked = []
+    tab.state.ask = asked.append
+    told = tab.asks(cell_id="two")
+    assert (told.probe, sources(told)[0]) == ("JPY_SESSION_NAME", "x = 'SAVED'")
+    assert asked == [1, 0]
+
+
+@pytest.mark.parametrize("session", ["classic", "tab"])
+def test_a_file_older_than_what_was_run_is_refused_and_a_save_settles_it(shell, file, session):
+    Page(shell, session).asks("x = 'NEW'")  # without an id, as nbclassic sends cells
+    asking = Page(shell, session)
+    refused = asking.asks()
+    assert "The saved a.ipynb is older than what was run" in str(refused)
+    assert "Save the notebook (Ctrl+S), then run this again" in refused.hint
+    write(file, "x = 'NEW'", "look()", ids=["one", "two"])
+    assert sources(asking.asks()) == ["x = 'NEW'", "look()"]
+
+
+def test_what_another_window_ran_is_laid_over_no_file_but_doubted(shell, file):
+    Page(shell, "closed since").asks("x = 'NEVER SAVED'", cell_id="one")
+    refused = Page(shell, "classic").asks()
+    assert "another text of one of its cells was run" in str(refused)
+    os.utime(file)
+    assert sources(Page(shell, "classic").asks())[0] == "x = 'SAVED'"
+
+
+def test_a_line_of_kbench_that_was_never_saved_makes_no_file_older(shell, file):
+    shell.run_line_magic("load_ext", "kbench_jupyter")
+    page = Page(shell, "classic")
+    page.asks("%load_ext kbench_jupyter")
+    page.asks("%kbench --help")
+    assert sources(page.asks())[0] == "x = 'SAVED'"
+    shell.run_line_magic("unload_ext", "kbench_jupyter")
+
+
 def test_an_inherited_session_name_is_not_taken_for_the_notebook_that_runs(shell, tmp_path):
     path = write(tmp_path / "outer.ipynb", "import papermill", "x = 1")
     shell.history_manager.input_hist_raw[:] = ["", "x = 1", "inner = 2"]
-    said = probes.session_name(around(shell, tmp_path, JPY_SESSION_NAME=str(path)))
+    said = headless.session_name(around(shell, tmp_path, JPY_SESSION_NAME=str(path)))
     assert said == f"what was run does not stand in {path}"
     shell.history_manager.input_hist_raw[:] = ["", "x = 1"]
-    assert probes.session_name(around(shell, tmp_path, JPY_SESSION_NAME=str(path))).path == path
+    assert headless.session_name(around(shell, tmp_path, JPY_SESSION_NAME=str(path))).path == path
 
 
 def test_a_running_cell_that_the_file_does_not_have_is_said(shell, tmp_path, monkeypatch):
@@ -260,10 +424,10 @@ def test_code_that_magics_run_is_not_taken_for_the_users_cell(shell):
     run(shell, "get_ipython().run_cell('1 + 1')\nlook()", "outer")
     assert shell.user_ns["during"][0].cell_id == "outer"
     assert executed.running is None
-    assert set(executed.by_id) == {"outer"}
+    assert [run.cell_id for run in executed.runs] == ["outer"]
     executed.stop()
     run(shell, "2", "later")
-    assert set(executed.by_id) == {"outer"}
+    assert [run.cell_id for run in executed.runs] == ["outer"]
 
 
 def test_an_old_ipykernel_tells_the_cell_id_in_its_request(shell):
@@ -278,41 +442,27 @@ def test_an_old_ipykernel_tells_the_cell_id_in_its_request(shell):
         executed.start()
         assert executed.running.cell_id == "from-request"
         shell.run_cell("y = 1", store_history=True)
-        assert executed.by_id["from-request"].text == "y = 1"
+        assert [(run.cell_id, run.text) for run in executed.runs] == [("from-request", "y = 1")]
         executed.stop()
     finally:
         del shell.kernel
 
 
 def test_the_mirror_answers_first_and_the_running_cell_is_as_it_runs(shell, tmp_path, monkeypatch):
-    path = write(tmp_path / "nb" / "a.ipynb", "saved")
+    path = write(tmp_path / "nb" / "a.ipynb", "saved", ids=["one"])
     monkeypatch.setenv("KBENCH_NOTEBOOK", str(path))
     mirror.install(shell)
-    link = mirror.link_of(shell)
-    link.state.receive(
-        {
-            "client": "c",
-            "path": "RTC:nb/a.ipynb",
-            "dirty": True,
-            "order": ["one", "two"],
-            "reset": True,
-            "cells": [
-                {"id": "one", "type": "markdown", "source": "typed"},
-                {"id": "two", "type": "code", "source": "late", "tags": ["kbench-skip"]},
-            ],
-        }
-    )
-    link.executed.running = Executed("two", "as it runs", 0.0)
-    found = current_notebook(shell)
+    page = Page(shell, "tab", "RTC:nb/a.ipynb")
+    late = told_cell("two", "late") | {"tags": ["kbench-skip"]}
+    page.tell(told_cell("one", "typed", "markdown"), late)
+    found = page.asks("look()  # as it runs", cell_id="two")
     assert (found.probe, found.freshness, found.path) == ("the browser", Freshness.LIVE, path)
-    assert sources(found) == ["typed", "as it runs"]
+    assert sources(found) == ["typed", "look()  # as it runs"]
     assert found.notebook.cells[1].metadata.tags == ["kbench-skip"]
-    link.executed.running = Executed("of another notebook", "x", 0.0)
-    assert current_notebook(shell).probe == "KBENCH_NOTEBOOK"
-    link.executed.running = Executed(None, "sent by another front end", 0.0)
-    assert current_notebook(shell).probe == "KBENCH_NOTEBOOK"
+    assert page.asks(cell_id="of-another-notebook").probe == "KBENCH_NOTEBOOK"
+    assert page.asks("look()  # sent without an id").probe == "KBENCH_NOTEBOOK"
     mirror.uninstall(shell)
-    assert link.state.notebook() is None
+    assert page.state.notebook("tab") is None
 
 
 def test_loading_in_a_plain_shell_creates_no_widget_and_imports_nothing_heavy():
@@ -467,23 +617,42 @@ def told_cell(ident, source, kind="code"):
 def test_only_changed_cells_are_told_and_the_rest_is_remembered():
     state = MirrorState()
     cells = [told_cell("a", "1"), told_cell("b", "2")]
-    assert state.receive(
-        {"client": "c", "path": "x.ipynb", "order": ["a", "b"], "cells": cells, "reset": True}
-    )
-    assert state.receive({"client": "c", "cells": [told_cell("b", "3")], "dirty": True})
-    assert state.receive({"client": "c", "order": ["b", "a"], "path": "y.ipynb"})
-    told = state.notebook()
+    first = {"client": "c", "seq": 1, "path": "x.ipynb", "order": ["a", "b"], "cells": cells, "reset": True}
+    assert state.receive(first, "s")
+    assert state.receive({"client": "c", "seq": 2, "cells": [told_cell("b", "3")], "dirty": True}, "s")
+    assert state.receive({"client": "c", "seq": 3, "order": ["b", "a"], "path": "y.ipynb"}, "s")
+    told = state.notebook("s")
     assert (told.path, told.dirty, [c["source"] for c in told.cells]) == ("y.ipynb", True, ["3", "1"])
-    assert state.receive({"client": "c", "order": ["b"]})
-    assert [c["source"] for c in state.notebook().cells] == ["3"]
+    assert state.receive({"client": "c", "seq": 4, "order": ["b"]}, "s")
+    assert [c["source"] for c in state.notebook("s").cells] == ["3"]
 
 
 def test_a_gap_is_noticed_and_nothing_is_told_until_it_is_filled():
     state = MirrorState()
-    assert not state.receive({"client": "c", "order": ["a", "b"], "cells": [told_cell("a", "1")]})
-    assert state.notebook() is None
-    assert state.receive({"client": "c", "cells": [told_cell("b", "2")]})
-    assert [c["source"] for c in state.notebook().cells] == ["1", "2"]
+    message = {"client": "c", "seq": 1, "order": ["a", "b"], "cells": [told_cell("a", "1")]}
+    assert not state.receive(message, "s")
+    assert state.notebook("s") is None
+    assert state.receive({"client": "c", "seq": 2, "cells": [told_cell("b", "2")]}, "s")
+    assert [c["source"] for c in state.notebook("s").cells] == ["1", "2"]
+
+
+@given(st.permutations(range(1, 6)), st.integers(0, 5))
+def test_in_whatever_order_messages_come_no_text_is_told_but_the_last_that_was_heard_whole(order, whole):
+    """Each message changes the cell to its number; `whole` is the one that tells everything, 0 is none."""
+    state = MirrorState()
+    state.receive(
+        {"client": "c", "seq": 1, "reset": True, "order": ["a"], "cells": [told_cell("a", "0")]}, "s"
+    )
+    heard = {0}
+    for number in order:
+        message = {"client": "c", "seq": number + 1, "cells": [told_cell("a", str(number))]}
+        if number == whole:
+            message |= {"reset": True, "order": ["a"]}
+        state.receive(message, "s")
+        heard.add(number)
+        now = state.notebook("s")
+        if now is not None:
+            assert int(now.cells[0]["source"]) == max(heard)
 
 
 @pytest.mark.parametrize(
@@ -500,13 +669,14 @@ def test_a_gap_is_noticed_and_nothing_is_told_until_it_is_filled():
 )
 def test_malformed_messages_are_ignored(message):
     state = MirrorState()
-    assert state.receive(message)
-    assert state.notebook() is None
+    assert state.receive(message, "s")
+    assert state.notebook("s") is None
 
 
 def test_the_state_never_shows_what_it_holds_and_stays_small():
     state = MirrorState()
     for i in range(50):
-        state.receive({"client": f"c{i}", "order": ["a"], "cells": [told_cell("a", "s3cret")]})
+        message = {"client": f"c{i}", "seq": 1, "order": ["a"], "cells": [told_cell("a", "s3cret")]}
+        state.receive(message, "s")
     assert "s3cret" not in repr(state)
     assert repr(state) == "<MirrorState of 8 documents>"

@@ -18,7 +18,7 @@ from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.standing import standing
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
-from kbench_jupyter.errors import ValidationError
+from kbench_jupyter.errors import TaskNotReadyError, ValidationError
 from kbench_jupyter.panels.workflow import WorkflowPart
 
 TASK = """@kbench.task(name="Quiz")
@@ -248,3 +248,85 @@ def test_a_score_that_is_pending_is_a_note_and_no_error(part, server):
     rows = {row["id"]: row for row in part.parts["status"].rows}
     assert (rows[6]["error"], rows[6]["note"]) == ("", "has run; its score is still to come")
     assert (rows[7]["error"], rows[7]["note"]) == ("ValueError: no", "")
+
+
+RAISED = """The first run, on m1, ended in an error; the task can be run all the same.
+Traceback (most recent call last):
+  File "/venv/lib/python3.11/site-packages/kaggle_benchmarks/tasks.py", line 171, in run
+    run.result = self.func(*args, **kwargs)
+  File "/tmp/ipykernel_7/111.py", line 3, in ask
+    kbench.assertions.assert_not_empty(llm.prompt("Hi"), expectation="says anything")
+ValueError: no good answer
+"""
+
+
+def test_a_version_whose_first_run_raised_is_amber_with_its_place_and_nothing_is_run_of_it(session, server):
+    create = server.api.CreateBenchmarkTask
+
+    def created(body):
+        create(body)
+        server.api.tasks["quiz"][-1]["creationErrorMessage"] = RAISED
+        return server.api.tasks["quiz"][-1]
+
+    server.api.CreateBenchmarkTask = created
+    panel = WorkflowPart(session, standing(session))
+    try:
+        panel.picker.load()
+        panel.picker.select(["m1"])
+        click(panel, "chain", confirmed=True)
+        pushed = panel.get("outcome")["push"]
+        assert pushed["tone"] == "warn"
+        assert "its first run raised an error" in pushed["lines"][0]
+        [text] = [one for one in pushed["parts"] if one["kind"] == "text"]
+        assert "Cell 2, line 3, in ask" in text["text"]
+        assert "1 frame in kaggle_benchmarks left out" in text["text"]
+        # Running it costs money, and would raise again.
+        assert server.api.schedules == {}
+        assert "ValueError: no good answer (cell 2, line 3)" in panel.get("problem")[0]
+        assert "%kbench run quiz -m MODEL" in " ".join(panel.get("problem"))
+        [step] = [one for one in panel.get("steps") if one["name"] == "push"]
+        assert (step["state"], step["raised"]) == ("done", True)
+        assert "ValueError: no good answer (cell 2, line 3)" in step["note"]
+        assert panel.get("next") == "validate"
+        # It can be run all the same, and that settles it: the default model may have been too weak.
+        click(panel, "step", step="run")
+        assert server.api.schedules == {"m1": 1}
+        assert states(panel)["validate"] == "done"
+    finally:
+        panel.close()
+
+
+def test_a_push_whose_first_run_raised_is_no_success_as_text_either(session, server):
+    push(session, choose_task(session))
+    server.api.tasks["quiz"][-1]["creationErrorMessage"] = RAISED
+    again = push(session, choose_task(session))
+    assert again.view().title == Cell("Unchanged since quiz, version 1: nothing was pushed", "warn")
+    assert again.view().next[0][0] == "%kbench validate"
+    with pytest.raises(ValidationError):
+        again.refuse_raised()
+    server.api.tasks["quiz"][-1]["creationErrorMessage"] = "The description is short."
+    fine = push(session, choose_task(session))
+    fine.refuse_raised()
+    assert fine.view().title.tone == "good"
+    assert "The server remarks: The description is short." in fine.view().notes
+
+
+def test_a_cell_that_failed_on_the_server_is_told_as_the_notebooks_own(session, server):
+    create = server.api.CreateBenchmarkTask
+    failed = (
+        "-" * 75 + "\nRuntimeError                 Traceback (most recent call last)\nCell In[2], line 6\n"
+    )
+
+    def created(body):
+        create(body)
+        task = server.api.tasks["quiz"][-1]
+        task["creationState"] = "BENCHMARK_TASK_VERSION_CREATION_STATE_ERRORED"
+        task["creationErrorMessage"] = f"Cell 2, line 6 failed:\n{failed}----> 6 x\n\nRuntimeError: no"
+        return task
+
+    server.api.CreateBenchmarkTask = created
+    with pytest.raises(TaskNotReadyError) as caught:
+        push(session, choose_task(session), wait=0.0)
+    assert caught.value.detail.startswith("Cell 2, line 6 failed:\n---")
+    assert "\nCell 2, line 6\n----> 6 x\n" in caught.value.detail
+    assert "In[" not in caught.value.detail

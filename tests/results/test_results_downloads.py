@@ -173,3 +173,15 @@ def test_empty_folders_made_on_the_way_are_removed_and_others_kept(tmp_path):
     gone.parent.mkdir(parents=True)
     prune(gone, tmp_path / "out")
     assert (tmp_path / "out").is_dir()
+
+
+@pytest.mark.parametrize("model", ["x" * 300, "é" * 200, "a\0b", "\ud800"])
+def test_a_model_name_that_no_file_system_takes_is_a_clear_error_or_none(tmp_path, model):
+    folder = run_folder(tmp_path, "quiz", 2, model, 17)
+    clean(folder.parent)
+    if len(os.fsencode(folder.parent.name)) > 255:
+        with pytest.raises(DownloadError, match="File name too long") as caught:
+            put(folder, "new")
+        assert len(str(caught.value)) < 400
+    else:
+        put(folder, "new")

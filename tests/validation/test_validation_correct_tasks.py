@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from pathlib import Path
-
 import pytest
 from correct_tasks import CORRECT, NOT_RUN
-from validation_helpers import errors_of, source_of
+from validation_helpers import errors_of, run_with_sdk, source_of
 
 from kbench_jupyter.validation import tasks_in
 
@@ -30,21 +24,8 @@ def test_a_correct_task_is_seen_and_seen_to_run(name):
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory):
     """Execute every correct task with the real SDK, each in a shell and folder of its own."""
-    folder = tmp_path_factory.mktemp("correct")
-    jobs = folder / "jobs.json"
-    jobs.write_text(json.dumps({name: cells for name, cells in CORRECT.items() if name not in NOT_RUN}))
-    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MODEL_PROXY", "LLM"))}
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", str(Path(__file__).parent / "run_with_sdk.py"), str(jobs)],
-        cwd=folder,
-        env={**clean, "IPYTHONDIR": str(folder / "ipython")},
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return json.loads((folder / "result.json").read_text())
+    jobs = {name: cells for name, cells in CORRECT.items() if name not in NOT_RUN}
+    return run_with_sdk(jobs, tmp_path_factory.mktemp("correct"))
 
 
 @pytest.mark.slow

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from validation_helpers import IMPORT, codes_of, findings_of
+from validation_helpers import IMPORT, codes_of, findings_of, source_of
+
+from kbench_jupyter.validation import check
 
 TASK = "@kbench.task()\ndef quiz(llm) -> bool:\n    {}\n    return True"
 RUN = "quiz.run(kbench.llm)"
@@ -201,3 +203,93 @@ def test_what_asks_the_user_is_found(cell, severity):
 )
 def test_what_asks_nobody_or_goes_on_without_an_answer_is_left_alone(cell):
     assert "KB506" not in codes_of(cell, IMPORT, TASK.format("pass"), RUN)
+
+
+# Modules beside the notebook
+
+
+@pytest.fixture
+def beside(tmp_path):
+    """A folder with modules beside the notebook, and the findings of a notebook in it."""
+    (tmp_path / "my_cases.py").write_text("QUESTIONS = ['2 + 2?']")
+    (tmp_path / "helpers").mkdir()
+    (tmp_path / "helpers" / "__init__.py").write_text("")
+    (tmp_path / "pandas.py").write_text("")
+
+    def found(*cells: str) -> list[str]:
+        source = source_of(IMPORT, *cells, TASK.format("..."), RUN)
+        return [f"{f.code} {f.severity.value}" for f in check(source, folder=tmp_path)]
+
+    return found
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "from my_cases import QUESTIONS",
+        "import my_cases  # my_cases.py lies beside this notebook",
+        "import my_cases as cases",
+        "import json, my_cases",
+        "import helpers",
+        "from helpers.deep import a",
+    ],
+)
+def test_a_module_beside_the_notebook_is_not_on_the_server(beside, cell):
+    assert beside(cell) == ["KB501 error"]
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "import not_here",
+        "import pandas",
+        "import json",
+        "my_cases = 1",
+        "try:\n    import my_cases\nexcept ImportError:\n    my_cases = None",
+        "%%writefile my_cases.py\nQUESTIONS = ['2 + 2?']",
+        "import sys\nsys.path.append(str(sys.argv))\nimport my_cases",
+        "%pip install my-cases\nimport my_cases",
+    ],
+)
+def test_a_module_that_the_server_has_or_that_is_asked_for_is_no_finding(beside, cell):
+    assert beside(cell, "import my_cases" if cell.startswith("%%") else "") == []
+
+
+def test_a_module_that_is_imported_somewhere_only_is_a_warning(beside):
+    assert beside("def load():\n    import my_cases\nload()") == ["KB501 warning"]
+
+
+# Paths that reach what reads them through a parameter
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "def load(folder):\n    return open(folder + '/questions.jsonl')\nload('kept/v3')",
+        "FOLDER = 'kept/v3'\ndef load(folder):\n    return open(f'{folder}/q.jsonl')\nload(FOLDER)",
+        "def load(path, n=1):\n    return pd.read_csv(path)\nload('a.csv')\nload('b.csv', n=2)",
+        "def inner(p):\n    return Path(p).read_text()\ndef load(path):\n    return inner(path)\nload('a.txt')",
+    ],
+)
+def test_a_path_that_comes_through_a_parameter_is_found(lines):
+    assert "KB501" in codes_of(*reading("...", lines))
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "def load(folder):\n    return open(folder + '/q.jsonl')\nload('/kaggle/input/kept')",
+        "def load(path):\n    return open(path)\nload('a.txt')\ndef make(path):\n"
+        "    open(path, 'w').close()\nmake('a.txt')",
+        "def load(path):\n    if not os.path.exists(path): fetch(path)\n    return open(path)\nload('a.txt')",
+    ],
+)
+def test_a_path_that_comes_through_a_parameter_and_is_brought_is_no_finding(lines):
+    assert "KB501" not in codes_of(*reading("...", lines))
+
+
+def test_a_dataset_is_named_as_it_is_written():
+    path = "/kaggle/input/datasets/someone/my-cases"
+    found = [f for f in findings_of(*reading(f"open('{path}/a.csv')")) if f.code == "KB502"]
+    assert f"{path} is used" in found[0].message
+    assert found[0].hint == "Push with -d someone/my-cases."

@@ -26,10 +26,10 @@ SHOWN_ELSEWHERE = {"KB104", "KB502", "KB503", "KB505"}
 
 def notebook(code: str, snippet: str) -> list[str]:
     """Return the notebook that a page's snippet is meant to stand in."""
-    if code in ("KB405", "KB409", "KB410"):
+    if code == "KB405":
         indented = "\n".join("    " + line for line in snippet.splitlines())
         return [TOP, IN_A_TASK.format(indented)]
-    if code in ("KB406", "KB407"):
+    if code == "KB407":
         return [TOP, ROWS, snippet]
     if code in ("KB108", "KB301"):
         return [TOP, CAPITAL, "capital.run(kbench.llm)" if code == "KB108" else "", snippet]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 import threading
 import time
+from pathlib import Path
 
 import nbformat
 import pytest
 
-from kbench_jupyter.notebook.build import task_source
+from kbench_jupyter.execution import scratch_folder
+from kbench_jupyter.execution.environment import kernel_environment
+from kbench_jupyter.notebook.build import file_task_source, task_source
 from kbench_jupyter.validation.rehearsal.run import rehearse
 
 pytestmark = pytest.mark.slow
@@ -60,3 +63,42 @@ def test_a_cell_that_says_nothing_is_stopped_soon(tmp_path):
     rehearsal = rehearse(source, folder=tmp_path, env=os.environ, on_progress=heard, interrupt=stop)
     assert rehearsal.outcome.interrupted
     assert time.monotonic() - begun < 30
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "place"),
+    [
+        (
+            "task.md",
+            "# Title\n\n```python\na = 1\n```\n\n```python\n\n```\n\n```python\nb = 2\n1 / 0\n```\n",
+            "cell 4, line 2",
+        ),
+        (
+            "task.Rmd",
+            "Title\n\n```{python}\na = 1\n```\n\nwords\n\n```{python}\n1 / 0\n```\n",
+            "cell 4, line 1",
+        ),
+        ("light.py", "# +\na = 1\n\n# + [markdown]\n# words\n\n# +\nb = 2\n1 / 0\n# -\n", "cell 3, line 2"),
+        ("percent.py", "# %%\n\n# %%\na = 1\n# %% [raw]\n# x\n# %%\n\n1 / 0\n\n# %%\n", "line 9 (cell 4)"),
+    ],
+)
+def test_a_file_of_any_form_fails_with_its_own_error_and_place(tmp_path, name, text, place):
+    path = tmp_path / name
+    path.write_text(text)
+    with scratch_folder() as folder:
+        failure = rehearse(file_task_source(path), folder=folder, env=kernel_environment()).failure
+    assert (failure.message, failure.where) == ("ZeroDivisionError: division by zero", place)
+
+
+def test_a_task_finds_none_of_the_users_files_in_its_home(tmp_path):
+    source = source_of(
+        "import os, pathlib\nprint(len(list(pathlib.Path.home().iterdir())), os.environ['HOME'])"
+    )
+    heard = []
+    rehearsal = rehearse(
+        source, folder=tmp_path, env=kernel_environment(), on_progress=lambda step: heard.append(step.text)
+    )
+    assert rehearsal.failure is None
+    number, home = "".join(heard).split()
+    assert number == "0"
+    assert not Path(home).exists(), "it goes with the kernel"

@@ -15,6 +15,9 @@ from pydantic import BaseModel
 @dataclass
 class Answer:
     city: str
+@dataclass
+class Words:
+    words: list[str]
 class Step(BaseModel):
     text: str
 @kbench.task(store_task=False, store_run=False)
@@ -151,13 +154,6 @@ ROW = 'row.run(llm, "2+2")'
             "kbench.assertions.assert_in('4', '4', 'x')",
             "kbench.assertions.assert_in('4', '4', 'x').passed",
         ),
-        ("bool", "re.search('4', llm.prompt('x'))", "bool(re.search('4', llm.prompt('x')))"),
-        ("bool", "re.findall('4', llm.prompt('x'))", "bool(re.findall('4', llm.prompt('x')))"),
-        ("bool", "np.mean([1, 0]) > 0.5", "bool(np.mean([1, 0]) > 0.5)"),
-        ("bool", "np.argmax([1, 0]) == 0", "bool(np.argmax([1, 0]) == 0)"),
-        ("bool", "np.isnan(1.0)", "math.isnan(1.0)"),
-        ("int", "np.sum(['4' in llm.prompt('x')])", "int(np.sum(['4' in llm.prompt('x')]))"),
-        ("float", "np.max([len(llm.prompt('x')) for _ in '12'])", "np.max([0.5 for _ in '12'])"),
         ("bool", ROW, f"{ROW}.result"),
         (
             "float",
@@ -167,27 +163,17 @@ ROW = 'row.run(llm, "2+2")'
         ("bool", "'4' in 'r', 'r'", "'4' in 'r'"),
         ("tuple[float, float]", "1.0, 0.5, 3", "1.0, 0.5"),
         ("tuple[float, float]", "1.0, None", "1.0, 0.0"),
-        ("tuple[float, float]", "1.0, float('nan')", "np.mean([1]), np.std([1])"),
         ("dict", "llm.prompt('x', schema=Answer)", "vars(llm.prompt('x', schema=Answer))"),
         ("dict", "llm.prompt('x', schema=Step)", "llm.prompt('x', schema=Step).model_dump()"),
         ("dict", "llm.prompt('x', schema={'a': str})", "llm.prompt('x', schema={'a': str}).model_dump()"),
         ("dict", "Answer('Paris')", "{'city': Answer('Paris').city}"),
-        ("float", "float('inf')", "float('1')"),
-        ("float", "-math.inf", "-math.pi"),
-        ("float", "datetime.datetime.now()", "datetime.datetime.now().timestamp()"),
-        ("dict", "{1: 'a'}", "{'1': 'a'}"),
-        ("dict", "{len('ab'): 'a'}", "{str(len('ab')): 'a'}"),
-        ("dict", "{n: True for n in range(3)}", "{str(n): True for n in range(3)}"),
-        ("dict", "{n: x for n, x in enumerate('ab')}", "{x: n for n, x in enumerate('ab')}"),
-        ("dict", "{'a': {1, 2}}", "{'a': list({1, 2})}"),
-        ("dict", "{'a': [{'b': (1, 2)}]}", "{'a': [{'b': [1, 2]}]}"),
-        ("dict", "{'a': np.max([1])}", "{'a': int(np.max([1])), 'b': np.mean([1])}"),
-        ("dict", "{'a': np.array([1])}", "{'a': np.array([1]).tolist()}"),
-        ("dict", "{'a': llm.prompt('x', schema=Answer)}", "{'a': llm.prompt('x', schema=Answer).city}"),
-        ("dict", "{'a': datetime.datetime.now()}", "{'a': datetime.datetime.now().isoformat()}"),
-        ("dict", "{'a': float('nan')}", "{'a': None}"),
-        ("dict", "{'a': [math.inf]}", "{'a': [math.pi]}"),
-        ("dict", f"{{'a': {ROW}}}", f"{{'a': {ROW}.result}}"),
+        ("bool", "llm.prompt('x').strip()", "llm.prompt('x').strip() == '4'"),
+        ("int", "sorted(llm.prompt('x'))", "len(llm.prompt('x'))"),
+        ("int", "[x for x in llm.prompt('x')]", "sum(x == '4' for x in llm.prompt('x'))"),
+        ("bool", "f'{1}'", "bool(1)"),
+        ("bool", "kbench.tools.python.extract_code('x')", "kbench.tools.python.extract_code('x') == 'x'"),
+        ("int", "llm.prompt('x', schema=Words).words", "len(llm.prompt('x', schema=Words).words)"),
+        ("float", "kbench.chats.Chat()", "float(len(kbench.chats.Chat().messages))"),
     ],
 )
 def test_a_value_that_is_surely_not_recorded_is_an_error_and_what_is_recorded_is_not(
@@ -199,19 +185,8 @@ def test_a_value_that_is_surely_not_recorded_is_an_error_and_what_is_recorded_is
     assert found(*task(annotation, f"return {instead}")) == []
 
 
-@pytest.mark.parametrize(
-    ("annotation", "value"),
-    [
-        ("bool", "'4' in llm.prompt('x') and re.search('4', 'r')"),
-        ("float", "1.0 if llm.prompt('x') else float('nan')"),
-        ("int", "np.sum(unseen())"),
-        ("bool", "np.mean([1]) == unseen()"),
-        ("dict", "{'a': re.search('4', 'r')}"),
-        ("dict", "{n: True for n in range(unseen())}"),
-    ],
-)
-def test_a_value_that_is_sometimes_not_recorded_is_a_warning(annotation, value):
-    (finding,) = found(*task(annotation, f"return {value}"), "from somewhere import unseen")
+def test_a_value_that_is_sometimes_not_recorded_is_a_warning():
+    (finding,) = found(*task("float", "return 1.0 if llm.prompt('x') else 'none'"))
     assert (finding.code, finding.severity) == ("KB203", Severity.WARNING)
     assert "may return" in finding.message
 
@@ -219,27 +194,21 @@ def test_a_value_that_is_sometimes_not_recorded_is_a_warning(annotation, value):
 @pytest.mark.parametrize(
     ("annotation", "lines"),
     [
-        ("float", ["return np.sum(unseen())"]),
         ("float", ["return np.mean(unseen()) * 2"]),
-        ("float", ["return np.argmax([1]) / 2"]),
-        ("float", ["best = -math.inf", "for x in unseen():\n    best = max(best, x)", "return best"]),
         (
             "float",
             ["best = -math.inf", "def f(x):\n    nonlocal best\n    best = x", "f(1.0)", "return best"],
         ),
         ("bool", ["score = llm.prompt('x')", "score = score == '4'", "return score"]),
         ("bool", ["return not re.search('4', 'r')"]),
-        ("bool", ["m = re.search('4', 'r')", "return m is not None"]),
         ("bool", ["r = row.run(llm, 'x')", "return r.passed"]),
         ("bool", ["return 0 < len(llm.prompt('x')) < 9"]),
         ("tuple[float, float]", ["return unseen(), unseen()"]),
         ("tuple[float, float]", ["return *unseen(), 3"]),
-        ("dict", ["d = {'a': {1}}", "d['a'] = list(d['a'])", "return d"]),
-        ("dict", ["d = {'a': {1}}", "d.pop('a')", "return d"]),
-        ("dict", ["d = {1: 'a'}", "d = {str(k): v for k, v in d.items()}", "return d"]),
-        ("dict", ["return {k: 1 for k in unseen()}"]),
         ("dict", ["return {unseen(): unseen(), **unseen()}"]),
         ("dict", ["return {'a': 'x', 'b': [1, None], 'c': {'d': True}, 'e': 'x'.split()}"]),
+        ("int", ["total = 0", "total = total + 1", "return total"]),
+        ("int", ["str = int", "return str(llm.prompt('x'))"]),
     ],
 )
 def test_a_value_that_may_well_be_recorded_is_left_alone(annotation, lines):
@@ -256,13 +225,6 @@ def test_what_a_handler_of_the_notebook_s_own_gives_is_an_assertion_s_result_too
     (finding,) = found(cells[0], handler, cells[1])
     assert (finding.code, finding.severity) == ("KB203", Severity.ERROR)
     assert ".passed" in finding.hint
-
-
-def test_names_that_are_made_of_each_other_are_read_once():
-    lines = ["x0 = len(llm.prompt('x')) or 0"]
-    lines += [f"x{n} = {' or '.join([f'x{n - 1}'] * 12)}" for n in range(1, 12)]
-    assert found(*task("int", *lines, "return x11")) == []
-    assert found(*task("int", "total = 0", "total = total + 1", "return total")) == []
 
 
 def test_the_advice_about_an_assertion_that_is_returned_removes_the_finding_and_the_error():
@@ -282,14 +244,12 @@ def test_the_advice_about_an_assertion_that_is_returned_removes_the_finding_and_
 @pytest.mark.parametrize(
     ("annotation", "value", "advice"),
     [
-        ("bool", "np.mean([1]) > 0.5", "Make it a value of Python's own: bool(...)."),
-        ("int", "np.argmax([1])", "Make it a value of Python's own: int(...)."),
-        ("bool", "re.search('4', 'r')", "Return whether there is a match: bool(...)."),
-        ("", "re.search('4', 'r')", "Return whether there is a match: bool(...), with -> bool."),
         ("bool", ROW, "Return what the other task returned: append .result."),
-        ("tuple[float, float]", "1.0, 0.5, 3", "Return two numbers: a value, and its confidence interval."),
-        ("dict", "{'a': {1}}", "Make it a list: list(...)."),
-        ("dict", "{1: 'a'}", "Make the key a text: str(...)."),
+        (
+            "tuple[float, float]",
+            "1.0, 0.5, 3",
+            "Return two numbers as a tuple: a value, and its confidence interval.",
+        ),
     ],
 )
 def test_the_advice_fits_what_is_returned(annotation, value, advice):
@@ -297,28 +257,7 @@ def test_the_advice_fits_what_is_returned(annotation, value, advice):
     assert finding.hint == advice
 
 
-# Texts instead of annotations, and classes with slots
-
-HANDLER = """import kaggle_benchmarks as kbench
-from kaggle_benchmarks.assertions import AssertionResult, assertion_handler
-@assertion_handler()
-def short(s) -> AssertionResult:
-    return AssertionResult(passed=len(s) < 9, expectation="short")
-@kbench.task()
-def quiz(llm):
-    short(llm.prompt("x"))
-quiz.run(kbench.llm)"""
-
-
-@pytest.mark.parametrize("where", ["in an earlier cell", "in the same cell"])
-def test_an_annotated_assertion_handler_is_an_error_under_the_future_import(where):
-    future = "from __future__ import annotations"
-    cells = [future, HANDLER] if where == "in an earlier cell" else [f"{future}\n{HANDLER}"]
-    (finding,) = findings_of(*cells)
-    assert (finding.code, finding.severity) == ("KB202", Severity.ERROR)
-    assert finding.text == "def short(s) -> AssertionResult:"
-    assert findings_of(HANDLER, future) == []
-    assert findings_of("from __future__ import division", HANDLER) == []
+# Classes with slots
 
 
 @pytest.mark.parametrize(

@@ -231,6 +231,45 @@ def test_a_condition_that_anything_may_change_is_left_alone(elsewhere):
     assert "KB103" not in codes_of(IMPORT, "FLAG = False", elsewhere, TASK, f"if FLAG:\n    {RUN}")
 
 
+@pytest.mark.parametrize(
+    "guard",
+    [
+        'if __name__ == "main":',
+        'if "__main__" != __name__:',
+        'if __name__ in ("main", "task"):',
+        "if False:",
+        "if 0:",
+        "if not True:",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:",
+        "DEBUG = False\nif DEBUG:",
+        "LIMIT = 0\nif LIMIT > 0:",
+        "MODE = 'quick'\nif MODE in ('full', 'nightly'):",
+        "DEBUG = False\nwhile DEBUG:",
+    ],
+)
+def test_a_run_under_a_guard_that_is_never_true_is_no_run(guard):
+    assert codes_of(IMPORT, TASK, f"{guard}\n    {RUN}") == ["KB103"]
+    assert codes_of(IMPORT, TASK, f"{guard}\n    print(1)\n{RUN}") == []
+
+
+@pytest.mark.parametrize(
+    "guard",
+    [
+        'if __name__ == "__main__":',
+        'if __name__ in ("__main__", "x"):',
+        "LIMIT = 3\nif LIMIT > 0:",
+        "if LIMIT > 0:",
+    ],
+)
+def test_a_run_under_a_guard_that_holds_or_may_hold_is_a_run(guard):
+    assert "KB103" not in codes_of(IMPORT, TASK, f"{guard}\n    {RUN}")
+
+
+def test_a_guard_that_is_nearly_right_is_put_right():
+    (finding,) = findings_of(IMPORT, TASK, f"if __name__ == 'main':\n    {RUN}")
+    assert 'Write if __name__ == "__main__":' in finding.hint
+
+
 def test_a_condition_that_never_holds_is_named():
     (finding,) = findings_of(IMPORT, TASK, f"FLAG = False\nif FLAG:\n    {RUN}")
     assert "`FLAG` is always false" in finding.message
@@ -342,6 +381,13 @@ def test_several_stored_tasks_need_a_choice():
 def test_a_decorator_without_parentheses_is_found():
     assert codes_of(IMPORT, TASK.replace('(name="My Task")', ""), RUN) == ["KB107"]
     assert codes_of(IMPORT, "def f(llm): ...\nf = kbench.task(f)", "f.run(kbench.llm)") == ["KB107"]
+
+
+def test_choosing_a_helper_that_is_not_stored_is_an_error():
+    helper = "@kbench.task(store_task=False)\ndef helper(llm) -> bool:\n    return True"
+    findings = findings_of(IMPORT, TASK, helper, RUN, "%choose helper")
+    assert [(f.code, f.severity.value, f.cell.number) for f in findings] == [("KB108", "error", 5)]
+    assert "helper, which is not stored" in findings[0].message
 
 
 def test_choose_must_name_a_task():

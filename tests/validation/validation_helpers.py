@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
 from kbench_jupyter.notebook.source import CellRef, SourceCell, TaskSource
 from kbench_jupyter.validation import check
 from kbench_jupyter.validation.findings import Finding
@@ -35,3 +42,21 @@ def errors_of(*cells: str, task: str | None = None, datasets: tuple[str, ...] = 
         for finding in findings_of(*cells, task=task, datasets=datasets)
         if finding.severity == "error"
     ]
+
+
+def run_with_sdk(jobs: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Run notebooks with the real SDK and a model that answers at once: see ``run_with_sdk.py``."""
+    (folder / "jobs.json").write_text(json.dumps(jobs))
+    clean = {key: value for key, value in os.environ.items() if not key.startswith(("MODEL_PROXY", "LLM"))}
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", str(Path(__file__).with_name("run_with_sdk.py")), "jobs.json"],
+        cwd=folder,
+        env={**clean, "IPYTHONDIR": str(folder / "ipython")},
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-3000:]
+    result: dict[str, Any] = json.loads((folder / "result.json").read_text())
+    return result

@@ -7,14 +7,12 @@ ran.
 
 from __future__ import annotations
 
-import re
 import threading
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from kbench_jupyter.execution import (
-    CellFailed,
     CellOutput,
     CellStarted,
     Event,
@@ -22,8 +20,9 @@ from kbench_jupyter.execution import (
     Outcome,
     execute_notebook,
 )
-from kbench_jupyter.notebook.source import CellRef, SourceCell, TaskSource, place_in_words
+from kbench_jupyter.notebook.source import CellRef, TaskSource
 from kbench_jupyter.quick_import import load
+from kbench_jupyter.validation.rehearsal.places import Place, Places
 from kbench_jupyter.validation.rehearsal.tracebacks import tell
 
 #: Seconds a rehearsal may take unless told otherwise.
@@ -35,10 +34,6 @@ _MISSING = {
     "kaggle_benchmarks": "%pip install kaggle_benchmarks 'hishel<2' jupyter_bokeh",
     "jupyter_bokeh": "%pip install jupyter_bokeh",
 }
-
-# Where IPython (8.18 and later) says that a frame is in a cell, and the lines it quotes from it.
-_FRAME = re.compile(r"Cell In ?\[(\d+)\], line (\d+)")
-_QUOTED = re.compile(r"(-+> +| +)(\d+)(?= |$)")
 
 
 @dataclass(frozen=True)
@@ -72,9 +67,11 @@ class Failure:
     ----------
     message : str
         One line.
-    cell : CellRef or None
-    line : int or None
-        Line in that cell of the notebook, from 1.
+    place : Place or None
+        The line of the executed cell.
+    also : str
+        The other place there is to name: where the exception was raised, or where the code that raised it was
+        called; "" where there is none.
     traceback : str
         The kernel's traceback without ANSI codes and most frames of libraries, with the notebook's places;
         possibly empty.
@@ -82,24 +79,22 @@ class Failure:
         What to type next, where that is known.
     endpoint : bool
         Whether it was the model's endpoint that failed, and not the cell.
-    file_line : int or None
-        The line in the user's file, from 1, where the source is a file with lines.
+    displaying : bool
+        Whether all had run, and showing what the cell ends in failed.
     """
 
     message: str
-    cell: CellRef | None = None
-    line: int | None = None
+    place: Place | None = None
+    also: str = ""
     traceback: str = ""
     hint: str | None = None
     endpoint: bool = False
-    file_line: int | None = None
+    displaying: bool = False
 
     @property
     def where(self) -> str:
         """The place in words, or "" where there is none."""
-        if self.cell is None:
-            return ""
-        return place_in_words(self.cell, self.line, self.file_line)
+        return str(self.place or "")
 
 
 @dataclass(frozen=True)
@@ -129,6 +124,7 @@ def rehearse(
     on_progress: Callable[[Progress], None] | None = None,
     interrupt: threading.Event | None = None,
     ahead: KernelAhead | None = None,
+    prelude: str = "",
 ) -> Rehearsal:
     """Run `source` in a fresh kernel with `folder` as its working directory.
 
@@ -147,6 +143,8 @@ def rehearse(
         Set it to stop.
     ahead : KernelAhead, optional
         A kernel that waits in `folder`; as fresh as one started now.
+    prelude : str
+        Python that is executed before the first cell, and is no cell of `source`.
 
     Returns
     -------
@@ -161,6 +159,9 @@ def rehearse(
     from kbench_jupyter.notebook.build import push_notebook
 
     notebook = load("nbformat").reads(push_notebook(source), as_version=4)
+    if prelude:
+        notebook.cells.insert(0, load("nbformat").v4.new_code_cell(prelude))
+    places = Places(source, notebook.cells, before=bool(prelude))
     total = len(source.cells)
     missing: set[str] = set()
 
@@ -169,16 +170,15 @@ def rehearse(
             return
         text = event.text if isinstance(event, CellOutput) else ""
         missing.update(name for name in _MISSING if f"No module named '{name}'" in text)
-        if on_progress is not None:
+        cell = places.cell(event.index)
+        if on_progress is not None and cell is not None:
             stream = event.stream if isinstance(event, CellOutput) else "stdout"
-            on_progress(Progress(source.cells[event.index].ref, event.index + 1, total, text, stream))
+            on_progress(Progress(cell.ref, source.cells.index(cell) + 1, total, text, stream))
 
     outcome = execute_notebook(
         notebook, cwd=folder, env=env, timeout=timeout, on_event=handle, interrupt=interrupt, ahead=ahead
     )
-    failure = _failure(source, outcome, timeout)
-    if failure is not None:
-        failure = replace(failure, file_line=source.file_line(failure.cell, failure.line))
+    failure = _failure(Places(source, outcome.notebook.cells, before=bool(prelude)), outcome, timeout)
     hints = tuple(
         f"The kernel has no package {name}: {_MISSING[name]}"
         for name in sorted(missing)
@@ -187,62 +187,34 @@ def rehearse(
     return Rehearsal(outcome, failure, hints)
 
 
-def _failure(source: TaskSource, outcome: Outcome, timeout: float | None) -> Failure | None:
-    cell, line = _place(source, outcome.error)
-    if outcome.kernel_died:
-        return Failure("The kernel died (out of memory, or a crash in native code).", cell, line)
-    if outcome.timed_out:
-        return Failure(
-            f"Stopped after {timeout:g} seconds.",
-            cell,
-            line,
-            hint="Allow more: %kbench validate --timeout SECONDS",
-        )
-    if outcome.interrupted:
-        return Failure("Interrupted.", cell, line)
-    if outcome.error is None:
-        return None
+def _failure(places: Places, outcome: Outcome, timeout: float | None) -> Failure | None:
     error = outcome.error
+    place = None if error is None else places.place(error.index, error.line)
+    if outcome.kernel_died:
+        return Failure("The kernel died (out of memory, or a crash in native code).", place)
+    if outcome.timed_out:
+        more = "Allow more: %kbench validate --timeout SECONDS"
+        return Failure(f"Stopped after {timeout:g} seconds.", place, hint=more)
+    if outcome.interrupted:
+        return Failure("Interrupted.", place)
+    if error is None:
+        return None
     hint = next(
         (cure for name, cure in _MISSING.items() if f"No module named '{name}'" in error.evalue), None
     )
-    told = tell(_in_notebook(error.plain_traceback, source, outcome), error.ename, error.evalue)
-    return Failure(told.message, cell, line, told.traceback, hint, told.endpoint)
+    told = tell(places.named(error.plain_traceback), error.ename, error.evalue)
+    if error.displaying:
+        place = places.last_statement(error.index)
+    frames = places.frames(error.plain_traceback)
+    return Failure(
+        told.message, place, _also(place, frames), told.traceback, hint, told.endpoint, error.displaying
+    )
 
 
-def _in_notebook(traceback: str, source: TaskSource, outcome: Outcome) -> str:
-    """Name the notebook's cells and lines in a traceback that counts the prompts and lines of what ran."""
-    prompts = {
-        cell.get("execution_count"): source.cells[index] for index, cell in enumerate(outcome.notebook.cells)
-    }
-    lines: list[str] = []
-    quoted: SourceCell | None = None
-    for line in traceback.splitlines():
-        frame = _FRAME.search(line)
-        if frame is not None:
-            quoted = prompts.get(int(frame[1]))
-        elif not line.strip():
-            quoted = None
-        if quoted is None:
-            lines.append(line)
-        elif frame is not None:
-            place = f"Cell {quoted.ref.number}, line {_own_line(quoted, int(frame[2]))}"
-            lines.append(line[: frame.start()] + place + line[frame.end() :])
-        elif number := _QUOTED.match(line):
-            own = str(_own_line(quoted, int(number[2]))).rjust(len(number[2]))
-            lines.append(number[1] + own + line[number.end() :])
-        else:
-            lines.append(line)
-    return "\n".join(lines)
-
-
-def _own_line(cell: SourceCell, line: int) -> int:
-    """Return a line's number in the notebook's cell, of which some lines may have been left out."""
-    return cell.lines[line - 1] if 0 < line <= len(cell.lines) else line
-
-
-def _place(source: TaskSource, error: CellFailed | None) -> tuple[CellRef | None, int | None]:
-    if error is None or not 0 <= error.index < len(source.cells):
-        return None, None
-    cell = source.cells[error.index]
-    return cell.ref, None if error.line is None else _own_line(cell, error.line)
+def _also(place: Place | None, frames: Sequence[Place]) -> str:
+    """Name the place beside `place` that one has to look at: what raised, or else what called it."""
+    if place is None or not frames:
+        return ""
+    if frames[-1].cell != place.cell:
+        return f"raised in {frames[-1]}"
+    return f"called from {frames[0]}" if frames[0] != place else ""

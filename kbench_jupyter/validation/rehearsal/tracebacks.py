@@ -21,6 +21,7 @@ _PACKAGE = re.compile(r"[/\\](?:site|dist)-packages[/\\](google[/\\]\w+|[^/\\]+)
 _PYTHONS_OWN = re.compile(r"[/\\]lib[/\\]python3|[/\\]Lib[/\\]|^<frozen ")
 _CHAINED = ("The above exception was the direct cause", "During handling of the above exception")
 
+_LONGEST = 300
 _CLIENTS = {"openai", "google.genai"}
 # Not among them: BadRequestError and its like, which are about the prompt.
 _ENDPOINTS_FAULT = frozenset({
@@ -74,12 +75,17 @@ def tell(traceback: str, name: str, text: str) -> Told:
     section = _last_section(pieces)
     said = _endpoints_words(name, text, {piece.package for piece in section})
     if said is None:
-        first = text.strip().partition("\n")[0]
+        first = shortened(text.strip().partition("\n")[0])
         return Told(f"{name}: {first}" if first else name, _joined(_fold(pieces)))
     while section and section[-1].package is None:
         section.pop()
     message = f"{name}: {said}"
     return Told(message, f"{_joined(_fold(section, keep_last=False)).rstrip()}\n\n{message}", endpoint=True)
+
+
+def shortened(line: str) -> str:
+    """Return the beginning of a line that is too long for a headline: what a model said may be part of an error."""
+    return line if len(line) <= _LONGEST else f"{line[:_LONGEST]}…"
 
 
 def raised(traceback: str) -> tuple[str, str]:

@@ -1,4 +1,4 @@
-"""The rules, grouped by theme: 1xx structure, 2xx signature, 3xx models, 4xx SDK, 5xx environment, 9xx state."""
+"""The rules by theme: 1xx structure, 2xx signature, 3xx models, 4xx SDK, 5xx environment, 6xx its names, 9xx state."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from kbench_jupyter.validation.rules import (
     models,
     prompting,
     running,
+    sdk_names,
     signature,
     state,
     structure,
@@ -34,6 +35,7 @@ GROUPS = (
     evaluating,
     files,
     environment,
+    sdk_names,
     state,
 )
 RULES: dict[str, Rule] = {

@@ -13,6 +13,7 @@ from kbench_jupyter.validation.rules.built_paths import beginning, ending, is_bu
 from kbench_jupyter.validation.rules.paths import is_reader, of_a_path, own_machine
 from kbench_jupyter.validation.rules.shell import brings_files, commands
 from kbench_jupyter.validation.types_of import dotted
+from kbench_jupyter.validation.value import Func
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,7 +144,7 @@ def _written_by_calls(program: Program) -> Iterator[_Written]:
     for place in list(program.index.calls):
         if is_reader(place, program):
             read.update(place.node.args)
-        elif not is_builder(place.node, place.scope, program):
+        elif not is_builder(place.node, place.scope, program) and not _is_own_function(place, program):
             yield from _given(place, program)
             if getattr(place.node.func, "attr", "") in ("format", "with_suffix", "with_name"):
                 named.append(place)
@@ -152,6 +153,12 @@ def _written_by_calls(program: Program) -> Iterator[_Written]:
             written = _seen(built.node, built.scope, program)
             if not written.complete:
                 yield written
+
+
+def _is_own_function(place: Place[ast.Call], program: Program) -> bool:
+    """Whether a call is of a function of the notebook: what that does with a path is seen inside it."""
+    found = program.values.of(place.node.func, place.scope)
+    return bool(found) and all(isinstance(v, Func) and v.scope.kind == "function" for v in found)
 
 
 def _given(place: Place[ast.Call], program: Program) -> Iterator[_Written]:

@@ -111,10 +111,15 @@ def _unknown_choice(check: Check, cell: Cell, magic: Magic) -> None:
     wanted, tasks = magic.argument.strip(), check.tasks
     names_known = all(t.name is not None for t in tasks.all) and not tasks.maybe_tasks
     bound = any(wanted in other.names.defined for other in check.program.cells)
-    if not tasks.all or not names_known or bound or tasks.kept_by(wanted):
+    kept = tasks.kept_by(wanted)
+    known = ", ".join(tasks.variable_of(t) or t.name or t.label for t in tasks.stored)
+    if kept and tasks.stored and not any(t.stored for t in kept):
+        message = f"%choose keeps {kept[0].label}, which is not stored, and deletes the files of all others."
+        check.on_line(CHOOSE, cell, magic.line, message, f"Name one of: {known}.")
+        return
+    if not tasks.all or not names_known or bound or kept:
         return
     inner = next((t for t in tasks.all if t.label == wanted and t.place.scope.name), None)
-    known = ", ".join(tasks.variable_of(t) or t.name or t.label for t in tasks.stored)
     check.on_line(
         CHOOSE,
         cell,

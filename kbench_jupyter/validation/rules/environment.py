@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import shlex
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ SECRET = Rule(
     "KB503",
     "secret-in-source",
     Severity.ERROR,
-    "The source holds what looks like a token, a key or a password.",
+    "The source holds what looks like a token, a key or a password, or what is named like one.",
     "The notebook is stored on the server, and published with the task unless one asks otherwise. Whoever "
     "reads it can use the secret.",
     'client = Client(api_key="...the key itself...")',
@@ -59,7 +60,19 @@ INPUT = Rule(
     'topic = input("Topic? ")',
     'topic = "geography"',
 )
-RULES = (SECRET, EDITABLE, LEFTOVER, INPUT)
+OWN_SETTING = Rule(
+    "KB507",
+    "kbench-setting",
+    Severity.WARNING,
+    "The task source sets or reads a setting of kbench_jupyter.",
+    "It is meant for this machine. On the server nobody sets it, so reading it raises KeyError; what is set here is "
+    "stored there, and published with the task.",
+    'os.environ["KBENCH_UPSTREAM_URL"] = "http://127.0.0.1:11434/v1"',
+    "%kbench local start --upstream http://127.0.0.1:11434/v1  # is left out of the push",
+)
+RULES = (SECRET, EDITABLE, LEFTOVER, INPUT, OWN_SETTING)
+
+_SETTING = re.compile(r"(?:(?:set_)?env (KBENCH_\w+)|config KBench\b)")
 
 
 def check(check: Check) -> None:
@@ -71,6 +84,9 @@ def check(check: Check) -> None:
             magic.name in ("load_ext", "reload_ext") and magic.argument.strip() == "kbench_jupyter"
         ):
             _leftover(check, cell, magic.line)
+        elif match := _SETTING.match(f"{magic.name} {magic.argument.strip()}"):
+            _own_setting(check, cell, magic.line, match[1] or "%config KBench")
+    _own_settings(check)
     _imports(check)
     _asks(check)
 
@@ -79,7 +95,7 @@ def _secrets(check: Check) -> None:
     # Text cells are pushed, and published, as well.
     for cell in (*check.program.cells, *check.program.prose):
         text = cell.source.text
-        for secret in find_secrets(text):
+        for secret in find_secrets(text, prose=cell.source.kind != "code"):
             line = text.count("\n", 0, secret.start) + 1
             after = _ends_of_text(cell, line)
             if cell.source.kind != "code":
@@ -88,11 +104,14 @@ def _secrets(check: Check) -> None:
                 where = "# kbench: ignore[KB503] behind the closing quotes"
             else:
                 where = "# kbench: ignore[KB503] behind this line"
+            told = f"This line holds what looks like {secret.kind}."
+            if secret.name:
+                told = f"{secret.name} is named like a secret, and its value stands in the source."
             check.on_line(
                 SECRET,
                 cell,
                 line,
-                f"This line holds what looks like {secret.kind}.",
+                told,
                 "Read it from the environment or a Kaggle secret, and revoke the one that was written here. "
                 f"If it is no secret, write {where}.",
                 sure=secret.certain,
@@ -170,6 +189,51 @@ def _leftover(check: Check, cell: Cell, line: int, *, sure: bool = True) -> None
         "Put %kbench on a line of its own outside blocks (it is left out of the push), or tag the cell "
         "kbench-skip.",
         sure=sure,
+    )
+
+
+def _own_settings(check: Check) -> None:
+    """``os.environ`` with a name that begins with ``KBENCH_``: by its key, in a call, or in what it is joined with."""
+    for cell in check.program.cells:
+        if "KBENCH_" not in cell.source.text:
+            continue
+        for node in ast.walk(cell.tree):
+            for name in _set_or_read(node):
+                _own_setting(check, cell, cell.text_line(getattr(node, "lineno", 1)), name)
+
+
+def _set_or_read(node: ast.AST) -> list[str]:
+    found: list[object] = []
+    if isinstance(node, ast.Subscript) and last_name(node.value) == "environ":
+        found = [getattr(node.slice, "value", None)]
+    elif isinstance(node, ast.AugAssign) and last_name(node.target) == "environ":
+        found = _keys(node.value)
+    elif isinstance(node, ast.Call):
+        func = node.func
+        of_environ = isinstance(func, ast.Attribute) and last_name(func.value) == "environ"
+        if of_environ and last_name(func) == "update":
+            found = [*(key for part in node.args for key in _keys(part)), *(k.arg for k in node.keywords)]
+        elif (of_environ or last_name(func) in ("putenv", "getenv", "unsetenv")) and node.args:
+            found = [getattr(node.args[0], "value", None)]
+    return [name for name in found if isinstance(name, str) and name.startswith("KBENCH_")]
+
+
+def _keys(node: ast.AST) -> list[object]:
+    return [getattr(key, "value", None) for key in node.keys] if isinstance(node, ast.Dict) else []
+
+
+def _own_setting(check: Check, cell: Cell, line: int, name: str) -> None:
+    instead = (
+        f"%env {name}=... on a line of its own" if name.isidentifier() else f"{name}... on a line of its own"
+    )
+    if name.startswith("KBENCH_UPSTREAM_"):
+        instead = "%kbench local start --upstream URL --key-from VARIABLE"
+    check.on_line(
+        OWN_SETTING,
+        cell,
+        line,
+        f"{name} is a setting of kbench_jupyter on this machine, and becomes part of the task here.",
+        f"Write {instead}: it is left out of the push. Or tag the cell kbench-skip.",
     )
 
 

@@ -1,4 +1,4 @@
-"""KB4xx, how a task is evaluated over many rows and models."""
+"""KB407: how a task is evaluated over many rows and models."""
 
 from __future__ import annotations
 
@@ -8,23 +8,19 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.parts import arguments
 from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.sdk.typed import MODEL
+from kbench_jupyter.validation.types_of import dotted, says_model
 from kbench_jupyter.validation.value import SDK, Const, HardModel, Sdk, written
 
 if TYPE_CHECKING:
+    from kbench_jupyter.validation.program import Program
+    from kbench_jupyter.validation.scopes import Scope
     from kbench_jupyter.validation.task import RunCall, Task
 
-__all__ = ["RULES", "check"]
+__all__ = ["RULES", "brought", "check"]
 
-ON_FAILURE = Rule(
-    "KB406",
-    "on-failure-value",
-    Severity.ERROR,
-    '`on_failure=` is neither "raise" nor "continue".',
-    "`evaluate` raises ValueError before the first row.",
-    'task.evaluate(llm=[kbench.llm], evaluation_data=rows, on_failure="ignore")',
-    'task.evaluate(llm=[kbench.llm], evaluation_data=rows, on_failure="continue")',
-)
 ITERABLES = Rule(
     "KB407",
     "evaluate-needs-iterables",
@@ -35,8 +31,11 @@ ITERABLES = Rule(
     "task.evaluate(llm=kbench.llm, evaluation_data=rows)",
     "task.evaluate(llm=[kbench.llm], evaluation_data=rows)",
 )
-RULES = (ON_FAILURE, ITERABLES)
+RULES = (ITERABLES,)
 
+_MAX_DEPTH = 8
+# What gives a dict other keys, or a table other columns.
+_CHANGED = r"\b{}\s*(?:\|=|\.(?:insert|pop|popitem|update|setdefault|clear|columns|drop|rename|eval)\b)"
 _CHOICES = re.compile(r"[A-Z0-9]+\Z")
 
 
@@ -51,43 +50,56 @@ def check(check: Check) -> None:
 def _evaluate(check: Check, task: Task, run: RunCall, call: ast.Call) -> None:
     program, scope = check.program, run.place.scope
     sure = program.sure(run.place)
+    args = task.function.args if task.function is not None else None
+    names = [a.arg for a in arguments(args)] if args is not None else []
     for keyword in call.keywords:
         found = program.values.of(keyword.value, scope)
-        if keyword.arg == "on_failure":
-            value = program.values.const(keyword.value, scope)
-            if isinstance(value, str) and value not in ("raise", "continue"):
-                message = f'on_failure is "{value}", which evaluate refuses.'
-                hint = 'Use on_failure="raise" or on_failure="continue".'
-                check.at(ON_FAILURE, run.place, message, hint, node=keyword.value, sure=sure)
-        elif len(found) == 1 and keyword.arg not in ("grid", "evaluation_data", None):
+        # What evaluate itself takes (n_jobs, timeout) is no list; what the task takes is.
+        if len(found) == 1 and keyword.arg is not None and (keyword.arg in names or not names):
             _single(check, task, run, keyword, found[0], sure=sure)
     if call.args:
-        first = program.values.of(call.args[0], scope)
-        listed = isinstance(call.args[0], ast.List | ast.Tuple)
-        if listed or any(_is_model(value) for value in first):
-            check.at(
-                ITERABLES,
-                run.place,
-                f"{task.label}.evaluate gets its models by position, where it takes a grid.",
-                f"Write {task.label}.evaluate(llm=[kbench.llm], ...).",
-                node=call,
-                sure=sure,
-            )
+        _by_position(check, task, run, call, names)
+
+
+def _by_position(check: Check, task: Task, run: RunCall, call: ast.Call, names: list[str]) -> None:
+    """Report values by position: the first parameter of ``evaluate`` is a grid."""
+    first = call.args[0]
+    values = check.program.values.of(first, run.place.scope)
+    single = any(_is_model(value) for value in values)
+    listed = isinstance(first, ast.List | ast.Tuple)
+    if not (listed or single):
+        return
+    text = written(first) if listed else f"[{written(first)}]"
+    inside = [check.program.values.of(part, run.place.scope) for part in getattr(first, "elts", ())]
+    models = single or any(_is_model(value) for values in inside for value in values)
+    # Which parameter other values are for, only their author knows.
+    name = next((n for n in names if says_model(n)), names[0] if names else "llm") if models else "PARAMETER"
+    check.at(
+        ITERABLES,
+        run.place,
+        f"{task.label}.evaluate gets {'its models' if models else 'values'} by position, where it takes a grid.",
+        f"Write {task.label}.evaluate({name}={text}, ...).",
+        node=call,
+        sure=check.program.sure(run.place),
+    )
 
 
 def _single(
     check: Check, task: Task, run: RunCall, keyword: ast.keyword, value: object, *, sure: bool
 ) -> None:
-    if _is_model(value):
+    text = written(keyword.value)
+    typed = check.typed
+    if _is_model(value) or (typed and typed.sdk.is_a(typed.of(keyword.value, run.place.scope), MODEL)):
         message = f"{task.label}.evaluate takes a list of models, not a single one."
-        sure_here = sure
+        hint = f"Write {keyword.arg}=[{text}]."
     elif isinstance(value, Const) and isinstance(value.value, str) and _is_whole(value.value):
         message = f"{task.label}.evaluate would take {keyword.arg} letter by letter."
-        sure_here = False
+        # Whether the letters are meant is not known, so both ways are told.
+        hint = f"Write {keyword.arg}=[{text}] for the one text, or {keyword.arg}=list({text}) if each letter is meant."
+        sure = False
     else:
         return
-    hint = f"Write {keyword.arg}=[{written(keyword.value)}]."
-    check.at(ITERABLES, run.place, message, hint, node=keyword.value, sure=sure_here)
+    check.at(ITERABLES, run.place, message, hint, node=keyword.value, sure=sure)
 
 
 def _is_whole(text: str) -> bool:
@@ -95,6 +107,37 @@ def _is_whole(text: str) -> bool:
     in_a_row = text.isalnum() and all(ord(b) == ord(a) + 1 for a, b in pairwise(text))
     choices = in_a_row or (_CHOICES.match(text) is not None and len(set(text)) == len(text))
     return len(text) > 1 and not choices
+
+
+def brought(call: ast.Call, scope: Scope, program: Program) -> set[str] | None:
+    """Return the parameters that the grid and the table of an evaluation bring, None where they cannot be seen."""
+    given = [keyword.value for keyword in call.keywords if keyword.arg in ("grid", "evaluation_data")]
+    keys = [_keys(node, scope, program) for node in given]
+    return None if None in keys else set().union(*filter(None, keys))
+
+
+def _keys(node: ast.AST, scope: Scope, program: Program, depth: int = 0) -> set[str] | None:
+    """The keys of a dict, or the columns of a table made of one, where the source says them."""
+    match node:
+        case ast.Dict(keys=keys):
+            found = {
+                key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
+            }
+            return found if len(found) == len(keys) else None
+        case ast.Name(id=name) if depth < _MAX_DEPTH and not re.search(_CHANGED.format(name), program.text):
+            bindings = list(program.bindings(name, scope))
+            if len(bindings) == 1 and bindings[0].kind == "value":
+                return _keys(bindings[0].node, bindings[0].scope, program, depth + 1)
+        case ast.Call(func=ast.Attribute(value=table, attr="head" | "tail" | "sample")):
+            return _keys(table, scope, program, depth + 1)
+        case ast.Call(func=func, args=[data], keywords=[]) if (
+            dotted(func, scope, program) == "pandas.DataFrame"
+        ):
+            return _keys(data, scope, program, depth + 1)
+        case ast.List(elts=[first, *rest]):
+            columns = _keys(first, scope, program, depth + 1)
+            return columns if all(_keys(row, scope, program, depth + 1) == columns for row in rest) else None
+    return None
 
 
 def _is_model(value: object) -> bool:

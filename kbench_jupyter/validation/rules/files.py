@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
+from importlib.machinery import PathFinder
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.findings import Severity
@@ -13,10 +16,12 @@ from kbench_jupyter.validation.rules.built_paths import beginning, is_builder
 from kbench_jupyter.validation.rules.guards import is_caught
 from kbench_jupyter.validation.rules.paths import own_machine, read_paths
 from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.shell import commands
+from kbench_jupyter.validation.scopes import Certainty, Place
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import Place, SiteIndex
+    from kbench_jupyter.validation.scopes import SiteIndex
 
 __all__ = ["RULES", "check"]
 
@@ -24,7 +29,7 @@ LOCAL_PATH = Rule(
     "KB501",
     "local-path",
     Severity.ERROR,
-    "A file is read from a path that will not exist on the server.",
+    "A file is read from a path, or a module imported, that will not exist on the server.",
     "The server gets the notebook and the attached datasets, nothing else of this machine.",
     'rows = pd.read_csv("/home/ada/questions.csv")',
     'rows = pd.read_csv("/kaggle/input/questions/questions.csv")  # and push with -d ada/questions',
@@ -44,12 +49,14 @@ RULES = (LOCAL_PATH, DATASET)
 _ROOT = "/kaggle/input"
 _MOUNT = re.compile(r"/kaggle/input/(?:datasets/(?P<owner>[\w-]+)/)?(?P<slug>[\w-]+)")
 _VERSION = re.compile(r"/versions/\d+\Z")
+_IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+(.*)", re.MULTILINE)
 _OTHER_MOUNTS = frozenset({"datasets", "competitions", "models", "notebooks"})
 
 
 def check(check: Check) -> None:
     """Report everything this group has to say."""
     _files(check)
+    _modules(check)
     _datasets(check)
 
 
@@ -77,6 +84,68 @@ def _files(check: Check) -> None:
             )
 
 
+def _modules(check: Check) -> None:
+    """Report imports of modules that lie beside the notebook, and are not sent with it."""
+    program = check.program
+    # A folder that is put on the path may hold the module as well, on the server.
+    if check.folder is None or "sys.path" in program.text:
+        return
+    beside = _beside(check.folder, program.text)
+    brought = Brought(program)
+    for cell in program.cells:
+        if not any(name in cell.source.text for name in beside):
+            continue
+        for node in ast.walk(cell.tree):
+            for name in _imported(node) & beside:
+                place: Place[ast.AST] = Place(node, cell, program.module, Certainty.GUARDED)
+                # Whoever names the file as well (%%writefile, a download) brings it.
+                if (
+                    re.search(rf"\b{name}(?:\.py|/)", re.sub(r"#.*", "", program.text))
+                    or f"{name}.py" in brought
+                ):
+                    continue
+                if _is_installed(name, check):
+                    continue
+                if is_caught("ImportError", place, program):
+                    continue
+                check.at(
+                    LOCAL_PATH,
+                    place,
+                    f"{name} lies beside the notebook and is not sent with it, so the server cannot import it.",
+                    f"Put its lines into a cell (%%writefile {name}.py keeps it a module), or put it into a Kaggle "
+                    "dataset and add its folder to sys.path.",
+                    sure=node in cell.tree.body,
+                )
+
+
+def _beside(folder: Path, text: str) -> set[str]:
+    """The modules and packages in a folder that a text imports."""
+    roots = {root for line in _IMPORT.findall(text) for root in re.findall(r"[^\W\d]\w*", line)}
+    return {
+        root
+        for root in roots - sys.stdlib_module_names
+        if (folder / f"{root}.py").is_file() or (folder / root / "__init__.py").is_file()
+    }
+
+
+def _imported(node: ast.AST) -> set[str]:
+    """The top-level modules that a statement imports."""
+    if isinstance(node, ast.Import):
+        return {alias.name.partition(".")[0] for alias in node.names}
+    if isinstance(node, ast.ImportFrom) and not node.level and node.module:
+        return {node.module.partition(".")[0]}
+    return set()
+
+
+def _is_installed(name: str, check: Check) -> bool:
+    """Whether a module is there without the notebook's folder as well, or a command installs something of its name."""
+    if any(name.replace("_", "-") in c.text.replace("_", "-") for c in commands(check.program)):
+        return True
+    assert check.folder is not None  # noqa: S101 - nothing lies beside a notebook without a folder
+    elsewhere = [p for p in sys.path if p and Path(p).resolve() != check.folder.resolve()]
+    return PathFinder.find_spec(name, elsewhere) is not None
+
+
 def _datasets(check: Check) -> None:
     attached = {_dataset_slug(dataset) for dataset in check.datasets}
     told: set[str] = set()
@@ -89,7 +158,7 @@ def _datasets(check: Check) -> None:
         check.at(
             DATASET,
             place,
-            f"/kaggle/input/{slug} is used, but that dataset is not among those to attach.",
+            f"{match[0]} is used, but that dataset is not among those to attach.",
             f"Push with -d {owner}/{slug}.",
             # Without any dataset named, this may be a look before the push that names them.
             sure=bool(attached) and check.program.sure(place),

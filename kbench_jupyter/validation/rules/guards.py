@@ -4,18 +4,28 @@ from __future__ import annotations
 
 import ast
 import builtins
+from enum import Enum
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.parts import managers
+from kbench_jupyter.validation.parts import last_name, managers
 from kbench_jupyter.validation.scopes import Certainty
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
     from kbench_jupyter.validation.scopes import Place, Scope
 
-__all__ = ["caught_around", "is_caught"]
+__all__ = ["Guard", "caught_around", "guard_around", "is_caught"]
 
 _MAX_DEPTH = 8
+_ALL = frozenset({"Exception", "BaseException"})
+
+
+class Guard(Enum):
+    """How an error at a place is caught: by a handler that names it, or by one that catches whatever comes."""
+
+    NONE = 0
+    NAMED = 1
+    BROAD = 2
 
 
 def is_caught(error: str, place: Place[ast.AST], program: Program, depth: int = 0) -> bool:
@@ -62,6 +72,23 @@ def caught_around(error: str, node: ast.AST, root: ast.AST, scope: Scope, progra
         ):
             return True
     return False
+
+
+def guard_around(error: str, place: Place[ast.AST], program: Program) -> Guard:
+    """Tell how the ``try`` around a place, if there is one, catches an error."""
+    scope = place.scope
+    root = scope.node if scope.node is not None else place.cell.tree
+    if not caught_around(error, place.node, root, scope, program):
+        return Guard.NONE
+    for guard in ast.walk(root):
+        if not isinstance(guard, ast.Try | ast.TryStar):
+            continue
+        if any(place.node is inner for statement in guard.body for inner in ast.walk(statement)):
+            kinds = [h.type for h in guard.handlers if h.type is not None]
+            parts = [part for kind in kinds for part in getattr(kind, "elts", [kind])]
+            if any(last_name(part) not in _ALL and _catches(part, error, scope, program) for part in parts):
+                return Guard.NAMED
+    return Guard.BROAD
 
 
 def _raises(handler: ast.ExceptHandler) -> bool:

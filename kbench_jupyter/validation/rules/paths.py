@@ -10,7 +10,7 @@ from kbench_jupyter.validation.names import words
 from kbench_jupyter.validation.parts import last_name
 from kbench_jupyter.validation.rules.built_paths import beginning
 from kbench_jupyter.validation.types_of import dotted
-from kbench_jupyter.validation.value import keyword_of
+from kbench_jupyter.validation.value import Const, keyword_of
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
@@ -82,6 +82,7 @@ def _seen(nodes: list[ast.expr], place: Place[ast.Call], program: Program) -> li
     """The paths that surely are not on the server unless something brings them there."""
     found: list[tuple[ast.AST, str]] = []
     for node in nodes:
+        found += [(node, path) for path in _several(node, place, program)]
         path, complete = beginning(node, place.scope, program)
         if own_machine(path):
             # A home folder is on the server too, if it is made into a path first: the notebook may write there.
@@ -90,6 +91,15 @@ def _seen(nodes: list[ast.expr], place: Place[ast.Call], program: Program) -> li
         elif complete and looks_like_file(path):
             found.append((node, path))
     return found
+
+
+def _several(node: ast.expr, place: Place[ast.Call], program: Program) -> list[str]:
+    """The files that a parameter may name, where each call of its function shows another."""
+    values = program.values.of(node, place.scope)
+    texts = [v.value for v in values if isinstance(v, Const) and isinstance(v.value, str)]
+    if len(texts) < 2 or len(texts) != len(values):
+        return []
+    return [text for text in texts if own_machine(text) or looks_like_file(text)]
 
 
 def looks_like_file(path: str) -> bool:

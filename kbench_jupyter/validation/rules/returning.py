@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.endings import falls_off
 from kbench_jupyter.validation.findings import Severity
-from kbench_jupyter.validation.kinds import Reader, unrecordable
-from kbench_jupyter.validation.kinds_of_dicts import Misfit, misfit_of
+from kbench_jupyter.validation.kinds import kinds
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.value import written
 
@@ -24,8 +23,8 @@ RESULT = Rule(
     "unrecordable-result",
     Severity.ERROR,
     "The task returns a value that the SDK cannot record, or returns a value without an annotation.",
-    "The run seems to succeed, but no run file is written for a text, a list or an object, for what an assertion or "
-    "another task's run gives, for numpy's bools and integers, nor for a dict that holds what JSON does not know. "
+    "The run seems to succeed, but no run file is written for a text, a list or an object, nor for what an assertion "
+    "or another task's run gives. What only running shows (numpy's values, what is in a dict), the dry run finds. "
     "Without the annotation a value counts as a pass/fail result.",
     '@kbench.task()\ndef answer(llm):\n    return llm.prompt("Capital of France?")',
     '@kbench.task()\ndef answer(llm) -> bool:\n    return "Paris" in llm.prompt("Capital of France?")',
@@ -106,79 +105,42 @@ def _unrecordable(
     check: Check, task: Task, function: Function, scope: Scope, valued: list[ast.Return], promise: str
 ) -> bool:
     """Report the first value that the SDK cannot record, and say whether there is one."""
-    reader = Reader(check.program)
-    bad: list[tuple[ast.Return, Misfit]] = []
-    for statement in valued:
-        misfit = misfit_of(reader, statement.value, scope) or _misfit(
-            reader, statement, scope, function, promise
-        )
-        if misfit is not None:
-            bad.append((statement, misfit))
+    found = [(statement, kinds(check, statement.value, scope)) for statement in valued]
+    bad = [(statement, kind) for statement, kind in found if kind != {""}]
     if not bad:
         return False
-    statement, first = min(bad, key=lambda found: not found[1].sure)
-    always = all(misfit.sure for _, misfit in bad) and len(bad) == len(scope.returns)
+    statement, kind = min(bad, key=lambda one: "" in one[1])
+    what = min(kind - {""})
+    certain = "" not in kind
+    always = all("" not in kind for _, kind in bad) and len(bad) == len(scope.returns)
+    may, then = ("", "") if certain else ("may ", " then")
     check.at(
         RESULT,
         task.place,
-        f"{function.name} returns {first.what}, which the SDK cannot record: no run file would be written."
-        if first.sure
-        else f"{function.name} may return {first.what}, which the SDK cannot record: no run file would be written "
-        "then.",
-        first.hint,
+        f"{function.name} {may}return{'s' if certain else ''} {what}, which the SDK cannot record: no run file would "
+        f"be written{then}.",
+        _hint(what, promise, function),
         node=statement,
         sure=always and isinstance(function.body[-1], ast.Return) and check.pushed(task),
     )
     return True
 
 
-def _misfit(
-    reader: Reader, statement: ast.Return, scope: Scope, function: Function, promise: str
-) -> Misfit | None:
-    """Return what cannot be recorded of a value that is no dict."""
-    kinds = reader.kinds(statement.value, scope)
-    if "numpy any" in kinds and promise in ("int", "bool"):
-        return Misfit("a numpy value", _hint("numpy", promise, function), False)
-    wrong = sorted(kind for kind in kinds if unrecordable(kind))
-    if not wrong:
-        return None
-    # None instead of a bool is recorded, but without a result.
-    none = {"none"} if promise == "bool" else set()
-    return Misfit(unrecordable(wrong[0]), _hint(wrong[0], promise, function), kinds <= {*wrong, *none})
-
-
-def _hint(kind: str, promise: str, function: Function) -> str:
-    """What to return instead of a value of a kind, so that it is recorded as it stands."""
-    annotated = "" if promise == "bool" else ", with -> bool"
-    if kind == "assertion":
+def _hint(what: str, promise: str, function: Function) -> str:
+    """What to return instead, so that it is recorded as it stands."""
+    if what == "an AssertionResult":
         drop = "return" if _is_none(function.returns) else "return and the annotation"
+        annotated = "" if promise == "bool" else ", with -> bool"
         return f"Drop the {drop}: the assertion itself is recorded. Or return its .passed{annotated}."
-    if kind == "match":
-        return f"Return whether there is a match: bool(...){annotated}."
-    if kind == "numpy":
-        convert = (
-            f"{promise}(...)" if promise in ("bool", "int", "float") else "bool(...), int(...) or float(...)"
-        )
-        missing = ", with its annotation (-> bool)" if function.returns is None else ""
-        return f"Make it a value of Python's own: {convert}{missing}."
-    missing = ", with the annotation of that task" if function.returns is None else ""
-    if kind == "run":
+    if what == "a Run":
+        missing = ", with the annotation of that task" if function.returns is None else ""
         return f"Return what the other task returned: append .result{missing}."
-    if kind == "array":
-        return "Return a number made of it, such as float(values.mean()), with -> float."
-    if kind == "runs":
+    if what == "Runs":
         return "Return a number made of it, such as float(runs.as_dataframe().result.mean()), with -> float."
-    if kind in ("dataclass", "model"):
-        way = "dataclasses.asdict(...)" if kind == "dataclass" else "append .model_dump()"
-        return f"Return one of its fields, with that field's annotation, or a dict: {way}, with -> dict."
-    if kind in ("nan", "infinity"):
-        return "Return a number instead, such as 0.0."
-    if kind == "list" and promise == "tuple":
-        return "Return the two numbers as a tuple: return value, interval."
-    if kind == "tuple" and promise == "tuple":
-        return "Return two numbers: a value, and its confidence interval."
-    if kind == "tuple":
-        return "Return the first value alone, or all of them in a dict, with -> dict."
+    if promise == "tuple":
+        return "Return two numbers as a tuple: a value, and its confidence interval."
+    if what == "an object":
+        return "Return one of its fields, with that field's annotation, or a dict of them, with -> dict."
     return (
         "Return a bool, a number or a dict, with its annotation (-> bool), or check the answer with "
         "kbench.assertions and return nothing."

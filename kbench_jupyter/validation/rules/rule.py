@@ -9,11 +9,14 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.findings import Finding, Severity
+from kbench_jupyter.validation.sdk.installed import installed
+from kbench_jupyter.validation.sdk.typed import Typed
 from kbench_jupyter.validation.secrets import mask
 from kbench_jupyter.validation.task import slug_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from kbench_jupyter.notebook.source import LeftOut
     from kbench_jupyter.validation.cells import Cell
@@ -74,6 +77,8 @@ class Check:
         The datasets that are to be attached, ``owner/slug`` or ``slug``.
     left_out : sequence of LeftOut
         What of the notebook is not pushed.
+    folder : Path or None
+        Where the notebook lies, if it is to be looked at for modules beside it.
     """
 
     program: Program
@@ -81,7 +86,14 @@ class Check:
     task: str | None
     datasets: Sequence[str]
     left_out: Sequence[LeftOut] = ()
+    folder: Path | None = None
     findings: list[Finding] = field(default_factory=list)
+
+    @cached_property
+    def typed(self) -> Typed | None:
+        """What expressions are to the installed SDK; None where it is not installed."""
+        sdk = installed()
+        return Typed(sdk, self.program, self.tasks) if sdk is not None else None
 
     def at(
         self,
@@ -131,7 +143,7 @@ class Check:
                 hint=hint,
                 cell=cell.source.ref,
                 line=cell.original_line(line),
-                text=mask(texts[line - 1].strip()) if 0 < line <= len(texts) else "",
+                text=cell.masked_lines[line - 1].strip() if 0 < line <= len(texts) else "",
             )
         )
 

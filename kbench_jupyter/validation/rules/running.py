@@ -82,7 +82,8 @@ def _idle(check: Check, task: Task, run: RunCall) -> None:
     if switch is not None:
         always = "true" if switch.truth else "false"
         message = f"{task.label}.{run.method} is never executed: `{written(switch.test)}` is always {always}."
-        hint = f"Change that, or add at the end: {run_line(task)}"
+        guard = 'Write if __name__ == "__main__":' if "__name__" in written(switch.test) else "Change that"
+        hint = f"{guard}, or add at the end: {run_line(task)}"
     elif scope.lazy and check.program.calls_of(scope):
         awaited = isinstance(scope.node, ast.AsyncFunctionDef) and not scope.yields
         what = "is called, but never awaited" if awaited else "is a generator that nothing goes through"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.validation.names import words
 from kbench_jupyter.validation.parts import last_name
 from kbench_jupyter.validation.types_of import dotted
-from kbench_jupyter.validation.value import Func, Stdlib, keyword_of
+from kbench_jupyter.validation.value import Func, Instance, Stdlib, keyword_of
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.program import Program
@@ -39,6 +39,8 @@ def schema_problem(node: ast.AST, scope: Scope, program: Program) -> str:
     if _is_typing(node, scope, program):
         return "it takes no type of typing"
     found = program.values.of(node, scope)
+    if len(found) == 1 and isinstance(found[0], Instance) and found[0].scope is not None:
+        return "it is an object, not a type"
     if len(found) == 1 and isinstance(found[0], Func) and found[0].scope.kind == "class":
         return _class_problem(found[0].scope.node, scope, program)
     return ""

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import ast
+import inspect
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.names import words
+from kbench_jupyter.validation.parts import arguments
+from kbench_jupyter.validation.rules.evaluating import brought
 from kbench_jupyter.validation.rules.returning import NOTHING_RETURNED, RESULT, returned
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.scopes import Place, Scope
+from kbench_jupyter.validation.sdk.installed import installed
+from kbench_jupyter.validation.sdk.parameters import signature_of
+from kbench_jupyter.validation.sdk.typed import TASK
 from kbench_jupyter.validation.types_of import dotted
 from kbench_jupyter.validation.value import Func, Stdlib, TaskValue, written
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from kbench_jupyter.validation.program import Program
     from kbench_jupyter.validation.task import RunCall, Task
 
-__all__ = ["FUTURE", "RULES", "annotations_are_texts", "check"]
+__all__ = ["RULES", "check"]
 
 ANNOTATION = Rule(
     "KB201",
@@ -84,10 +93,8 @@ _FOREIGN = words(
     " numpy.ndarray numpy.array pandas.DataFrame pandas.Series"
 )
 _ADVICE = "Use bool, int, float, dict, tuple[float, float], or no annotation for pass/fail by assertions."
-_RUN_OPTIONS = frozenset({"_id", "_suppress_raise"})
-_EVALUATE_OPTIONS = words(
-    "grid evaluation_data n_jobs timeout stop_condition max_attempts retry_delay remove_run_files on_failure"
-)
+_RUN_OPTIONS = ("_id", "_suppress_raise")
+_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
 def check(check: Check) -> None:
@@ -133,7 +140,7 @@ def _annotation(check: Check, task: Task, function: ast.FunctionDef | ast.AsyncF
     if annotation is None:
         return
     text = written(annotation)
-    if annotations_are_texts(task.place, check.program):
+    if _annotations_are_texts(task.place, check.program):
         check.at(
             FUTURE,
             task.place,
@@ -158,7 +165,7 @@ def _annotation(check: Check, task: Task, function: ast.FunctionDef | ast.AsyncF
         )
 
 
-def annotations_are_texts(place: Place[ast.AST], program: Program) -> bool:
+def _annotations_are_texts(place: Place[ast.AST], program: Program) -> bool:
     """Whether `from __future__ import annotations` holds at a place: in its cell, or in one before it."""
     return any(
         future.cell.number <= place.cell.number and any(a.name == "annotations" for a in future.node.names)
@@ -228,16 +235,36 @@ def _arguments(check: Check, task: Task, run: RunCall) -> None:
         return
     if not _is_itself(run.place.node.value, run.place.scope, values[0], check.program):
         return
-    problem = _binding_problem(run.method, call, function.args)
+    own = _own_parameters(run.method)
+    rows = brought(call, run.place.scope, check.program)
+    problem, unexpected = _binding_problem(run.method, call, function.args, own, rows)
     if problem:
+        public = [name for name in own or () if name not in _RUN_OPTIONS]
+        takes = f"{task.label} takes: {written(function.args)}"
+        takes += f"; {run.method} itself: {', '.join(public)}" if public else ""
+        known = [*(a.arg for a in arguments(function.args)), *public]
         check.at(
             ARGUMENTS,
             run.place,
             f"{task.label}.{run.method} {problem}.",
-            f"Its parameters are: {written(function.args)}.",
+            did_you_mean(unexpected, known, form="{}=", more=takes, parts=True) if unexpected else takes,
             node=call,
             sure=check.program.sure(run.place),
         )
+
+
+def _own_parameters(method: str) -> tuple[str, ...] | None:
+    """The parameters that ``run`` or ``evaluate`` itself takes; of the second only the installed SDK knows them."""
+    if method == "run":
+        return _RUN_OPTIONS
+    sdk = installed()
+    task = sdk.at(TASK) if sdk is not None else None
+    found = sdk.member(task, method) if sdk is not None and task is not None else None
+    signature = signature_of(sdk, found) if sdk is not None and found is not None else None
+    if signature is None:
+        return None
+    named = [p.name for p in signature.parameters.values() if p.kind in _NAMED]
+    return tuple(name for name in named if name != "self")
 
 
 def _is_itself(node: ast.AST, scope: Scope, task: TaskValue, program: Program, depth: int = 0) -> bool:
@@ -256,25 +283,28 @@ def _is_itself(node: ast.AST, scope: Scope, task: TaskValue, program: Program, d
     )
 
 
-def _binding_problem(method: str, call: ast.Call, args: ast.arguments) -> str:
+def _binding_problem(
+    method: str, call: ast.Call, args: ast.arguments, own: Collection[str] | None, rows: set[str] | None
+) -> tuple[str, str]:
+    """Return why a call does not fit, or ``""``, and the argument that is not known, if that is why."""
     positional = [a.arg for a in (*args.posonlyargs, *args.args)]
     names = {*positional, *(a.arg for a in args.kwonlyargs)}
     keywords = {k.arg for k in call.keywords if k.arg}
-    options = _RUN_OPTIONS if method == "run" else _EVALUATE_OPTIONS
-    unexpected = sorted(keywords - names - options)
-    if unexpected and args.kwarg is None:
-        return f"gets an argument the task does not take: {unexpected[0]}"
-    given = set(keywords)
+    strange = (keywords - set(own) if own is not None else set()) | (rows or set())
+    unexpected = sorted(strange - names) if args.kwarg is None else []
+    if unexpected:
+        what = "an argument" if len(unexpected) == 1 else "arguments"
+        return f"gets {what} the task does not take: {', '.join(unexpected)}", unexpected[0]
+    given = keywords | (rows or set())
     if method == "run":
         if len(call.args) > len(positional) and args.vararg is None:
-            return f"gets {len(call.args)} positional arguments for {len(positional)}"
+            return f"gets {len(call.args)} positional arguments for {len(positional)}", ""
         given |= set(positional[: len(call.args)])
-    elif call.args or keywords & {"grid", "evaluation_data"}:
-        # Rows and grids bring arguments of their own.
-        return ""
+    elif call.args or rows is None:
+        return "", ""
     with_default = set(positional[len(positional) - len(args.defaults) :]) if args.defaults else set()
     with_default |= {a.arg for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d is not None}
     missing = [
         name for name in (*positional, *(a.arg for a in args.kwonlyargs)) if name not in given | with_default
     ]
-    return f"lacks an argument: {missing[0]}" if missing else ""
+    return (f"lacks an argument: {missing[0]}" if missing else ""), ""

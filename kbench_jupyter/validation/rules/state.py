@@ -9,15 +9,11 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.names import words
 from kbench_jupyter.validation.program import BUILTINS
-from kbench_jupyter.validation.rules.late import bound_locally, late_needs
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.scopes import Certainty, Place, Scope, SiteIndex
-from kbench_jupyter.validation.value import written
 from kbench_jupyter.validation.walk import walk_cell
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from kbench_jupyter.validation.cells import Cell
 
 __all__ = ["RULES", "check"]
@@ -36,7 +32,7 @@ TOO_EARLY = Rule(
     "KB902",
     "used-before-defined",
     Severity.ERROR,
-    "A name is used, or needed by what is called, in a cell above the one that defines it.",
+    "A name is used in a cell above the one that defines it.",
     "It works here because the cells were executed in another order. The server runs them from the top.",
     "# cell 1\nprint(rows)\n\n# cell 2\nrows = [1, 2]",
     "# cell 1\nrows = [1, 2]\n\n# cell 2\nprint(rows)",
@@ -68,20 +64,6 @@ def check(check: Check) -> None:
         suspects = (early | missing) - known
         if suspects:
             _report(check, cell, suspects, first_defined)
-    _needed_early(check, known)
-
-
-def _needed_early(check: Check, known: Collection[str]) -> None:
-    for need in late_needs(check, known):
-        func = need.place.node.func
-        other = check.program.cells[check.program.first_defined[need.name]].source.ref.number
-        check.at(
-            TOO_EARLY,
-            need.place,
-            f"{written(func)}() needs {need.name} here, which is defined only in cell {other}.",
-            f"Move this line below cell {other}, or that cell above this one.",
-            sure=need.sure,
-        )
 
 
 def _report(check: Check, cell: Cell, suspects: set[str], first_defined: dict[str, int]) -> None:
@@ -92,7 +74,7 @@ def _report(check: Check, cell: Cell, suspects: set[str], first_defined: dict[st
         if (
             name not in suspects
             or name in told
-            or bound_locally(name, place.scope)
+            or _bound_locally(name, place.scope)
             or place.node in postponed
         ):
             continue
@@ -177,3 +159,13 @@ def _is_sure(check: Check, place: Place[ast.Name]) -> bool:
     # In a function: its scope here is a copy; its node is the same.
     original = check.program.index.functions_by_node.get(place.scope.node) if place.scope.node else None
     return original is not None and check.program.surely_entered(original)
+
+
+def _bound_locally(name: str, scope: Scope) -> bool:
+    """Whether a function, or one around it, binds a name itself."""
+    inner: Scope | None = scope
+    while inner is not None and inner.kind != "module":
+        if name in inner.bindings:
+            return True
+        inner = inner.parent
+    return False

@@ -1,4 +1,4 @@
-"""KB4xx, what a task calls: assertions and their handlers, judges, reasoning traces, videos."""
+"""KB4xx, what a task calls: assertions, judges, reasoning traces, videos."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.rules.prompting import ASKING
 from kbench_jupyter.validation.rules.rule import Check, Rule
-from kbench_jupyter.validation.rules.signature import FUTURE, annotations_are_texts
 from kbench_jupyter.validation.rules.unchecked import first_unchecked_use
-from kbench_jupyter.validation.value import keyword_of, written
+from kbench_jupyter.validation.sdk.parameters import bind, signature_of
+from kbench_jupyter.validation.value import keyword_of
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.scopes import Place
@@ -58,32 +58,8 @@ VIDEO = Rule(
     'videos.from_url("https://vimeo.com/1084537")',
     'videos.from_url("https://www.youtube.com/watch?v=aqz-KE-bpKQ")',
 )
-HANDLER = Rule(
-    "KB408",
-    "assertion-handler-annotation",
-    Severity.ERROR,
-    "A function under `@assertion_handler()` lacks the annotation `-> AssertionResult`.",
-    "The decorator raises TypeError.",
-    "@assertion_handler()\ndef assert_short(text): ...",
-    "@assertion_handler()\ndef assert_short(text) -> AssertionResult: ...",
-)
-RULES = (EXPECTATION, TRACES, REPORT, VIDEO, HANDLER)
+RULES = (EXPECTATION, TRACES, REPORT, VIDEO)
 
-# Where each assertion takes its expectation by position (tried with kaggle_benchmarks 0.6.1).
-_EXPECTATION_AT = {
-    "assert_equal": 2,
-    "assert_in": 2,
-    "assert_not_in": 2,
-    "assert_contains_regex": 2,
-    "assert_not_contains_regex": 2,
-    "assert_true": 1,
-    "assert_false": 1,
-    "assert_empty": 1,
-    "assert_not_empty": 1,
-    "assert_raises_no_exceptions": 1,
-    "assert_tool_was_invoked": 1,
-    "assert_fail": 0,
-}
 _YOUTUBE = re.compile(r"https?://(?:(?:www\.)?youtube\.com/(?:watch\?v=|shorts/)|youtu\.be/)[\w-]")
 
 
@@ -97,12 +73,11 @@ def check(check: Check) -> None:
             path = check.program.values.sdk_path(func, place.scope)
             if path:
                 _sdk_call(check, place, path)
-    _handlers(check)
 
 
 def _sdk_call(check: Check, place: Place[ast.Call], path: str) -> None:
     name = path.rpartition(".")[2]
-    if path.startswith("assertions.") and name in _EXPECTATION_AT:
+    if name.startswith("assert_"):
         _expectation(check, place, name)
     elif path == "last_reasoning_traces":
         _unchecked(check, TRACES, place, "last_reasoning_traces() may be None")
@@ -113,11 +88,17 @@ def _sdk_call(check: Check, place: Place[ast.Call], path: str) -> None:
 
 
 def _expectation(check: Check, place: Place[ast.Call], name: str) -> None:
-    call = place.node
-    has_stars = any(isinstance(a, ast.Starred) for a in call.args) or any(
-        k.arg in (None, "expectation") for k in call.keywords
+    """Report an assertion of the SDK that takes an expectation, and gets none."""
+    thing = check.typed.of(place.node.func, place.scope) if check.typed is not None else None
+    signature = (
+        signature_of(check.typed.sdk, thing) if check.typed is not None and thing is not None else None
     )
-    if has_stars or len(call.args) > _EXPECTATION_AT[name]:
+    if signature is None or "expectation" not in signature.parameters:
+        return
+    call = place.node
+    seen = not any(isinstance(a, ast.Starred) for a in call.args) and all(k.arg for k in call.keywords)
+    fit = bind(signature, call)
+    if not seen or fit.problem or "expectation" in fit.arguments:
         return
     check.at(
         EXPECTATION,
@@ -151,34 +132,3 @@ def _video(check: Check, place: Place[ast.Call]) -> None:
             "Use https://www.youtube.com/watch?v=ID, https://www.youtube.com/shorts/ID or https://youtu.be/ID.",
             sure=check.program.sure(place),
         )
-
-
-def _handlers(check: Check) -> None:
-    values = check.program.values
-    for place in check.program.index.functions:
-        for decorator in place.node.decorator_list:
-            func = decorator.func if isinstance(decorator, ast.Call) else decorator
-            if values.sdk_path(func, place.scope) != "assertions.assertion_handler":
-                continue
-            returns = place.node.returns
-            if returns is not None and annotations_are_texts(place, check.program):
-                check.at(
-                    FUTURE,
-                    place,
-                    f"With `from __future__ import annotations`, -> {written(returns)} of {place.node.name} is a text "
-                    "that the SDK refuses.",
-                    "Remove the import.",
-                    sure=isinstance(decorator, ast.Call) and check.program.sure(place),
-                )
-                continue
-            path = values.sdk_path(returns, place.scope) if returns is not None else ""
-            unknown = returns is not None and not path and not isinstance(returns, ast.Constant)
-            if path == "assertions.AssertionResult" or unknown:
-                continue
-            check.at(
-                HANDLER,
-                place,
-                f"{place.node.name} is an assertion handler without -> AssertionResult.",
-                "Annotate it: -> AssertionResult (from kaggle_benchmarks.assertions import AssertionResult).",
-                sure=isinstance(decorator, ast.Call) and check.program.sure(place),
-            )

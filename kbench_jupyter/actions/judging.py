@@ -1,0 +1,164 @@
+"""Judging a rehearsal: whether the task that would be pushed ran, and left a run that the server would keep."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.actions.cards import last_line
+from kbench_jupyter.api.names import task_slug
+from kbench_jupyter.display.view import count
+from kbench_jupyter.errors import ValidationError
+from kbench_jupyter.validation.rehearsal.tracebacks import raised, tell
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.sources import ChosenTask
+    from kbench_jupyter.actions.target import Target
+    from kbench_jupyter.results.runfiles import RunResult
+    from kbench_jupyter.validation.rehearsal.run import Rehearsal
+
+# What the task SDK (0.6.2) writes to stderr, and goes on after.
+_NOT_STORED = re.compile(r"Failed to store run .*?: (.+)")
+_WRONG_TYPE = re.compile(
+    r"(Wrong return type .+?)(?: This may need to lead to unexpected task behavior\.)?$", re.M
+)
+_END = "End the notebook with a call like: my_task.run(kbench.llm)"
+_RETURN = "A task may return a bool, an int, a float, a dict or a tuple[float, float], and its annotation says which."
+
+
+def runs_of_task(chosen: ChosenTask, runs: Sequence[RunResult]) -> tuple[RunResult, ...]:
+    """Return the runs of the task that would be pushed, and leave out those of its helpers.
+
+    Parameters
+    ----------
+    chosen : ChosenTask
+    runs : sequence of RunResult
+        The runs that a rehearsal recorded and that are no part of another one.
+    """
+    if chosen.slug:
+        return tuple(run for run in runs if task_slug(run.task) == chosen.slug)
+    from kbench_jupyter.validation import tasks_in
+
+    # Where no task is settled on, each is meant that is stored; a name may be known only by running.
+    helpers = {task.slug for task in tasks_in(chosen.source) if not task.stored}
+    known = set(chosen.stored) if all(task.slug for task in chosen.tasks) else set()
+    slugs = {run.task: task_slug(run.task) for run in runs}
+    return tuple(
+        run for run in runs if (slugs[run.task] in known if known else slugs[run.task] not in helpers)
+    )
+
+
+def sdk_said(rehearsal: Rehearsal) -> list[str]:
+    """Return what the task SDK wrote about results that it could not use, why it stored the last run not first.
+
+    A run that others are nested in ends last, so what is said last is about the task itself.
+    """
+    outputs = [output for cell in rehearsal.outcome.notebook.cells for output in cell.get("outputs", ())]
+    text = "".join(output.text for output in outputs if output.get("name") == "stderr")
+    return list(dict.fromkeys([*reversed(_NOT_STORED.findall(text)), *reversed(_WRONG_TYPE.findall(text))]))
+
+
+def refuse_unrecorded(chosen: ChosenTask, rehearsal: Rehearsal, runs: Sequence[RunResult]) -> None:
+    """Raise if the task that would be pushed left no run.
+
+    Parameters
+    ----------
+    chosen : ChosenTask
+    rehearsal : Rehearsal
+        One whose cells all ran.
+    runs : sequence of RunResult
+        All that it recorded.
+
+    Raises
+    ------
+    ValidationError
+        With the task SDK's own reason where it gave one.
+    """
+    if runs_of_task(chosen, runs):
+        return
+    task = f"the task {chosen.slug}{_where(chosen)}" if chosen.slug else "this task"
+    helpers = ", ".join(dict.fromkeys(run.task for run in runs))
+    others = f"{count(len(runs), 'run')} of {helpers}: a helper task, whose runs the server does not keep."
+    if said := sdk_said(rehearsal):
+        raise ValidationError(
+            f"All cells ran, but {task} recorded no run. The task SDK says why: {said[0]}",
+            detail="\n".join([*said[1:], *([f"Recorded: {others}"] if runs else []), *rehearsal.hints]),
+            hint=_RETURN,
+        )
+    if runs:
+        raise ValidationError(
+            f"All cells ran, but {task} recorded no run: the server would keep nothing of it.",
+            detail="\n".join([f"Recorded: {others}", *rehearsal.hints]),
+            hint=_END,
+        )
+    raise ValidationError(
+        f"All cells ran, but no run was recorded: the server would keep nothing of {task}.",
+        detail="\n".join(rehearsal.hints),
+        hint=f"{_END}\nA task that returns a value needs a return annotation (-> bool, -> float, ...).",
+    )
+
+
+def _where(chosen: ChosenTask) -> str:
+    task = next((task for task in chosen.tasks if task.slug == chosen.slug), None)
+    return f" (cell {task.cell.number})" if task is not None else ""
+
+
+def refuse_failed_cell(rehearsal: Rehearsal, runs: Sequence[RunResult], hint: str) -> None:
+    """Raise if a cell failed.
+
+    Parameters
+    ----------
+    rehearsal : Rehearsal
+    runs : sequence of RunResult
+        Those of the task that would be pushed.
+    hint : str
+        What to type, where the failure itself says nothing.
+
+    Raises
+    ------
+    ValidationError
+        Naming the line that failed, and the other one to look at.
+    """
+    failure = rehearsal.failure
+    if failure is None:
+        return
+    where = ", ".join(filter(None, [f" in {failure.where}" if failure.where else "", failure.also]))
+    if failure.displaying:
+        where += " while it showed the run"
+        kept = "The run was recorded all the same" if runs else "No run was recorded"
+        said = "".join(f" The task SDK says: {text}" for text in sdk_said(rehearsal))
+        hint = f"{kept}: what the task returns, or what an assertion was given, is not what it should be.{said}\n{hint}"
+    raise ValidationError(
+        f"The rehearsal failed{where}: {failure.message}",
+        detail=failure.traceback,
+        hint=failure.hint or hint,
+    )
+
+
+def refuse_errored(runs: Sequence[RunResult], target: Target) -> None:
+    """Raise if a run errored although its cell went on.
+
+    Raises
+    ------
+    ValidationError
+        With the run's own error.
+    """
+    errored = next((run for run in runs if run.errored), None)
+    if errored is None:
+        return
+    told = tell(errored.error_message, *raised(errored.error_message))
+    said = told.message if told.endpoint else last_line(errored.error_message)
+    raise ValidationError(
+        f"The task {errored.task!r} failed while it ran: {said}",
+        detail=told.traceback,
+        hint=what_to_mend("task", target, endpoint=told.endpoint),
+    )
+
+
+def what_to_mend(what: str, target: Target, *, endpoint: bool) -> str:
+    """Return what to do about a failure: of the cell or task, or of the model's endpoint."""
+    if not endpoint:
+        return f"Mend the {what}, then %kbench validate again."
+    local = "; the endpoint behind them: %kbench local status" if target.is_local else ""
+    return f"It is the model's endpoint that failed, not the {what}. What can be had: %kbench models{local}"

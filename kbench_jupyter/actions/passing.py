@@ -1,0 +1,94 @@
+"""Which of the user's environment variables a rehearsal's task gets: none but those that were asked for by name."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.errors import UsageError
+from kbench_jupyter.execution.environment import kernel_environment, passed_names
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.validation.rehearsal.run import Rehearsal
+
+# The frame of Python's own that looks up a variable, as IPython and as Python name it.
+_LOOKED_UP = re.compile(r"(?:[/\\]os\.py|<frozen os>).*__getitem__")
+
+
+@dataclass(frozen=True)
+class Passing:
+    """The environment of a rehearsal's task.
+
+    Parameters
+    ----------
+    source : mapping
+        All the user has: their environment, and what stands in their env file.
+    names : sequence of str
+        The variables that the task gets beside those of every task.
+    """
+
+    source: Mapping[str, str]
+    names: Sequence[str]
+
+    @classmethod
+    def of(cls, session: Session, env_file: Mapping[str, str], asked: Sequence[str] = ()) -> Passing:
+        """Gather what was asked for with ``--pass-env`` and in ``KBENCH_PASS_ENV``.
+
+        Parameters
+        ----------
+        session : Session
+        env_file : mapping
+            The env file's values.
+        asked : sequence of str
+
+        Raises
+        ------
+        UsageError
+            If what was asked for is no variable's name.
+        """
+        setting = passed_names({"KBENCH_PASS_ENV": session.environ.get("KBENCH_PASS_ENV") or ""})
+        names = list(dict.fromkeys([*asked, *setting]))
+        for name in names:
+            if not name.isidentifier():
+                # What stands behind a "=" may be the secret itself.
+                raise UsageError(
+                    f"{name.partition('=')[0]!r} is not the name of an environment variable"
+                    + (": the task gets the value it has here." if "=" in name else "."),
+                    hint="Repeat --pass-env for several, and give names alone: --pass-env NAME",
+                )
+        return cls({**env_file, **os.environ}, tuple(names))
+
+    def environment(self) -> dict[str, str]:
+        """Return the whole environment of the task's kernel but for its model."""
+        return kernel_environment({**self.source, "KBENCH_PASS_ENV": ",".join(self.names)})
+
+    @property
+    def notes(self) -> list[str]:
+        """What to know of the variables that were asked for."""
+        there = [name for name in self.names if name in self.source]
+        missing = [name for name in self.names if name not in self.source]
+        notes = []
+        if there:
+            notes.append(
+                f"Passed to the task from your environment, and not there on the server: {', '.join(there)}."
+            )
+        if missing:
+            notes.append(f"To be passed to the task, but not set: {', '.join(missing)}.")
+        return notes
+
+    def missed(self, rehearsal: Rehearsal) -> str:
+        """Return what to do about a variable that the task looked up and the user has; "" if there is none."""
+        error = rehearsal.outcome.error
+        if error is None or error.ename != "KeyError" or not _LOOKED_UP.search(error.plain_traceback):
+            return ""
+        name = error.evalue.strip("'\"")
+        if name not in self.source or name in self.environment():
+            return ""
+        return (
+            f"{name} is set here, and a task does not get it: it will not be there on the server either.\n"
+            f"To rehearse with it all the same: %kbench validate --pass-env {name}"
+        )

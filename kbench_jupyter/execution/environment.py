@@ -1,0 +1,61 @@
+"""The environment of a task's kernel: what a program needs, and none of the user's secrets.
+
+A rehearsal, a dry run and a run of the embedded server all begin with it, so that a task which needs more
+fails in each of them as it would on the server.
+"""
+
+from __future__ import annotations
+
+import os
+import site
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+_KEPT = frozenset({
+    "PATH", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TEMP", "TMP", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
+    "DYLD_FALLBACK_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "CONDA_PREFIX", "SYSTEMROOT",
+    "WINDIR", "COMSPEC", "PATHEXT", "USERPROFILE", "NUMBER_OF_PROCESSORS", "OMP_NUM_THREADS",
+    "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE",
+})  # fmt: skip
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+_DIRECT = "127.0.0.1,localhost,::1"
+
+
+def passed_names(source: Mapping[str, str]) -> list[str]:
+    """Return the names in ``KBENCH_PASS_ENV`` (comma list) of an environment."""
+    return [name.strip() for name in source.get("KBENCH_PASS_ENV", "").split(",") if name.strip()]
+
+
+def base_environment(source: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the part of an environment that any process needs, without the secrets in it.
+
+    What is kept is listed, not what is left out: nobody knows all names that secrets go by. The names in
+    ``KBENCH_PASS_ENV`` (comma list) are kept too.
+
+    Parameters
+    ----------
+    source : mapping, optional
+        The environment to take from, this process's own when left out.
+    """
+    source = os.environ if source is None else source
+    asked = passed_names(source)
+    kept = {
+        name: value
+        for name, value in source.items()
+        if name.upper() in _KEPT or name.startswith("LC_") or name in asked
+    }
+    proxies = {name: value for name, value in source.items() if name.upper() in _PROXIES}
+    kept.update({name: value for name, value in proxies.items() if not urlsplit(value).username})
+    bypass = ",".join(filter(None, (source.get("NO_PROXY") or source.get("no_proxy"), _DIRECT)))
+    kept["NO_PROXY"] = kept["no_proxy"] = bypass
+    return kept
+
+
+def kernel_environment(source: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what the environment of every task's kernel has, wherever the task runs; see `base_environment`.
+
+    It names no home folder. A kernel without one gets an empty one of its own, so that no configuration or
+    credentials of the user's are found.
+    """
+    # Packages that the user installed with --user are found by that once HOME is another.
+    return {**base_environment(source), "PYTHONUSERBASE": site.getuserbase()}

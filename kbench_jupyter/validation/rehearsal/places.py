@@ -1,0 +1,125 @@
+"""Places of what ran, in the notebook that it came from: which cell, and which of its lines."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from kbench_jupyter.notebook.leave_out import keep_prose
+from kbench_jupyter.notebook.source import CellRef, SourceCell, TaskSource, place_in_words
+
+# Where IPython (8.18 and later) says that a frame is in a cell, and the lines it quotes from it.
+_FRAME = re.compile(r"Cell In ?\[(\d+)\], line (\d+)")
+_QUOTED = re.compile(r"(-+> +| +)(\d+)(?= |$)")
+# What stands between an exception that led to another one, and that one.
+_CHAINED = re.compile(
+    r"^(?:The above exception was the direct cause|During handling of the above exception)", re.M
+)
+
+
+@dataclass(frozen=True)
+class Place:
+    """A line of the user's notebook.
+
+    Parameters
+    ----------
+    cell : CellRef
+    line : int or None
+        In that cell, from 1.
+    file_line : int or None
+        The line in the user's file, from 1, where the source is a file with lines.
+    """
+
+    cell: CellRef
+    line: int | None = None
+    file_line: int | None = None
+
+    def __str__(self) -> str:
+        return place_in_words(self.cell, self.line, self.file_line)
+
+
+class Places:
+    """Finds places of a notebook that was executed in the source that it was made of.
+
+    Parameters
+    ----------
+    source : TaskSource
+    cells : sequence of notebook cells
+        As they were executed. Those that are empty have none in `source`.
+    before : bool
+        Whether the first of `cells` is none of `source` either.
+    """
+
+    def __init__(self, source: TaskSource, cells: Sequence[Any], *, before: bool = False) -> None:
+        self._source = source
+        self._executed = cells
+        left = iter(source.cells)
+        self._cells = [
+            next(left, None) if keep_prose(cell.source).text and not (before and index == 0) else None
+            for index, cell in enumerate(cells)
+        ]
+
+    def cell(self, index: int) -> SourceCell | None:
+        """Return the source's cell that an executed one is; None for an empty one."""
+        return self._cells[index] if 0 <= index < len(self._cells) else None
+
+    def place(self, index: int, line: int | None = None) -> Place | None:
+        """Return where a line of an executed cell stands; None for a cell that is not of the source."""
+        cell = self.cell(index)
+        if cell is None:
+            return None
+        own = None if line is None else _own_line(cell, line)
+        return Place(cell.ref, own, self._source.file_line(cell.ref, own))
+
+    def last_statement(self, index: int) -> Place | None:
+        """Return where the last statement of an executed cell begins, whose value is shown."""
+        try:
+            line = ast.parse(self._executed[index].source).body[-1].lineno
+        except (SyntaxError, ValueError, IndexError, RecursionError, MemoryError):
+            return self.place(index)  # IPython's own syntax: the cell is all that is known
+        return self.place(index, line)
+
+    def frames(self, traceback: str) -> list[Place]:
+        """Return the places that a kernel's traceback goes through, the one that raised last."""
+        *_, section = _CHAINED.split(traceback)
+        prompts = self._prompts()
+        found = [(prompts.get(int(number)), int(line)) for number, line in _FRAME.findall(section)]
+        places = [self.place(index, line) for index, line in found if index is not None]
+        return [place for place in places if place is not None]
+
+    def named(self, traceback: str) -> str:
+        """Return a kernel's traceback with the notebook's cells and lines instead of prompts and executed lines."""
+        prompts = self._prompts()
+        lines: list[str] = []
+        quoted: SourceCell | None = None
+        for line in traceback.splitlines():
+            frame = _FRAME.search(line)
+            if frame is not None:
+                index = prompts.get(int(frame[1]))
+                quoted = None if index is None else self.cell(index)
+            elif not line.strip():
+                quoted = None
+            if quoted is None:
+                lines.append(line)
+            elif frame is not None:
+                place = f"Cell {quoted.ref.number}, line {_own_line(quoted, int(frame[2]))}"
+                lines.append(line[: frame.start()] + place + line[frame.end() :])
+            elif number := _QUOTED.match(line):
+                own = str(_own_line(quoted, int(number[2]))).rjust(len(number[2]))
+                lines.append(number[1] + own + line[number.end() :])
+            else:
+                lines.append(line)
+        return "\n".join(lines)
+
+    def _prompts(self) -> dict[int, int]:
+        """Which executed cell has which prompt number."""
+        numbered = ((cell.get("execution_count"), index) for index, cell in enumerate(self._executed))
+        return {number: index for number, index in numbered if number is not None}
+
+
+def _own_line(cell: SourceCell, line: int) -> int:
+    """Return a line's number in the notebook's cell, of which some lines may have been left out."""
+    return cell.lines[line - 1] if 0 < line <= len(cell.lines) else line

@@ -1,0 +1,257 @@
+"""KB6xx: names and parameters of the SDK, as the installed version has them."""
+
+from __future__ import annotations
+
+import ast
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.hints import did_you_mean
+from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.parts import managers_without_call
+from kbench_jupyter.validation.rules.guards import Guard, guard_around
+from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.sdk_arguments import misfits
+from kbench_jupyter.validation.scopes import Certainty, Place
+from kbench_jupyter.validation.sdk.answers import Answer
+from kbench_jupyter.validation.sdk.parameters import bind, overridden, signature_of
+from kbench_jupyter.validation.sdk.things import Func, Instance, ModuleThing, Plain, Thing, in_words
+from kbench_jupyter.validation.value import SDK, written
+
+if TYPE_CHECKING:
+    from kbench_jupyter.validation.cells import Cell
+    from kbench_jupyter.validation.sdk.typed import Typed
+
+__all__ = ["RULES", "check"]
+
+NAME = Rule(
+    "KB601",
+    "unknown-sdk-name",
+    Severity.ERROR,
+    "The installed SDK has no such name: in a module, on a model, a chat, a task, or on what a call gives.",
+    "The line raises AttributeError (an import: ImportError), and the run ends there. Where an `except` catches it, it "
+    "is worse: every run takes the except, whatever the model answers. What is there is read from the version that is "
+    "installed beside this kernel.",
+    'kbench.assertions.assert_equals("4", "4", expectation="says 4")',
+    'kbench.assertions.assert_equal("4", "4", expectation="says 4")',
+)
+PARAMETERS = Rule(
+    "KB602",
+    "wrong-sdk-parameters",
+    Severity.ERROR,
+    "A function of the SDK is called with parameters that it does not take, without one that it needs, or with one "
+    "twice; or something is called that is no function.",
+    "The call raises TypeError. Parameters are those of the version that is installed beside this kernel.",
+    'with kbench.chats.new(system="Be brief"):\n    kbench.llm.prompt("2 + 2?")',
+    'with kbench.chats.new(system_instructions="Be brief"):\n    kbench.llm.prompt("2 + 2?")',
+)
+VALUE = Rule(
+    "KB603",
+    "wrong-sdk-value",
+    Severity.ERROR,
+    "A function of the SDK gets a value that its annotation does not allow: another word than those it lists, or "
+    "another type.",
+    "The SDK raises, or goes on with what was not meant: `assert_true` takes any text for true.",
+    'kbench.llm.prompt("2 + 2?", reasoning="maximum")',
+    'kbench.llm.prompt("2 + 2?", reasoning="high")',
+)
+RULES = (NAME, PARAMETERS, VALUE)
+
+# What is asked about may be asked for another version than the one that is installed.
+_ASKS_FOR_VERSION = ("__version__", "inspect.signature", "importlib.metadata")
+_ASKS_FOR_KIND = frozenset({"isinstance", "issubclass", "type", "callable"})
+_SHOWN_NAMES = 12
+
+
+def check(check: Check) -> None:
+    """Report everything this group has to say; nothing where the SDK is not installed."""
+    if check.typed is not None and SDK in check.program.text:
+        _Look(check, check.typed).report()
+
+
+class _Look:
+    """The look at one program."""
+
+    def __init__(self, check: Check, typed: Typed) -> None:
+        self.check = check
+        self.program = check.program
+        self.typed = typed
+        self.sdk = typed.sdk
+        self.asks = any(word in self.program.text for word in _ASKS_FOR_VERSION)
+        # Who asks what a value is goes on knowing better than its annotation.
+        self.asked = {
+            written(call.node.args[0])
+            for call in self.program.index.calls
+            if getattr(call.node.func, "id", "") in _ASKS_FOR_KIND and call.node.args
+        }
+
+    def report(self) -> None:
+        for cell in self.program.cells:
+            if SDK in cell.source.text:
+                self.imports(cell)
+        # To follow a name may bring a cell into the index that was not there before.
+        for attribute in list(self.program.index.attributes):
+            self.attribute(attribute)
+        for subscript in list(self.program.index.subscripts):
+            self.subscript(subscript)
+        for call in list(self.program.index.calls):
+            self.call(call)
+        for entered in self.program.index.withs:
+            for node in managers_without_call(entered.node):
+                thing = self.typed.of(node, entered.scope)
+                if isinstance(thing, Func):
+                    text = written(node)
+                    self.tell(
+                        PARAMETERS,
+                        entered,
+                        f"{text} is a function; a with needs what it gives.",
+                        f"Write with {text}(...):",
+                        node,
+                    )
+
+    def imports(self, cell: Cell) -> None:
+        for node in ast.walk(cell.tree):
+            if isinstance(node, ast.Import):
+                paths = [(alias.name, "") for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and not node.level:
+                paths = [(node.module or "", alias.name) for alias in node.names if alias.name != "*"]
+            else:
+                continue
+            for path, name in paths:
+                if path.partition(".")[0] == SDK:
+                    self.imported(cell, node, path, name)
+
+    def imported(self, cell: Cell, node: ast.stmt, path: str, name: str) -> None:
+        module: Thing | None = self.sdk.at(SDK)
+        walked = SDK
+        for part in [*path.split(".")[1:], *([name] if name else [])]:
+            if module is None:
+                return
+            if self.sdk.lacks(module, part):
+                place = Place(node, cell, self.program.module, Certainty.GUARDED)
+                self.tell(
+                    NAME,
+                    place,
+                    f"{walked} has no {part!r}.",
+                    self.meant(module, part),
+                    node,
+                    error="ImportError",
+                )
+                return
+            module = self.sdk.member(module, part)
+            walked = f"{walked}.{part}"
+
+    def attribute(self, place: Place[ast.Attribute]) -> None:
+        node = place.node
+        thing = self.typed.of(node.value, place.scope)
+        if thing is None or not self.typed.lacks(thing, node.attr) or self.typed.is_changed(node.attr):
+            return
+        if written(node.value) in self.asked:
+            return
+        if isinstance(thing, Answer):
+            whose, fields = written(node.value), list(thing.fields)
+            hint = did_you_mean(node.attr, fields, more=f"its fields: {', '.join(fields)}", parts=True)
+            self.tell(
+                NAME, place, f"{whose} is an answer in {thing.name}, which has no {node.attr!r}.", hint, node
+            )
+            return
+        whose = written(node.value)
+        known = in_words(thing)
+        subject = (
+            f"{whose} has no {node.attr!r}"
+            if isinstance(thing, ModuleThing)
+            else f"{whose} is {known}, which has no {node.attr!r}"
+        )
+        self.tell(NAME, place, f"{subject}.", self.meant(thing, node.attr), node)
+
+    def subscript(self, place: Place[ast.Subscript]) -> None:
+        """Report an answer that is asked for a key, as a dict would be."""
+        node = place.node
+        thing = self.typed.of(node.value, place.scope)
+        if isinstance(thing, Answer) and not thing.has_keys and written(node.value) not in self.asked:
+            whose, fields = written(node.value), list(thing.fields)
+            hint = f"Write {whose}.{fields[0]}." if fields else ""
+            message = f"{whose} is an answer in {thing.name}, which has fields and no keys."
+            self.tell(NAME, place, message, hint, node, error="TypeError")
+
+    def call(self, place: Place[ast.Call]) -> None:
+        call = place.node
+        thing = self.typed.of(call.func, place.scope)
+        if thing is None or isinstance(thing, Answer) or written(call.func) in self.asked:
+            return
+        if self.never_called(thing):
+            hint = "Write .prompt(...)." if "prompt" in (self.sdk.names(thing) or ()) else ""
+            self.tell(
+                PARAMETERS,
+                place,
+                f"{written(call.func)} is {in_words(thing)}, and cannot be called.",
+                hint,
+                call,
+            )
+            return
+        signature = signature_of(self.sdk, thing)
+        if signature is None:
+            return
+        fit = bind(signature, call)
+        others = overridden(self.sdk, thing) if fit.problem and isinstance(thing, Func) else []
+        if fit.problem and all(other is not None and bind(other, call).problem for other in others):
+            hint = f"Its parameters: {signature}"
+            if fit.unknown:
+                names = [p.name for p in signature.parameters.values()]
+                hint = did_you_mean(fit.unknown, names, form="{}=", more=hint, parts=True)
+                if "extra_api_params" in names and "mean" not in hint:
+                    hint = f'What the model\'s API knows goes into extra_api_params={{"{fit.unknown}": ...}}. {hint}'
+            self.tell(
+                PARAMETERS, place, f"{written(call.func)} {fit.problem}.", hint, call, error="TypeError"
+            )
+        for misfit in misfits(self.sdk, self.program, thing, fit, place.scope):
+            hint = (
+                did_you_mean(str(misfit.value), misfit.choices, form='"{}"', more=misfit.takes)
+                if misfit.choices
+                else misfit.takes
+            )
+            sure = misfit.sure and self.program.sure(place)
+            self.check.at(
+                VALUE, place, f"{written(call.func)} {misfit.problem}.", hint, node=misfit.node, sure=sure
+            )
+
+    def never_called(self, thing: Thing) -> bool:
+        if isinstance(thing, ModuleThing):
+            return True
+        if isinstance(thing, Instance):
+            return self.sdk.lacks(thing, "__call__", dunder=True)
+        return isinstance(thing, Plain) and thing.type is not object and "__call__" not in dir(thing.type)
+
+    def tell(
+        self,
+        rule: Rule,
+        place: Place[ast.AST],
+        message: str,
+        hint: str,
+        node: ast.AST,
+        *,
+        error: str = "AttributeError",
+    ) -> None:
+        if place.certainty & Certainty.DEAD:
+            return
+        if place.certainty & Certainty.GUARDED:
+            guard = guard_around(error, place, self.program)
+            if guard is Guard.NAMED:
+                return  # who catches just that knows about it
+            if guard is Guard.BROAD:
+                message += " The except around it hides that: every run takes it."
+        sure = not self.asks and place.scope in self.program.reached
+        self.check.at(rule, place, message, hint, node=node, sure=sure)
+
+    def meant(self, thing: Thing, name: str) -> str:
+        """Which name was meant, or which there are."""
+        public = sorted(n for n in self.sdk.names(thing) or () if self.is_own(thing, n))
+        more = f"it has: {', '.join(public)}" if 0 < len(public) <= _SHOWN_NAMES else ""
+        if near := did_you_mean(name, public, parts=True):
+            return near
+        elsewhere = self.sdk.where_is(name) if isinstance(thing, ModuleThing) else ""
+        return f"Did you mean {elsewhere}?" if elsewhere else did_you_mean(name, public, more=more)
+
+    def is_own(self, thing: Thing, name: str) -> bool:
+        if name.startswith("_"):
+            return False
+        return not isinstance(thing, ModuleThing) or self.sdk.is_own(thing.module, name)

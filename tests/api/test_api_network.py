@@ -1,0 +1,125 @@
+"""Proxies and certificates that do not work are named for what they are, at once, and with what to type."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from api_helpers import QUICK
+from faults import FaultServer, Proxy
+
+from kbench_jupyter.api import Client, Credentials, TransportFault
+
+SECRET = "s3cr3t-value"
+#: Nobody has this name (RFC 6761), so nothing leaves the machine even if the proxy is passed by.
+HOST = "api.kaggle.invalid"
+
+
+@pytest.fixture(autouse=True)
+def _no_settings() -> None:
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy") or name in (
+            "REQUESTS_CA_BUNDLE",
+            "CURL_CA_BUNDLE",
+            "SSL_CERT_FILE",
+        ):
+            del os.environ[name]
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    with Client(f"https://{HOST}", Credentials.bearer(SECRET, "the test"), limits=QUICK) as ready:
+        yield ready
+
+
+def failed(client: Client) -> tuple[TransportFault, float]:
+    began = time.monotonic()
+    with pytest.raises(TransportFault) as caught:
+        client.task_quota()
+    assert SECRET not in "".join(caught.value.lines())
+    assert not caught.value.maybe_processed
+    return caught.value, time.monotonic() - began
+
+
+@pytest.mark.parametrize("variable", ["HTTPS_PROXY", "https_proxy", "ALL_PROXY"])
+def test_a_dead_proxy_is_named_and_not_the_server(client: Client, variable: str) -> None:
+    os.environ[variable] = f"http://me:{SECRET}@127.0.0.1:1"
+    problem, seconds = failed(client)
+    assert str(problem) == f"The proxy 127.0.0.1:1 ({variable}) refuses connections."
+    assert f"%env {variable}=" in str(problem.hint)
+    assert seconds < 1
+
+
+def test_a_proxy_whose_name_nobody_knows_is_named(client: Client) -> None:
+    os.environ["HTTPS_PROXY"] = "http://proxy.invalid:3128"
+    problem, _ = failed(client)
+    assert "proxy.invalid:3128 (HTTPS_PROXY) cannot be found" in str(problem)
+
+
+@pytest.mark.parametrize(
+    "value", ["http://127.0.0.1:port", "http://", "hhtp://a:1", "http://a b:1/", "http://[::1"]
+)
+def test_a_malformed_proxy_is_no_trouble_with_the_servers_address(client: Client, value: str) -> None:
+    os.environ["HTTPS_PROXY"] = value
+    problem, seconds = failed(client)
+    assert "HTTPS_PROXY holds no proxy's address" in str(problem)
+    assert "%env HTTPS_PROXY=http://HOST:PORT" in str(problem.hint)
+    assert seconds < 1
+
+
+def test_a_malformed_proxy_never_shows_its_password(client: Client) -> None:
+    os.environ["HTTPS_PROXY"] = f"http://me:{SECRET}@127.0.0.1:port"
+    assert "127.0.0.1:port" in str(failed(client)[0])
+
+
+def test_a_proxy_that_asks_for_a_password_is_asked_once(client: Client) -> None:
+    with Proxy(b"HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n") as proxy:
+        os.environ["HTTPS_PROXY"] = f"http://me:{SECRET}@{proxy.address}"
+        problem, _ = failed(client)
+        assert proxy.connects == [f"CONNECT {HOST}:443 HTTP/1.{proxy.connects[0][-1]}"]
+    assert f"The proxy {proxy.address} (HTTPS_PROXY) asks for a user name and password" in str(problem)
+    assert "USER:PASSWORD@HOST:PORT" in str(problem.hint)
+
+
+def test_a_proxy_that_does_not_let_through_is_asked_once(client: Client) -> None:
+    with Proxy(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as proxy:
+        os.environ["HTTPS_PROXY"] = f"http://{proxy.address}"
+        problem, _ = failed(client)
+        assert len(proxy.connects) == 1
+    assert f"does not connect to {HOST}: it answers 403 (Forbidden)" in str(problem)
+
+
+@pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
+def test_certificates_that_are_not_there_or_are_none_are_named(variable: str, tmp_path: Path) -> None:
+    with Client("https://127.0.0.1:1", None, limits=QUICK) as client:
+        os.environ[variable] = str(tmp_path / "gone.pem")
+        problem, seconds = failed(client)
+        assert f"{variable} names a file of certificates that is not there: {tmp_path / 'gone.pem'}" in str(
+            problem
+        )
+        assert seconds < 1
+    (tmp_path / "page.pem").write_text("<html>not found</html>")
+    os.environ[variable] = str(tmp_path / "page.pem")
+    with FaultServer() as server, Client(server.url.replace("http:", "https:"), None, limits=QUICK) as client:
+        problem, _ = failed(client)
+        assert "page.pem, which holds no certificates" in str(problem)
+        assert server.requests == []
+
+
+def test_plain_http_on_this_machine_asks_for_no_certificates(server: FaultServer, tmp_path: Path) -> None:
+    os.environ["REQUESTS_CA_BUNDLE"] = str(tmp_path / "gone.pem")
+    with Client(server.url, None, limits=QUICK) as client:
+        assert client.task_quota().allowed == 10
+
+
+def test_a_proxy_that_dies_in_mid_work_is_an_outage_that_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    from kbench_jupyter.api.network import Way, network_fault
+
+    way = Way({}, True, "proxy:3128", "HTTPS_PROXY")
+    for worked in (False, True):
+        problem = network_fault([ConnectionRefusedError()], HOST, way, worked)
+        assert problem is not None
+        assert problem.retryable is worked

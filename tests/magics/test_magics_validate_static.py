@@ -1,0 +1,28 @@
+"""`%kbench validate --static`: what the rules say, and what they could not say."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+TASK = """\
+# %%
+import kaggle_benchmarks as kbench
+
+# %%
+@kbench.task(name="Tiny")
+def tiny(llm) -> bool:
+    return "4" in llm.prompt("2 + 2?")
+
+tiny.run(kbench.llm)
+"""
+
+
+def test_without_the_sdk_it_says_once_that_its_names_were_not_checked(shell, monkeypatch):
+    Path("task.py").write_text(TASK)
+    with_sdk = str(shell.run_line_magic("kbench", "validate --static -f task.py"))
+    monkeypatch.setitem(sys.modules, "kaggle_benchmarks", None)  # as where it is not installed
+    without = str(shell.run_line_magic("kbench", "validate --static -f task.py"))
+    assert with_sdk.count("kaggle_benchmarks is not installed") == 0
+    assert without.count("kaggle_benchmarks is not installed") == 1
+    assert "No findings" in without
