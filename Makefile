@@ -10,7 +10,7 @@ BIOME := npx --yes @biomejs/biome@2.6.8
 WORKERS ?= 2
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo notebooks test lab lint format bench readme docs package clean
+.PHONY: demo notebooks test lab lint format bench pages docs package clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/local: pyproject.toml
@@ -61,8 +61,8 @@ format: $(VENV)/test ## Python and JavaScript as `make lint` wants them
 bench: $(VENV)/test ## figures of speed, each beside what it is compared with
 	@$(BIN)/python tests/benchmarks $(ARGS)
 
-readme: $(VENV)/test ## the pages made from the code: commands and rules
-	@$(BIN)/python tests/readme.py && $(BIN)/python docs/generate.py
+pages: $(VENV)/test ## the pages made from the code: commands and rules
+	@$(BIN)/python docs/generate.py
 
 docs: $(VENV)/docs ## the documentation site, in docs-output/html; any warning fails it
 	@$(BIN)/python docs/generate.py

@@ -1,6 +1,6 @@
 """The documentation site: ``make docs`` builds it into ``docs-output/``, and fails on any warning.
 
-Pages are Markdown. Those on commands and rules are written by ``make readme`` from the code; the notebooks are
+Pages are Markdown. Those on commands and rules are written by ``make pages`` from the code; the notebooks are
 copied in at build time, executed ones (``make notebooks``) before those of the repository, which have no outputs.
 """
 
@@ -47,12 +47,11 @@ autodoc_typehints = "none"  # numpy docstrings say the types
 autodoc_member_order = "bysource"
 napoleon_use_rtype = False
 
+_PAGES_ALONE = [page.stem for page in _HERE.glob("*.md") if page.stem not in ("index", "guides", "patterns")]
 html_theme = "pydata_sphinx_theme"
 html_title = "kbench_jupyter"
 html_show_sourcelink = False
-html_sidebars = {
-    name: [] for name in ("commands", "rules", "functions", "client", "contributing", "changelog")
-}
+html_sidebars = {name: [] for name in _PAGES_ALONE}
 html_theme_options = {
     "github_url": "https://github.com/kbench-jupyter/kbench-jupyter",
     "show_toc_level": 2,

@@ -1,4 +1,4 @@
-"""The pages that are made from the code: ``make readme`` writes them, ``tests/test_docs.py`` holds them."""
+"""The pages that are made from the code: ``make pages`` writes them, ``tests/test_readme.py`` holds them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kbench_jupyter.magics.help import explain, reference
 from kbench_jupyter.validation import RULES, Rule
 
 _HERE = Path(__file__).parent
-_MADE = "<!-- Made from the code by `make readme`. -->\n"
+_MADE = "<!-- Made from the code by `make pages`. -->\n"
 _GROUPS = {
     "1": "What a notebook must have",
     "2": "A task's signature and result",
