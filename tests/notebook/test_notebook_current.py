@@ -235,6 +235,32 @@ def test_a_front_end_that_names_cells_in_its_own_way_is_not_accused_of_unseen_ce
     assert found.notes == ("Read from the saved a.ipynb: edits not saved (Ctrl+S) are not included.",)
 
 
+def without_ids(path, *texts):
+    cells = [nbformat.v4.new_code_cell(text) for text in texts]
+    for cell in cells:
+        del cell["id"]
+    old = nbformat.v4.new_notebook(cells=cells, nbformat_minor=4)
+    path.write_text(nbformat.writes(old), encoding="utf-8")
+    os.utime(path, (1, 1))
+    return old
+
+
+@pytest.mark.parametrize("told", ["a file", "its content"])
+def test_cells_without_ids_stay_as_they_are(shell, tmp_path, told):
+    """Colab, Kaggle and often VS Code write formats before 4.5, whose cells have none."""
+    old = without_ids(tmp_path / "a.ipynb", "look()", "x = 1")
+    answer = Answer(tmp_path / "a.ipynb", shown=True) if told == "a file" else Answer(None, old, live=True)
+    chain, found = (("it", lambda _around: answer),), []
+    mirror.install(shell)
+    shell.user_ns["look"] = lambda: found.append(sources(current_notebook(shell, chain=chain)))
+    for cell_id in (None, "vscode-notebook-cell:/home/me/a.ipynb#W0sZmlsZQ%3D%3D"):
+        run(shell, "look()", cell_id)
+    assert found == [["look()", "x = 1"]] * 2
+    run(shell, "x = 1", None)
+    run(shell, "look()", None)
+    assert found[2:] == [["look()", "x = 1"]]
+
+
 class Page:
     """A browser's page as the kernel meets it: by the session in the headers of what it sends."""
 
