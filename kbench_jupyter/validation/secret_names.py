@@ -69,7 +69,7 @@ _GIVERS = words("getenv putenv setdefault setenv")
 _SET = re.compile(
     r"(?m)(?:(?<![\w%])%(?:set_)?env|\A\s*(?:set_)?env)[ \t]+(\w+)(?:[ \t]*=|[ \t])[ \t]*(\S[^\n]*?)[ \t]*$"
 )
-_EXPORT = re.compile(r"""\bexport[ \t]+(\w+)=(["']?)([^\s"';&|]+)""")
+_EXPORT = re.compile(r"""(?m)(?:\bexport[ \t]+|^[ \t]*![ \t]*)(\w+)=(["']?)([^\s"';&|]+)""")
 _SHELL_CELL = re.compile(r"\s*%%(?:bash|sh|script|writefile|file|system|sx|!|cmd)")
 _SHELL_LINE = re.compile(r"""(?m)^[ \t]*([A-Za-z_]\w*)=(["']?)([^\s"';&|]+)""")
 

@@ -442,6 +442,20 @@ def test_a_running_cell_that_the_file_does_not_have_is_said(shell, tmp_path, mon
     assert sources(seen) == ["look()"]
 
 
+def test_a_notebook_that_drives_a_task_file_is_not_taken_for_unsaved_edits_of_it(
+    shell, tmp_path, monkeypatch
+):
+    path = tmp_path / "task.py"
+    path.write_text("# %%\nx = 1\n", encoding="utf-8")
+    os.utime(path, (1, 1))
+    monkeypatch.setenv("KBENCH_NOTEBOOK", str(path))
+    mirror.install(shell)
+    shell.user_ns.update(found=[], look=lambda: shell.user_ns["found"].append(current_notebook(shell)))
+    for cell_id in ("driver", None):
+        run(shell, "look()", cell_id)
+    assert [(found.notes, sources(found)) for found in shell.user_ns["found"]] == [((), ["x = 1"])] * 2
+
+
 def test_code_that_magics_run_is_not_taken_for_the_users_cell(shell):
     executed = ExecutedCells(shell)
     executed.start()

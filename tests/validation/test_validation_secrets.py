@@ -107,6 +107,7 @@ def test_what_may_stand_in_a_task_as_well_is_a_warning_and_is_never_shown(line):
         "env MY_KEY=hunter2",
         "x = %env MY_KEY=hunter2",
         "!export MY_KEY=hunter2",
+        "!MY_KEY=hunter2 python serve.py",
         'client = Client(url, api_key="hunter2")',
         'def f(url, token="hunter2"): ...',
         'def f(url, token: str = "hunter2"): ...',
