@@ -9,6 +9,7 @@ pushed is what was run.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -170,8 +171,8 @@ def _told(around: Surroundings) -> list[Path]:
 def _named_by_program() -> Iterator[str]:
     line = _of_program("cmdline") or []
     is_papermill = any(Path(word).stem == "papermill" for word in line[:4])
-    for word in line[1:]:
-        if word.endswith(".ipynb"):
+    for before, word in itertools.pairwise(line):
+        if word.endswith(".ipynb") and before != "--output":
             yield word
             if is_papermill:  # the next one is its output
                 return
