@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import NotebookError
+from kbench_jupyter.notebook.executed import answers_click
 from kbench_jupyter.notebook.leave_out import keep
 from kbench_jupyter.notebook.probes import Answer, Surroundings
 from kbench_jupyter.notebook.source import CellRef
@@ -97,7 +98,7 @@ def _ran_by_program(around: Surroundings) -> list[str] | str:
     ran = _history(around.shell)
     if not hasattr(around.shell, "kernel") or not ran:
         return "no kernel that executes a notebook"
-    if around.running and around.running.shown:
+    if answers_click(around.shell) or (around.running and around.running.shown):
         return "the front end has a document of its own, which is not this guess"
     return ran
 

@@ -166,6 +166,9 @@ def test_a_notebook_in_the_working_directory_counts_once_all_of_its_code_has_bee
         assert "-f FILE or %env KBENCH_NOTEBOOK=FILE" in said
         write(path, "x = 1", "", "y = 2", "%kbench results")
         assert headless.working_directory(around(shell, tmp_path)).path == path
+        shell.kernel.get_parent = lambda: {"header": {"msg_type": "comm_msg"}}  # no program clicks
+        assert "has a document of its own" in headless.working_directory(around(shell, tmp_path))
+        shell.kernel.get_parent = dict
         write(tmp_path / "copy.ipynb", "x = 1", "y = 2")
         said = headless.working_directory(around(shell, tmp_path))
         assert said.startswith("2 notebooks")
