@@ -180,7 +180,7 @@ def test_nothing_of_a_server_reaches_the_terminal_but_text_and_colours(server, s
     assert "\\u202e" in shown
     assert max(map(len, shown.split("\n"))) < 400
     to_file(session, tmp_path / "log.txt", lambda: log(session, "quiz"), force=False)
-    assert "\\xd800" in (tmp_path / "log.txt").read_text()
+    assert "\\ud800" in (tmp_path / "log.txt").read_text()
 
 
 # What it costs
