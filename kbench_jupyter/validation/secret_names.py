@@ -189,13 +189,14 @@ def _paired(tokens: list[_Token], at: int) -> Iterator[Named]:
     if after == ":" and before in ("{", ","):
         if _says_secret(name, loose=True):
             yield from _value(name, tokens, at + 2, loose=True)
-    elif after == "," and before == "(" and at >= 2:
+    elif after in (",", ")") and before == "(" and at >= 2:
         owner = tokens[at - 4].text if at >= 4 and tokens[at - 3].sign == "." else ""
         gives = tokens[at - 2].text in _GIVERS or (
             tokens[at - 2].text in ("get", "pop") and owner == "environ"
         )
-        if gives and _says_secret(name, variable=True):
-            yield from _value(name, tokens, at + 2)
+        otherwise = after == ")" and at + 2 < len(tokens) and tokens[at + 2].text == "or"
+        if gives and (after == "," or otherwise) and _says_secret(name, variable=True):
+            yield from _value(name, tokens, at + (3 if otherwise else 2))
 
 
 def _value(name: str, tokens: list[_Token], place: int, *, loose: bool = False) -> Iterator[Named]:

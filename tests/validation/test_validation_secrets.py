@@ -102,6 +102,8 @@ def test_what_may_stand_in_a_task_as_well_is_a_warning_and_is_never_shown(line):
         'os.putenv("MY_KEY", "hunter2")',
         'k = os.environ.get("MY_KEY", "hunter2")',
         'k = os.getenv("MY_KEY", "hunter2")',
+        'k = os.getenv("MY_KEY") or "hunter2"',
+        'k = f(os.environ.get("MY_KEY") or "hunter2", url)',
         "%env MY_KEY=hunter2",
         "%env MY_KEY hunter2",
         "env MY_KEY=hunter2",
