@@ -16,6 +16,7 @@ from kbench_jupyter.actions.judging import (
     refuse_failed_cell,
     refuse_unrecorded,
     runs_of_task,
+    sdk_notes,
     what_to_mend,
 )
 from kbench_jupyter.actions.passing import Passing
@@ -218,15 +219,18 @@ def validate(
     target = session.target()
     mine = runs_of_task(chosen, runs)
     if failure := rehearsal.failure:
-        hint = passing.missed(rehearsal) or what_to_mend("cell", target, endpoint=failure.endpoint)
+        hint = passing.missed(failure.traceback) or what_to_mend("cell", target, endpoint=failure.endpoint)
         refuse_failed_cell(rehearsal, mine, hint)
-    refuse_errored(mine or runs, target)
+    refuse_errored(
+        mine or runs,
+        lambda message, endpoint: passing.missed(message) or what_to_mend("task", target, endpoint=endpoint),
+    )
     refuse_unrecorded(chosen, rehearsal, runs)
     session.validated.add(source_digest(chosen.source))
     return ValidateResult(
         checked.source,
         checked.findings,
-        (*checked.notes, *passing.notes),
+        (*checked.notes, *passing.notes, *sdk_notes(rehearsal)),
         rehearsal=rehearsal,
         runs=mine,
         model=env[DEFAULT],

@@ -5,7 +5,7 @@ from __future__ import annotations
 import nbformat
 import pytest
 
-from kbench_jupyter.actions.judging import refuse_failed_cell, refuse_unrecorded, runs_of_task
+from kbench_jupyter.actions.judging import refuse_failed_cell, refuse_unrecorded, runs_of_task, sdk_notes
 from kbench_jupyter.actions.session import Session
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.errors import ValidationError
@@ -98,3 +98,10 @@ def test_a_run_that_could_not_be_shown_says_that_it_was_recorded_and_what_the_sd
     assert "The run was recorded all the same" in caught.value.hint
     assert "Wrong return type <class 'float'>" in caught.value.hint
     assert "NoneType: None" not in str(caught.value)
+
+
+def test_what_the_sdk_says_of_a_sample_is_told_although_the_task_recorded_a_run():
+    wrong = "Wrong return type <class 'float'>. Expected tuple[float, float]."
+    logged = f"{wrong} This may need to lead to unexpected task behavior.\n"
+    assert sdk_notes(rehearsal(logged * 2)) == [f"The task SDK says of a result: {wrong}"]
+    assert sdk_notes(rehearsal("Something else.")) == []
