@@ -75,6 +75,8 @@ def _bundle() -> tuple[bool | str, str]:
     for name in _BUNDLES:
         path = os.environ.get(name)
         if path and not Path(path).exists():
+            if name == "SSL_CERT_FILE":
+                continue  # as OpenSSL itself does: it is set for other programs, and may be stale
             raise _setting(
                 f"{name} names a file of certificates that is not there: {path}",
                 f"Correct it: %env {name}=/PATH/TO/CERTIFICATES.pem, or do without: %env {name}=",
