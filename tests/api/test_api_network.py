@@ -70,6 +70,14 @@ def test_a_malformed_proxy_is_no_trouble_with_the_servers_address(client: Client
     assert seconds < 1
 
 
+@pytest.mark.parametrize("value", ["http://me:two words@{}", "{}", "//{}"])
+def test_a_proxy_in_any_spelling_that_requests_takes_is_taken(client: Client, value: str) -> None:
+    with Proxy(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as proxy:
+        os.environ["HTTPS_PROXY"] = value.format(proxy.address)
+        assert "it answers 403" in str(failed(client)[0])
+        assert len(proxy.connects) == 1
+
+
 def test_a_malformed_proxy_never_shows_its_password(client: Client) -> None:
     os.environ["HTTPS_PROXY"] = f"http://me:{SECRET}@127.0.0.1:port"
     assert "127.0.0.1:port" in str(failed(client)[0])
