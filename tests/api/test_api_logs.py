@@ -639,3 +639,10 @@ def test_a_long_log_that_always_breaks_off_at_the_same_place_ends(server: FaultS
     ):
         list(client.stream_logs(1))
     assert len(server.requests) <= QUICK.looks + 1
+
+
+def test_an_empty_text_is_an_empty_log(server: FaultServer) -> None:
+    server.log = lambda exchange: exchange.answer(200, {"Content-Type": "text/plain"}, b"")
+    with client_of(server) as client, client.stream_logs(1) as stream:
+        assert list(stream) == []
+        assert stream.settled
