@@ -564,40 +564,27 @@ class Proxy:
             while True:
                 sock, _ = self._listener.accept()
                 with sock, suppress(OSError):
-                    self.connects.append(sock.recv(4096).decode("latin-1").partition("\r\n")[0])
-                    sock.sendall(self._answer)
+                    self._meet(sock)
+
+    def _meet(self, sock: socket.socket) -> None:
+        self.connects.append(sock.recv(4096).decode("latin-1").partition("\r\n")[0])
+        sock.sendall(self._answer)
 
 
-class SocksProxy:
+class SocksProxy(Proxy):
     """A SOCKS5 proxy on a free loopback port that leads wherever it is asked to `port`; a context manager."""
 
     def __init__(self, port: int) -> None:
-        self.connections = 0
         self._port = port
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.address = f"127.0.0.1:{self._listener.getsockname()[1]}"
-        threading.Thread(target=self._serve, daemon=True).start()
+        super().__init__(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")  # connected
 
-    def __enter__(self) -> SocksProxy:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _serve(self) -> None:
-        with suppress(OSError):
-            while True:
-                sock, _ = self._listener.accept()
-                self.connections += 1
-                sock.recv(64)
-                sock.sendall(b"\x05\x00")  # no password is needed
-                sock.recv(512)
-                sock.sendall(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")  # connected
-                there = socket.create_connection(("127.0.0.1", self._port))
-                for pair in ((sock, there), (there, sock)):
-                    threading.Thread(target=_pump, args=pair, daemon=True).start()
+    def _meet(self, sock: socket.socket) -> None:
+        sock.recv(64)
+        sock.sendall(b"\x05\x00")  # no password is needed
+        super()._meet(sock)
+        there = socket.create_connection(("127.0.0.1", self._port))
+        for pair in ((sock.dup(), there), (there, sock.dup())):
+            threading.Thread(target=_pump, args=pair, daemon=True).start()
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

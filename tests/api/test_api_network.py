@@ -131,7 +131,7 @@ def test_a_socks_proxy_is_spoken_to(server: FaultServer) -> None:
             # To a loopback address no proxy is asked, and to any other one nothing is sent in plain text.
             patch.setattr("kbench_jupyter.api.network.is_loopback", lambda url: False)
             assert client.task_quota().allowed == 10
-        assert proxy.connections == 1
+        assert len(proxy.connects) == 1
 
 
 def test_a_proxy_that_dies_in_mid_work_is_an_outage_that_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
