@@ -588,7 +588,7 @@ class SocksProxy(Proxy):
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:
-    with source, suppress(OSError):
+    with source, sink, suppress(OSError):
         while data := source.recv(65536):
             sink.sendall(data)
         sink.shutdown(socket.SHUT_RDWR)
