@@ -135,6 +135,25 @@ def test_a_log_of_which_nothing_could_be_fetched_is_an_error(server, session):
         log(session, "quiz")
 
 
+def test_an_ended_run_whose_log_cannot_be_had_does_not_stop_the_going_one(server, session, said):
+    add_run(server.api, 11)
+    add_run(server.api, 12, state="RUNNING")
+
+    def answer(exchange):
+        if exchange.seen.json["runId"] == 11:
+            faults.status(500)(exchange)
+            return
+        server.api.runs[1]["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
+        exchange.answer(200, dict(faults.JSON), json.dumps([entry("going on\n")]).encode())
+
+    server.log = answer
+    result = log(session, "quiz")
+    assert "going on" in written(said)
+    problems = {logged.run.id: logged.problem for logged in result.runs}
+    assert "500" in problems[11]
+    assert not problems[12]
+
+
 # What a file gets
 
 
