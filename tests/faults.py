@@ -564,5 +564,31 @@ class Proxy:
             while True:
                 sock, _ = self._listener.accept()
                 with sock, suppress(OSError):
-                    self.connects.append(sock.recv(4096).decode("latin-1").partition("\r\n")[0])
-                    sock.sendall(self._answer)
+                    self._meet(sock)
+
+    def _meet(self, sock: socket.socket) -> None:
+        self.connects.append(sock.recv(4096).decode("latin-1").partition("\r\n")[0])
+        sock.sendall(self._answer)
+
+
+class SocksProxy(Proxy):
+    """A SOCKS5 proxy on a free loopback port that leads wherever it is asked to `port`; a context manager."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        super().__init__(b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00")  # connected
+
+    def _meet(self, sock: socket.socket) -> None:
+        sock.recv(64)
+        sock.sendall(b"\x05\x00")  # no password is needed
+        super()._meet(sock)
+        there = socket.create_connection(("127.0.0.1", self._port))
+        for pair in ((sock.dup(), there), (there, sock.dup())):
+            threading.Thread(target=_pump, args=pair, daemon=True).start()
+
+
+def _pump(source: socket.socket, sink: socket.socket) -> None:
+    with source, sink, suppress(OSError):
+        while data := source.recv(65536):
+            sink.sendall(data)
+        sink.shutdown(socket.SHUT_RDWR)

@@ -6,16 +6,14 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.display.view import count
-from kbench_jupyter.errors import ValidationError
-from kbench_jupyter.validation.rehearsal.tracebacks import raised, tell
+from kbench_jupyter.validation.rehearsal.tracebacks import last_frame, missing_variable, raised, tell
 
 if TYPE_CHECKING:
     from kbench_jupyter.results.runfiles import RunResult
     from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
-__all__ = ["raised_over_answer", "refuse_errored", "samples"]
+__all__ = ["own_errors", "raised_over_answer", "samples"]
 
 # What no answer can cause.
 _OWN = frozenset({
@@ -26,11 +24,11 @@ _OWN = frozenset({
 # But for these: what a pattern did not find, and JSON of another shape.
 _OF_ANSWERS = re.compile(
     r"NoneType|'(?:list|dict|int|float|bool)' object (?:has no attribute|is not)"
-    r"|indices must be|must be a string or a (?:real )?number"
+    r"|indices must be|must be a string or a (?:real )?number|unsupported operand type|not supported between instances"
+    r"|unhashable type|expected str instance"
 )
 # Raised inside the task SDK over an answer.
 _SDKS_OF_ANSWERS = frozenset({"ResponseParsingError", "ValidationError", "ToolInvocationLimitExhausted"})
-_FRAME = re.compile(r"^\s*(?:File .*|Cell .*line \d+.*)$", re.MULTILINE)
 _SDK = re.compile(r"[/\\\\]kaggle_benchmarks[/\\\\]")
 
 
@@ -68,24 +66,9 @@ def raised_over_answer(rehearsal: Rehearsal, runs: Sequence[RunResult]) -> str:
     return f"{len(errored)} of {count(every, 'sample')} errored, the first with {told.message}\n\n{told.traceback}"
 
 
-def refuse_errored(runs: Sequence[RunResult], hint: str) -> None:
-    """Raise if a run or one of its samples errored, whatever a model answered.
-
-    Raises
-    ------
-    ValidationError
-        With the first run's own error.
-    """
-    own = [run for run in _errored(runs) if _is_own(run)] or _errored(runs)
-    if not own:
-        return
-    message = own[0].error_message
-    many = f" in {count(len(own), 'sample')}" if len(own) > 1 else ""
-    raise ValidationError(
-        f"The task {own[0].task!r} failed{many} while it ran: {last_line(message)}",
-        detail=tell(message, *raised(message)).traceback,
-        hint=hint,
-    )
+def own_errors(runs: Sequence[RunResult]) -> list[RunResult]:
+    """Return the samples that errored whatever a model answered, or else the runs that errored themselves."""
+    return [run for run in _errored(runs) if _is_own(run)] or [run for run in runs if run.errored]
 
 
 def _errored(runs: Sequence[RunResult]) -> list[RunResult]:
@@ -105,5 +88,6 @@ def _own(name: str, text: str, traceback: str) -> bool:
     name = name.rpartition(".")[2]
     if name in _OWN:
         return not _OF_ANSWERS.search(text)
-    frames = _FRAME.findall(traceback)
-    return bool(frames and _SDK.search(frames[-1])) and name not in _SDKS_OF_ANSWERS
+    if missing_variable(traceback):
+        return True
+    return bool(_SDK.search(last_frame(traceback))) and name not in _SDKS_OF_ANSWERS

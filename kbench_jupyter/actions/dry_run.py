@@ -12,10 +12,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions import envfile
-from kbench_jupyter.actions.answers import raised_over_answer, refuse_errored, samples
+from kbench_jupyter.actions.answers import raised_over_answer, samples
 from kbench_jupyter.actions.cards import finding_parts, notes_on
 from kbench_jupyter.actions.edited import source_digest
-from kbench_jupyter.actions.judging import refuse_failed_cell, refuse_unrecorded, runs_of_task
+from kbench_jupyter.actions.judging import (
+    refuse_errored,
+    refuse_failed_cell,
+    refuse_unrecorded,
+    runs_of_task,
+    sdk_notes,
+)
 from kbench_jupyter.actions.passing import Passing
 from kbench_jupyter.actions.rehearsing import rehearse_source
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
@@ -177,14 +183,15 @@ def dry_run(
     raised = raised_over_answer(rehearsal, mine) if calls.calls else ""
     if not raised:
         mend = "Mend the cell, then %kbench validate --dry-run again."
-        refuse_failed_cell(rehearsal, mine, passing.missed(rehearsal) or mend)
+        failure = rehearsal.failure
+        refuse_failed_cell(rehearsal, mine, passing.missed(failure.traceback if failure else "") or mend)
         refuse_unrecorded(chosen, rehearsal, runs)
-        refuse_errored(mine, mend)
+        refuse_errored(mine, lambda message, _: passing.missed(message) or mend)
         session.tried.add(source_digest(chosen.source))
     return DryRun(
         checked.source,
         checked.findings,
-        (*checked.notes, *passing.notes, *_remarks(calls, rows)),
+        (*checked.notes, *passing.notes, *sdk_notes(rehearsal), *_remarks(calls, rows)),
         rehearsal=rehearsal,
         runs=mine,
         calls=calls.calls,

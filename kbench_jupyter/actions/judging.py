@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.actions.answers import own_errors
 from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.api.names import task_slug
 from kbench_jupyter.display.view import count
@@ -57,6 +58,11 @@ def sdk_said(rehearsal: Rehearsal) -> list[str]:
     outputs = [output for cell in rehearsal.outcome.notebook.cells for output in cell.get("outputs", ())]
     text = "".join(output.text for output in outputs if output.get("name") == "stderr")
     return list(dict.fromkeys([*reversed(_NOT_STORED.findall(text)), *reversed(_WRONG_TYPE.findall(text))]))
+
+
+def sdk_notes(rehearsal: Rehearsal) -> list[str]:
+    """Return what it wrote about results in a rehearsal that recorded a run all the same: of helpers and samples."""
+    return [f"The task SDK says of a result: {text}" for text in sdk_said(rehearsal)[:3]]
 
 
 def refuse_unrecorded(chosen: ChosenTask, rehearsal: Rehearsal, runs: Sequence[RunResult]) -> None:
@@ -136,23 +142,31 @@ def refuse_failed_cell(rehearsal: Rehearsal, runs: Sequence[RunResult], hint: st
     )
 
 
-def refuse_errored(runs: Sequence[RunResult], target: Target) -> None:
-    """Raise if a run errored although its cell went on.
+def refuse_errored(runs: Sequence[RunResult], mend: Callable[[str, bool], str]) -> None:
+    """Raise if a run errored although its cell went on, or one of its samples did whatever a model answered.
+
+    Parameters
+    ----------
+    runs : sequence of RunResult
+    mend : callable
+        Given an error message and whether a model's endpoint is to blame, what to do about it.
 
     Raises
     ------
     ValidationError
-        With the run's own error.
+        With the first one's own error.
     """
-    errored = next((run for run in runs if run.errored), None)
-    if errored is None:
+    errored = own_errors(runs)
+    if not errored:
         return
-    told = tell(errored.error_message, *raised(errored.error_message))
-    said = told.message if told.endpoint else last_line(errored.error_message)
+    message = errored[0].error_message
+    told = tell(message, *raised(message))
+    many = f" in {count(len(errored), 'sample')}" if len(errored) > 1 else ""
+    said = told.message if told.endpoint else last_line(message)
     raise ValidationError(
-        f"The task {errored.task!r} failed while it ran: {said}",
+        f"The task {errored[0].task!r} failed{many} while it ran: {said}",
         detail=told.traceback,
-        hint=what_to_mend("task", target, endpoint=told.endpoint),
+        hint=mend(message, told.endpoint),
     )
 
 

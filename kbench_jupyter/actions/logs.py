@@ -154,7 +154,7 @@ def log(session: Session, task: str, *, models: Sequence[str] = (), follow: bool
     screen = Screen(session.reporter, names)
     live = [run for run in runs if follow and not run.state.is_terminal]
     try:
-        logged = _show_whole(client, [run for run in runs if run not in live], screen)
+        logged = _show_whole(client, [run for run in runs if run not in live], screen, is_all=not live)
         if live:
             logged |= _show_live(client, slug, live, screen, session.reporter, session.reviver(target))
     except KeyboardInterrupt:
@@ -191,7 +191,7 @@ def _show_live(
     }
 
 
-def _show_whole(client: Client, runs: Sequence[Run], screen: Screen) -> dict[int, LoggedRun]:
+def _show_whole(client: Client, runs: Sequence[Run], screen: Screen, *, is_all: bool) -> dict[int, LoggedRun]:
     """Show logs as they are by now, one run's after the other's, fetched several at a time."""
     logged, errors = {}, []
     for run, fetched in _fetched(client, runs):
@@ -203,7 +203,7 @@ def _show_whole(client: Client, runs: Sequence[Run], screen: Screen) -> dict[int
             problem = str(fetched.problem)
             errors.append(fetched.problem)
         logged[run.id] = LoggedRun(run, screen.lines(run.id), problem)
-    if runs and len(errors) == len(runs) and not any(run.lines for run in logged.values()):
+    if is_all and runs and len(errors) == len(runs) and not any(run.lines for run in logged.values()):
         raise errors[0]  # nothing could be fetched: that is no log shown
     return logged
 

@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.execution.environment import kernel_environment, passed_names
+from kbench_jupyter.validation.rehearsal.tracebacks import missing_variable
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.session import Session
-    from kbench_jupyter.validation.rehearsal.run import Rehearsal
-
-# The frame of Python's own that looks up a variable, as IPython and as Python name it.
-_LOOKED_UP = re.compile(r"(?:[/\\]os\.py|<frozen os>).*__getitem__")
 
 
 @dataclass(frozen=True)
@@ -80,12 +76,9 @@ class Passing:
             notes.append(f"To be passed to the task, but not set: {', '.join(missing)}.")
         return notes
 
-    def missed(self, rehearsal: Rehearsal) -> str:
+    def missed(self, traceback: str) -> str:
         """Return what to do about a variable that the task looked up and the user has; "" if there is none."""
-        error = rehearsal.outcome.error
-        if error is None or error.ename != "KeyError" or not _LOOKED_UP.search(error.plain_traceback):
-            return ""
-        name = error.evalue.strip("'\"")
+        name = missing_variable(traceback)
         if name not in self.source or name in self.environment():
             return ""
         return (

@@ -200,7 +200,8 @@ class Session:
                 from kbench_jupyter.actions.init import VARIABLES
                 from kbench_jupyter.execution import NextKernel
 
-                self._next_kernel = NextKernel(later=VARIABLES)
+                # The last one is the dry run's own: a kernel that waits is for it and for a rehearsal.
+                self._next_kernel = NextKernel(later=[*VARIABLES, "RENDER_SUBRUNS"])
                 self.at_close(self._next_kernel.close)
             return self._next_kernel
 

@@ -148,7 +148,9 @@ def _secrets_in(text: str) -> tuple[str, ...]:
         return ()
     where = f"line{'s' if len(lines) > 1 else ''} {', '.join(map(str, lines))}"
     told = "The file holds what looks like a secret, as it stands in the task"
-    return (f"{told} ({where} of its .py form). Hand it to nobody before that is out: %kbench rule KB503",)
+    return (
+        f"{told} ({where} of its .py form). Take it out before anybody gets the file: %kbench rule KB503",
+    )
 
 
 def pull(session: Session, slug: str, output: Path | None = None, *, force: bool = False) -> Written:

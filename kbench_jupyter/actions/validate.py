@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.cards import finding_lines, finding_parts, notes_on, run_parts
+from kbench_jupyter.actions.answers import samples
+from kbench_jupyter.actions.cards import finding_lines, finding_parts, last_line, notes_on, run_parts
 from kbench_jupyter.actions.edited import source_digest
 from kbench_jupyter.actions.init import VARIABLES, ensure_proxy
 from kbench_jupyter.actions.judging import (
@@ -16,6 +17,7 @@ from kbench_jupyter.actions.judging import (
     refuse_failed_cell,
     refuse_unrecorded,
     runs_of_task,
+    sdk_notes,
     what_to_mend,
 )
 from kbench_jupyter.actions.passing import Passing
@@ -28,6 +30,7 @@ from kbench_jupyter.display.view import Cell, Shown, View, count, duration
 from kbench_jupyter.errors import UsageError, ValidationError
 from kbench_jupyter.results.runfiles import RunResult
 from kbench_jupyter.validation.findings import Finding, Severity
+from kbench_jupyter.validation.rehearsal.tracebacks import shortened
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.session import Session
@@ -101,7 +104,15 @@ class ValidateResult(Checked):
         if self.passed:
             asserted = any(run.assertions for run in self.runs)
             verdict = "every assertion passed" if asserted else "nothing failed, nothing was asserted"
-        title = Cell(f"Valid: {recorded} recorded in {duration(seconds)}, {verdict}", "good")
+        # An evaluation may go on after them.
+        every = [sample for run in self.runs for sample in samples(run)]
+        errored = [sample for sample in every if sample.errored]
+        if errored:
+            first = shortened(last_line(errored[0].error_message))
+            verdict = f"{len(errored):,} of {count(len(every), 'sample')} errored, the first with {first}"
+        title = Cell(
+            f"Valid: {recorded} recorded in {duration(seconds)}, {verdict}", "warn" if errored else "good"
+        )
         parts = [part for run in self.runs for part in run_parts(run, self.source)]
         notes = [*notes_on(self.source), *self.notes, *(self.rehearsal.hints if self.rehearsal else ())]
         return View(
@@ -218,15 +229,18 @@ def validate(
     target = session.target()
     mine = runs_of_task(chosen, runs)
     if failure := rehearsal.failure:
-        hint = passing.missed(rehearsal) or what_to_mend("cell", target, endpoint=failure.endpoint)
+        hint = passing.missed(failure.traceback) or what_to_mend("cell", target, endpoint=failure.endpoint)
         refuse_failed_cell(rehearsal, mine, hint)
-    refuse_errored(mine or runs, target)
+    refuse_errored(
+        mine or runs,
+        lambda message, endpoint: passing.missed(message) or what_to_mend("task", target, endpoint=endpoint),
+    )
     refuse_unrecorded(chosen, rehearsal, runs)
     session.validated.add(source_digest(chosen.source))
     return ValidateResult(
         checked.source,
         checked.findings,
-        (*checked.notes, *passing.notes),
+        (*checked.notes, *passing.notes, *sdk_notes(rehearsal)),
         rehearsal=rehearsal,
         runs=mine,
         model=env[DEFAULT],

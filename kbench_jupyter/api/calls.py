@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import count
 from typing import Any, TypeVar
 
 from kbench_jupyter.api.addresses import check_address
@@ -177,9 +178,17 @@ class Caller:
         ApiError, CredentialsError, TransportError
             As `call`; what breaks off later is a `TransportFault` of the response.
         """
+        limits, tries = self.limits, count()
 
         def once(remaining: float) -> Response:
             request = self._request(service, method, body, headers or {}, remaining, False, cancel)
+            # Twice as long each time: an archive that is made when it is asked for may well take a minute.
+            patience = limits.read * 2.0 ** min(next(tries), 30)
+            request = replace(
+                request,
+                read_timeout=min(patience, remaining),
+                header_timeout=min(limits.connect + patience, remaining),
+            )
             response = self._exchange(request, method, subject, safe=True, elsewhere=True)
             try:
                 answer = check(response) if check is not None else None
@@ -259,7 +268,6 @@ class Caller:
             json.dumps(body).encode("ascii"),  # escaped, so that even a lone surrogate is valid JSON
             connect_timeout=min(limits.connect, remaining),
             read_timeout=min(limits.read, remaining),
-            header_timeout=min(limits.connect + limits.read, remaining),
             stream_timeout=limits.stream_read,
             pace=limits.deadline,
             cancel=cancel,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from kbench_jupyter.api.keyfiles import SETTINGS, read_key_file
+from kbench_jupyter.api.keyfiles import SETTINGS, exists, read_key_file
 from kbench_jupyter.errors import CredentialsError
 
 __all__ = ["Credentials", "RefreshCall", "find_credentials"]
@@ -228,6 +228,8 @@ def _user_and_key(environ: Mapping[str, str], home: Path) -> Credentials | None:
         if found is None:
             return None
         missing = [field for field in names if field not in values]
+        if not found.fields([]).keys() & names.keys():
+            return None  # `kaggle config set` keeps other settings in the same file
         stored = found.fields(missing)
         values |= {field: stored[field].strip() for field in missing}
         source, remark = source if "key" not in missing else shown, found.remark
@@ -239,7 +241,7 @@ def _config_file(environ: Mapping[str, str], home: Path) -> tuple[Path, str]:
     if named:
         return Path(named) / "kaggle.json", "kaggle.json in KAGGLE_CONFIG_DIR"
     folder = home / ".kaggle"
-    if sys.platform.startswith("linux") and not folder.exists():
+    if sys.platform.startswith("linux") and not exists(folder):
         config = environ.get("XDG_CONFIG_HOME")
         where = Path(config) if config else home / ".config"
         return where / "kaggle" / "kaggle.json", "kaggle.json in the XDG configuration folder"
@@ -249,7 +251,7 @@ def _config_file(environ: Mapping[str, str], home: Path) -> tuple[Path, str]:
 def _oauth(environ: Mapping[str, str], home: Path) -> Credentials | None:
     del environ
     path = home / ".kaggle" / "credentials.json"
-    if not path.exists():
+    if not exists(path):
         return None
     from kbench_jupyter.api.oauth import OAuthCredentials
 

@@ -124,6 +124,8 @@ def _small_log(caller: Caller, response: Response, body: bytes) -> list[Any]:
         raise error_of(answer, caller.credentials)
     if response.content_type in ("", "text/plain") and body and not body.lstrip().startswith((b"{", b"[")):
         return [body.decode("utf-8", "replace")]
+    if response.content_type == "text/plain" and not body:
+        return []
     # Without a type, an empty answer is one whose header was cut off.
     if response.content_type in ("", "application/json") and value is None:
         raise TransportFault(_CUT_OFF)

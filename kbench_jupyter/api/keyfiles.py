@@ -16,7 +16,7 @@ from typing import Any
 
 from kbench_jupyter.errors import CredentialsError
 
-__all__ = ["KeyFile", "read_key_file"]
+__all__ = ["SETTINGS", "KeyFile", "exists", "read_key_file"]
 
 SETTINGS = "https://www.kaggle.com/settings/api"
 _MOST = 1 << 20  # bytes; a credential takes a few hundred
@@ -97,6 +97,11 @@ def _fault(shown: str, what: str) -> CredentialsError:
     )
 
 
+def exists(path: Path) -> bool:
+    """Return whether there is such a file or folder; one in another user's home counts as none."""
+    return os.path.exists(path)  # noqa: PTH110 - Path.exists raises there
+
+
 def read_key_file(path: Path, shown: str) -> KeyFile | None:
     """Return what a file holds, None when there is no such file.
 
@@ -105,6 +110,8 @@ def read_key_file(path: Path, shown: str) -> KeyFile | None:
     CredentialsError
         If it is there and cannot be read, is empty, or is no text.
     """
+    if not exists(path.parent):
+        return None
     try:
         if not path.exists():
             return None

@@ -15,7 +15,8 @@ class Limits:
     Parameters
     ----------
     connect, read : float
-        For a connection, and for an answer's beginning and its next bytes.
+        For a connection, and for an answer's beginning and its next bytes; each further try to get a log or an
+        archive is given twice as long.
     stream_read : float
         For the next bytes of a log's event stream once it has begun; above the three minutes after which a
         load balancer cuts an idle stream by itself.

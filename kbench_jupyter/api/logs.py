@@ -147,6 +147,9 @@ class LogStream:
         self._last_id = ""
         self._retry: float | None = None
         self._at_end = False  # END_OF_LOG was seen, or the run has ended: only the persisted log is awaited
+        self._told_end = False  # END_OF_LOG was seen
+        self._ends = 0  # connections since then, but for those that brought more of the persisted log
+        self._furthest = 0  # items of the persisted log that were read
         self._awaited_since: float | None = None
         self._problem: KBenchError | None = None  # why it could not be read, the last time
         self._inside = False  # a connection broke off inside an entry
@@ -186,6 +189,7 @@ class LogStream:
     def close(self) -> None:
         """End the iteration and free the connection at once; callable from any thread."""
         self._cancel.cancel()
+        self._over.set()  # an iteration that never began does not come to its end
         # Only when no thread is in the iteration: CPython does not bear a generator closed while another
         # thread runs it. That thread finds the cancelled exchange, and closes the generator itself.
         if self._turn.acquire(blocking=False):
@@ -222,7 +226,7 @@ class LogStream:
             self._over.set()
 
     def _connections(self) -> Generator[LogEntry, None, None]:
-        fruitless = ends = 0
+        fruitless = 0
         while not self.closed:
             response = self._open()
             if response is None:
@@ -230,20 +234,22 @@ class LogStream:
             before = len(self._ledger)
             with response:
                 if not response.is_event_stream:
-                    done = yield from self._settle(response, ends)
+                    done = yield from self._settle(response)
                     if done:
                         return
                 else:
                     yield from self._events(response)
             if self._at_end:
-                ends += 1
+                self._ends += 1
                 self._awaited_since = self._awaited_since or self._caller.clock()
             fruitless = 0 if len(self._ledger) > before and not self._at_end else fruitless + 1
-            if self.closed or ends >= self._caller.limits.looks or self._left() == 0:
+            if self.closed or self._ends >= self._caller.limits.looks or self._left() == 0:
                 break
             self._pause(fruitless)
             self.reconnects += not self._at_end
-        if self._problem is not None and not len(self._ledger) and not self.closed:
+        # What came after the last connection is missing, unless that one told that it was all.
+        missing = not self._told_end or not len(self._ledger)
+        if self._problem is not None and missing and not self.closed:
             raise self._problem
 
     def _left(self) -> float | None:
@@ -275,7 +281,7 @@ class LogStream:
                         continue
                     for entry in entries_of(event.data):
                         if entry is None:
-                            self._at_end = True
+                            self._at_end = self._told_end = True
                             return
                         self.received += 1
                         yield from self._ledger.take(entry)
@@ -288,11 +294,12 @@ class LogStream:
             self._streaming = None
             self._inside = self._inside or parser.inside
 
-    def _settle(self, response: Response, tries: int) -> Generator[LogEntry, None, bool]:
+    def _settle(self, response: Response) -> Generator[LogEntry, None, bool]:
         """Yield what the persisted log adds; return whether that was the end."""
         self._awaited_since = self._awaited_since or self._caller.clock()
+        before = self._furthest
         try:
-            return (yield from self._settled(response, tries))
+            return (yield from self._settled(response))
         except (
             TransportFault,
             ServerError,
@@ -300,13 +307,15 @@ class LogStream:
         ) as problem:  # the latter two under a status of 200
             if self.closed:
                 return True
-            if not may_pass(problem) or tries + 1 >= self._caller.limits.looks or not self._left():
+            if self._furthest > before:  # a server does not wait for ever for who reads a long log slowly
+                self._ends = 0
+            if not may_pass(problem) or self._ends + 1 >= self._caller.limits.looks or not self._left():
                 raise
             self._problem = problem
             self._at_end = True  # the run has ended: the whole log is all that is left to get
             return False
 
-    def _settled(self, response: Response, tries: int) -> Generator[LogEntry, None, bool]:
+    def _settled(self, response: Response) -> Generator[LogEntry, None, bool]:
         settling = self._settling
         if settling is None or not settling.caught_up:  # it may be another log by now
             self._settling = settling = Settling(self._ledger)
@@ -315,8 +324,10 @@ class LogStream:
             fresh, skip = items[skip:], max(0, skip - len(items))
             yield from self._compared(settling, fresh)
             settling.passed += len(fresh)
+            if settling.passed > self._furthest:
+                self._furthest, self._awaited_since = settling.passed, self._caller.clock()
         # Right after the end the persisted log may not be complete yet.
-        if settling.is_short() and tries + 1 < self._caller.limits.looks:
+        if settling.is_short() and self._ends + 1 < self._caller.limits.looks:
             self._at_end = True
             return False
         yield from settling.finish()
@@ -344,7 +355,9 @@ class LogStream:
             if self.closed:
                 return None
             if self._at_end and isinstance(problem, ApiError | TransportError):
-                self._problem = problem
+                never_began = isinstance(problem, NotFoundError) and not len(self._ledger)
+                if not (never_began and self._run_ended()):
+                    self._problem = problem
                 return None  # the stream came to its end; only settling was left
             waited = caller.clock() - began
             if not isinstance(problem, NotFoundError):

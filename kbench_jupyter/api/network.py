@@ -75,6 +75,8 @@ def _bundle() -> tuple[bool | str, str]:
     for name in _BUNDLES:
         path = os.environ.get(name)
         if path and not Path(path).exists():
+            if name == "SSL_CERT_FILE":
+                continue  # as OpenSSL itself does: it is set for other programs, and may be stale
             raise _setting(
                 f"{name} names a file of certificates that is not there: {path}",
                 f"Correct it: %env {name}=/PATH/TO/CERTIFICATES.pem, or do without: %env {name}=",
@@ -88,8 +90,9 @@ def _checked(proxy: str, named_by: str) -> str:
     """Return a proxy's address without what is secret in it."""
     shown = proxy.rpartition("@")[2].rpartition("//")[2].rstrip("/")
     try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy}")
-        scheme, fine = parts.scheme, bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", proxy)
+        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy.removeprefix('//')}")
+        # Whitespace in a password is no trouble.
+        scheme, fine = parts.scheme, bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", shown)
     except ValueError:
         scheme, fine = "", False
     if not fine or scheme not in ("http", "https", "socks4", "socks4a", "socks5", "socks5h"):

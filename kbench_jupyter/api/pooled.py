@@ -13,14 +13,13 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
+from functools import cache
 from http.client import HTTPException
 from typing import Any
 
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
 
 from kbench_jupyter.api.addresses import is_loopback
 from kbench_jupyter.api.failures import causes_of, fault_of, host_of, patience
@@ -30,7 +29,6 @@ from kbench_jupyter.api.transport import STRIDE, Cancel, Request, Response, Tran
 __all__ = ["RequestsTransport"]
 
 PIECE = 1 << 18  # bytes asked for at a time: large enough for downloads, and read1 returns what is there
-_CONNECT = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
 _current = threading.local()  # .cancel: the Cancel of the exchange this thread is starting
 
@@ -61,32 +59,29 @@ def _shut(sock: Any) -> None:
         socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
-class _Connection(_Watched, HTTPConnection):
-    pass
+@cache
+def _watched(pool: type[Any]) -> type[Any]:
+    """Return a kind of pool (a SOCKS proxy has its own) with connections that are watched."""
+    if issubclass(pool.ConnectionCls, _Watched):
+        return pool
+    connection = type(pool.ConnectionCls.__name__, (_Watched, pool.ConnectionCls), {})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
 
 
-class _TLSConnection(_Watched, HTTPSConnection):
-    pass
-
-
-class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Connection
-
-
-class _TLSPool(HTTPSConnectionPool):
-    ConnectionCls = _TLSConnection
+def _watch(manager: Any) -> Any:
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _watched(pool) for scheme, pool in pools.items()}
+    return manager
 
 
 class _Adapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         self._trust: dict[str, Any] = {"ssl_context": system_trust()}
         super().init_poolmanager(*args, **{**kwargs, **self._trust})
-        self.poolmanager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
+        _watch(self.poolmanager)
 
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        manager = super().proxy_manager_for(proxy, **{**kwargs, **self._trust})
-        manager.pool_classes_by_scheme = {"http": _Pool, "https": _TLSPool}
-        return manager
+        return _watch(super().proxy_manager_for(proxy, **{**kwargs, **self._trust}))
 
 
 class RequestsTransport:

@@ -153,7 +153,7 @@ def _shown(raw: str) -> str:
         raw = _Row(raw).render()
     elif "\x1b" in raw:
         raw = _CODE.sub(lambda code: code.group() if code["final"] == "m" else "", raw)
-    return _UNSAFE.sub(lambda found: f"\\x{ord(found[0]):02x}", raw)
+    return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), raw)
 
 
 class _Style:

@@ -30,7 +30,7 @@ _MOST, _LONGEST = 1_000, 10_000
 
 def visible(text: str) -> str:
     """Return text in which control and direction marks are spelled out, so that they only appear."""
-    return _CONTROL.sub(lambda match: f"\\x{ord(match[0]):02x}", text)
+    return _CONTROL.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def clipped(text: str, most: int) -> str:

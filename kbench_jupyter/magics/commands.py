@@ -69,6 +69,13 @@ def _validate(session: Session, call: Call, cell: str | None) -> Any:
     from kbench_jupyter.actions.sources import choose_task
     from kbench_jupyter.actions.validate import check, refuse_errors, validate
 
+    if call.rows is not None and not call.dry_run:
+        raise UsageError("--rows goes with --dry-run.", hint="%kbench validate --dry-run --rows 5")
+    if call.static and call.dry_run:
+        raise UsageError(
+            "--static runs nothing and --dry-run runs the task: give one of them.",
+            hint="%kbench validate --dry-run",
+        )
     chosen = choose_task(session, call.task, file=call.file, cell=cell, required=False)
     if call.fix:
         return _fix(session, call, chosen)
@@ -81,8 +88,6 @@ def _validate(session: Session, call: Call, cell: str | None) -> Any:
         "env_file": _path(call.env_file),
         "pass_env": call.pass_env,
     }
-    if call.rows is not None and not call.dry_run:
-        raise UsageError("--rows goes with --dry-run.", hint="%kbench validate --dry-run --rows 5")
     if call.dry_run:
         from kbench_jupyter.actions.dry_run import dry_run
 

@@ -162,7 +162,8 @@ def _from_file(name: str, answer: Answer, around: Surroundings) -> CurrentNotebo
         _refuse_what_is_older(path, laid)
     freshness = Freshness.SAVED_PLUS_EXECUTED if laid.replaced else Freshness.SAVED
     notes: tuple[str, ...] = ()
-    if any(run.cell_id for run in laid.unknown):
+    has_ids = any("id" in cell for cell in notebook["cells"])  # if not, cells run may be another notebook's
+    if has_ids and any(run.cell_id and headless.holds_code(run.text) for run in laid.unknown):
         notes = (
             f"{path.name} has unsaved edits that cannot be seen: a cell that was run is not in the "
             "file. Save the notebook (Ctrl+S), then run this again.",

@@ -9,11 +9,13 @@ pushed is what was run.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import NotebookError
+from kbench_jupyter.notebook.executed import answers_click
 from kbench_jupyter.notebook.leave_out import keep
 from kbench_jupyter.notebook.probes import Answer, Surroundings
 from kbench_jupyter.notebook.source import CellRef
@@ -96,7 +98,7 @@ def _ran_by_program(around: Surroundings) -> list[str] | str:
     ran = _history(around.shell)
     if not hasattr(around.shell, "kernel") or not ran:
         return "no kernel that executes a notebook"
-    if around.running and around.running.shown:
+    if answers_click(around.shell) or (around.running and around.running.shown):
         return "the front end has a document of its own, which is not this guess"
     return ran
 
@@ -170,8 +172,8 @@ def _told(around: Surroundings) -> list[Path]:
 def _named_by_program() -> Iterator[str]:
     line = _of_program("cmdline") or []
     is_papermill = any(Path(word).stem == "papermill" for word in line[:4])
-    for word in line[1:]:
-        if word.endswith(".ipynb"):
+    for before, word in itertools.pairwise(line):
+        if word.endswith(".ipynb") and before != "--output":
             yield word
             if is_papermill:  # the next one is its output
                 return

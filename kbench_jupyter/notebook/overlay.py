@@ -52,8 +52,11 @@ def lay_over(
         The notebook, and what was done.
     """
     newer = [run for run in runs if run.at > since]
-    known = {cell.get("id"): cell for cell in notebook["cells"] if cell.get("cell_type") == "code"}
-    last = {run.cell_id: run for run in newer if run.cell_id in known}
+    # Before format 4.5 cells have no ids (Colab's, Kaggle's, many of VS Code's): nothing can be laid over them.
+    known = {
+        cell["id"]: cell for cell in notebook["cells"] if cell.get("cell_type") == "code" and "id" in cell
+    }
+    last = {run.cell_id: run for run in newer if run.cell_id is not None and run.cell_id in known}
     differ = {ident: run for ident, run in last.items() if plain(known[ident]["source"]) != plain(run.text)}
     replaced = {ident: run for ident, run in differ.items() if run.session == session}
     if replaced:
@@ -64,7 +67,7 @@ def lay_over(
     texts = {plain(cell["source"]) for cell in notebook["cells"]}
     unknown = (run for run in newer if run.session == session and run.cell_id not in known)
     return notebook, Laid(
-        frozenset(ident for ident in replaced if ident is not None),
+        frozenset(replaced),
         tuple(run for run in unknown if plain(run.text) not in texts),
         tuple(run for ident, run in differ.items() if ident not in replaced),
     )

@@ -24,9 +24,9 @@ _ABOUT = words(
 # Before it: a key of data or of a keyboard or an answer's, and a token of text.
 _NO_SECRET = {
     "KEY": words(
-        "ANSWER ARROW CACHE CHOICE COLUMN COLUMNS DATA DICT ENTRY FEATURE FIELD FOREIGN GRADING GROUP GROUPING HOT"
-        " INDEX INNER ITEM JOIN JSON LABEL LOOKUP MAP MERGE METRIC MUSICAL OBJECT OUTER PARTITION PRIMARY PUBLIC RESULT"
-        " ROW SCORE SCORING SOLUTION SONG SORT SORTING TARGET"
+        "ANSWER ARROW CACHE CHOICE COLUMN COLUMNS DATA DICT ENTRY FACTORY FEATURE FIELD FOREIGN GRADING GROUP"
+        " GROUPING HOT INDEX INNER ITEM JOIN JSON LABEL LOOKUP MAP MERGE METRIC MUSICAL OBJECT OUTER PARTITION"
+        " PRIMARY PUBLIC RESULT ROW SCORE SCORING SOLUTION SONG SORT SORTING TARGET"
     ),
     "TOKEN": words(
         "ANSWER AUDIO BOS CLS CONTROL CURRENT DELIMITER END EOS EXPECTED FINAL FIRST IMAGE INPUT LAST MASK MAX MIN"
@@ -69,7 +69,7 @@ _GIVERS = words("getenv putenv setdefault setenv")
 _SET = re.compile(
     r"(?m)(?:(?<![\w%])%(?:set_)?env|\A\s*(?:set_)?env)[ \t]+(\w+)(?:[ \t]*=|[ \t])[ \t]*(\S[^\n]*?)[ \t]*$"
 )
-_EXPORT = re.compile(r"""\bexport[ \t]+(\w+)=(["']?)([^\s"';&|]+)""")
+_EXPORT = re.compile(r"""(?m)(?:\bexport[ \t]+|^[ \t]*![ \t]*)(\w+)=(["']?)([^\s"';&|]+)""")
 _SHELL_CELL = re.compile(r"\s*%%(?:bash|sh|script|writefile|file|system|sx|!|cmd)")
 _SHELL_LINE = re.compile(r"""(?m)^[ \t]*([A-Za-z_]\w*)=(["']?)([^\s"';&|]+)""")
 
@@ -189,13 +189,14 @@ def _paired(tokens: list[_Token], at: int) -> Iterator[Named]:
     if after == ":" and before in ("{", ","):
         if _says_secret(name, loose=True):
             yield from _value(name, tokens, at + 2, loose=True)
-    elif after == "," and before == "(" and at >= 2:
+    elif after in (",", ")") and before == "(" and at >= 2:
         owner = tokens[at - 4].text if at >= 4 and tokens[at - 3].sign == "." else ""
         gives = tokens[at - 2].text in _GIVERS or (
             tokens[at - 2].text in ("get", "pop") and owner == "environ"
         )
-        if gives and _says_secret(name, variable=True):
-            yield from _value(name, tokens, at + 2)
+        otherwise = after == ")" and at + 2 < len(tokens) and tokens[at + 2].text == "or"
+        if gives and (after == "," or otherwise) and _says_secret(name, variable=True):
+            yield from _value(name, tokens, at + (3 if otherwise else 2))
 
 
 def _value(name: str, tokens: list[_Token], place: int, *, loose: bool = False) -> Iterator[Named]:

@@ -168,8 +168,4 @@ def argument_of(call: ast.Call, function: Scope, name: str) -> ast.expr | None:
 
 def unique(found: list[Value]) -> Found:
     """Return what was found, each value once."""
-    out: list[Value] = []
-    for value in found:
-        if not any(value is other or (value == other and type(value) is type(other)) for other in out):
-            out.append(value)
-    return tuple(out)
+    return tuple(dict.fromkeys(found))

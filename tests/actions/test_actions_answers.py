@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kbench_jupyter.actions.answers import raised_over_answer, refuse_errored, samples
+from kbench_jupyter.actions.answers import raised_over_answer, samples
+from kbench_jupyter.actions.judging import refuse_errored
 from kbench_jupyter.errors import ValidationError
 from kbench_jupyter.execution import Outcome
 from kbench_jupyter.results.runfiles import RunResult, Usage
@@ -30,6 +31,8 @@ def told(*runs):
     "AttributeError: 'list' object has no attribute 'get'",
     "TypeError: 'NoneType' object is not subscriptable",
     "TypeError: list indices must be integers or slices, not str",
+    "TypeError: unsupported operand type(s) for /: 'str' and 'int'",
+    "TypeError: '<' not supported between instances of 'str' and 'int'", "TypeError: unhashable type: 'list'",
     "KeyError: 'score'", "IndexError: list index out of range", "ZeroDivisionError: division by zero",
     "RuntimeError: The judge gave no verdict.", "mine.BadAnswer",
 ])  # fmt: skip
@@ -44,11 +47,12 @@ def test_an_answer_may_be_the_cause(said):
     errored("FileNotFoundError: [Errno 2] No such file or directory: 'x'"),
     errored("ValueError: Unsupported image type", SDK_FRAME),
     errored("ValueError: no model was asked", tokens=0),
+    errored("KeyError: 'MY_SETTING'", OWN_FRAME + '  File "<frozen os>", line 679, in __getitem__\n'),
 ])  # fmt: skip
 def test_no_answer_can_be_the_cause(run):
     assert told(run) == ""
     with pytest.raises(ValidationError, match="failed while it ran"):
-        refuse_errored([run], "Mend it.")
+        refuse_errored([run], lambda *_: "Mend it.")
 
 
 def test_a_parse_error_of_the_sdk_is_of_the_answer():
@@ -66,11 +70,11 @@ def test_one_sample_of_the_tasks_own_making_decides():
     assert len(list(samples(run))) == 3
     assert told(run) == ""
     with pytest.raises(ValidationError, match="NameError"):
-        refuse_errored([run], "")
+        refuse_errored([run], lambda *_: "")
     only = RunResult("All", "m", "COMPLETED", subruns=(rows[0], rows[2]))
     assert told(only).startswith("1 of 2 samples errored, the first with ValueError: x")
 
 
 def test_nothing_is_said_of_runs_that_completed():
     assert told(RunResult("It", "m", "COMPLETED")) == ""
-    refuse_errored([RunResult("It", "m", "COMPLETED")], "")
+    refuse_errored([RunResult("It", "m", "COMPLETED")], lambda *_: "")

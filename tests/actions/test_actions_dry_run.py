@@ -12,6 +12,9 @@ from kbench_jupyter.actions.dry_run import dry_run
 from kbench_jupyter.actions.session import Session
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.errors import UsageError, ValidationError
+from kbench_jupyter.execution import ahead
+from kbench_jupyter.execution.environment import kernel_environment
+from kbench_jupyter.validation.rehearsal.endpoint import StandIn
 
 pytestmark = pytest.mark.slow
 
@@ -172,3 +175,34 @@ def test_it_stops_when_it_is_told_to(tried):
     with pytest.raises(KeyboardInterrupt):
         tried(task("    import time\n    time.sleep(90)"), interrupt=stop)
     assert time.monotonic() - begun < 60
+
+
+def test_a_variable_that_is_not_set_is_no_answers_fault_in_a_sample_either(tried, monkeypatch):
+    monkeypatch.setenv("MY_SETTING", "x")
+    text = (
+        HEAD + "import os\n"
+        "@kbench.task(name='One', store_task=False)\n"
+        "def one(llm, number) -> bool:\n"
+        "    return llm.prompt(f'Say {number}') == os.environ['MY_SETTING']\n"
+        "@kbench.task(name='All')\n"
+        "def every(llm) -> float:\n"
+        "    one.evaluate(llm=[llm], number=[1, 2], on_failure='continue')\n"
+        "    return 1.0\n"
+        "every.run(kbench.llm)\n"
+    )
+    with pytest.raises(ValidationError, match="'One' failed in 2 samples") as caught:
+        tried(text)
+    assert "--pass-env MY_SETTING" in caught.value.hint
+
+
+def test_a_kernel_that_waits_is_as_good_for_a_rehearsal_afterwards(monkeypatch):
+    monkeypatch.setattr(ahead, "ROOM", 0)
+    session = Session()
+    env = kernel_environment()
+    try:
+        with StandIn() as stand_in:
+            session.next_kernel.expect({**env, **stand_in.environment()})
+        with session.next_kernel.place({**env, "MODEL_PROXY_URL": "http://127.0.0.1:1"}) as place:
+            assert place.ahead is not None
+    finally:
+        session.close()

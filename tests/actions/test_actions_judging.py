@@ -5,9 +5,10 @@ from __future__ import annotations
 import nbformat
 import pytest
 
-from kbench_jupyter.actions.judging import refuse_failed_cell, refuse_unrecorded, runs_of_task
+from kbench_jupyter.actions.judging import refuse_failed_cell, refuse_unrecorded, runs_of_task, sdk_notes
 from kbench_jupyter.actions.session import Session
 from kbench_jupyter.actions.sources import choose_task
+from kbench_jupyter.actions.validate import ValidateResult
 from kbench_jupyter.errors import ValidationError
 from kbench_jupyter.execution import Outcome
 from kbench_jupyter.results.runfiles import RunResult
@@ -98,3 +99,18 @@ def test_a_run_that_could_not_be_shown_says_that_it_was_recorded_and_what_the_sd
     assert "The run was recorded all the same" in caught.value.hint
     assert "Wrong return type <class 'float'>" in caught.value.hint
     assert "NoneType: None" not in str(caught.value)
+
+
+def test_what_the_sdk_says_of_a_sample_is_told_although_the_task_recorded_a_run():
+    wrong = "Wrong return type <class 'float'>. Expected tuple[float, float]."
+    logged = f"{wrong} This may need to lead to unexpected task behavior.\n"
+    assert sdk_notes(rehearsal(logged * 2)) == [f"The task SDK says of a result: {wrong}"]
+    assert sdk_notes(rehearsal("Something else.")) == []
+
+
+def test_a_sample_that_errored_over_an_answer_is_told_and_not_called_the_models_failure(chosen):
+    bad = RunResult("one", "m", "ERRORED", error_message="Traceback ...\nValueError: no number\n")
+    whole = RunResult("The whole", "m", "COMPLETED", subruns=(bad, run_of("one")))
+    title = str(ValidateResult(chosen.source, runs=(whole,)).view().title)
+    assert "1 of 2 samples errored, the first with ValueError: no number" in title
+    assert "model's matter" not in title

@@ -135,6 +135,25 @@ def test_a_log_of_which_nothing_could_be_fetched_is_an_error(server, session):
         log(session, "quiz")
 
 
+def test_an_ended_run_whose_log_cannot_be_had_does_not_stop_the_going_one(server, session, said):
+    add_run(server.api, 11)
+    add_run(server.api, 12, state="RUNNING")
+
+    def answer(exchange):
+        if exchange.seen.json["runId"] == 11:
+            faults.status(500)(exchange)
+            return
+        server.api.runs[1]["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
+        exchange.answer(200, dict(faults.JSON), json.dumps([entry("going on\n")]).encode())
+
+    server.log = answer
+    result = log(session, "quiz")
+    assert "going on" in written(said)
+    problems = {logged.run.id: logged.problem for logged in result.runs}
+    assert "500" in problems[11]
+    assert not problems[12]
+
+
 # What a file gets
 
 
@@ -177,10 +196,10 @@ def test_nothing_of_a_server_reaches_the_terminal_but_text_and_colours(server, s
     for sign in ("\x1b]", "\x1b[2J", "\x07", "\x0e", "\x9b", "\x9c", "\x9d", "\u202e", "\u2066", "\ud800"):
         assert sign not in shown
     assert "\\x9b" in shown
-    assert "\\x202e" in shown
+    assert "\\u202e" in shown
     assert max(map(len, shown.split("\n"))) < 400
     to_file(session, tmp_path / "log.txt", lambda: log(session, "quiz"), force=False)
-    assert "\\xd800" in (tmp_path / "log.txt").read_text()
+    assert "\\ud800" in (tmp_path / "log.txt").read_text()
 
 
 # What it costs

@@ -75,6 +75,29 @@ def test_nothing_found_is_none(tmp_path: Path) -> None:
 TOKEN = "KGAT_0123456789abcdef"
 
 
+def test_settings_of_the_official_client_in_kaggle_json_are_no_damaged_credential(tmp_path: Path) -> None:
+    write(tmp_path / ".kaggle" / "kaggle.json", '{"competition": "titanic", "path": "/data"}')
+    assert find_credentials({}, tmp_path) is None
+    write(tmp_path / ".kaggle" / "credentials.json", '{"refresh_token": "r"}')
+    for environ in ({}, {"KAGGLE_USERNAME": "u"}):
+        credentials = find_credentials(environ, tmp_path)
+        assert credentials is not None
+        assert "credentials.json" in credentials.source or "OAuth" in credentials.source
+    write(tmp_path / ".kaggle" / "kaggle.json", '{"username": "u", "key": "k", "path": "/data"}')
+    assert found(tmp_path) == ("~/.kaggle/kaggle.json", "Basic dTpr")
+
+
+def test_a_home_that_cannot_be_looked_into_is_no_damaged_file(tmp_path: Path) -> None:
+    home = tmp_path / ("x" * 300)  # asking for anything in it is an error of the system's, also for root
+    with pytest.raises(OSError, match="too long"):
+        (home / ".kaggle").exists()
+    assert find_credentials({}, home) is None
+    assert found(home, KAGGLE_USERNAME="u", KAGGLE_KEY="k") == (
+        "KAGGLE_USERNAME and KAGGLE_KEY",
+        "Basic dTpr",
+    )
+
+
 @pytest.mark.parametrize(
     ("name", "content", "words"),
     [

@@ -557,3 +557,92 @@ def test_an_outage_is_not_waited_out_for_ever_nor_after_the_runs_end(ended: bool
         server.inject(LOGS, log, *[status(503)] * 99)
         with client.stream_logs(1, ended=lambda: ended) as stream, pytest.raises(ServerError):
             list(stream)
+
+
+def first_line_then_cut(exchange: Exchange) -> None:
+    exchange.send(exchange.head(200, {"Content-Type": "text/event-stream", "Connection": "close"}))
+    exchange.send(sse([{"stream_name": "stdout", "time": 1.5, "data": "first\n"}], end=False))
+    exchange.hang_up()
+
+
+def test_what_follows_the_last_connection_is_not_left_out_without_a_word(server: FaultServer) -> None:
+    ended = threading.Event()
+
+    def answer(exchange: Exchange) -> None:
+        (status(500) if ended.is_set() else first_line_then_cut)(exchange)
+
+    server.log = answer
+    with client_of(server, replace(QUICK, farewell=0.01)) as client:
+        with client.stream_logs(1, ended=ended.is_set) as stream:
+            assert next(stream).data == "first\n"
+            ended.set()
+            stream.wind_up()
+            with pytest.raises(ServerError):
+                list(stream)
+        assert not stream.settled
+
+
+def test_a_run_that_ended_without_a_log_has_an_empty_one(server: FaultServer) -> None:
+    looks = itertools.count()
+    server.log = status(404)
+    with client_of(server, replace(QUICK, farewell=0.01, poll=0.2, poll_cap=0.2)) as client:
+
+        def ended() -> bool:
+            if next(looks):
+                return True
+            stream.wind_up()  # it ends while its log is waited for
+            return False
+
+        stream = client.stream_logs(1, ended=ended)
+        assert list(stream) == []
+        assert next(looks) > 1
+
+
+def test_a_stream_that_is_closed_before_it_began_leaves_no_thread(server: FaultServer) -> None:
+    with client_of(server, replace(QUICK, farewell=0.02)) as client:
+        stream = client.stream_logs(1)
+        stream.wind_up()
+        thread = next(item for item in threading.enumerate() if item.name == "kbench-log-end")
+        stream.close()
+        thread.join(5)
+        assert not thread.is_alive()
+
+
+def test_a_long_log_may_break_off_as_often_as_it_goes_on(server: FaultServer) -> None:
+    entries = [{"stream_name": "stdout", "time": n, "data": f"{n} {'x' * 1000}\n"} for n in range(9_000)]
+    whole, asked = json.dumps(entries).encode(), itertools.count(1)
+
+    def answer(exchange: Exchange) -> None:
+        exchange.send(exchange.head(200, {**JSON, "Content-Length": str(len(whole))}))
+        exchange.send(whole[: next(asked) * 1_500_000])
+        exchange.hang_up()
+
+    server.log = answer
+    with client_of(server, replace(QUICK, read=2.0)) as client:
+        got = [item.data for item in client.stream_logs(1)]
+    assert got == [item["data"] for item in entries]
+    assert next(asked) > QUICK.looks + 2
+
+
+def test_a_long_log_that_always_breaks_off_at_the_same_place_ends(server: FaultServer) -> None:
+    whole = json.dumps([f"{n} {'x' * 1000}" for n in range(3_000)]).encode()
+
+    def answer(exchange: Exchange) -> None:
+        exchange.send(exchange.head(200, {**JSON, "Content-Length": str(len(whole))}))
+        exchange.send(whole[:2_000_000])
+        exchange.hang_up()
+
+    server.log = answer
+    with (
+        client_of(server, replace(QUICK, read=2.0)) as client,
+        pytest.raises(TransportFault, match="broke off"),
+    ):
+        list(client.stream_logs(1))
+    assert len(server.requests) <= QUICK.looks + 1
+
+
+def test_an_empty_text_is_an_empty_log(server: FaultServer) -> None:
+    server.log = lambda exchange: exchange.answer(200, {"Content-Type": "text/plain"}, b"")
+    with client_of(server) as client, client.stream_logs(1) as stream:
+        assert list(stream) == []
+        assert stream.settled

@@ -84,6 +84,24 @@ def test_an_answer_that_hangs_costs_one_try(
 
 
 @pytest.mark.parametrize("what", [DOWNLOAD, LOG])
+def test_an_answer_that_always_takes_longer_to_begin_than_one_try_waits_is_got(
+    server: FaultServer, client: Client, what: str
+) -> None:
+    answered = server.log
+
+    def late(exchange: Exchange) -> None:
+        exchange.server.stopping.wait(1.5 * LIMITS.read)
+        if what == LOG and answered is not None:
+            answered(exchange)
+        else:
+            exchange.answer(*exchange.process())
+
+    server.inject(what, *[late] * 99)
+    assert read(client, what) == RIGHT[what]
+    assert len(server.calls(what)) == 2
+
+
+@pytest.mark.parametrize("what", [DOWNLOAD, LOG])
 @pytest.mark.parametrize(
     "fault",
     [faults.hang, begins_and_hangs({**JSON, "Content-Length": "300"}, b"["), faults.drip(0.1)],

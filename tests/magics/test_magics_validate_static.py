@@ -5,6 +5,10 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
+from kbench_jupyter.errors import UsageError
+
 TASK = """\
 # %%
 import kaggle_benchmarks as kbench
@@ -26,3 +30,13 @@ def test_without_the_sdk_it_says_once_that_its_names_were_not_checked(shell, mon
     assert with_sdk.count("kaggle_benchmarks is not installed") == 0
     assert without.count("kaggle_benchmarks is not installed") == 1
     assert "No findings" in without
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [("--static --dry-run", "give one of them"), ("--static --rows 3", "--rows goes with --dry-run")],
+)
+def test_flags_that_would_be_ignored_are_refused(shell, flags, said):
+    Path("task.py").write_text(TASK)
+    with pytest.raises(UsageError, match=said):
+        shell.run_line_magic("kbench", f"validate {flags} -f task.py")

@@ -166,6 +166,9 @@ def test_a_notebook_in_the_working_directory_counts_once_all_of_its_code_has_bee
         assert "-f FILE or %env KBENCH_NOTEBOOK=FILE" in said
         write(path, "x = 1", "", "y = 2", "%kbench results")
         assert headless.working_directory(around(shell, tmp_path)).path == path
+        shell.kernel.get_parent = lambda: {"header": {"msg_type": "comm_msg"}}  # no program clicks
+        assert "has a document of its own" in headless.working_directory(around(shell, tmp_path))
+        shell.kernel.get_parent = dict
         write(tmp_path / "copy.ipynb", "x = 1", "y = 2")
         said = headless.working_directory(around(shell, tmp_path))
         assert said.startswith("2 notebooks")
@@ -233,6 +236,32 @@ def test_a_front_end_that_names_cells_in_its_own_way_is_not_accused_of_unseen_ce
     (found,) = shell.user_ns["found"]
     assert (found.probe, found.freshness) == ("VS Code", Freshness.SAVED)
     assert found.notes == ("Read from the saved a.ipynb: edits not saved (Ctrl+S) are not included.",)
+
+
+def without_ids(path, *texts):
+    cells = [nbformat.v4.new_code_cell(text) for text in texts]
+    for cell in cells:
+        del cell["id"]
+    old = nbformat.v4.new_notebook(cells=cells, nbformat_minor=4)
+    path.write_text(nbformat.writes(old), encoding="utf-8")
+    os.utime(path, (1, 1))
+    return old
+
+
+@pytest.mark.parametrize("told", ["a file", "its content"])
+def test_cells_without_ids_stay_as_they_are(shell, tmp_path, told):
+    """Colab, Kaggle and often VS Code write formats before 4.5, whose cells have none."""
+    old = without_ids(tmp_path / "a.ipynb", "look()", "x = 1")
+    answer = Answer(tmp_path / "a.ipynb", shown=True) if told == "a file" else Answer(None, old, live=True)
+    chain, found = (("it", lambda _around: answer),), []
+    mirror.install(shell)
+    shell.user_ns["look"] = lambda: found.append(sources(current_notebook(shell, chain=chain)))
+    for cell_id in (None, "vscode-notebook-cell:/home/me/a.ipynb#W0sZmlsZQ%3D%3D"):
+        run(shell, "look()", cell_id)
+    assert found == [["look()", "x = 1"]] * 2
+    run(shell, "x = 1", None)
+    run(shell, "look()", None)
+    assert found[2:] == [["look()", "x = 1"]]
 
 
 class Page:
@@ -414,6 +443,20 @@ def test_a_running_cell_that_the_file_does_not_have_is_said(shell, tmp_path, mon
     assert "unsaved edits that cannot be seen" in unseen.notes[0]
     assert "Ctrl+S" in unseen.notes[0]
     assert sources(seen) == ["look()"]
+
+
+def test_a_notebook_that_drives_a_task_file_is_not_taken_for_unsaved_edits_of_it(
+    shell, tmp_path, monkeypatch
+):
+    path = tmp_path / "task.py"
+    path.write_text("# %%\nx = 1\n", encoding="utf-8")
+    os.utime(path, (1, 1))
+    monkeypatch.setenv("KBENCH_NOTEBOOK", str(path))
+    mirror.install(shell)
+    shell.user_ns.update(found=[], look=lambda: shell.user_ns["found"].append(current_notebook(shell)))
+    for cell_id in ("driver", None):
+        run(shell, "look()", cell_id)
+    assert [(found.notes, sources(found)) for found in shell.user_ns["found"]] == [((), ["x = 1"])] * 2
 
 
 def test_code_that_magics_run_is_not_taken_for_the_users_cell(shell):

@@ -89,6 +89,7 @@ def test_nbclient_does_not_settle_for_a_notebook_that_may_only_begin_the_same(no
     ("command", "output"),
     [
         ("jupyter-nbconvert --to notebook --execute", "task.nbconvert.ipynb"),
+        ("jupyter-nbconvert --to notebook --output out.ipynb --execute", "out.ipynb"),
         ("jupyter-execute --output=out", "out.ipynb"),
     ],
 )
@@ -96,6 +97,7 @@ def test_the_program_that_runs_a_notebook_was_told_which_also_beside_its_output(
     notebook, tmp_path, command, output
 ):
     write(tmp_path / "begins-the-same.ipynb", *BEGIN, "y = 'another task'")
+    write(tmp_path / output, *BEGIN, "y = 'what it was before an edit'")
     for _ in range(2):
         run(*command.split(), "task.ipynb", cwd=tmp_path)
     written = told(nbformat.read(tmp_path / output, as_version=4))

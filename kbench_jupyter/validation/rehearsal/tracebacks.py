@@ -21,6 +21,10 @@ _PACKAGE = re.compile(r"[/\\](?:site|dist)-packages[/\\](google[/\\]\w+|[^/\\]+)
 _PYTHONS_OWN = re.compile(r"[/\\]lib[/\\]python3|[/\\]Lib[/\\]|^<frozen ")
 _CHAINED = ("The above exception was the direct cause", "During handling of the above exception")
 
+_FRAME = re.compile(r"^\s*(?:File .*|Cell .*line \d+.*)$", re.M)
+# The frame of Python's own that looks up an environment variable.
+_LOOKED_UP = re.compile(r"(?:[/\\]os\.py|<frozen os>).*__getitem__")
+
 _LONGEST = 300
 _CLIENTS = {"openai", "google.genai"}
 # Not among them: BadRequestError and its like, which are about the prompt.
@@ -94,6 +98,20 @@ def raised(traceback: str) -> tuple[str, str]:
     last = "\n".join(pieces[-1].lines).strip() if pieces and pieces[-1].package is None else ""
     name, _, text = last.partition(": ")
     return name.rpartition(".")[2], text
+
+
+def last_frame(traceback: str) -> str:
+    """Return the first line of the frame that raised, "" where a traceback names none."""
+    frames = _FRAME.findall(traceback)
+    return frames[-1] if frames else ""
+
+
+def missing_variable(traceback: str) -> str:
+    """Return the name of the environment variable that was looked up and is not set, if that was raised; else ""."""
+    name, text = raised(traceback)
+    return (
+        text.strip().strip("'\"") if name == "KeyError" and _LOOKED_UP.search(last_frame(traceback)) else ""
+    )
 
 
 def _endpoints_words(name: str, text: str, packages: set[str | None]) -> str | None:
