@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from kbench_jupyter.actions.push import PushResult
     from kbench_jupyter.actions.results import Results
     from kbench_jupyter.actions.run import ScheduledRuns
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.actions.tasks import ModelList, TaskList, TaskStatus
     from kbench_jupyter.actions.validate import Checked, ValidateResult
+    from kbench_jupyter.session.session import Session
 
 __all__ = [
     "auth",
@@ -58,7 +58,7 @@ _Names = str | Sequence[str]
 @functools.cache
 def session() -> Session:
     """Return the session that the functions of this module share."""
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.session import Session
 
     return Session()
 

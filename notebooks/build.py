@@ -2,7 +2,7 @@
 
     python notebooks/build.py
 
-One source, two uses: edit ``kbench_jupyter/actions/patterns/NAME.py``, then run this. A test holds that nobody
+One source, two uses: edit ``kbench_jupyter/patterns/NAME.py``, then run this. A test holds that nobody
 forgot. The other notebooks of this folder are edited as they are.
 """
 

@@ -27,7 +27,6 @@ from pathlib import Path
 
 import stand_in
 
-from kbench_jupyter.actions import envfile, local_server
 from kbench_jupyter.execution import (
     CellFailed,
     CellFinished,
@@ -38,6 +37,7 @@ from kbench_jupyter.execution import (
     execute_notebook,
 )
 from kbench_jupyter.quick_import import load
+from kbench_jupyter.session import envfile, local_server
 
 nbformat = load("nbformat")
 HERE = Path(__file__).parent

@@ -70,7 +70,7 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
 @pytest.fixture(scope="session")
 def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The home of one embedded server, started when first needed and stopped at the end."""
-    from kbench_jupyter.actions import local_server
+    from kbench_jupyter.session import local_server
 
     home = tmp_path_factory.mktemp("server-home")
     try:

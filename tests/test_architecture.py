@@ -19,9 +19,11 @@ ARROWS = {
     "display": set(),
     "results": set(),
     "validation": {"notebook", "execution"},
-    "actions": {"api", "notebook", "validation", "results", "execution", "display"},
-    "magics": {"actions", "display", "panels"},
-    "panels": {"actions", "display", "notebook"},
+    "session": {"api", "notebook", "execution", "display", "results"},
+    "following": {"session", "api", "display"},
+    "actions": {"api", "session", "following", "notebook", "validation", "results", "execution", "display"},
+    "magics": {"actions", "following", "session", "display", "panels"},
+    "panels": {"actions", "following", "session", "display", "notebook"},
     "local": {"execution"},
 }
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.display.view import Cell, Facts, Part, Table, Value, duration, money
-from kbench_jupyter.validation.findings import Finding, Severity
+from kbench_jupyter.validation.rules.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from kbench_jupyter.notebook.source import SourceCell, TaskSource

@@ -14,8 +14,8 @@ from kbench_jupyter.display.view import count
 from kbench_jupyter.errors import ApiError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.api import Client, Run, TaskSlug
+    from kbench_jupyter.session.session import Session
 
 __all__ = ["address", "choose_runs", "models_of", "none_of", "runs_on"]
 

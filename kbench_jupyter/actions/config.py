@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions import local_server
-from kbench_jupyter.actions.server_settings import differences, environment, in_force
-from kbench_jupyter.actions.settings import SERVER_SETTINGS, SETTINGS, Layers, Setting
-from kbench_jupyter.actions.target import home
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View
 from kbench_jupyter.errors import KBenchError
+from kbench_jupyter.session import local_server
+from kbench_jupyter.session.server_settings import differences, environment, in_force
+from kbench_jupyter.session.settings import SERVER_SETTINGS, SETTINGS, Layers, Setting
+from kbench_jupyter.session.target import home
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.local_server import LocalStatus
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.local_server import LocalStatus
+    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.actions.choose_runs import address, choose_runs
 from kbench_jupyter.actions.download_result import DownloadedRun, DownloadResult, names, placed, refuse_file
 from kbench_jupyter.actions.download_run import Meter, fetch_file, fetch_run
-from kbench_jupyter.actions.interrupted import Interrupted
-from kbench_jupyter.actions.settings import gigabytes
 from kbench_jupyter.display.view import count, size
 from kbench_jupyter.errors import DownloadError, KBenchError, NotFoundError, UsageError
 from kbench_jupyter.results.archive import Limits, Stopped, TooLargeError
 from kbench_jupyter.results.downloads import Origin, clean, holds, prune, run_folder
+from kbench_jupyter.session.interrupted import Interrupted
+from kbench_jupyter.session.settings import gigabytes
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.api import Client, Run
+    from kbench_jupyter.session.session import Session
 
 __all__ = ["DownloadResult", "DownloadedRun", "Origin", "download", "fetch_file", "origin_of", "placed"]
 

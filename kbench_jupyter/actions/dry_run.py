@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions import envfile
 from kbench_jupyter.actions.answers import raised_over_answer, samples
 from kbench_jupyter.actions.cards import finding_parts, notes_on
 from kbench_jupyter.actions.edited import source_digest
@@ -28,13 +27,14 @@ from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.validate import Checked, check, refuse_errors
 from kbench_jupyter.display.view import Cell, Facts, Part, Text, View, count, duration
 from kbench_jupyter.errors import ExecutionError, UsageError
+from kbench_jupyter.session import envfile
 from kbench_jupyter.validation.rehearsal import first_rows
 from kbench_jupyter.validation.rehearsal.endpoint import Calls, StandIn
 from kbench_jupyter.validation.rehearsal.stand_in import MODEL
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.results.runfiles import RunResult
+    from kbench_jupyter.session.session import Session
     from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
 _MEANS_NOTHING = (

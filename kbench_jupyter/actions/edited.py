@@ -10,11 +10,11 @@ from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.errors import KBenchError, NotebookError, ValidationError
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.actions.sources import ChosenTask
-    from kbench_jupyter.actions.target import Target
     from kbench_jupyter.api import Task
     from kbench_jupyter.notebook.source import TaskSource
+    from kbench_jupyter.session.session import Session
+    from kbench_jupyter.session.target import Target
 
 __all__ = ["digest_of", "edits_since", "source_digest"]
 

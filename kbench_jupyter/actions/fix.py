@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.actions.cards import finding_parts
 from kbench_jupyter.actions.validate import check
 from kbench_jupyter.display.view import Cell, Part, Shown, Text, View, count
-from kbench_jupyter.validation.secrets import mask
+from kbench_jupyter.validation.rules.secrets import mask
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.actions.sources import ChosenTask
+    from kbench_jupyter.session.session import Session
     from kbench_jupyter.validation import Fix
-    from kbench_jupyter.validation.findings import Finding
+    from kbench_jupyter.validation.rules.findings import Finding
 
 
 @dataclass(frozen=True)

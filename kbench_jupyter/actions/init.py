@@ -15,20 +15,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from kbench_jupyter.actions import envfile
-from kbench_jupyter.actions.proxied_models import AVAILABLE, DEFAULT, JUDGE, choose
-from kbench_jupyter.actions.server_settings import model_notes
+from kbench_jupyter.actions.proxied_models import choose
 from kbench_jupyter.display.view import Cell, Facts, Shown, Value, View, count, duration
 from kbench_jupyter.errors import NotebookError
+from kbench_jupyter.session import envfile
+from kbench_jupyter.session.proxy_variables import AVAILABLE, DEFAULT, EXPIRY, JUDGE, KEY, URL, VARIABLES
+from kbench_jupyter.session.server_settings import model_notes
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
-    from kbench_jupyter.actions.target import Target
     from kbench_jupyter.api import ModelProxyToken
+    from kbench_jupyter.session.session import Session
+    from kbench_jupyter.session.target import Target
 
-URL, KEY, EXPIRY = "MODEL_PROXY_URL", "MODEL_PROXY_API_KEY", "MODEL_PROXY_EXPIRY_TIME"
-#: All that these commands write; read by the task SDK alone.
-VARIABLES = (URL, KEY, EXPIRY, DEFAULT, JUDGE, AVAILABLE)
 
 #: Seconds before its expiry at which a token counts as expired: a rehearsal must not lose it half-way.
 MARGIN = 120.0

@@ -15,8 +15,8 @@ from kbench_jupyter.validation.rehearsal.tracebacks import raised, tell
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.sources import ChosenTask
-    from kbench_jupyter.actions.target import Target
     from kbench_jupyter.results.runfiles import RunResult
+    from kbench_jupyter.session.target import Target
     from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
 # What the task SDK (0.6.2) writes to stderr, and goes on after.

@@ -9,8 +9,8 @@ from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count
 from kbench_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.api import Leaderboard, TaskResult
+    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)

@@ -7,19 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kbench_jupyter.actions import envfile, local_server
-from kbench_jupyter.actions.local_process import Endpoint
-from kbench_jupyter.actions.server_settings import UPSTREAM, environment, notes_on
-from kbench_jupyter.actions.settings import SERVER_SETTINGS
-from kbench_jupyter.actions.target import home
 from kbench_jupyter.display.view import Cell, Facts, Shown, Text, View, count
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.session import envfile, local_server
+from kbench_jupyter.session.local_process import Endpoint
+from kbench_jupyter.session.server_settings import UPSTREAM, environment, notes_on
+from kbench_jupyter.session.settings import SERVER_SETTINGS
+from kbench_jupyter.session.target import home
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kbench_jupyter.actions.local_server import LocalStatus
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.local_server import LocalStatus
+    from kbench_jupyter.session.session import Session
 
 _LOG_LINES = 60
 _WITH_ENDPOINT = "%kbench local start --upstream URL --key-from VARIABLE"

@@ -10,17 +10,17 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.choose_runs import address, choose_runs
-from kbench_jupyter.actions.interrupted import Interrupted
-from kbench_jupyter.actions.log_live import Belt, LiveLogs
-from kbench_jupyter.actions.log_screen import Screen
 from kbench_jupyter.actions.push import state_cell
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.display.view import Cell, Shown, Table, View, count
 from kbench_jupyter.errors import KBenchError, NotFoundError
+from kbench_jupyter.following.log_live import Belt, LiveLogs
+from kbench_jupyter.following.log_screen import Screen
+from kbench_jupyter.session.interrupted import Interrupted
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Reporter, Session
     from kbench_jupyter.api import Client, LogEntry, LogStream, Run, TaskSlug
+    from kbench_jupyter.session.session import Reporter, Session
 
 __all__ = ["LogResult", "LoggedRun", "log"]
 

@@ -18,7 +18,7 @@ from kbench_jupyter.errors import KBenchError, UsageError
 from kbench_jupyter.hints import did_you_mean
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.session import Session
 
 #: The names of all patterns, in the order in which they are best read.
 NAMES = (
@@ -155,7 +155,7 @@ def read_pattern(name: str) -> Pattern:
             wanted, near, form="%kbench new {}", more="all patterns: %kbench new", cutoff=cutoff
         )
         raise UsageError(f"There is no pattern {name!r}.", hint=hint)
-    file = files("kbench_jupyter.actions") / "patterns" / f"{wanted.replace('-', '_')}.py"
+    file = files("kbench_jupyter") / "patterns" / f"{wanted.replace('-', '_')}.py"
     intro, code, outro = read(file.read_text(encoding="utf-8")).cells
     return Pattern(wanted, intro.source, code.source, outro.source)
 

@@ -12,7 +12,7 @@ from kbench_jupyter.execution.environment import kernel_environment, passed_name
 from kbench_jupyter.validation.rehearsal.tracebacks import missing_variable
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)

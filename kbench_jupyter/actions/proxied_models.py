@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.errors import TargetError
+from kbench_jupyter.session.proxy_variables import AVAILABLE, DEFAULT, JUDGE
 
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client, Model
 
-DEFAULT, JUDGE, AVAILABLE = "LLM_DEFAULT", "LLM_DEFAULT_EVAL", "LLMS_AVAILABLE"
 
 #: How many models ``LLMS_AVAILABLE`` names; the SDK makes an object for each at import.
 MOST_AVAILABLE = 20

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.push import page_of
 from kbench_jupyter.actions.pushed_task import get_task
-from kbench_jupyter.actions.target import NOBODY_ELSE
 from kbench_jupyter.display.view import Cell, Facts, Shown, View
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.session.target import NOBODY_ELSE
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.api import Task
+    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)

@@ -15,12 +15,12 @@ from kbench_jupyter.actions.sources import ChosenTask
 from kbench_jupyter.actions.validate import Checked, check, refuse_errors
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Text, Value, View
 from kbench_jupyter.errors import NotFoundError, TaskNotReadyError, UsageError, ValidationError
-from kbench_jupyter.validation.findings import Finding
+from kbench_jupyter.validation.rules.findings import Finding
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
-    from kbench_jupyter.actions.target import Target
     from kbench_jupyter.api import Client, Task
+    from kbench_jupyter.session.session import Session
+    from kbench_jupyter.session.target import Target
 
 #: ``owner/name``, and a version of it.
 _DATASET = re.compile(r"[^/\s]+/[^/\s]+(/versions/\d+)?")
@@ -296,7 +296,7 @@ def _settle_before(
             hint=f"Wait for it, then push: {chosen.line('push --wait')}",
         )
     session.reporter.say(f"Version {before.version} of {slug} is still being created: waiting for it first.")
-    from kbench_jupyter.actions.watch_creation import watch_creation
+    from kbench_jupyter.following.creation import watch_creation
 
     # How that one ends does not matter to the next push.
     return watch_creation(
@@ -313,7 +313,7 @@ def _settle_before(
 def _wait_created(
     session: Session, target: Target, task: Task, explained: RunErrors, wait: float, poll_interval: float
 ) -> Task:
-    from kbench_jupyter.actions.watch_creation import watch_creation
+    from kbench_jupyter.following.creation import watch_creation
 
     created = watch_creation(
         session.client(target),

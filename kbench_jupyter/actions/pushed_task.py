@@ -10,8 +10,8 @@ from kbench_jupyter.errors import KBenchError, NotFoundError
 from kbench_jupyter.hints import did_you_mean
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.api import Client, Task
+    from kbench_jupyter.session.session import Session
 
 
 def get_task(session: Session, client: Client, slug: str) -> Task:

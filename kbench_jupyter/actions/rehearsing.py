@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kbench_jupyter.actions.interrupted import Interrupted
-from kbench_jupyter.actions.settings import switch
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.results.runfiles import RunResult, read_run_files
+from kbench_jupyter.session.interrupted import Interrupted
+from kbench_jupyter.session.settings import switch
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.notebook.source import TaskSource
+    from kbench_jupyter.session.session import Session
     from kbench_jupyter.validation.rehearsal.run import Progress, Rehearsal
 
 _SETTING = "KBENCH_KERNEL_AHEAD"

@@ -22,8 +22,8 @@ from kbench_jupyter.results.comparison import Group, Row, group, read_rows
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.download import DownloadResult
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.api import Run
+    from kbench_jupyter.session.session import Session
 
 _BAR = 30
 #: Runs that are named where they left nothing.

@@ -11,16 +11,16 @@ from kbench_jupyter.actions.edited import edits_since
 from kbench_jupyter.actions.push import refuse_unready, state_cell
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.actions.run_errors import NO_SOURCE, errors_of
-from kbench_jupyter.actions.scheduled_runs import await_scheduled
 from kbench_jupyter.actions.tasks import elapsed
 from kbench_jupyter.actions.wanted_models import expand, unknown_models
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count
 from kbench_jupyter.errors import NotFoundError, RunsFailedError, UsageError
+from kbench_jupyter.following.scheduled import await_scheduled
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
-    from kbench_jupyter.actions.target import Target
     from kbench_jupyter.api import Client, Run, ScheduleResult, Task
+    from kbench_jupyter.session.session import Session
+    from kbench_jupyter.session.target import Target
 
 
 @dataclass(frozen=True)
@@ -208,7 +208,7 @@ def _follow(
 ) -> ScheduledRuns:
     from dataclasses import replace
 
-    from kbench_jupyter.actions.watch import wait_for_runs
+    from kbench_jupyter.following.watch import wait_for_runs
 
     runs = wait_for_runs(
         session.client(target),

@@ -26,10 +26,10 @@ from kbench_jupyter.validation.rehearsal.places import Places
 from kbench_jupyter.validation.rehearsal.tracebacks import raised, shortened, tell
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
-    from kbench_jupyter.actions.target import Target
     from kbench_jupyter.api import Task
     from kbench_jupyter.notebook.source import TaskSource
+    from kbench_jupyter.session.session import Session
+    from kbench_jupyter.session.target import Target
 
 __all__ = ["NO_SOURCE", "RunErrors", "errors_of", "errors_of_runs"]
 

@@ -11,12 +11,12 @@ from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, V
 from kbench_jupyter.errors import NotFoundError, UsageError, ValidationError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.quick_import import load
-from kbench_jupyter.validation.findings import Severity
-from kbench_jupyter.validation.secrets import find_secrets, mask
+from kbench_jupyter.validation.rules.findings import Severity
+from kbench_jupyter.validation.rules.secrets import find_secrets, mask
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.actions.sources import ChosenTask
+    from kbench_jupyter.session.session import Session
     from kbench_jupyter.validation import Rule
 
 _SOURCE_NOTEBOOK = "__notebook_source__.ipynb"

@@ -11,8 +11,8 @@ from kbench_jupyter.errors import NotebookError, UsageError, ValidationError
 from kbench_jupyter.hints import did_you_mean
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.notebook.source import TaskSource
+    from kbench_jupyter.session.session import Session
     from kbench_jupyter.validation import TaskDefinition
 
 

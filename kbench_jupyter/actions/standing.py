@@ -8,21 +8,23 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions import envfile, pushes
+from kbench_jupyter.actions import pushes
 from kbench_jupyter.actions.download import origin_of
 from kbench_jupyter.actions.edited import digest_of, source_digest
-from kbench_jupyter.actions.init import EXPIRY, say_expiry, why_stale
+from kbench_jupyter.actions.init import say_expiry, why_stale
 from kbench_jupyter.actions.push import find_task, first_run_raised, page_of
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.steps import Step, steps_of
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Value, View
 from kbench_jupyter.errors import KBenchError, LocalServerError, NotebookError, ValidationError
 from kbench_jupyter.results.downloads import Origin, holds, run_folder
+from kbench_jupyter.session import envfile
+from kbench_jupyter.session.proxy_variables import EXPIRY
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
-    from kbench_jupyter.actions.target import Target
     from kbench_jupyter.api import Run, Task
+    from kbench_jupyter.session.session import Session
+    from kbench_jupyter.session.target import Target
 
 _TONES = {"done": "good", "going": "busy", "next": "", "later": "quiet", "failed": "bad"}
 

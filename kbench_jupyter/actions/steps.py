@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.push import creation_notes, first_run_raised
 from kbench_jupyter.actions.run_errors import RunErrors
-from kbench_jupyter.actions.target import NOBODY_ELSE
 from kbench_jupyter.display.view import count
+from kbench_jupyter.session.target import NOBODY_ELSE
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.standing import Standing

@@ -12,7 +12,6 @@ from kbench_jupyter.actions.choose_runs import models_of, none_of, runs_on
 from kbench_jupyter.actions.push import creation_notes, page_of, state_cell
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
-from kbench_jupyter.actions.server_settings import model_notes
 from kbench_jupyter.api.states import CreationState
 from kbench_jupyter.display.view import (
     Cell,
@@ -29,10 +28,11 @@ from kbench_jupyter.display.view import (
 )
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
+from kbench_jupyter.session.server_settings import model_notes
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.api import Model, QuotaBalance, Run, Task, TaskQuota
+    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)

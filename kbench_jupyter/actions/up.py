@@ -13,8 +13,8 @@ from kbench_jupyter.errors import KBenchError, UsageError
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.results import Results
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.actions.sources import ChosenTask
+    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.actions.answers import samples
 from kbench_jupyter.actions.cards import finding_lines, finding_parts, last_line, notes_on, run_parts
 from kbench_jupyter.actions.edited import source_digest
-from kbench_jupyter.actions.init import VARIABLES, ensure_proxy
+from kbench_jupyter.actions.init import ensure_proxy
 from kbench_jupyter.actions.judging import (
     refuse_errored,
     refuse_failed_cell,
@@ -21,20 +21,21 @@ from kbench_jupyter.actions.judging import (
     what_to_mend,
 )
 from kbench_jupyter.actions.passing import Passing
-from kbench_jupyter.actions.proxied_models import AVAILABLE, DEFAULT, proxy_slug, usable
+from kbench_jupyter.actions.proxied_models import proxy_slug, usable
 from kbench_jupyter.actions.rehearsing import rehearse_source
-from kbench_jupyter.actions.server_settings import models_hint, with_model_notes
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.api.names import normalize_model
 from kbench_jupyter.display.view import Cell, Shown, View, count, duration
 from kbench_jupyter.errors import UsageError, ValidationError
 from kbench_jupyter.results.runfiles import RunResult
-from kbench_jupyter.validation.findings import Finding, Severity
+from kbench_jupyter.session.proxy_variables import AVAILABLE, DEFAULT, VARIABLES
+from kbench_jupyter.session.server_settings import models_hint, with_model_notes
 from kbench_jupyter.validation.rehearsal.tracebacks import shortened
+from kbench_jupyter.validation.rules.findings import Finding, Severity
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.notebook.source import TaskSource
+    from kbench_jupyter.session.session import Session
     from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
 

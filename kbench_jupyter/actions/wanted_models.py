@@ -7,14 +7,14 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.proxied_models import usable
-from kbench_jupyter.actions.server_settings import model_notes, models_hint, with_model_notes
 from kbench_jupyter.api.names import normalize_model
 from kbench_jupyter.errors import NotFoundError, UsageError
+from kbench_jupyter.session.server_settings import model_notes, models_hint, with_model_notes
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
-    from kbench_jupyter.actions.target import Target
     from kbench_jupyter.api import Model
+    from kbench_jupyter.session.session import Session
+    from kbench_jupyter.session.target import Target
 
 __all__ = ["expand", "is_pattern", "settle_models", "unknown_models", "wanted_models"]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-    from kbench_jupyter.actions.session import Reporter, Session
+    from kbench_jupyter.session.session import Reporter, Session
 
 _NAME = "kbench"
 
@@ -35,9 +35,9 @@ class KBenchMagic:
     def session(self) -> Session:
         """The kernel's session, made when first needed."""
         if self._session is None:
-            from kbench_jupyter.actions.session import Session
-            from kbench_jupyter.actions.settings import Layers
             from kbench_jupyter.magics.config import Chosen
+            from kbench_jupyter.session.session import Session
+            from kbench_jupyter.session.settings import Layers
 
             self._session = Session(self.shell, self._reporter(quiet=False), Layers(Chosen(self.config)))
         return self._session
@@ -85,7 +85,7 @@ class KBenchMagic:
     def _reporter(self, *, quiet: bool) -> Reporter:
         """Return a new reporter: what one command may show is counted from nothing."""
         if quiet:
-            from kbench_jupyter.actions.session import SilentReporter
+            from kbench_jupyter.session.session import SilentReporter
 
             return SilentReporter()
         from kbench_jupyter.magics.reporter import make_reporter
@@ -112,7 +112,7 @@ def _refuse_body(cell: str | None, line: str) -> None:
 
 def _told(stop: KeyboardInterrupt) -> KeyboardInterrupt:
     """Return an interrupt that shows itself in one block, wherever Ctrl+C came."""
-    from kbench_jupyter.actions.interrupted import Interrupted
+    from kbench_jupyter.session.interrupted import Interrupted
 
     if isinstance(stop, Interrupted):
         return stop

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from kbench_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.magics.grammar import Call
+    from kbench_jupyter.session.session import Session
 
 
 def handle(session: Session, call: Call, cell: str | None) -> Any:
@@ -321,7 +321,7 @@ def _models(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _target(session: Session, call: Call, cell: str | None) -> Any:
-    from kbench_jupyter.actions.target import target
+    from kbench_jupyter.session.target import target
 
     return target(session, call.name)
 

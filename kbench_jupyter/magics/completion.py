@@ -19,7 +19,7 @@ from kbench_jupyter.magics.declaration import GRAMMAR
 from kbench_jupyter.magics.grammar import Arg, Command, drop_prefix
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.session import Session
 
 _LINE = re.compile(r"^\s*(?:[\w.,\s\[\]'\"]+=\s*)?%%?kbench(?P<rest>\s.*)?$", re.DOTALL)
 _FRESH = 30.0

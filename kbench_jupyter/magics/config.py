@@ -8,9 +8,9 @@ from typing import Any
 from traitlets import Unicode
 from traitlets.config import Config, Configurable
 
-from kbench_jupyter.actions.settings import SERVER_SETTINGS, SETTINGS, Setting
 from kbench_jupyter.errors import KBenchError, UsageError
 from kbench_jupyter.hints import did_you_mean
+from kbench_jupyter.session.settings import SERVER_SETTINGS, SETTINGS, Setting
 
 
 class Refused(UsageError):

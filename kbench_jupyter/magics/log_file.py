@@ -12,7 +12,7 @@ from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.reporter import FileReporter
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.session import Session
 
 
 def to_file(session: Session, path: Path, read: Callable[[], Any], *, force: bool) -> Any:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.session import Session
 
 
 def make_matcher(session: Callable[[], Session]) -> Any:

@@ -7,8 +7,8 @@ import time
 from html import escape
 from typing import IO, Any
 
-from kbench_jupyter.actions.interrupted import Interrupted
 from kbench_jupyter.display.text import coloured, folded, terminal_width, visible
+from kbench_jupyter.session.interrupted import Interrupted
 
 _BAR = 20
 MOST_OUTPUT = 1_000_000
@@ -114,7 +114,7 @@ class FileReporter(StreamReporter):
 
     def write(self, text: str, stream: str = "stdout") -> None:
         """Pass output on as plain text."""
-        from kbench_jupyter.actions.log_follow import strip_codes
+        from kbench_jupyter.following.log_follow import strip_codes
 
         super().write(strip_codes(text), stream)
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.results import Results
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.actions.standing import Standing
+    from kbench_jupyter.session.session import Session
 
 __all__ = [
     "comparison_panel",

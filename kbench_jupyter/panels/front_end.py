@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from kbench_jupyter.actions.session import Session
+from kbench_jupyter.session.session import Session
 
 __all__ = ["draws_widgets"]
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from kbench_jupyter.actions.choose_runs import address, choose_runs
-from kbench_jupyter.actions.log_follow import Follow, Line, RunLines
 from kbench_jupyter.actions.push import state_cell
+from kbench_jupyter.following.log_follow import Follow, Line, RunLines
 from kbench_jupyter.panels.log_buffer import LogBuffer, LogLine
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.errors import KBenchError
+    from kbench_jupyter.session.session import Session
 
 __all__ = ["LogSource", "RunLog", "log_source"]
 

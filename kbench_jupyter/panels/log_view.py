@@ -15,16 +15,16 @@ from uuid import uuid4
 import anywidget
 import traitlets
 
-from kbench_jupyter.actions.log_follow import strip_codes
 from kbench_jupyter.display.html import CODE, FRAME, TONES
 from kbench_jupyter.display.view import Cell, Part, Text, View, count, forms
+from kbench_jupyter.following.log_follow import strip_codes
 from kbench_jupyter.notebook import static_form as saved
 from kbench_jupyter.notebook.es_modules import joined
 from kbench_jupyter.panels.log_pump import LogPump
 from kbench_jupyter.panels.log_source import LogSource, RunLog, log_source
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.session import Session
 
 __all__ = ["LogView", "open_log_view"]
 

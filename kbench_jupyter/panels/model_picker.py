@@ -11,7 +11,7 @@ from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.session import Session
 
 __all__ = ["ModelPicker"]
 

@@ -43,7 +43,7 @@ from kbench_jupyter.notebook.es_modules import joined
 from kbench_jupyter.panels.part import Part
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.session import Session
 
 __all__ = ["Panel"]
 

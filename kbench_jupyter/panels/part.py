@@ -14,9 +14,9 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from kbench_jupyter.actions.session import Reporter, Session
 from kbench_jupyter.display.view import View
 from kbench_jupyter.errors import KBenchError
+from kbench_jupyter.session.session import Reporter, Session
 
 if TYPE_CHECKING:
     from kbench_jupyter.panels.panel import Panel

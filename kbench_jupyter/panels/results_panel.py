@@ -15,7 +15,7 @@ from kbench_jupyter.panels.watches import outcome_of
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.results import Results
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.session import Session
 
 __all__ = ["ResultsPart"]
 

@@ -15,9 +15,9 @@ from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
-    from kbench_jupyter.actions.watch import RunStatus
+    from kbench_jupyter.following.watch import RunStatus
     from kbench_jupyter.panels.watches import TaskWatch
+    from kbench_jupyter.session.session import Session
 
 __all__ = ["RunStatusPart"]
 

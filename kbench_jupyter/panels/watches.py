@@ -16,10 +16,10 @@ from weakref import WeakKeyDictionary
 
 from kbench_jupyter.actions.cards import result_text
 from kbench_jupyter.actions.pushed_task import get_task
-from kbench_jupyter.actions.session import Session, SilentReporter
-from kbench_jupyter.actions.watch import RunStatus, Trouble, Watch
-from kbench_jupyter.actions.watch_status import judge
 from kbench_jupyter.errors import KBenchError
+from kbench_jupyter.following.status import judge
+from kbench_jupyter.following.watch import RunStatus, Trouble, Watch
+from kbench_jupyter.session.session import Session, SilentReporter
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.results import Results

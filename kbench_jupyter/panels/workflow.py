@@ -23,10 +23,10 @@ from kbench_jupyter.panels.workflow_standing import StandingPart
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.push import PushResult
-    from kbench_jupyter.actions.session import Session
     from kbench_jupyter.actions.sources import ChosenTask
     from kbench_jupyter.actions.standing import Standing
     from kbench_jupyter.panels.watches import TaskWatch
+    from kbench_jupyter.session.session import Session
 
 __all__ = ["WorkflowPart"]
 

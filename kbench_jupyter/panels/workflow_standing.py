@@ -14,7 +14,7 @@ from kbench_jupyter.panels.run_status import RunStatusPart
 from kbench_jupyter.panels.watches import TaskWatch, task_watch
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.session import Session
 
 __all__ = ["StandingPart"]
 

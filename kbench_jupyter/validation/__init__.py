@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.checker import RULES, check, rule, tasks_in
-    from kbench_jupyter.validation.findings import Finding, Severity
-    from kbench_jupyter.validation.repairs import Fix, fixes
+    from kbench_jupyter.validation.reading.sdk.installed import installed
+    from kbench_jupyter.validation.reading.task import TaskDefinition
+    from kbench_jupyter.validation.rules.findings import Finding, Severity
+    from kbench_jupyter.validation.rules.repairs import Fix, fixes
     from kbench_jupyter.validation.rules.rule import Rule
-    from kbench_jupyter.validation.sdk.installed import installed
-    from kbench_jupyter.validation.task import TaskDefinition
 
 __all__ = [
     "RULES",
@@ -33,13 +33,13 @@ _HOMES = {
     "check": "checker",
     "rule": "checker",
     "tasks_in": "checker",
-    "Finding": "findings",
-    "Severity": "findings",
-    "Fix": "repairs",
-    "fixes": "repairs",
+    "Finding": "rules.findings",
+    "Severity": "rules.findings",
+    "Fix": "rules.repairs",
+    "fixes": "rules.repairs",
     "Rule": "rules.rule",
-    "installed": "sdk.installed",
-    "TaskDefinition": "task",
+    "installed": "reading.sdk.installed",
+    "TaskDefinition": "reading.task",
 }
 
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.validation import rules
-from kbench_jupyter.validation.findings import Finding
-from kbench_jupyter.validation.program import read_program, reading
+from kbench_jupyter.validation.reading.program import read_program, reading
+from kbench_jupyter.validation.reading.task import TaskDefinition, definition
+from kbench_jupyter.validation.reading.tasks import Tasks
+from kbench_jupyter.validation.rules.findings import Finding
 from kbench_jupyter.validation.rules.rule import Check, Rule
-from kbench_jupyter.validation.task import TaskDefinition, definition
-from kbench_jupyter.validation.tasks import Tasks
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -17,10 +17,10 @@ from loopback_session import LIMITS, LoopbackSession, add_run, zipped
 from watch_doubles import Said
 
 from kbench_jupyter.actions.download import WORKERS, download, fetch_file
-from kbench_jupyter.actions.interrupted import Interrupted
 from kbench_jupyter.actions.results import results
 from kbench_jupyter.errors import DownloadError, NotFoundError, UsageError
 from kbench_jupyter.results.downloads import run_folder, stage
+from kbench_jupyter.session.interrupted import Interrupted
 
 OUTPUT = "DownloadBenchmarkTaskRunOutput"
 

@@ -9,11 +9,11 @@ import time
 import pytest
 
 from kbench_jupyter.actions.dry_run import dry_run
-from kbench_jupyter.actions.session import Session
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.errors import UsageError, ValidationError
 from kbench_jupyter.execution import ahead
 from kbench_jupyter.execution.environment import kernel_environment
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation.rehearsal.endpoint import StandIn
 
 pytestmark = pytest.mark.slow

@@ -13,9 +13,9 @@ from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kbench_jupyter.actions import envfile
 from kbench_jupyter.actions.init import auth
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.session import envfile
 
 
 def mode(path: Path) -> int:

@@ -8,7 +8,7 @@ import sys
 CELL = """
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
-from kbench_jupyter.actions.interrupted import Interrupted
+from kbench_jupyter.session.interrupted import Interrupted
 
 def stop():
     raise Interrupted("Stopped waiting. The runs go on.", hint="%kbench status quiz")

@@ -6,12 +6,12 @@ import nbformat
 import pytest
 
 from kbench_jupyter.actions.judging import refuse_failed_cell, refuse_unrecorded, runs_of_task, sdk_notes
-from kbench_jupyter.actions.session import Session
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.validate import ValidateResult
 from kbench_jupyter.errors import ValidationError
 from kbench_jupyter.execution import Outcome
 from kbench_jupyter.results.runfiles import RunResult
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation.rehearsal.run import Failure, Rehearsal
 
 HELPER = """\

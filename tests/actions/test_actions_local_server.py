@@ -16,8 +16,8 @@ import psutil
 import pytest
 import requests
 
-from kbench_jupyter.actions import local_server
 from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.session import local_server
 
 pytestmark = pytest.mark.slow
 
@@ -81,7 +81,7 @@ def test_a_stopped_server_comes_back_at_the_same_address_with_the_same_token(hom
 
 def test_many_kernels_that_start_it_at_once_get_the_same_one(home):
     code = (
-        "import sys; from kbench_jupyter.actions.local_server import ensure_running as e;"
+        "import sys; from kbench_jupyter.session.local_server import ensure_running as e;"
         "s = e(sys.argv[1]); print(s.url, s.pid, s.started)"
     )
 
@@ -256,7 +256,7 @@ def test_a_server_that_takes_too_long_is_told_and_not_left_behind(home):
 
 
 def test_importing_it_brings_no_requests():
-    code = "import sys, kbench_jupyter.actions.local_server; print('requests' in sys.modules)"
+    code = "import sys, kbench_jupyter.session.local_server; print('requests' in sys.modules)"
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert out.stdout.strip() == "False"
 

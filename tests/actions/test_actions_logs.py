@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from loopback_session import LoopbackSession, add_run
 from watch_doubles import Said
 
-from kbench_jupyter.actions import log_live, log_readers
-from kbench_jupyter.actions.interrupted import Interrupted
-from kbench_jupyter.actions.log_screen import Screen
 from kbench_jupyter.actions.logs import WORKERS, log
 from kbench_jupyter.api import LogEntry
 from kbench_jupyter.errors import NotFoundError
+from kbench_jupyter.following import log_live, log_readers
+from kbench_jupyter.following.log_screen import Screen
+from kbench_jupyter.session.interrupted import Interrupted
 
 LOGS = "GetBenchmarkTaskRunLogs"
 LIST = "ListBenchmarkTaskRuns"

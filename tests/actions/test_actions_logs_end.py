@@ -15,9 +15,9 @@ import pytest
 from loopback_session import LIMITS, LoopbackSession, add_run
 from watch_doubles import Said
 
-from kbench_jupyter.actions import log_live
 from kbench_jupyter.actions.logs import log
 from kbench_jupyter.errors import ServerError, TransportError
+from kbench_jupyter.following import log_live
 from kbench_jupyter.magics.log_file import to_file
 
 LOGS = "GetBenchmarkTaskRunLogs"

@@ -8,8 +8,8 @@ import traceback
 import pytest
 
 from kbench_jupyter.actions.passing import Passing
-from kbench_jupyter.actions.session import Session
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.session.session import Session
 
 
 @pytest.fixture

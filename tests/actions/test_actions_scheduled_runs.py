@@ -10,8 +10,8 @@ from loopback_session import LoopbackSession
 from watch_doubles import FakeClient, FakeClock, Said, run
 
 from kbench_jupyter.actions.run import run as schedule
-from kbench_jupyter.actions.scheduled_runs import await_scheduled
 from kbench_jupyter.errors import RunsFailedError, TransportError, UsageError
+from kbench_jupyter.following.scheduled import await_scheduled
 
 
 def ids(client, models=("m1", "m2"), before=(), **options):

@@ -9,16 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from kbench_jupyter.actions import local, local_server
+from kbench_jupyter.actions import local
 from kbench_jupyter.actions.config import settings
 from kbench_jupyter.actions.init import init
-from kbench_jupyter.actions.server_settings import model_notes, with_model_notes
-from kbench_jupyter.actions.session import Session
-from kbench_jupyter.actions.settings import Layers
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.tasks import list_models
 from kbench_jupyter.actions.validate import validate
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.session import local_server
+from kbench_jupyter.session.server_settings import model_notes, with_model_notes
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.settings import Layers
 
 pytestmark = pytest.mark.slow
 

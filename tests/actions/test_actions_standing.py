@@ -191,7 +191,7 @@ def test_without_a_notebook_it_is_said_and_nothing_fails(session, tmp_path, monk
 
 
 def test_where_the_embedded_server_does_not_run_it_is_not_started_by_looking(session, tmp_path):
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.session import Session
 
     quiet = Session(None, None, {"KBENCH_TARGET": "local", "KBENCH_HOME": str(tmp_path / "nothing")})
     assert "starts when it is needed" in standing(quiet).place
@@ -199,7 +199,7 @@ def test_where_the_embedded_server_does_not_run_it_is_not_started_by_looking(ses
 
 
 def test_credentials_of_an_embedded_server_that_does_not_run_now_are_not_called_anothers(session, tmp_path):
-    from kbench_jupyter.actions.session import Session
+    from kbench_jupyter.session.session import Session
 
     local = ENV.format("2999-01-01T00:00:00Z").replace("https://proxy.example", "http://127.0.0.1:5/openapi")
     (tmp_path / ".env").write_text(local)

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from kbench_jupyter.actions import target as targets
-from kbench_jupyter.actions.local_process import LocalServer
-from kbench_jupyter.actions.session import Session
-from kbench_jupyter.actions.settings import Layers
 from kbench_jupyter.errors import CredentialsError, LocalServerError, TargetError, TransportError
 from kbench_jupyter.magics.reporter import StreamReporter
+from kbench_jupyter.session import target as targets
+from kbench_jupyter.session.local_process import LocalServer
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.settings import Layers
 
 
 def session(**environ: str) -> Session:
@@ -150,7 +150,7 @@ def test_where_an_address_of_ones_own_leads_nowhere_the_hint_says_how_to_unset_i
 
 def test_where_the_embedded_server_has_gone_the_hint_starts_it(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = LocalServer("http://127.0.0.1:1", "token", 1, False, Path())
-    monkeypatch.setattr("kbench_jupyter.actions.local_server.ensure_running", lambda _home: gone)
+    monkeypatch.setattr("kbench_jupyter.session.local_server.ensure_running", lambda _home: gone)
     assert "%kbench local start" in refused_hint(session(KBENCH_TARGET="local"))
 
 

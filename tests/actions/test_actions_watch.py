@@ -11,10 +11,6 @@ import faults
 import pytest
 from watch_doubles import FakeClient, FakeClock, Said, run
 
-from kbench_jupyter.actions.interrupted import Interrupted
-from kbench_jupyter.actions.watch import Ending, RunChange, Trouble, Watch, wait_for_runs
-from kbench_jupyter.actions.watch_rounds import Clock, Pacing
-from kbench_jupyter.actions.watch_status import PATIENCE, SETTLE
 from kbench_jupyter.api import Client, Limits
 from kbench_jupyter.errors import (
     NotFoundError,
@@ -23,6 +19,10 @@ from kbench_jupyter.errors import (
     TransportError,
     WatchTimeoutError,
 )
+from kbench_jupyter.following.rounds import Clock, Pacing
+from kbench_jupyter.following.status import PATIENCE, SETTLE
+from kbench_jupyter.following.watch import Ending, RunChange, Trouble, Watch, wait_for_runs
+from kbench_jupyter.session.interrupted import Interrupted
 
 
 @pytest.fixture

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from watch_doubles import FakeClient, FakeClock, Said
 
-from kbench_jupyter.actions.interrupted import Interrupted
-from kbench_jupyter.actions.watch import watch_creation
 from kbench_jupyter.api import CreationState, Task, TaskSlug
 from kbench_jupyter.errors import NotFoundError, TaskNotReadyError, TransportError, WatchTimeoutError
+from kbench_jupyter.following.watch import watch_creation
+from kbench_jupyter.session.interrupted import Interrupted
 
 
 def task(state, version=3, **fields):

@@ -16,7 +16,7 @@ from pathlib import Path
 import psutil
 from sides import execute, in_turns, report
 
-from kbench_jupyter.actions import local_server
+from kbench_jupyter.session import local_server
 
 ROUNDS = 3
 _TASK = """\

@@ -178,7 +178,7 @@ class Jupyter:
         return path
 
     def stop(self) -> None:
-        from kbench_jupyter.actions import local_server
+        from kbench_jupyter.session import local_server
 
         local_server.stop(self.kbench_home)
         self.process.terminate()

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
-from kbench_jupyter.actions.session import Session
 from kbench_jupyter.actions.show import SourceShown
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.errors import ValidationError
 from kbench_jupyter.notebook.build import push_notebook
+from kbench_jupyter.session.session import Session
 
 pytestmark = pytest.mark.slow
 

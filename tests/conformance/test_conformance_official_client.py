@@ -16,9 +16,9 @@ import pytest
 from dotenv import dotenv_values
 from official_client import OfficialClient
 
-from kbench_jupyter.actions import local_server
-from kbench_jupyter.actions.local_server import LocalServer
 from kbench_jupyter.api import Client, Credentials, Run
+from kbench_jupyter.session import local_server
+from kbench_jupyter.session.local_server import LocalServer
 
 pytestmark = pytest.mark.slow
 

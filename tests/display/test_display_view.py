@@ -17,7 +17,6 @@ from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 from wcwidth import width as columns_of
 
-from kbench_jupyter.actions.interrupted import Interrupted
 from kbench_jupyter.display.html import to_html
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import (
@@ -35,6 +34,7 @@ from kbench_jupyter.display.view import (
 )
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.magics.reporter import StreamReporter
+from kbench_jupyter.session.interrupted import Interrupted
 
 HOSTILE = "<img src=x onerror=alert(1)> \x1b]0;title\x07 \u202etxt.exe <script>alert(1)</script>"
 

@@ -11,7 +11,7 @@ import pytest
 from door import Door
 from IPython.core.interactiveshell import InteractiveShell
 
-from kbench_jupyter.actions import local_server
+from kbench_jupyter.session import local_server
 
 pytestmark = pytest.mark.slow
 TASK = """\

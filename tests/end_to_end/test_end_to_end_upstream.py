@@ -15,8 +15,8 @@ from door import Door
 from IPython.core.interactiveshell import InteractiveShell
 
 from kbench_jupyter import start_local
-from kbench_jupyter.actions import local_server
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.session import local_server
 
 pytestmark = pytest.mark.slow
 KEY = "hunter2-team-vllm"

@@ -48,7 +48,7 @@ def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None
     assert names == distributions.package_files()
     for suffix in distributions.DATA:
         assert any(name.endswith(suffix) for name in names), suffix
-    assert any(name.startswith("kbench_jupyter/actions/patterns/") for name in names)
+    assert any(name.startswith("kbench_jupyter/patterns/") for name in names)
 
 
 def test_the_sdist_holds_what_a_build_needs_and_neither_tests_nor_notebooks(dist: Path) -> None:

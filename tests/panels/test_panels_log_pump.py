@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from live_logs import LogServer
 
-from kbench_jupyter.actions.session import Session
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.panels.log_buffer import LogLine
 from kbench_jupyter.panels.log_lines import Pacer, batch
 from kbench_jupyter.panels.log_pump import BATCH, COPY_MOST, LogPump
 from kbench_jupyter.panels.log_source import log_source
+from kbench_jupyter.session.session import Session
 
 
 class Page:

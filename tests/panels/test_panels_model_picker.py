@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from kbench_jupyter.actions import local_server
-from kbench_jupyter.actions.session import Session
 from kbench_jupyter.display.view import forms
 from kbench_jupyter.panels.model_picker import ModelPicker
+from kbench_jupyter.session import local_server
+from kbench_jupyter.session.session import Session
 
 pytestmark = pytest.mark.slow
 

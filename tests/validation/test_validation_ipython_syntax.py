@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from validation_helpers import source_of
 
 from kbench_jupyter.validation import check
-from kbench_jupyter.validation.ipython_syntax import line_by_line, transformed
+from kbench_jupyter.validation.reading.ipython_syntax import line_by_line, transformed
 
 LINES = st.sampled_from(
     """

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from validation_helpers import IMPORT, findings_of
 
-from kbench_jupyter.validation.secrets import find_secrets, mask
+from kbench_jupyter.validation.rules.secrets import find_secrets, mask
 
 LETTERS = "aB3dE6gH9jK2mN5pQ8sT1vW4yZ7bC0eF"
 

@@ -7,20 +7,20 @@ import re
 from functools import cached_property
 from typing import TYPE_CHECKING, NamedTuple
 
-from kbench_jupyter.validation.names import words
-from kbench_jupyter.validation.parts import last_name
+from kbench_jupyter.validation.reading.names import words
+from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.types_of import dotted
+from kbench_jupyter.validation.reading.value import Func
 from kbench_jupyter.validation.rules.built_paths import beginning, ending, is_builder
 from kbench_jupyter.validation.rules.paths import is_reader, of_a_path, own_machine
 from kbench_jupyter.validation.rules.shell import brings_files, commands
-from kbench_jupyter.validation.types_of import dotted
-from kbench_jupyter.validation.value import Func
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kbench_jupyter.validation.cells import Cell
-    from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import Place, Scope
+    from kbench_jupyter.validation.reading.cells import Cell
+    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.scopes import Place, Scope
 
 __all__ = ["Brought"]
 

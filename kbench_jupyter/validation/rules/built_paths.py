@@ -6,12 +6,12 @@ import ast
 import re
 from typing import TYPE_CHECKING, NamedTuple
 
-from kbench_jupyter.validation.parts import last_name
-from kbench_jupyter.validation.types_of import dotted
+from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.types_of import dotted
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import Scope
+    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.scopes import Scope
 
 __all__ = ["Beginning", "beginning", "ending", "is_builder"]
 

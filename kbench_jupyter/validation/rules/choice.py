@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.reading.task import Task, slug_of
+from kbench_jupyter.validation.reading.value import written
+from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.rule import Check, Rule
-from kbench_jupyter.validation.task import Task, slug_of
-from kbench_jupyter.validation.value import written
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.cells import Cell, Magic
-    from kbench_jupyter.validation.task import RunCall
+    from kbench_jupyter.validation.reading.cells import Cell, Magic
+    from kbench_jupyter.validation.reading.task import RunCall
 
 __all__ = ["RULES", "SUBTASK", "check"]
 

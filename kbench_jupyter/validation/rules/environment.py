@@ -7,19 +7,19 @@ import re
 import shlex
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.findings import Severity
-from kbench_jupyter.validation.parts import last_name
+from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.rules.brought import Brought
+from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.guards import is_caught
 from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.secrets import find_secrets
 from kbench_jupyter.validation.rules.shell import commands
-from kbench_jupyter.validation.secrets import find_secrets
-from kbench_jupyter.validation.types_of import dotted
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.cells import Cell
-    from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import Place
+    from kbench_jupyter.validation.reading.cells import Cell
+    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.scopes import Place
 
 __all__ = ["RULES", "check"]
 

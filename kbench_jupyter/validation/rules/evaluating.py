@@ -7,17 +7,17 @@ import re
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.findings import Severity
-from kbench_jupyter.validation.parts import arguments
+from kbench_jupyter.validation.reading.parts import arguments
+from kbench_jupyter.validation.reading.sdk.typed import MODEL
+from kbench_jupyter.validation.reading.types_of import dotted, says_model
+from kbench_jupyter.validation.reading.value import SDK, Const, HardModel, Sdk, written
+from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.rule import Check, Rule
-from kbench_jupyter.validation.sdk.typed import MODEL
-from kbench_jupyter.validation.types_of import dotted, says_model
-from kbench_jupyter.validation.value import SDK, Const, HardModel, Sdk, written
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import Scope
-    from kbench_jupyter.validation.task import RunCall, Task
+    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.scopes import Scope
+    from kbench_jupyter.validation.reading.task import RunCall, Task
 
 __all__ = ["RULES", "brought", "check"]
 

@@ -10,18 +10,18 @@ from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.reading.scopes import Certainty, Place
 from kbench_jupyter.validation.rules.brought import Brought
 from kbench_jupyter.validation.rules.built_paths import beginning, is_builder
+from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.guards import is_caught
 from kbench_jupyter.validation.rules.paths import own_machine, read_paths
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.rules.shell import commands
-from kbench_jupyter.validation.scopes import Certainty, Place
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import SiteIndex
+    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.scopes import SiteIndex
 
 __all__ = ["RULES", "check"]
 

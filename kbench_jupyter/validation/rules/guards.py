@@ -7,12 +7,12 @@ import builtins
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.parts import last_name, managers
-from kbench_jupyter.validation.scopes import Certainty
+from kbench_jupyter.validation.reading.parts import last_name, managers
+from kbench_jupyter.validation.reading.scopes import Certainty
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import Place, Scope
+    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.scopes import Place, Scope
 
 __all__ = ["Guard", "caught_around", "guard_around", "is_caught"]
 

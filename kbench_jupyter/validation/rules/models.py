@@ -5,18 +5,27 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING, TypeAlias
 
-from kbench_jupyter.validation.findings import Severity
-from kbench_jupyter.validation.parts import default_values
+from kbench_jupyter.validation.reading.parts import default_values
+from kbench_jupyter.validation.reading.types_of import says_model
+from kbench_jupyter.validation.reading.value import (
+    SDK,
+    UNKNOWN,
+    Const,
+    HardModel,
+    Sdk,
+    Value,
+    keyword_of,
+    written,
+)
+from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.rule import Check, Rule
-from kbench_jupyter.validation.types_of import says_model
-from kbench_jupyter.validation.value import SDK, UNKNOWN, Const, HardModel, Sdk, Value, keyword_of, written
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import Scope
-    from kbench_jupyter.validation.task import RunCall, Task
+    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.scopes import Scope
+    from kbench_jupyter.validation.reading.task import RunCall, Task
 
 __all__ = ["RULES", "check"]
 

@@ -6,15 +6,15 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.names import words
-from kbench_jupyter.validation.parts import last_name
+from kbench_jupyter.validation.reading.names import words
+from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.types_of import dotted
+from kbench_jupyter.validation.reading.value import Const, keyword_of
 from kbench_jupyter.validation.rules.built_paths import beginning
-from kbench_jupyter.validation.types_of import dotted
-from kbench_jupyter.validation.value import Const, keyword_of
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import Place
+    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.scopes import Place
 
 __all__ = ["is_reader", "of_a_path", "own_machine", "read_paths"]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.reading.types_of import is_model
+from kbench_jupyter.validation.reading.value import Instance, keyword_of, written
+from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.rules.schemas import schema_problem
-from kbench_jupyter.validation.types_of import is_model
-from kbench_jupyter.validation.value import Instance, keyword_of, written
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.scopes import Place
+    from kbench_jupyter.validation.reading.scopes import Place
 
 __all__ = ["ASKING", "RULES", "check"]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.endings import falls_off
-from kbench_jupyter.validation.findings import Severity
-from kbench_jupyter.validation.kinds import kinds
+from kbench_jupyter.validation.reading.endings import falls_off
+from kbench_jupyter.validation.reading.kinds import kinds
+from kbench_jupyter.validation.reading.value import written
+from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.rule import Check, Rule
-from kbench_jupyter.validation.value import written
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import Function, Scope
-    from kbench_jupyter.validation.task import Task
+    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.scopes import Function, Scope
+    from kbench_jupyter.validation.reading.task import Task
 
 __all__ = ["NOTHING_RETURNED", "RESULT", "returned"]
 

@@ -8,22 +8,22 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.findings import Finding, Severity
-from kbench_jupyter.validation.sdk.installed import installed
-from kbench_jupyter.validation.sdk.typed import Typed
-from kbench_jupyter.validation.secrets import mask
-from kbench_jupyter.validation.task import slug_of
+from kbench_jupyter.validation.reading.sdk.installed import installed
+from kbench_jupyter.validation.reading.sdk.typed import Typed
+from kbench_jupyter.validation.reading.task import slug_of
+from kbench_jupyter.validation.rules.findings import Finding, Severity
+from kbench_jupyter.validation.rules.secrets import mask
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
     from kbench_jupyter.notebook.source import LeftOut
-    from kbench_jupyter.validation.cells import Cell
-    from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import Place
-    from kbench_jupyter.validation.task import Task
-    from kbench_jupyter.validation.tasks import Tasks
+    from kbench_jupyter.validation.reading.cells import Cell
+    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.scopes import Place
+    from kbench_jupyter.validation.reading.task import Task
+    from kbench_jupyter.validation.reading.tasks import Tasks
 
 __all__ = ["Check", "Rule"]
 

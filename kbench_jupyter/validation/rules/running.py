@@ -5,17 +5,17 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.reading.scopes import Certainty
+from kbench_jupyter.validation.reading.switches import constants_of
+from kbench_jupyter.validation.reading.task import Task
+from kbench_jupyter.validation.reading.value import DERIVING, keyword_of, written
+from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.rule import Check, Rule
-from kbench_jupyter.validation.scopes import Certainty
-from kbench_jupyter.validation.switches import constants_of
-from kbench_jupyter.validation.task import Task
-from kbench_jupyter.validation.value import DERIVING, keyword_of, written
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.scopes import Place
-    from kbench_jupyter.validation.switches import Switch
-    from kbench_jupyter.validation.task import RunCall
+    from kbench_jupyter.validation.reading.scopes import Place
+    from kbench_jupyter.validation.reading.switches import Switch
+    from kbench_jupyter.validation.reading.task import RunCall
 
 __all__ = ["NEVER_RUN", "RULES", "check", "never_run", "required_parameters"]
 

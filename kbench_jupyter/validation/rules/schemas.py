@@ -5,14 +5,14 @@ from __future__ import annotations
 import ast
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.names import words
-from kbench_jupyter.validation.parts import last_name
-from kbench_jupyter.validation.types_of import dotted
-from kbench_jupyter.validation.value import Func, Instance, Stdlib, keyword_of
+from kbench_jupyter.validation.reading.names import words
+from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.types_of import dotted
+from kbench_jupyter.validation.reading.value import Func, Instance, Stdlib, keyword_of
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import Scope
+    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.scopes import Scope
 
 __all__ = ["schema_problem"]
 

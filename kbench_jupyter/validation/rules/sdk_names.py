@@ -6,20 +6,20 @@ import ast
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.hints import did_you_mean
-from kbench_jupyter.validation.findings import Severity
-from kbench_jupyter.validation.parts import managers_without_call
+from kbench_jupyter.validation.reading.parts import managers_without_call
+from kbench_jupyter.validation.reading.scopes import Certainty, Place
+from kbench_jupyter.validation.reading.sdk.answers import Answer
+from kbench_jupyter.validation.reading.sdk.parameters import bind, overridden, signature_of
+from kbench_jupyter.validation.reading.sdk.things import Func, Instance, ModuleThing, Plain, Thing, in_words
+from kbench_jupyter.validation.reading.value import SDK, written
+from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.guards import Guard, guard_around
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.rules.sdk_arguments import misfits
-from kbench_jupyter.validation.scopes import Certainty, Place
-from kbench_jupyter.validation.sdk.answers import Answer
-from kbench_jupyter.validation.sdk.parameters import bind, overridden, signature_of
-from kbench_jupyter.validation.sdk.things import Func, Instance, ModuleThing, Plain, Thing, in_words
-from kbench_jupyter.validation.value import SDK, written
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.cells import Cell
-    from kbench_jupyter.validation.sdk.typed import Typed
+    from kbench_jupyter.validation.reading.cells import Cell
+    from kbench_jupyter.validation.reading.sdk.typed import Typed
 
 __all__ = ["RULES", "check"]
 

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.cells import Cell
-    from kbench_jupyter.validation.program import Program
+    from kbench_jupyter.validation.reading.cells import Cell
+    from kbench_jupyter.validation.reading.program import Program
 
 __all__ = ["Command", "brings_files", "commands"]
 

@@ -7,24 +7,24 @@ import inspect
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.hints import did_you_mean
-from kbench_jupyter.validation.findings import Severity
-from kbench_jupyter.validation.names import words
-from kbench_jupyter.validation.parts import arguments
+from kbench_jupyter.validation.reading.names import words
+from kbench_jupyter.validation.reading.parts import arguments
+from kbench_jupyter.validation.reading.scopes import Place, Scope
+from kbench_jupyter.validation.reading.sdk.installed import installed
+from kbench_jupyter.validation.reading.sdk.parameters import signature_of
+from kbench_jupyter.validation.reading.sdk.typed import TASK
+from kbench_jupyter.validation.reading.types_of import dotted
+from kbench_jupyter.validation.reading.value import Func, Stdlib, TaskValue, written
 from kbench_jupyter.validation.rules.evaluating import brought
+from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.returning import NOTHING_RETURNED, RESULT, returned
 from kbench_jupyter.validation.rules.rule import Check, Rule
-from kbench_jupyter.validation.scopes import Place, Scope
-from kbench_jupyter.validation.sdk.installed import installed
-from kbench_jupyter.validation.sdk.parameters import signature_of
-from kbench_jupyter.validation.sdk.typed import TASK
-from kbench_jupyter.validation.types_of import dotted
-from kbench_jupyter.validation.value import Func, Stdlib, TaskValue, written
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.task import RunCall, Task
+    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.task import RunCall, Task
 
 __all__ = ["RULES", "check"]
 

@@ -6,15 +6,15 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.findings import Severity
-from kbench_jupyter.validation.names import words
-from kbench_jupyter.validation.program import BUILTINS
+from kbench_jupyter.validation.reading.names import words
+from kbench_jupyter.validation.reading.program import BUILTINS
+from kbench_jupyter.validation.reading.scopes import Certainty, Place, Scope, SiteIndex
+from kbench_jupyter.validation.reading.walk import walk_cell
+from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.rule import Check, Rule
-from kbench_jupyter.validation.scopes import Certainty, Place, Scope, SiteIndex
-from kbench_jupyter.validation.walk import walk_cell
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.cells import Cell
+    from kbench_jupyter.validation.reading.cells import Cell
 
 __all__ = ["RULES", "check"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 
-from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.reading.task import Task, file_name
+from kbench_jupyter.validation.reading.value import written
+from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.rule import Check, Rule
-from kbench_jupyter.validation.task import Task, file_name
-from kbench_jupyter.validation.value import written
 
 __all__ = ["RULES", "check"]
 

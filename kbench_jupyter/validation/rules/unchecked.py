@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.validation.rules.guards import caught_around
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.program import Program
-    from kbench_jupyter.validation.scopes import Place
+    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.scopes import Place
 
 __all__ = ["first_unchecked_use"]
 

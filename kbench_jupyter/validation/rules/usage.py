@@ -6,15 +6,15 @@ import ast
 import re
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.findings import Severity
+from kbench_jupyter.validation.reading.sdk.parameters import bind, signature_of
+from kbench_jupyter.validation.reading.value import keyword_of
+from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.prompting import ASKING
 from kbench_jupyter.validation.rules.rule import Check, Rule
 from kbench_jupyter.validation.rules.unchecked import first_unchecked_use
-from kbench_jupyter.validation.sdk.parameters import bind, signature_of
-from kbench_jupyter.validation.value import keyword_of
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.scopes import Place
+    from kbench_jupyter.validation.reading.scopes import Place
 
 __all__ = ["RULES", "check"]
 

@@ -1,0 +1,286 @@
+"""The embedded server as seen from here: find it, start it on first need, stop it, look at its log.
+
+It is another process, met on the wire alone: through its state file (``server.json``: url, pid, ...), its
+token file, and HTTP on loopback. A state file proves nothing, because its server may have been killed and
+its port taken by another program. So whoever answers there must first prove that it knows the token, and
+only then is the token sent.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import time
+from collections import deque
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.session.local_process import (
+    PACE,
+    Endpoint,
+    LocalServer,
+    alive,
+    call,
+    check_folder,
+    check_installed,
+    exit_code,
+    kill,
+    launch,
+    proves_itself,
+)
+
+_ALREADY_RUNNING = 4  # exit code of `python -m kbench_jupyter.local`
+_COURTESY = 5.0
+"""Seconds that a server somebody else is starting has to answer, before ours is tried again."""
+_OURS = ("server.sqlite3", "server.sqlite3-wal", "server.sqlite3-shm", "server.log", "server.log.1",
+         "start.log", "server.json", "runs", "creations", "work")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class LocalStatus:
+    """What a running embedded server is doing.
+
+    Parameters
+    ----------
+    server : LocalServer
+        Which server.
+    version : str
+        The kbench_jupyter it runs.
+    models : tuple of str
+        Canonical slugs, the default one first.
+    problem : str
+        Why models are missing, and what to do; mostly empty.
+    workers, going, waiting : int
+        How many jobs may go at once, do go, and wait.
+    settings : mapping
+        The settings it was started with, by their names. Holds no secret.
+    """
+
+    server: LocalServer
+    version: str
+    models: tuple[str, ...]
+    problem: str
+    workers: int
+    going: int
+    waiting: int
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+
+def home_folder(home: str | Path | None = None) -> Path:
+    """Return the server's home: the one given, ``KBENCH_HOME``, or the platform's folder for user data."""
+    from platformdirs import user_data_path
+
+    chosen = home or os.environ.get("KBENCH_HOME", "").strip()
+    folder = Path(chosen).expanduser() if chosen else user_data_path("kbench-jupyter", appauthor=False)
+    return folder.resolve()
+
+
+def find(home: str | Path | None = None) -> LocalServer | None:
+    """Find a server that runs, answers and is the one it says.
+
+    Parameters
+    ----------
+    home : path, optional
+        See `home_folder`.
+
+    Returns
+    -------
+    LocalServer or None
+        None as well for a state file that a killed server has left behind.
+    """
+    found = _found(home_folder(home), brief=True)  # a look at the models may take seconds
+    return found[0] if found else None
+
+
+def _found(folder: Path, *, brief: bool) -> tuple[LocalServer, dict[str, Any]] | None:
+    """Find a server; return it and what it says of itself."""
+    try:
+        state = json.loads((folder / "server.json").read_text())
+        token = (folder / "token").read_text().strip()
+        server = LocalServer(str(state["url"]), token, int(state["pid"]), False, folder)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    if not token or not proves_itself(server):
+        return None
+    # A new server at the old address has proved itself too, a moment before it writes its own state file.
+    said = call(server, "GetStatus", brief=brief)
+    return (server, said) if said and said.get("pid") == server.pid else None
+
+
+def ensure_running(
+    home: str | Path | None = None,
+    *,
+    timeout: float = 30.0,
+    port: int = 0,
+    endpoint: Endpoint | None = None,
+) -> LocalServer:
+    """Find the server, or start it and wait until it answers. Several callers at once get the same one.
+
+    Parameters
+    ----------
+    home : path, optional
+        See `home_folder`.
+    timeout : float
+        Seconds to wait for it.
+    port : int
+        For a server to be started: 0 takes the port used last if it is free, else any.
+    endpoint : Endpoint, optional
+        For a server to be started: the models it offers beside its own; by default what the environment names.
+
+    Returns
+    -------
+    LocalServer
+        `started` says whether this call started it.
+
+    Raises
+    ------
+    LocalServerError
+        A part of ``[local]`` is missing, the folder cannot be written, or it does not start; the detail is
+        the end of its log.
+    """
+    folder = home_folder(home)
+    if (server := find(folder)) is not None:
+        return server
+    check_installed()
+    check_folder(folder)
+    deadline = time.monotonic() + timeout
+    process, begin = launch(folder, port, endpoint)
+    while time.monotonic() < deadline:
+        if (server := find(folder)) is not None:
+            return LocalServer(server.url, server.token, server.pid, server.pid == process.pid, folder)
+        code = exit_code(process)
+        if code == _ALREADY_RUNNING:
+            # Another one has the home: it is about to answer, or about to end and leave it to us. It is left
+            # in peace for a while first: launching against it again and again only slows its start.
+            if (server := _wait_for_other(folder, min(deadline, time.monotonic() + _COURTESY))) is not None:
+                return server
+            process, begin = launch(folder, port, endpoint)
+        elif code is not None:
+            raise _did_not_start(folder, begin, f"it ended at once (exit code {code})")
+    process.kill()
+    process.wait()
+    raise _did_not_start(folder, begin, f"no answer within {timeout:g} s")
+
+
+def _wait_for_other(folder: Path, until: float) -> LocalServer | None:
+    while time.monotonic() < until:
+        if (server := find(folder)) is not None:
+            return server
+        time.sleep(PACE)
+    return None
+
+
+def stop(home: str | Path | None = None, *, timeout: float = 20.0) -> bool:
+    """Stop the server, and everything it has started.
+
+    Runs that are going read ERRORED; what is queued waits for the next start.
+
+    Parameters
+    ----------
+    home : path, optional
+        See `home_folder`.
+    timeout : float
+        Seconds to wait before it is killed.
+
+    Returns
+    -------
+    bool
+        Whether one was running.
+
+    Raises
+    ------
+    LocalServerError
+        It cannot be stopped.
+    """
+    folder = home_folder(home)
+    server = find(folder)
+    if server is None:
+        (folder / "server.json").unlink(missing_ok=True)
+        return False
+    call(server, "Shutdown")
+    deadline = time.monotonic() + timeout
+    while alive(server):
+        if time.monotonic() > deadline:
+            kill(server)
+            break
+        time.sleep(PACE)
+    return True
+
+
+def status(home: str | Path | None = None, *, models: bool = True) -> LocalStatus | None:
+    """Ask a running server what it is doing; None when none runs.
+
+    Parameters
+    ----------
+    home : path, optional
+        See `home_folder`.
+    models : bool
+        Whether to have it look at its models, which takes up to 3 seconds where an endpoint stalls.
+    """
+    found = _found(home_folder(home), brief=not models)
+    if found is None:
+        return None
+    server, said = found
+    return LocalStatus(
+        server=server,
+        version=str(said.get("version", "")),
+        models=tuple(said.get("models", ())),
+        problem=str(said.get("problem", "")),
+        workers=int(said.get("workers", 0)),
+        going=int(said.get("going", 0)),
+        waiting=int(said.get("waiting", 0)),
+        settings={str(name): str(value) for name, value in dict(said.get("settings") or {}).items()},
+    )
+
+
+def log_tail(home: str | Path | None = None, lines: int = 50) -> str:
+    """Return the last lines of the server's log; the empty text when there is none."""
+    try:
+        with (home_folder(home) / "server.log").open(encoding="utf-8", errors="replace") as file:
+            return "".join(deque(file, maxlen=lines))
+    except FileNotFoundError:
+        return ""
+
+
+def reset(home: str | Path | None = None) -> None:
+    """Stop the server and delete all its tasks, runs and logs. Its token stays.
+
+    Raises
+    ------
+    LocalServerError
+        It cannot be stopped, or its files cannot be deleted.
+    """
+    folder = home_folder(home)
+    stop(folder)
+    try:
+        for name in _OURS:
+            path = folder / name
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
+    except OSError as error:
+        raise LocalServerError(
+            f"The embedded server's folder {folder} cannot be emptied: {error.strerror or error}",
+            hint="Delete it by hand.",
+        ) from error
+
+
+def _did_not_start(folder: Path, begin: int, why: str) -> LocalServerError:
+    said = ""
+    with suppress(OSError), (folder / "start.log").open("rb") as file:
+        file.seek(begin)
+        said = file.read().decode(errors="replace").strip()
+    words, refused, hint = said.partition("\n\n→ ")
+    if refused and "\n" not in words:  # as `LocalServerError.lines` gives it: it knows itself what to do
+        advice = "\n".join(line.strip() for line in hint.splitlines())
+        return LocalServerError(f"The embedded server does not start: {words}", hint=advice)
+    detail = "\n".join((said or log_tail(folder, 15)).splitlines()[-15:])
+    return LocalServerError(
+        f"The embedded server does not start: {why}.", detail=detail or None, hint="%kbench local log"
+    )

@@ -1,0 +1,220 @@
+"""The session: what the actions of one kernel share.
+
+It knows which target was chosen, keeps one client for it, finds the current notebook, and carries the
+reporter through which an action says what it is doing. A door makes one and hands it to every action.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from kbench_jupyter.errors import KBenchError, LocalServerError
+from kbench_jupyter.session.proxy_variables import VARIABLES
+from kbench_jupyter.session.target import Target, resolve_target
+
+if TYPE_CHECKING:
+    from kbench_jupyter.api import Client
+    from kbench_jupyter.execution import NextKernel
+    from kbench_jupyter.notebook.current import CurrentNotebook
+    from kbench_jupyter.notebook.source import TaskSource
+    from kbench_jupyter.results.downloads import Origin
+
+
+class Reporter(Protocol):
+    """How an action says what it is doing; each door draws it its own way."""
+
+    @property
+    def withheld(self) -> int:
+        """How many lines given to :meth:`write` were more than the place they go to can hold."""
+
+    def say(self, text: str) -> None:
+        """Show one line that stays."""
+
+    def progress(self, text: str, done: float | None = None, total: float | None = None) -> None:
+        """Show a line that the next one replaces, with how much of how much is done where known."""
+
+    def write(self, text: str, stream: str = "stdout") -> None:
+        """Pass output on as it comes (a log, a rehearsal)."""
+
+    def confirm(self, question: str) -> bool:
+        """Ask the user; False where there is no one to ask."""
+
+    def close(self) -> None:
+        """End the line that :meth:`progress` was replacing."""
+
+
+class SilentReporter:
+    """A reporter for scripts: says nothing."""
+
+    withheld = 0
+
+    def say(self, text: str) -> None:
+        """Say nothing."""
+
+    def progress(self, text: str, done: float | None = None, total: float | None = None) -> None:
+        """Say nothing."""
+
+    def write(self, text: str, stream: str = "stdout") -> None:
+        """Say nothing."""
+
+    def confirm(self, question: str) -> bool:  # noqa: ARG002
+        """Agree to nothing."""
+        return False
+
+    def close(self) -> None:
+        """Do nothing."""
+
+
+class Session:
+    """What the actions of one kernel share.
+
+    Parameters
+    ----------
+    shell : InteractiveShell or None
+        The IPython shell, or None in a script.
+    reporter : Reporter or None
+        Where progress goes; None is silence.
+    environ : mapping or None
+        Environment variables, by default the process's.
+    """
+
+    def __init__(
+        self,
+        shell: Any = None,
+        reporter: Reporter | None = None,
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        self.shell = shell
+        self.reporter: Reporter = reporter or SilentReporter()
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        self.chosen: str | None = None
+        #: The task that was pushed last; what commands mean where there is no notebook to say.
+        self.pushed = ""
+        #: Sources that ran through a rehearsal here, by `edited.source_digest`.
+        self.validated: set[str] = set()
+        #: Sources that ran through a dry run here, by the same digest.
+        self.tried: set[str] = set()
+        #: What was pushed from here, by the digest of the push.
+        self.sources: dict[str, TaskSource] = {}
+        #: Runs whose results were compared here. Ids alone would not do: they begin again after a reset.
+        self.compared: set[Origin] = set()
+        self._lock = threading.Lock()
+        self._client: Client | None = None
+        self._client_key: object = None
+        self._next_kernel: NextKernel | None = None
+        self._closers: list[Callable[[], None]] = []
+
+    @property
+    def env_file(self) -> Path:
+        """The ``.env`` that ``auth`` and ``init`` write and a rehearsal reads."""
+        return Path(self.environ.get("KBENCH_ENV_FILE", ".env")).expanduser()
+
+    @property
+    def state_folder(self) -> Path:
+        """Where this package keeps what must survive the kernel: ``KBENCH_HOME``, or the platform's place."""
+        from kbench_jupyter.session.local_server import home_folder
+        from kbench_jupyter.session.target import home
+
+        return home_folder(home(self.environ))
+
+    def target(self, *, start: bool = True) -> Target:
+        """Find out which server to speak to, starting the embedded one where it is needed.
+
+        Parameters
+        ----------
+        start : bool
+            Whether the embedded server may be started; if not, one that does not run is an error.
+
+        Raises
+        ------
+        TargetError
+            If the chosen target does not exist or the embedded server does not start.
+        CredentialsError
+            If the target is Kaggle and there are no credentials.
+        """
+        return resolve_target(
+            self.chosen, self.environ, on_start=self.reporter.say if start else None, start=start
+        )
+
+    def client(self, target: Target | None = None) -> Client:
+        """Return the client for the target, the same one as long as address and credentials stay."""
+        target = target or self.target()
+        with self._lock:
+            if self._client is None or self._client_key != target.key:
+                if self._client is not None:
+                    self._client.close()
+                from kbench_jupyter.api import Client
+
+                self._client = Client(
+                    target.base_url, target.credentials, advice=target.advice, on_retry=self._say_retry
+                )
+                self._client_key = target.key
+                if target.credentials and target.credentials.remark:
+                    self.reporter.say(target.credentials.remark)
+            return self._client
+
+    def _say_retry(self, error: KBenchError, _pause: float) -> None:
+        # A command is carried out in the main thread. What another thread says (a panel's, which shows what went
+        # wrong itself) would land in whichever cell is running.
+        if threading.current_thread() is threading.main_thread():
+            self.reporter.progress(f"{str(error).rstrip('.')}; trying again.")
+
+    def reviver(self, target: Target) -> Callable[[object], None] | None:
+        """Return what brings a target back while it is being waited for; None for one that is not ours.
+
+        The embedded server may be killed, or fall asleep. Started again it knows what it was doing, and says
+        of each run that was going that it errored.
+        """
+        if not target.is_local:
+            return None
+
+        def revive(_trouble: object) -> None:
+            if self.target().base_url != target.base_url:
+                raise LocalServerError(
+                    "The embedded server ended and came back at another address.",
+                    hint="Where things stand: %kbench list, %kbench status",
+                )
+
+        return revive
+
+    def notebook(self, file: str | None = None) -> CurrentNotebook:
+        """Find the current notebook, or read `file`.
+
+        Raises
+        ------
+        NotebookError
+            If it cannot be found or read.
+        """
+        from kbench_jupyter.notebook.current import current_notebook
+
+        return current_notebook(self.shell, file=file)
+
+    @property
+    def next_kernel(self) -> NextKernel:
+        """Where rehearsals find their kernels; nothing is started by asking."""
+        with self._lock:
+            if self._next_kernel is None:
+                from kbench_jupyter.execution import NextKernel
+
+                # The last one is the dry run's own: a kernel that waits is for it and for a rehearsal.
+                self._next_kernel = NextKernel(later=[*VARIABLES, "RENDER_SUBRUNS"])
+                self.at_close(self._next_kernel.close)
+            return self._next_kernel
+
+    def at_close(self, closer: Callable[[], None]) -> None:
+        """Have something that uses this session (a panel) closed before it; closing twice must be fine."""
+        self._closers.append(closer)
+
+    def close(self) -> None:
+        """Close what uses this session and free the client's connections."""
+        while self._closers:
+            self._closers.pop()()
+        with self._lock:
+            if self._client is not None:
+                self._client.close()
+                self._client = None
+                self._client_key = None

@@ -1,0 +1,222 @@
+"""Settings: what can be chosen, where the choice may stand, and which one is in force.
+
+In order: ``%config KBench.<name>`` in this kernel, an environment variable, the same line in ``.env``, the
+default. Actions read them as environment variables, whichever of the three they come from. Imported when the
+extension loads, so it imports next to nothing itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from kbench_jupyter.errors import UsageError
+
+_PREFIX = "KBENCH_"
+
+
+def gigabytes(value: object) -> float:
+    """Return a number of gigabytes.
+
+    Raises
+    ------
+    ValueError
+        If it is none that could be a limit; says what would be.
+    """
+    try:
+        number = float(value) if isinstance(value, str | int | float) and value is not True else 0.0
+    except (ValueError, OverflowError):
+        number = 0.0
+    if not 0 < number < 1e9:  # NaN is neither
+        raise ValueError(f"a number of GB above 0, such as 50 or 0.5, not {value!r}")
+    return number
+
+
+def _text(value: object) -> str:
+    if isinstance(value, str | Path):
+        return str(value)
+    raise UsageError(
+        f"It takes text, not {type(value).__name__}.", hint="Put it in quotes; '' unsets what was chosen."
+    )
+
+
+def _target(value: object) -> str:
+    from kbench_jupyter.session.target import check_name
+
+    check_name(_text(value))
+    return str(value)
+
+
+def _address(value: object) -> str:
+    from kbench_jupyter.api.addresses import check_address
+
+    check_address(_text(value))
+    return str(value)
+
+
+def _file(value: object) -> str:
+    if Path(_text(value)).expanduser().is_dir():
+        raise UsageError(f"{value} is a folder.", hint="Name a file, such as '.env'.")
+    return str(value)
+
+
+def _folder(value: object) -> str:
+    if Path(_text(value)).expanduser().is_file():
+        raise UsageError(f"{value} is a file.", hint="Name a folder, which may be a new one.")
+    return str(value)
+
+
+def _limit(value: object) -> str:
+    try:
+        gigabytes(value)
+    except ValueError as error:
+        raise UsageError(f"It takes {error}.", hint="'' unsets it.") from None
+    return str(value)
+
+
+def switch(value: object) -> bool:
+    """Return whether something is switched on.
+
+    Raises
+    ------
+    ValueError
+        If it is neither on nor off; says what would be.
+    """
+    if value in ("on", "1", True):
+        return True
+    if value in ("off", "0", False):
+        return False
+    raise ValueError(f"on or off, not {value!r}")
+
+
+def _switch(value: object) -> str:
+    try:
+        return "on" if switch(value) else "off"
+    except ValueError as error:
+        raise UsageError(f"It takes {error}.", hint="'' unsets it.") from None
+
+
+def _names(value: object) -> str:
+    names = [name.strip() for name in _text(value).split(",") if name.strip()]
+    if wrong := [name for name in names if not name.isidentifier()]:
+        raise UsageError(
+            f"{wrong[0].partition('=')[0]!r} is not the name of an environment variable.",
+            hint="Give names alone, with commas between several.",
+        )
+    return ",".join(names)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One thing that can be chosen.
+
+    Parameters
+    ----------
+    name : str
+        As in ``%config KBench.<name>``.
+    help : str
+        One line.
+    default : str
+        What holds when nobody chose, in words where it is no value.
+    read : callable
+        Turns what was given into the text of a value, or raises KBenchError.
+    """
+
+    name: str
+    help: str
+    default: str = ""
+    read: Callable[[object], str] = _text
+
+    @property
+    def variable(self) -> str:
+        """The environment variable."""
+        return _PREFIX + self.name.upper()
+
+    def shown(self, value: str) -> str:
+        """Return a value as it may be shown: an address without user name, password and query."""
+        if self.read in (_file, _folder) and "://" not in value:
+            return value  # a path may well hold an @
+        from urllib.parse import urlsplit
+
+        value = value.strip()
+        bare = value.rpartition("@")[2]  # also of what only nearly is an address
+        try:
+            parts = urlsplit(value)
+        except ValueError:
+            return bare
+        if not parts.netloc:
+            return bare
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+
+
+SETTINGS = (
+    Setting(
+        "target", "the server spoken to: kaggle or local", "kaggle with credentials, else local", _target
+    ),
+    Setting("api_url", "an address of your own instead of Kaggle's", "https://api.kaggle.com", _address),
+    Setting("env_file", "where init and auth write credentials", ".env", _file),
+    Setting(
+        "home", "where the embedded server keeps its state", "the platform's folder for user data", _folder
+    ),
+    Setting(
+        "kernel_ahead", "whether a kernel is kept ready for the next rehearsal: on or off", "on", _switch
+    ),
+    Setting(
+        "pass_env", "environment variables that a task gets all the same, with commas between", "none", _names
+    ),
+    Setting("download_limit_gb", "most gigabytes one run's output may unpack to", "20", _limit),
+)
+
+#: Read by the embedded server from the environment it is started in; shown, not settable from a kernel.
+SERVER_SETTINGS = (
+    Setting("upstream_url", "an OpenAI-compatible endpoint whose models the embedded server offers", "none"),
+    Setting("workers", "notebooks the embedded server runs at once", "2"),
+    Setting("run_timeout", "seconds it gives a run", "3600"),
+    Setting("idle_minutes", "minutes without a call after which it stops", "720"),
+)
+
+
+class Layers(Mapping[str, str]):
+    """Environment variables with what ``%config`` chose above and ``KBENCH_`` lines of ``.env`` below.
+
+    Parameters
+    ----------
+    chosen : mapping
+        Setting names and values; looked at anew each time.
+    environ : mapping
+        By default the process's environment.
+    """
+
+    def __init__(self, chosen: Mapping[str, str], environ: Mapping[str, str] | None = None) -> None:
+        self.chosen = chosen
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+
+    def source(self, variable: str) -> tuple[str, str] | None:
+        """Return a variable's value and where it comes from, or None where it is nowhere."""
+        name = variable.removeprefix(_PREFIX).lower()
+        if variable.startswith(_PREFIX) and self.chosen.get(name):
+            return self.chosen[name], f"%config KBench.{name}"
+        if self.environ.get(variable) or (variable in self.environ and not variable.startswith(_PREFIX)):
+            return self.environ[variable], f"environment variable {variable}"
+        if variable.startswith(_PREFIX):
+            from kbench_jupyter.session import envfile
+
+            path = Path(self.environ.get("KBENCH_ENV_FILE", ".env")).expanduser()
+            if value := envfile.read(path).get(variable):
+                return value, str(path)
+        return None
+
+    def __getitem__(self, variable: str) -> str:
+        found = self.source(variable)
+        if found is None:
+            raise KeyError(variable)
+        return found[0]
+
+    def __iter__(self) -> Iterator[str]:
+        chosen = (_PREFIX + name.upper() for name, value in self.chosen.items() if value)
+        return iter(dict.fromkeys([*chosen, *self.environ]))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))

@@ -1,0 +1,288 @@
+"""Targets: which server is spoken to, and why that one.
+
+In order: ``KBENCH_API_URL`` (an address of one's own), what ``%kbench target`` chose in this kernel,
+``KBENCH_TARGET``, and else Kaggle where credentials are found and the embedded server where none are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from kbench_jupyter.display.view import Facts, Shown, View
+from kbench_jupyter.errors import CredentialsError, LocalServerError, TargetError
+from kbench_jupyter.hints import did_you_mean
+from kbench_jupyter.session.settings import Layers
+
+if TYPE_CHECKING:
+    from kbench_jupyter.api import Credentials
+    from kbench_jupyter.session.session import Session
+
+KAGGLE = "kaggle"
+LOCAL = "local"
+_LOCAL_POLL = 0.5
+NAMES = (KAGGLE, LOCAL)
+
+#: Source: the official client's production endpoint (kagglesdk 0.1.37).
+KAGGLE_URL = "https://api.kaggle.com"
+TOKEN_PAGE = "https://www.kaggle.com/settings/api"  # noqa: S105 - an address, not a secret
+
+
+#: Who can read what is public at the embedded server.
+NOBODY_ELSE = "nobody but you reaches it there"
+
+_TOKEN_ADVICE = f"Make a token at {TOKEN_PAGE} and save it as ~/.kaggle/access_token"
+_ANOTHER_SERVER = "A server on this machine takes a token of its own: set KAGGLE_API_TOKEN to that one."
+_BY_ADDRESS = "KBENCH_API_URL is set"
+_NO_CREDENTIALS = "no Kaggle credentials found"
+_NONE_FOUND = "no Kaggle credentials were found."
+
+
+@dataclass(frozen=True)
+class Target:
+    """The server spoken to.
+
+    Parameters
+    ----------
+    name : str
+        ``"kaggle"`` or ``"local"``.
+    base_url : str
+        Calls go to ``{base_url}/v1/{service}/{method}``.
+    credentials : Credentials or None
+    reason : str
+        Why this one, in a few words.
+    advice : str
+        What to do when nothing listens at its address; "" where only the network can be to blame.
+    """
+
+    name: str
+    base_url: str
+    credentials: Credentials | None
+    reason: str
+    advice: str = ""
+
+    @property
+    def label(self) -> str:
+        """The target in one line, as every result shows it."""
+        place = urlsplit(self.base_url).netloc
+        shown = self.name if self.base_url == KAGGLE_URL else f"{self.name} at {place}"
+        return f"target: {shown} ({self.reason})"
+
+    @property
+    def place(self) -> str:
+        """The target as the end of a sentence: "... to Kaggle", "... to the embedded server"."""
+        if self.is_local:
+            return "the embedded server"
+        return "Kaggle" if self.base_url == KAGGLE_URL else urlsplit(self.base_url).netloc
+
+    @property
+    def is_local(self) -> bool:
+        """Whether runs happen on this machine."""
+        return self.name == LOCAL
+
+    def poll_interval(self, asked: float | None) -> float | None:
+        """Return the most seconds between two looks: on this machine looking costs less than waiting does."""
+        return min(_LOCAL_POLL, asked or _LOCAL_POLL) if self.is_local else asked
+
+    @property
+    def key(self) -> object:
+        """Equal for targets that one client can serve."""
+        return self.base_url, self.credentials, self.advice
+
+
+def resolve_target(
+    chosen: str | None,
+    environ: Mapping[str, str],
+    *,
+    on_start: Callable[[str], None] | None = None,
+    start: bool = True,
+) -> Target:
+    """Decide which server to speak to.
+
+    Parameters
+    ----------
+    chosen : str or None
+        What ``%kbench target`` chose in this kernel.
+    environ : mapping
+        Environment variables.
+    on_start : callable, optional
+        Told in one line when the embedded server had to be started.
+    start : bool
+        Whether it may be started.
+
+    Raises
+    ------
+    TargetError
+        If the name is none of a target's, or the embedded server cannot be had.
+    CredentialsError
+        If Kaggle was asked for and there are no credentials.
+    """
+    from kbench_jupyter.api import find_credentials
+    from kbench_jupyter.api.addresses import check_address, is_loopback
+
+    address = environ.get("KBENCH_API_URL")
+    if address:
+        check_address(address)  # before it is shown anywhere: it might hold a password
+        # It decides the target: starting a server would not help where it leads nowhere.
+        advice = f"KBENCH_API_URL names that address: correct it, or unset it: {_how_to_unset(environ)}"
+        credentials = find_credentials(environ)
+        if credentials and is_loopback(address):  # not Kaggle, so a token of Kaggle's is not what it lacks
+            credentials.advice = _ANOTHER_SERVER
+        return Target(KAGGLE, address.rstrip("/"), credentials, _BY_ADDRESS, advice)
+    name, reason = chosen, "chosen with %kbench target"
+    if name is None and (name := environ.get("KBENCH_TARGET")):
+        reason = _set_by(environ, "KBENCH_TARGET")
+    credentials = None
+    if name != LOCAL:
+        credentials = find_credentials(environ)
+        if name is None:
+            found = credentials is not None
+            name = KAGGLE if found else LOCAL
+            reason = f"credentials from {credentials.source}" if credentials else _NO_CREDENTIALS
+    check_name(name, "" if chosen else _origin(environ, "KBENCH_TARGET"))
+    if name == LOCAL:
+        return _local(reason, environ, on_start, start=start)
+    if credentials is None:
+        raise CredentialsError(
+            f"The target is kaggle ({reason}), but {_NONE_FOUND}",
+            hint=f"{_TOKEN_ADVICE}, or run tasks on this machine: %kbench target local",
+        )
+    return Target(KAGGLE, KAGGLE_URL, credentials, reason)
+
+
+def check_name(name: str, origin: str = "") -> None:
+    """Raise TargetError unless `name` is a target's; says in whose words it came, where that is not in sight."""
+    if name not in NAMES:
+        hint = did_you_mean(name, NAMES, more=f"there are: {', '.join(NAMES)}")
+        named = f", which {origin} names" if origin else ""
+        raise TargetError(f"There is no target {name!r}{named}.", hint=hint)
+
+
+def home(environ: Mapping[str, str]) -> Path | None:
+    """Return the embedded server's home if the environment names one."""
+    named = environ.get("KBENCH_HOME")
+    return Path(named).expanduser() if named else None
+
+
+def _local(
+    reason: str, environ: Mapping[str, str], on_start: Callable[[str], None] | None, *, start: bool
+) -> Target:
+    from kbench_jupyter.api import Credentials
+    from kbench_jupyter.session.local_server import ensure_running, find
+
+    try:
+        server = ensure_running(home(environ)) if start else find(home(environ))
+    except LocalServerError as error:
+        if reason == _NO_CREDENTIALS:
+            error.message = f"No Kaggle credentials were found, so the target is local. {error.message}"
+            error.hint = f"{error.hint or '%kbench local log'}\nor, for Kaggle: {_TOKEN_ADVICE}"
+        raise
+    if server is None:
+        raise LocalServerError("The embedded server is not running.", hint="%kbench local start")
+    if server.started and on_start:
+        on_start(f"Started the embedded server at {server.url} (stop it with: %kbench local stop)")
+    credentials = Credentials.bearer(
+        server.token,
+        "the embedded server's token",
+        advice="Start it afresh: %kbench local stop, then %kbench local start",
+    )
+    advice = "Nothing listens there. %kbench local start starts the embedded server."
+    return Target(LOCAL, server.url, credentials, reason, advice)
+
+
+@dataclass(frozen=True)
+class TargetShown(Shown):
+    """Which server is spoken to."""
+
+    target: Target
+
+    def view(self) -> View:
+        """Describe the target."""
+        other = LOCAL if self.target.name == KAGGLE else KAGGLE
+        steps = [] if self.target.reason == _BY_ADDRESS else [(f"%kbench target {other}", "switch")]
+        facts: dict[str, Any] = {
+            "target": self.target.name,
+            "address": self.target.base_url,
+            "credentials": self.target.credentials.source if self.target.credentials else "none",
+            "why": self.target.reason,
+        }
+        remark = self.target.credentials.remark if self.target.credentials else ""
+        notes = [remark] if remark else []
+        return View(f"Speaking to {self.target.name}", [Facts(facts)], notes=notes, next=steps)
+
+
+def _source(environ: Mapping[str, str], variable: str) -> str:
+    """Say where a variable was set: ``%config``, a file, or "" for the environment."""
+    found = environ.source(variable) if isinstance(environ, Layers) else None
+    return found[1] if found and not found[1].startswith("environment") else ""
+
+
+def _origin(environ: Mapping[str, str], variable: str) -> str:
+    """Return where a variable's value stands, as it reads in a sentence."""
+    where = _source(environ, variable)
+    if where.startswith("%config"):
+        return where
+    return f"{variable} in {where}" if where else f"the environment variable {variable}"
+
+
+def _set_by(environ: Mapping[str, str], variable: str) -> str:
+    where = _source(environ, variable)
+    if where.startswith("%config"):
+        return f"chosen with {where}"
+    return f"{variable} is set in {where}" if where else f"{variable} is set"
+
+
+def _how_to_unset(environ: Mapping[str, str]) -> str:
+    """Say how to unset the address, wherever it was set."""
+    where = _source(environ, "KBENCH_API_URL")
+    if where.startswith("%config"):
+        return f"{where} = ''"
+    if where:
+        return f"take the line KBENCH_API_URL out of {where}"
+    return "%env KBENCH_API_URL="
+
+
+def _not_switched(session: Session, error: CredentialsError) -> CredentialsError:
+    """Return the error of a switch to Kaggle that failed, with the target that stays."""
+    stays = session.chosen or session.environ.get("KBENCH_TARGET") or LOCAL  # the default without credentials
+    if stays != LOCAL:
+        return error
+    if not error.message.endswith(_NONE_FOUND):  # they are there, and damaged
+        return CredentialsError(f"The target stays {stays}. {error.message}", hint=error.hint)
+    return CredentialsError(f"The target stays {stays}: {_NONE_FOUND}", hint=_TOKEN_ADVICE)
+
+
+def target(session: Session, name: str | None = None) -> TargetShown:
+    """Show the target, or set it for this kernel.
+
+    Parameters
+    ----------
+    session : Session
+    name : str, optional
+        ``"kaggle"`` or ``"local"``.
+
+    Raises
+    ------
+    TargetError, CredentialsError
+        If that target cannot be had; the one before stays.
+    """
+    if name is not None:
+        check_name(name)
+        if session.environ.get("KBENCH_API_URL"):
+            raise TargetError(
+                f"{_BY_ADDRESS} and decides the target.",
+                hint=f"Unset it first: {_how_to_unset(session.environ)}",
+            )
+        before, session.chosen = session.chosen, name
+        try:
+            return TargetShown(session.target())
+        except CredentialsError as error:
+            session.chosen = before
+            raise _not_switched(session, error) from None
+        except Exception:
+            session.chosen = before
+            raise
+    return TargetShown(session.target())

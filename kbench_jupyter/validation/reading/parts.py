@@ -1,0 +1,86 @@
+"""Parts of syntax that the walk takes a closer look at: signatures, tests of branches, patterns."""
+
+from __future__ import annotations
+
+import ast
+
+from kbench_jupyter.validation.reading.scopes import Certainty
+
+__all__ = [
+    "arguments",
+    "branches",
+    "captures",
+    "default_values",
+    "defaults",
+    "last_name",
+    "managers",
+    "managers_without_call",
+]
+
+
+def arguments(args: ast.arguments) -> list[ast.arg]:
+    """Return every parameter of a signature."""
+    more = [argument for argument in (args.vararg, args.kwarg) if argument is not None]
+    return [*args.posonlyargs, *args.args, *args.kwonlyargs, *more]
+
+
+def defaults(args: ast.arguments) -> list[ast.AST]:
+    """Return the defaults of a signature: they are evaluated where the function is defined."""
+    return [*args.defaults, *(default for default in args.kw_defaults if default is not None)]
+
+
+def default_values(args: ast.arguments) -> dict[str, ast.expr]:
+    """Return the default of each parameter that has one."""
+    positional = [*args.posonlyargs, *args.args]
+    pairs = [
+        *zip(positional[len(positional) - len(args.defaults) :], args.defaults, strict=True),
+        *zip(args.kwonlyargs, args.kw_defaults, strict=True),
+    ]
+    return {argument.arg: default for argument, default in pairs if default is not None}
+
+
+def last_name(node: ast.AST) -> str:
+    """Return the name that a plain or a dotted name ends with, ``""`` for anything else."""
+    return getattr(node, "id", getattr(node, "attr", ""))
+
+
+def managers(node: ast.With | ast.AsyncWith, name: str) -> list[ast.Call]:
+    """Return the calls of that name that a ``with`` enters."""
+    entered = (item.context_expr for item in node.items)
+    return [call for call in entered if isinstance(call, ast.Call) and last_name(call.func) == name]
+
+
+def managers_without_call(node: ast.With | ast.AsyncWith) -> list[ast.expr]:
+    """Return what a ``with`` enters by its name alone."""
+    entered = (item.context_expr for item in node.items)
+    return [expression for expression in entered if isinstance(expression, ast.Name | ast.Attribute)]
+
+
+def branches(test: ast.AST) -> tuple[int, int]:
+    """Return how sure the two branches of a test are: ``__name__ == "__main__"`` holds in a notebook."""
+    if isinstance(test, ast.Constant):
+        return (Certainty.SURE, Certainty.DEAD) if test.value else (Certainty.DEAD, Certainty.SURE)
+    if last_name(test) == "TYPE_CHECKING":
+        return Certainty.DEAD, Certainty.SURE
+    if isinstance(test, ast.Compare) and len(test.ops) == 1:
+        sides = [test.left, test.comparators[0]]
+        names = {side.id for side in sides if isinstance(side, ast.Name)}
+        values = {side.value for side in sides if isinstance(side, ast.Constant)}
+        if names == {"__name__"} and values == {"__main__"}:
+            if isinstance(test.ops[0], ast.Eq):
+                return Certainty.SURE, Certainty.DEAD
+            if isinstance(test.ops[0], ast.NotEq):
+                return Certainty.DEAD, Certainty.SURE
+    return Certainty.CONDITIONAL, Certainty.CONDITIONAL
+
+
+def captures(node: ast.AST) -> list[str]:
+    """Return the names that a ``case`` binds."""
+    if not isinstance(node, ast.match_case):
+        return []
+    found = []
+    for part in ast.walk(node.pattern):
+        name = getattr(part, "name", None) or getattr(part, "rest", None)
+        if isinstance(name, str):
+            found.append(name)
+    return found

@@ -1,0 +1,199 @@
+"""A task as the rules see it, and as the other rooms do."""
+
+from __future__ import annotations
+
+import ast
+import re
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.validation.reading.scopes import FUNCTIONS, Place, Scope
+from kbench_jupyter.validation.reading.value import written
+
+if TYPE_CHECKING:
+    from kbench_jupyter.notebook.source import CellRef
+
+__all__ = ["BareDecorator", "RunCall", "Task", "TaskDefinition", "definition", "file_name", "slug_of"]
+
+
+#: A task's name that IPython leaves alone on a magic's line.
+_PLAIN = re.compile(r"\w(?:[\w .,:/()-]*[\w.)])?")
+
+
+@dataclass(frozen=True)
+class TaskDefinition:
+    """A task that a task source defines.
+
+    Parameters
+    ----------
+    name : str or None
+        The task's name as the SDK gives it, or None when only running the notebook could tell.
+    slug : str or None
+        The name as a slug, or None like the name.
+    function : str
+        The name of the decorated function.
+    stored : bool
+        Whether the SDK writes a task file for it (no ``store_task=False``).
+    cell : CellRef
+        The cell that defines it.
+    line : int
+        The line of its ``def`` (or of the call that wraps a function) in that cell, from 1.
+    runs : bool
+        Whether a ``.run`` or ``.evaluate`` of it is executed.
+    is_async : bool
+        Whether the function is ``async def``.
+    parameters : tuple of str
+        The function's parameters, in order.
+    returns : str or None
+        The return annotation as written, or None without one.
+    chosen : bool
+        Whether the notebook's own ``%choose`` keeps it.
+    variable : str
+        The notebook's variable that surely stands for it, or "".
+    shadowed : bool
+        Whether the notebook has a variable that is called as the task is named, and is something else.
+    """
+
+    name: str | None
+    slug: str | None
+    function: str
+    stored: bool
+    cell: CellRef
+    line: int
+    runs: bool
+    is_async: bool
+    parameters: tuple[str, ...] = ()
+    returns: str | None = None
+    chosen: bool = False
+    variable: str = ""
+    shadowed: bool = False
+
+    @property
+    def choice(self) -> str:
+        """What ``%choose`` should call it, or "" when nothing is sure to keep it.
+
+        The SDK's magic takes a variable or the task's name, never a slug, and deletes the files of all that it
+        was not given (tried with kaggle_benchmarks 0.6.2). A name that IPython would read as more than text
+        (``What is 2?`` asks for help on ``2``), or that is another thing's variable, gives way to the variable.
+        """
+        if self.name is not None and not self.shadowed and _PLAIN.fullmatch(self.name):
+            return self.name
+        return self.variable
+
+
+@dataclass(frozen=True, eq=False)
+class RunCall:
+    """A place that runs a task: ``task.run(...)``, or ``task.run`` handed to something that calls it."""
+
+    place: Place[ast.Attribute]
+    call: ast.Call | None
+
+    @property
+    def method(self) -> str:
+        """``"run"`` or ``"evaluate"``."""
+        return self.place.node.attr
+
+
+@dataclass(eq=False)
+class Task:
+    """A task of the program, with the nodes that rules look at.
+
+    `scope` is the function's own scope, None when the function cannot be seen. `calls` are the keyword
+    sources: the ``task(...)`` call, then the ``functools.partial`` behind it. `variable` is the name a task
+    made by a call is assigned to. `recorded` says that its runs may leave files: no ``store_run=False``. `handed_on`
+    says that something unseen may run it.
+    """
+
+    node: ast.AST
+    place: Place[ast.AST]
+    calls: tuple[ast.Call, ...]
+    defined_in: Scope
+    scope: Scope | None = None
+    name: str | None = None
+    stored: bool = True
+    recorded: bool = True
+    runs: list[RunCall] = field(default_factory=list)
+    idle_runs: list[RunCall] = field(default_factory=list)
+    handed_on: bool = False
+    derived: bool = False
+    variable: str = ""
+
+    @property
+    def function(self) -> ast.FunctionDef | ast.AsyncFunctionDef | None:
+        """The decorated function, when it is a ``def``."""
+        node = self.scope.node if self.scope is not None else None
+        return node if isinstance(node, FUNCTIONS) else None
+
+    @property
+    def label(self) -> str:
+        """What a message calls the task: the name it has in code."""
+        if self.variable:
+            return self.variable
+        return self.function.name if self.function is not None else (self.name or "task")
+
+    @property
+    def wrapped(self) -> bool:
+        """Whether another decorator stands between the function and the task: what runs is unknown then."""
+        decorators = self.function.decorator_list if self.function is not None else []
+        if isinstance(self.node, ast.Call):
+            return bool(decorators)
+        return bool(decorators) and decorators[-1] is not self.calls[0]
+
+    @property
+    def decorated_directly(self) -> bool:
+        """Whether the call that takes the options stands at the task itself, and serves no other."""
+        if isinstance(self.node, FUNCTIONS):
+            return self.calls[0] in self.node.decorator_list
+        return self.calls[0] in (self.node, getattr(self.node, "func", None))
+
+    @property
+    def slug(self) -> str | None:
+        """The name as a slug."""
+        return slug_of(self.name) if self.name is not None else None
+
+
+@dataclass(frozen=True)
+class BareDecorator:
+    """``@kbench.task`` without parentheses."""
+
+    place: Place[ast.AST]
+    decorator: ast.expr
+    function: str
+
+
+def definition(
+    task: Task, *, chosen: bool = False, variable: str = "", shadowed: bool = False
+) -> TaskDefinition:
+    """Return what others may know of a task."""
+    function = task.function
+    args = getattr(task.scope.node, "args", None) if task.scope is not None else None
+    names = [a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)] if args is not None else []
+    returns = written(function.returns) if function is not None and function.returns else None
+    cell = task.place.cell
+    return TaskDefinition(
+        name=task.name,
+        slug=task.slug,
+        function=function.name if function is not None else "",
+        stored=task.stored,
+        cell=cell.source.ref,
+        line=cell.original_line(cell.text_line(getattr(task.node, "lineno", 1))),
+        runs=bool(task.runs),
+        is_async=isinstance(function, ast.AsyncFunctionDef),
+        parameters=tuple(names),
+        returns=returns,
+        chosen=chosen,
+        variable=variable,
+        shadowed=shadowed,
+    )
+
+
+def slug_of(name: str) -> str:
+    """Return a task's slug: names become slugs as python-slugify makes them."""
+    from slugify import slugify
+
+    return str(slugify(name))
+
+
+def file_name(name: str) -> str:
+    """Return the stem of the files the SDK writes for a task's name (tried with kaggle_benchmarks 0.6.1)."""
+    return re.sub(r"[^a-zA-Z0-9_.-]", "", re.sub(r"[ /\\]", "_", name))
