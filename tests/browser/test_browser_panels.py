@@ -366,3 +366,15 @@ def test_two_hundred_runs_with_hostile_errors_are_shown_and_change_in_place(lab,
     lab.run(3)
     panels.expect(lab.cell(1).locator(".kbench-view")).to_contain_text("and 172 more")
     panels.expect(panels.panel).to_have_count(0)
+
+
+def test_a_click_on_dry_run_tries_the_notebook_on_the_stand_in_before_there_is_any_server(lab, jupyter):
+    panels = PanelLab(lab, jupyter, "dry.ipynb", LOAD, IMPORT, TASK.format(name="dry"), "%kbench")
+    panels.lab.run(0)
+    panels.lab.run(3)
+    panels.step("validate").click()
+    panels.button("Dry run").click()
+    panels.expect(panels.panel).to_contain_text("Dry run: the task runs and records; 1 call", timeout=60_000)
+    panels.expect(panels.panel).to_contain_text("says nothing about the task or any model")
+    ARTIFACTS.mkdir(exist_ok=True)
+    panels.panel.screenshot(path=ARTIFACTS / "panel-dry-run.png")
