@@ -200,7 +200,7 @@ def dry_run(
         rows=sum(1 for run in mine for _ in samples(run)),
         raised=raised,
         rehearse=chosen.line("validate"),
-        push=chosen.line(f"push {chosen.slug}" if len(chosen.stored) > 1 and chosen.slug else "push"),
+        push=chosen.push_line,
     )
 
 

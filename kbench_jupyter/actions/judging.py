@@ -51,9 +51,10 @@ def runs_of_task(chosen: ChosenTask, runs: Sequence[RunResult]) -> tuple[RunResu
 
 
 def sdk_said(rehearsal: Rehearsal) -> list[str]:
-    """Return what the task SDK wrote about results that it could not use, why it stored the last run not first.
+    """Return what the task SDK wrote about results that it could not use, what is about the task itself first.
 
-    A run that others are nested in ends last, so what is said last is about the task itself.
+    Reasons for runs that were not stored come before wrong types. Of each, the last one said is first: a task's own run
+    ends after those nested in it.
     """
     outputs = [output for cell in rehearsal.outcome.notebook.cells for output in cell.get("outputs", ())]
     text = "".join(output.text for output in outputs if output.get("name") == "stderr")
@@ -61,7 +62,7 @@ def sdk_said(rehearsal: Rehearsal) -> list[str]:
 
 
 def sdk_notes(rehearsal: Rehearsal) -> list[str]:
-    """Return what it wrote about results in a rehearsal that recorded a run all the same: of helpers and samples."""
+    """Return what the task SDK wrote about results of helpers and samples, where the task's own run was recorded."""
     return [f"The task SDK says of a result: {text}" for text in sdk_said(rehearsal)[:3]]
 
 

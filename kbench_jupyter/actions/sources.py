@@ -59,6 +59,11 @@ class ChosenTask:
         return f"%kbench {words} -f {shlex.quote(self.given)}" if self.given else f"%%kbench {words}"
 
     @property
+    def push_line(self) -> str:
+        """What to type to push this task; it is named where the source stores several."""
+        return self.line(f"push {self.slug}" if len(self.stored) > 1 and self.slug else "push")
+
+    @property
     def stored(self) -> tuple[str, ...]:
         """Slugs of all tasks the source would store, as far as they can be known without running it."""
         return tuple(dict.fromkeys(task.slug for task in self.tasks if task.slug))

@@ -245,7 +245,7 @@ def validate(
         rehearsal=rehearsal,
         runs=mine,
         model=env[DEFAULT],
-        push=chosen.line(f"push {chosen.slug}" if len(chosen.stored) > 1 and chosen.slug else "push"),
+        push=chosen.push_line,
         footer=target.label,
     )
 
