@@ -19,7 +19,7 @@ ARROWS = {
     "display": set(),
     "results": set(),
     "validation": {"notebook", "execution"},
-    "session": {"api", "notebook", "execution", "display", "results"},
+    "session": {"api", "notebook", "execution", "display"},
     "following": {"session", "api", "display"},
     "actions": {"api", "session", "following", "notebook", "validation", "results", "execution", "display"},
     "magics": {"actions", "following", "session", "display", "panels"},
