@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kbench_jupyter.api.client import PRODUCTION, Client
-    from kbench_jupyter.api.credentials import Credentials, find_credentials
+    from kbench_jupyter.api.credentials.find import Credentials, find_credentials
     from kbench_jupyter.api.downloads import Download
     from kbench_jupyter.api.limits import Limits
-    from kbench_jupyter.api.logs import LogStream
-    from kbench_jupyter.api.models import (
+    from kbench_jupyter.api.logs.stream import LogStream
+    from kbench_jupyter.api.names import normalize_model, task_slug
+    from kbench_jupyter.api.network.pooled import RequestsTransport
+    from kbench_jupyter.api.terminal import Terminal
+    from kbench_jupyter.api.transport import Request, Response, Transport, TransportFault
+    from kbench_jupyter.api.values.tasks import (
         CreationState,
         Leaderboard,
         LeaderboardRow,
@@ -34,18 +38,14 @@ if TYPE_CHECKING:
         TaskSlug,
         TokenInfo,
     )
-    from kbench_jupyter.api.names import normalize_model, task_slug
-    from kbench_jupyter.api.pooled import RequestsTransport
-    from kbench_jupyter.api.terminal import Terminal
-    from kbench_jupyter.api.transport import Request, Response, Transport, TransportFault
 
 _HOMES = {
     "limits": ("Limits",),
     "client": ("PRODUCTION", "Client"),
-    "credentials": ("Credentials", "find_credentials"),
+    "credentials.find": ("Credentials", "find_credentials"),
     "downloads": ("Download",),
-    "logs": ("LogStream",),
-    "models": (
+    "logs.stream": ("LogStream",),
+    "values.tasks": (
         "CreationState",
         "Leaderboard",
         "LeaderboardRow",
@@ -66,7 +66,7 @@ _HOMES = {
         "TokenInfo",
     ),
     "names": ("normalize_model", "task_slug"),
-    "pooled": ("RequestsTransport",),
+    "network.pooled": ("RequestsTransport",),
     "terminal": ("Terminal",),
     "transport": ("Request", "Response", "Transport", "TransportFault"),
 }

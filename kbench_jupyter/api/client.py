@@ -8,13 +8,18 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Literal, Self
 
 from kbench_jupyter._version import __version__
-from kbench_jupyter.api import parse, writes
-from kbench_jupyter.api.calls import Caller
-from kbench_jupyter.api.credentials import Credentials
+from kbench_jupyter.api.calls import writes
+from kbench_jupyter.api.calls.caller import Caller
+from kbench_jupyter.api.calls.pages import items_of_pages
+from kbench_jupyter.api.calls.writes import is_task
+from kbench_jupyter.api.credentials.find import Credentials
 from kbench_jupyter.api.downloads import Download
 from kbench_jupyter.api.limits import Limits
-from kbench_jupyter.api.logs import LogStream, read_log
-from kbench_jupyter.api.models import (
+from kbench_jupyter.api.logs.stream import LogStream, read_log
+from kbench_jupyter.api.names import normalize_model
+from kbench_jupyter.api.transport import Transport
+from kbench_jupyter.api.values import parse
+from kbench_jupyter.api.values.tasks import (
     Leaderboard,
     LogEntry,
     Model,
@@ -27,10 +32,6 @@ from kbench_jupyter.api.models import (
     TaskSlug,
     TokenInfo,
 )
-from kbench_jupyter.api.names import normalize_model
-from kbench_jupyter.api.pages import items_of_pages
-from kbench_jupyter.api.transport import Transport
-from kbench_jupyter.api.writes import is_task
 from kbench_jupyter.errors import (
     ApiError,
     CredentialsError,
@@ -95,7 +96,7 @@ class Client:
         on_retry: Callable[[KBenchError, float], None] | None = None,
     ) -> None:
         if transport is None:
-            from kbench_jupyter.api.pooled import RequestsTransport
+            from kbench_jupyter.api.network.pooled import RequestsTransport
 
             transport = RequestsTransport(advice={base_url.rstrip("/"): advice} if advice else {})
         self._transport = transport

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from typing import Any, Self
 
-from kbench_jupyter.api.answers import Answer, foreign, refusal
-from kbench_jupyter.api.calls import Caller
+from kbench_jupyter.api.calls.answers import Answer, foreign, refusal
+from kbench_jupyter.api.calls.caller import Caller
 from kbench_jupyter.api.transport import Cancel, Response, TransportFault
 from kbench_jupyter.errors import ApiError, TransportError
 

@@ -28,7 +28,7 @@ from kbench_jupyter.api import (
     normalize_model,
     task_slug,
 )
-from kbench_jupyter.api import parse as wire
+from kbench_jupyter.api.values import parse as wire
 from kbench_jupyter.errors import UsageError
 
 ENUMS = (CreationState, RunState, Modality, TaskOrigin)

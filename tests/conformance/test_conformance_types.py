@@ -37,8 +37,8 @@ from kbench_jupyter.api import (
     TokenInfo,
     normalize_model,
 )
-from kbench_jupyter.api.models import RefillPeriod
-from kbench_jupyter.api.oauth import OAuthCredentials
+from kbench_jupyter.api.credentials.kinds import OAuthCredentials
+from kbench_jupyter.api.values.tasks import RefillPeriod
 
 tasks = benchmark_tasks_api_service
 

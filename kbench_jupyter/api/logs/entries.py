@@ -9,11 +9,11 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from kbench_jupyter.api import parse
-from kbench_jupyter.api.answers import error_of, foreign, refusal
-from kbench_jupyter.api.calls import Caller
-from kbench_jupyter.api.models import LogEntry
+from kbench_jupyter.api.calls.answers import error_of, foreign, refusal
+from kbench_jupyter.api.calls.caller import Caller
 from kbench_jupyter.api.transport import Response, TransportFault
+from kbench_jupyter.api.values import parse
+from kbench_jupyter.api.values.tasks import LogEntry
 
 __all__ = ["entries_of", "joined", "persisted_items"]
 

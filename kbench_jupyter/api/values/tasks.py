@@ -14,12 +14,12 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-from kbench_jupyter.api import parse
-from kbench_jupyter.api.account import ModelProxyToken, QuotaBalance, TaskQuota, TokenInfo
-from kbench_jupyter.api.board import CustomResult, Leaderboard, LeaderboardRow, Score, TaskResult
-from kbench_jupyter.api.catalogue import Model
 from kbench_jupyter.api.names import normalize_model
-from kbench_jupyter.api.states import CreationState, Modality, RefillPeriod, RunState, TaskOrigin
+from kbench_jupyter.api.values import parse
+from kbench_jupyter.api.values.account import ModelProxyToken, QuotaBalance, TaskQuota, TokenInfo
+from kbench_jupyter.api.values.leaderboard import CustomResult, Leaderboard, LeaderboardRow, Score, TaskResult
+from kbench_jupyter.api.values.models import Model
+from kbench_jupyter.api.values.states import CreationState, Modality, RefillPeriod, RunState, TaskOrigin
 from kbench_jupyter.errors import UsageError
 
 __all__ = [

@@ -9,7 +9,7 @@ import json
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from typing import Any
 
-from kbench_jupyter.api import parse
+from kbench_jupyter.api.values import parse
 from kbench_jupyter.errors import TransportError
 
 __all__ = ["items_of_pages"]

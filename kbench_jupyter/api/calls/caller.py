@@ -4,7 +4,7 @@ What may be sent again is decided here and nowhere else. A *safe* call (a read, 
 nothing the second time) is sent again after any failure that another try could mend. An unsafe one only
 when the request surely was not acted on: no connection came about, the server answered 429, or 503 with a
 Retry-After (it declines and says when to come back). Everything else leaves an unsafe call *ambiguous*,
-and `kbench_jupyter.api.writes` looks before anybody sends again. A 503 without Retry-After counts as
+and `kbench_jupyter.api.calls.writes` looks before anybody sends again. A 503 without Retry-After counts as
 ambiguous, since a load balancer sends it too when the server behind it dies in the middle of the work.
 """
 
@@ -17,8 +17,8 @@ from itertools import count
 from typing import Any, TypeVar
 
 from kbench_jupyter.api.addresses import check_address
-from kbench_jupyter.api.answers import Answer, error_of, json_object, refusal
-from kbench_jupyter.api.credentials import Credentials
+from kbench_jupyter.api.calls.answers import Answer, error_of, json_object, refusal
+from kbench_jupyter.api.credentials.find import Credentials
 from kbench_jupyter.api.limits import Limits
 from kbench_jupyter.api.redirects import redirected
 from kbench_jupyter.api.transport import Cancel, Request, Response, Transport, TransportFault

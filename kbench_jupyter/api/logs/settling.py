@@ -8,8 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from kbench_jupyter.api.models import LogEntry
-from kbench_jupyter.api.replay import Ledger, Stream, encoded
+from kbench_jupyter.api.logs.replay import Ledger, Stream, encoded
+from kbench_jupyter.api.values.tasks import LogEntry
 
 __all__ = ["Settling"]
 

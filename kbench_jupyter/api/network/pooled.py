@@ -22,8 +22,8 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from kbench_jupyter.api.addresses import is_loopback
-from kbench_jupyter.api.failures import causes_of, fault_of, host_of, patience
-from kbench_jupyter.api.network import Way, network_fault, system_trust, way_to
+from kbench_jupyter.api.network.failures import causes_of, fault_of, host_of, patience
+from kbench_jupyter.api.network.proxies import Way, network_fault, system_trust, way_to
 from kbench_jupyter.api.transport import STRIDE, Cancel, Request, Response, TransportFault
 
 __all__ = ["RequestsTransport"]

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
 
-from kbench_jupyter.api.keyfiles import SETTINGS, exists, read_key_file
+from kbench_jupyter.api.credentials.files import SETTINGS, exists, read_key_file
 from kbench_jupyter.errors import CredentialsError
 
 __all__ = ["Credentials", "RefreshCall", "find_credentials"]
@@ -253,6 +253,6 @@ def _oauth(environ: Mapping[str, str], home: Path) -> Credentials | None:
     path = home / ".kaggle" / "credentials.json"
     if not exists(path):
         return None
-    from kbench_jupyter.api.oauth import OAuthCredentials
+    from kbench_jupyter.api.credentials.kinds import OAuthCredentials
 
     return OAuthCredentials.load(path)

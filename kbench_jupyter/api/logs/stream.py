@@ -1,7 +1,7 @@
 """Log streams: a run's entries as they are written, through every cut of the connection.
 
 While a run is going the server streams events; once it has ended it answers with the whole log. A cut
-stream is opened again, `kbench_jupyter.api.replay` tells what of it is new, and at the end the persisted
+stream is opened again, `kbench_jupyter.api.logs.replay` tells what of it is new, and at the end the persisted
 log settles what was missed.
 """
 
@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable, Generator, Iterator
 from typing import Any, Self
 
-from kbench_jupyter.api.calls import Caller
-from kbench_jupyter.api.entries import entries_of, joined, persisted_items
-from kbench_jupyter.api.models import LogEntry
-from kbench_jupyter.api.replay import Ledger
-from kbench_jupyter.api.settling import Settling
-from kbench_jupyter.api.sse import EventParser
+from kbench_jupyter.api.calls.caller import Caller
+from kbench_jupyter.api.logs.entries import entries_of, joined, persisted_items
+from kbench_jupyter.api.logs.events import EventParser
+from kbench_jupyter.api.logs.replay import Ledger
+from kbench_jupyter.api.logs.settling import Settling
 from kbench_jupyter.api.transport import Cancel, Response, TransportFault
+from kbench_jupyter.api.values.tasks import LogEntry
 from kbench_jupyter.errors import (
     ApiError,
     KBenchError,

@@ -18,11 +18,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
-from kbench_jupyter.api import parse
-from kbench_jupyter.api.calls import Caller
-from kbench_jupyter.api.models import Run, ScheduleResult, Task, TaskSlug
+from kbench_jupyter.api.calls.caller import Caller
 from kbench_jupyter.api.names import task_slug
-from kbench_jupyter.api.states import TaskOrigin
+from kbench_jupyter.api.values import parse
+from kbench_jupyter.api.values.states import TaskOrigin
+from kbench_jupyter.api.values.tasks import Run, ScheduleResult, Task, TaskSlug
 from kbench_jupyter.errors import AmbiguousWriteError, ApiError, CredentialsError, TransportError
 
 __all__ = ["create_task", "is_task", "publish_task", "schedule_runs"]

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from kbench_jupyter.api import parse
 from kbench_jupyter.api.names import normalize_model
-from kbench_jupyter.api.states import Modality
+from kbench_jupyter.api.values import parse
+from kbench_jupyter.api.values.states import Modality
 
 __all__ = ["Model"]
 

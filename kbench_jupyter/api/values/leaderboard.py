@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from kbench_jupyter.api import parse
+from kbench_jupyter.api.values import parse
 
 __all__ = ["CustomResult", "Leaderboard", "LeaderboardRow", "NumericResult", "Score", "TaskResult"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Self
 
-from kbench_jupyter.api import parse
-from kbench_jupyter.api.states import RefillPeriod
+from kbench_jupyter.api.values import parse
+from kbench_jupyter.api.values.states import RefillPeriod
 
 __all__ = ["ModelProxyToken", "QuotaBalance", "TaskQuota", "TokenInfo"]
 

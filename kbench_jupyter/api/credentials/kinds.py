@@ -12,9 +12,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from kbench_jupyter.api import parse
-from kbench_jupyter.api.credentials import Credentials, RefreshCall
-from kbench_jupyter.api.keyfiles import read_key_file
+from kbench_jupyter.api.credentials.files import read_key_file
+from kbench_jupyter.api.credentials.find import Credentials, RefreshCall
+from kbench_jupyter.api.values import parse
 from kbench_jupyter.errors import ApiError, CredentialsError
 
 __all__ = ["OAuthCredentials"]
