@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.actions.wanted_models import is_pattern, wanted_models
-from kbench_jupyter.api.names import task_slug
+from kbench_jupyter.api import task_slug
 from kbench_jupyter.display.view import count
 from kbench_jupyter.errors import ApiError, NotFoundError, UsageError
 

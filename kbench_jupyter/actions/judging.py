@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.answers import own_errors
 from kbench_jupyter.actions.cards import last_line
-from kbench_jupyter.api.names import task_slug
+from kbench_jupyter.api import task_slug
 from kbench_jupyter.display.view import count
 from kbench_jupyter.errors import ValidationError
 from kbench_jupyter.validation.rehearsal.tracebacks import raised, tell

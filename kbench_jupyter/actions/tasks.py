@@ -12,7 +12,7 @@ from kbench_jupyter.actions.choose_runs import models_of, none_of, runs_on
 from kbench_jupyter.actions.push import creation_notes, page_of, state_cell
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
-from kbench_jupyter.api.values.states import CreationState
+from kbench_jupyter.api import CreationState
 from kbench_jupyter.display.view import (
     Cell,
     Facts,

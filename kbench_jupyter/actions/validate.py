@@ -24,7 +24,7 @@ from kbench_jupyter.actions.passing import Passing
 from kbench_jupyter.actions.proxied_models import proxy_slug, usable
 from kbench_jupyter.actions.rehearsing import rehearse_source
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
-from kbench_jupyter.api.names import normalize_model
+from kbench_jupyter.api import normalize_model
 from kbench_jupyter.display.view import Cell, Shown, View, count, duration
 from kbench_jupyter.errors import UsageError, ValidationError
 from kbench_jupyter.results.runfiles import RunResult

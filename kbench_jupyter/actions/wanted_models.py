@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.proxied_models import usable
-from kbench_jupyter.api.names import normalize_model
+from kbench_jupyter.api import normalize_model
 from kbench_jupyter.errors import NotFoundError, UsageError
 from kbench_jupyter.session.server_settings import model_notes, models_hint, with_model_notes
 

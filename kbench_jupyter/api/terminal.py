@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from kbench_jupyter.api.values.tasks import LogEntry
+from kbench_jupyter.api.values.runs import LogEntry
 
 __all__ = ["Line", "Terminal", "acts", "lines_of", "strip_codes"]
 

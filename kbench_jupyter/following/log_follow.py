@@ -10,8 +10,8 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.api import RunState
 from kbench_jupyter.api.terminal import Line, Terminal, strip_codes
-from kbench_jupyter.api.values.states import RunState
 from kbench_jupyter.following.log_readers import LogReaders
 from kbench_jupyter.following.runs import RunChange, Watch
 

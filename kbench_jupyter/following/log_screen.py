@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.api import LogEntry
 from kbench_jupyter.api.terminal import Terminal, acts, strip_codes
-from kbench_jupyter.api.values.tasks import LogEntry
 from kbench_jupyter.display.text import clipped, visible
 
 if TYPE_CHECKING:

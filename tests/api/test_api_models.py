@@ -128,8 +128,7 @@ def test_which_states_are_final() -> None:
 
 def test_a_pinned_version_of_a_dataset_is_the_dataset() -> None:
     answer = {"options": {"datasetDataSources": ["Me/data/versions/3"]}, "invalidDatasetSources": ["me/bad"]}
-    task = Task.from_wire(answer, asked=["me/data", "me/dat"])
-    assert task.invalid_datasets == ("me/bad", "me/dat")
+    assert Task.from_wire(answer).unresolved(["me/data", "me/dat"]) == ("me/bad", "me/dat")
 
 
 def test_an_absent_result_is_unscored_and_an_absent_number_is_zero() -> None:

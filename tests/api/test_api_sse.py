@@ -6,9 +6,9 @@ import json
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kbench_jupyter.api import LogEntry
 from kbench_jupyter.api.logs.entries import entries_of
 from kbench_jupyter.api.logs.events import Event, EventParser
-from kbench_jupyter.api.values.tasks import LogEntry
 
 
 def parse(stream: bytes, *cuts: int) -> list[Event]:

@@ -26,6 +26,7 @@ from kbench_jupyter.api import (
     Model,
     ModelProxyToken,
     QuotaBalance,
+    RefillPeriod,
     Request,
     Response,
     Run,
@@ -38,7 +39,6 @@ from kbench_jupyter.api import (
     normalize_model,
 )
 from kbench_jupyter.api.credentials.kinds import OAuthCredentials
-from kbench_jupyter.api.values.tasks import RefillPeriod
 
 tasks = benchmark_tasks_api_service
 

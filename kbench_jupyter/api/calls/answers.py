@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from kbench_jupyter.api.credentials.find import Credentials
+from kbench_jupyter.api.credentials.kinds import Credentials
 from kbench_jupyter.api.transport import Response, TransportFault
 from kbench_jupyter.api.values import parse
 from kbench_jupyter.errors import (

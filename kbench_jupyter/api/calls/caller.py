@@ -11,21 +11,25 @@ ambiguous, since a load balancer sends it too when the server behind it dies in 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
-from kbench_jupyter.api.addresses import check_address
+from kbench_jupyter._version import __version__
+from kbench_jupyter.api.addresses import check_address, redirected
 from kbench_jupyter.api.calls.answers import Answer, error_of, json_object, refusal
-from kbench_jupyter.api.credentials.find import Credentials
+from kbench_jupyter.api.calls.pages import items_of_pages
+from kbench_jupyter.api.credentials.kinds import Credentials
 from kbench_jupyter.api.limits import Limits
-from kbench_jupyter.api.redirects import redirected
 from kbench_jupyter.api.transport import Cancel, Request, Response, Transport, TransportFault
 from kbench_jupyter.errors import AmbiguousWriteError, KBenchError
 
-__all__ = ["Caller"]
+__all__ = ["TASKS", "Caller"]
 
+TASKS = "benchmarks.BenchmarkTasksApiService"
 T = TypeVar("T")
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})
 _MAX_REDIRECTS = 5
@@ -42,53 +46,51 @@ class _Failure(Exception):
 
 
 class Caller:
-    """Makes calls to one server.
-
-    Parameters
-    ----------
-    base_url : str
-        The server.
-    credentials : Credentials or None
-        Who is calling.
-    transport : Transport
-        How a request is exchanged for a response.
-    limits : Limits
-        Time-outs and retries.
-    user_agent : str
-        How the client names itself.
-    clock, sleep, rand : callable
-        Monotonic seconds, waiting, and a number in [0, 1).
-    on_retry : callable, optional
-        Told what went wrong, and the seconds until it is tried again.
-
-    Raises
-    ------
-    CredentialsError
-        If nothing may be sent to `base_url`.
-    """
+    """Makes calls to one server; see `kbench_jupyter.api.client.Client` for what it is made with."""
 
     def __init__(
         self,
         base_url: str,
         credentials: Credentials | None,
-        transport: Transport,
-        limits: Limits,
-        user_agent: str,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
-        rand: Callable[[], float],
+        *,
+        transport: Transport | None = None,
+        user_agent: str = f"kbench-jupyter/{__version__}",
+        limits: Limits | None = None,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+        rand: Callable[[], float] = random.random,
+        advice: str = "",
         on_retry: Callable[[KBenchError, float], None] | None = None,
     ) -> None:
         check_address(base_url)
         self.base_url = base_url.rstrip("/")
         self.credentials = credentials
-        self.limits = limits
+        self.limits = limits or Limits()
         self.clock = clock
         self.sleep = sleep
         self.rand = rand
+        if transport is None:
+            from kbench_jupyter.api.network.pooled import RequestsTransport
+
+            transport = RequestsTransport(advice={self.base_url: advice} if advice else {})
         self._transport = transport
         self._user_agent = user_agent
         self._on_retry = on_retry
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.base_url!r}, {self.credentials!r})"
+
+    def close(self) -> None:
+        """Close the pooled connections."""
+        close = getattr(self._transport, "close", None)
+        if close is not None:
+            close()
 
     def call(
         self,
@@ -117,7 +119,7 @@ class Caller:
         subject : str
             What is asked for, for messages.
         anonymous : bool
-            Leave the credentials out.
+            Whether to leave the credentials out.
         deadline : float, optional
             Seconds for all tries together, if fewer than the limits allow.
 
@@ -149,6 +151,23 @@ class Caller:
             return data
 
         return self._persist(once, method, safe, self.sleep, deadline=deadline)
+
+    def pages(
+        self,
+        service: str,
+        method: str,
+        body: Mapping[str, Any],
+        key: str,
+        subject: str = "",
+        deadline: float | None = None,
+    ) -> Iterator[Mapping[str, Any]]:
+        """Yield the items of a list, page by page as they are asked for; `key` holds them on each page."""
+
+        def ask(token: str) -> dict[str, Any]:
+            asked = {**body, "pageToken": token} if token else body
+            return self.call(service, method, asked, subject=subject, deadline=deadline)
+
+        return items_of_pages(ask, method, key)
 
     def open(
         self,
@@ -300,11 +319,7 @@ class Caller:
                 refreshed = True
                 fresh = credentials.refreshed(self.refresh, request.headers["Authorization"])
                 if fresh is not None:
-                    request = _with_headers(request, {**request.headers, "Authorization": fresh})
+                    request = replace(request, headers={**request.headers, "Authorization": fresh})
                     continue
             raise self._refused(answer, subject)
         raise TransportFault(f"{method}: the server redirects in circles.", retryable=False)
-
-
-def _with_headers(request: Request, headers: Mapping[str, str]) -> Request:
-    return replace(request, headers=headers)

@@ -1,4 +1,4 @@
-"""Who is calling: credentials found in the official order, named by their source, never by their value.
+"""Finding credentials in the official order.
 
 The order is the official client's (kaggle 2.2.4, kagglesdk 0.1.37): the token of a Kaggle notebook,
 ``KAGGLE_API_TOKEN``, ``~/.kaggle/access_token``, user name and key, and last what ``kaggle auth login`` left.
@@ -6,131 +6,15 @@ The order is the official client's (kaggle 2.2.4, kagglesdk 0.1.37): the token o
 
 from __future__ import annotations
 
-import base64
 import os
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
 
 from kbench_jupyter.api.credentials.files import SETTINGS, exists, read_key_file
-from kbench_jupyter.errors import CredentialsError
+from kbench_jupyter.api.credentials.kinds import Credentials, OAuthCredentials
 
-__all__ = ["Credentials", "RefreshCall", "find_credentials"]
-
-RefreshCall = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
-"""Calls ``service``, ``method`` with a body, without credentials."""
-
-
-class Credentials:
-    """A credential and where it came from; ``repr`` shows the source alone.
-
-    Parameters
-    ----------
-    source : str
-        Where it came from, as a person would name it (``"~/.kaggle/access_token"``).
-    header : str
-        Value of the Authorization header.
-    secrets : tuple of str
-        What must never be shown.
-    username : str or None
-        Whose it is, when that is known.
-    token : str or None
-        The token, when it is one.
-    advice : str, optional
-        What to do when the server refuses it.
-    remark : str
-        What is odd about where it was found; to be said once.
-    """
-
-    def __init__(
-        self,
-        source: str,
-        header: str,
-        *,
-        secrets: tuple[str, ...] = (),
-        username: str | None = None,
-        token: str | None = None,
-        advice: str | None = None,
-        remark: str = "",
-    ) -> None:
-        if any(not " " <= character <= "~" for character in header):
-            # Said here, since an HTTP library would say it with the value.
-            raise CredentialsError(
-                f"The credentials from {source} hold characters that no token has (a line break, perhaps).",
-                hint=f"Create a new token at {SETTINGS} and save it there again.",
-            )
-        self.source = source
-        self.remark = remark
-        self.username = username
-        self.advice = advice or f"Create a new token at {SETTINGS}, replace {source}, then %kbench auth."
-        self._header = header
-        self._secrets = secrets
-        self._token = token
-
-    def __eq__(self, other: object) -> bool:
-        # Found twice in the same place, they are the same credentials: one client serves both.
-        return self.identity == other.identity if isinstance(other, Credentials) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(self.identity)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}(source={self.source!r})"
-
-    @property
-    def identity(self) -> object:
-        """Equal for the same credentials found twice; holds secrets, so only ever compare it."""
-        return self.source, self._header
-
-    def __reduce__(self) -> str | tuple[Any, ...]:
-        raise TypeError("credentials are not pickled: they would end up in files and other processes")
-
-    @classmethod
-    def bearer(cls, token: str, source: str, *, advice: str | None = None, remark: str = "") -> Self:
-        """Return credentials that send a token.
-
-        Raises
-        ------
-        CredentialsError
-            If it holds characters that no token has.
-        """
-        token = token.strip()
-        return cls(source, f"Bearer {token}", secrets=(token,), token=token, advice=advice, remark=remark)
-
-    @classmethod
-    def basic(cls, username: str, key: str, source: str, *, remark: str = "") -> Self:
-        """Return credentials that send a user name and key."""
-        packed = base64.b64encode(f"{username}:{key}".encode()).decode("ascii")
-        return cls(source, f"Basic {packed}", secrets=(key, packed), username=username, remark=remark)
-
-    def token(self, call: RefreshCall | None = None) -> str | None:
-        """Return the token, refreshed if need be; None for a user name and key."""
-        self.authorization(call)
-        return self._token
-
-    def authorization(self, call: RefreshCall | None = None) -> str:
-        """Return the value of the Authorization header, refreshed if need be.
-
-        Parameters
-        ----------
-        call : callable, optional
-            How to ask the server for a fresh token.
-        """
-        del call
-        return self._header
-
-    def refreshed(self, call: RefreshCall, refused: str) -> str | None:
-        """Return another header value after the server refused one; None when there is no other."""
-        del call, refused
-        return None
-
-    def redact(self, text: str) -> str:
-        """Return `text` with every secret of these credentials replaced."""
-        for secret in self._secrets:
-            if len(secret) > 3:
-                text = text.replace(secret, "***")
-        return text
+__all__ = ["find_credentials"]
 
 
 def find_credentials(
@@ -251,8 +135,4 @@ def _config_file(environ: Mapping[str, str], home: Path) -> tuple[Path, str]:
 def _oauth(environ: Mapping[str, str], home: Path) -> Credentials | None:
     del environ
     path = home / ".kaggle" / "credentials.json"
-    if not exists(path):
-        return None
-    from kbench_jupyter.api.credentials.kinds import OAuthCredentials
-
-    return OAuthCredentials.load(path)
+    return OAuthCredentials.load(path) if exists(path) else None

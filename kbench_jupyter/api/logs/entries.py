@@ -13,7 +13,7 @@ from kbench_jupyter.api.calls.answers import error_of, foreign, refusal
 from kbench_jupyter.api.calls.caller import Caller
 from kbench_jupyter.api.transport import Response, TransportFault
 from kbench_jupyter.api.values import parse
-from kbench_jupyter.api.values.tasks import LogEntry
+from kbench_jupyter.api.values.runs import LogEntry
 
 __all__ = ["entries_of", "joined", "persisted_items"]
 

@@ -21,7 +21,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 
-from kbench_jupyter.api.values.tasks import LogEntry
+from kbench_jupyter.api.values.runs import LogEntry
 
 __all__ = ["Ledger", "Stream", "encoded"]
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from kbench_jupyter.api.logs.replay import Ledger, Stream, encoded
-from kbench_jupyter.api.values.tasks import LogEntry
+from kbench_jupyter.api.values.runs import LogEntry
 
 __all__ = ["Settling"]
 

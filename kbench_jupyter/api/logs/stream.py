@@ -17,7 +17,7 @@ from kbench_jupyter.api.logs.events import EventParser
 from kbench_jupyter.api.logs.replay import Ledger
 from kbench_jupyter.api.logs.settling import Settling
 from kbench_jupyter.api.transport import Cancel, Response, TransportFault
-from kbench_jupyter.api.values.tasks import LogEntry
+from kbench_jupyter.api.values.runs import LogEntry
 from kbench_jupyter.errors import (
     ApiError,
     KBenchError,

@@ -2,18 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Self
+from typing import Any
 
 from kbench_jupyter.api.values import parse
+from kbench_jupyter.api.values.wire import Wire, wire
 
 __all__ = ["CustomResult", "Leaderboard", "LeaderboardRow", "NumericResult", "Score", "TaskResult"]
 
 
+def _side(name: str) -> Callable[[Any], float | None]:
+    """Return a reader of one side of an interval: 0.0 where the interval leaves it out."""
+    return lambda sides: parse.number(sides.get(name)) or 0.0 if isinstance(sides, Mapping) else None
+
+
+def _number(data: Any) -> NumericResult | None:
+    return NumericResult.from_wire(data) if isinstance(data, Mapping) else None
+
+
+def _score(data: Any) -> Score | None:
+    score = Score.from_wire(data)
+    results = (score.numeric, score.boolean, score.public, score.private)
+    return score if score.custom or any(part is not None for part in results) else None
+
+
 @dataclass(frozen=True)
-class NumericResult:
+class NumericResult(Wire):
     """A number with its uncertainty.
 
     Parameters
@@ -28,25 +44,12 @@ class NumericResult:
 
     value: float = 0.0
     confidence_interval: float | None = None
-    plus: float | None = None
-    minus: float | None = None
-
-    @classmethod
-    def from_wire(cls, data: Mapping[str, Any]) -> Self:
-        """Read a ``NumericResult``."""
-        value = parse.number(data.get("value"))
-        uneven = data.get("unevenConfidenceInterval")
-        sides = uneven if isinstance(uneven, Mapping) else None
-        return cls(
-            value=0.0 if value is None else value,
-            confidence_interval=parse.number(data.get("confidenceInterval")),
-            plus=None if sides is None else parse.number(sides.get("plus")) or 0.0,
-            minus=None if sides is None else parse.number(sides.get("minus")) or 0.0,
-        )
+    plus: float | None = wire("unevenConfidenceInterval", default=None, read=_side("plus"))
+    minus: float | None = wire("unevenConfidenceInterval", default=None, read=_side("minus"))
 
 
 @dataclass(frozen=True)
-class CustomResult:
+class CustomResult(Wire):
     """A further value a task recorded, by name."""
 
     key: str
@@ -54,7 +57,7 @@ class CustomResult:
 
 
 @dataclass(frozen=True)
-class Score:
+class Score(Wire):
     """What a scored task result says: a number, pass or fail, or neither of the two.
 
     Parameters
@@ -67,33 +70,13 @@ class Score:
         Further values.
     """
 
-    numeric: NumericResult | None = None
-    boolean: bool | None = None
-    public: NumericResult | None = None
-    private: NumericResult | None = None
-    custom: tuple[CustomResult, ...] = ()
+    numeric: NumericResult | None = wire("numericResult", default=None, read=_number)
+    boolean: bool | None = wire("booleanResult", default=None)
+    public: NumericResult | None = wire("numericResultPublic", default=None, read=_number)
+    private: NumericResult | None = wire("numericResultPrivate", default=None, read=_number)
+    custom: tuple[CustomResult, ...] = wire("customAdditionalResults", default=())
     evaluation_date: datetime | None = None
     task_version_id: int | None = None
-
-    @classmethod
-    def from_wire(cls, data: Any) -> Self | None:
-        """Read a ``BenchmarkResult``; None (*unscored*) when there is none or it holds no result."""
-        if not isinstance(data, Mapping):
-            return None
-        score = cls(
-            numeric=_numeric(data.get("numericResult")),
-            boolean=parse.optional_boolean(data.get("booleanResult")),
-            public=_numeric(data.get("numericResultPublic")),
-            private=_numeric(data.get("numericResultPrivate")),
-            custom=tuple(
-                CustomResult(parse.text(item.get("key")), parse.text(item.get("value")))
-                for item in parse.items(data.get("customAdditionalResults"))
-            ),
-            evaluation_date=parse.when(data.get("evaluationDate")),
-            task_version_id=parse.integer(data.get("taskVersionId")),
-        )
-        results = (score.numeric, score.boolean, score.public, score.private)
-        return score if score.custom or any(part is not None for part in results) else None
 
     @property
     def value(self) -> float | bool | None:
@@ -102,55 +85,27 @@ class Score:
         return self.boolean if numeric is None else numeric.value
 
 
-def _numeric(data: Any) -> NumericResult | None:
-    return NumericResult.from_wire(data) if isinstance(data, Mapping) else None
-
-
 @dataclass(frozen=True)
-class TaskResult:
+class TaskResult(Wire):
     """One task's result in a row; ``score`` is None when the model was not scored on it."""
 
-    task: str
-    name: str = ""
-    version: int = 0
-    score: Score | None = None
-
-    @classmethod
-    def from_wire(cls, data: Mapping[str, Any]) -> Self:
-        """Read a ``TaskResult``."""
-        return cls(
-            task=parse.text(data.get("benchmarkTaskSlug")),
-            name=parse.text(data.get("benchmarkTaskName")),
-            version=parse.integer(data.get("taskVersion")) or 0,
-            score=Score.from_wire(data.get("result")),
-        )
+    task: str = wire("benchmarkTaskSlug")
+    name: str = wire("benchmarkTaskName", default="")
+    version: int = wire("taskVersion", default=0)
+    score: Score | None = wire("result", default=None, read=_score)
 
 
 @dataclass(frozen=True)
-class LeaderboardRow:
+class LeaderboardRow(Wire):
     """One model's results."""
 
-    model: str
-    model_name: str = ""
-    results: tuple[TaskResult, ...] = ()
-
-    @classmethod
-    def from_wire(cls, data: Mapping[str, Any]) -> Self:
-        """Read a ``LeaderboardRow``."""
-        return cls(
-            model=parse.text(data.get("modelVersionSlug")),
-            model_name=parse.text(data.get("modelVersionName")),
-            results=tuple(TaskResult.from_wire(item) for item in parse.items(data.get("taskResults"))),
-        )
+    model: str = wire("modelVersionSlug")
+    model_name: str = wire("modelVersionName", default="")
+    results: tuple[TaskResult, ...] = wire("taskResults", default=())
 
 
 @dataclass(frozen=True)
-class Leaderboard:
+class Leaderboard(Wire):
     """A benchmark's leaderboard, rows in the server's order."""
 
     rows: tuple[LeaderboardRow, ...] = ()
-
-    @classmethod
-    def from_wire(cls, data: Mapping[str, Any]) -> Self:
-        """Read an ``ApiBenchmarkLeaderboard``."""
-        return cls(rows=tuple(LeaderboardRow.from_wire(item) for item in parse.items(data.get("rows"))))

@@ -7,7 +7,7 @@ that one new state never breaks a whole listing (the official SDK raises ``KeyEr
 from __future__ import annotations
 
 import enum
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 __all__ = ["CreationState", "Modality", "OpenEnum", "RefillPeriod", "RunState", "TaskOrigin"]
 
@@ -15,19 +15,15 @@ __all__ = ["CreationState", "Modality", "OpenEnum", "RefillPeriod", "RunState", 
 class OpenEnum(enum.StrEnum):
     """A string enum that accepts any text, with or without the wire's long prefix."""
 
-    @classmethod
-    def _prefix(cls) -> str:
-        return ""
+    _prefix: ClassVar[str]
+    _is_sent_bare: ClassVar[bool]  # but for UNSPECIFIED (kagglesdk 0.1.37)
+
+    def __init_subclass__(cls, prefix: str, is_sent_bare: bool = False) -> None:
+        cls._prefix, cls._is_sent_bare = prefix, is_sent_bare
 
     @classmethod
     def from_wire(cls, value: Any) -> Self:
-        """Return the member for a wire value; a missing one is ``UNSPECIFIED``.
-
-        Parameters
-        ----------
-        value : Any
-            Text with or without prefix, a proto enum number, or None.
-        """
+        """Return the member for a text with or without prefix, or a number; a missing one is ``UNSPECIFIED``."""
         if isinstance(value, int) and not isinstance(value, bool):  # proto3 JSON allows the number
             members = list(cls)
             return members[value] if 0 <= value < len(members) else cls(str(value))
@@ -37,8 +33,7 @@ class OpenEnum(enum.StrEnum):
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
-        bare = value.strip().upper()
-        bare = bare.removeprefix(cls._prefix())
+        bare = value.strip().upper().removeprefix(cls._prefix)
         known = cls._member_map_.get(bare)
         if known is not None:
             return known  # type: ignore[return-value]  # typeshed has Enum here
@@ -52,11 +47,12 @@ class OpenEnum(enum.StrEnum):
         return self.name in type(self).__members__
 
     def to_wire(self) -> str:
-        """Return the value with the wire's long prefix."""
-        return self._prefix() + self.value
+        """Return the value as the wire has it, mostly with a long prefix."""
+        bare = self._is_sent_bare and self.value != "UNSPECIFIED"
+        return self.value if bare else self._prefix + self.value
 
 
-class CreationState(OpenEnum):
+class CreationState(OpenEnum, prefix="BENCHMARK_TASK_VERSION_CREATION_STATE_"):
     """How far the creation of a task version has come.
 
     The order is that of the wire's numbers. ``VALIDATING`` came with kagglesdk 0.1.38, whose notes call
@@ -73,10 +69,6 @@ class CreationState(OpenEnum):
     NO_MODEL_SPECIFIED = "NO_MODEL_SPECIFIED"
     VALIDATING = "VALIDATING"
 
-    @classmethod
-    def _prefix(cls) -> str:
-        return "BENCHMARK_TASK_VERSION_CREATION_STATE_"
-
     @property
     def is_pending(self) -> bool:
         """Whether the server is still creating this version."""
@@ -88,7 +80,7 @@ class CreationState(OpenEnum):
         return self.is_known and not self.is_pending and self is not CreationState.UNSPECIFIED
 
 
-class RunState(OpenEnum):
+class RunState(OpenEnum, prefix="BENCHMARK_TASK_RUN_STATE_"):
     """How far a run has come."""
 
     UNSPECIFIED = "UNSPECIFIED"
@@ -98,17 +90,13 @@ class RunState(OpenEnum):
     ERRORED = "ERRORED"
     SCORE_PENDING = "SCORE_PENDING"
 
-    @classmethod
-    def _prefix(cls) -> str:
-        return "BENCHMARK_TASK_RUN_STATE_"
-
     @property
     def is_terminal(self) -> bool:
         """Whether the run has ended for good; an unknown state has not."""
         return self in (RunState.COMPLETED, RunState.ERRORED)
 
 
-class Modality(OpenEnum):
+class Modality(OpenEnum, prefix="MODALITY_"):
     """A kind of content a model takes or gives."""
 
     UNSPECIFIED = "UNSPECIFIED"
@@ -117,12 +105,8 @@ class Modality(OpenEnum):
     VIDEO = "VIDEO"
     AUDIO = "AUDIO"
 
-    @classmethod
-    def _prefix(cls) -> str:
-        return "MODALITY_"
 
-
-class TaskOrigin(OpenEnum):
+class TaskOrigin(OpenEnum, prefix="BENCHMARK_TASK_VERSION_SOURCE_", is_sent_bare=True):
     """Where a task version was created from (the wire's ``source``)."""
 
     UNSPECIFIED = "UNSPECIFIED"
@@ -130,26 +114,10 @@ class TaskOrigin(OpenEnum):
     WEB = "WEB"
     CLI = "CLI"
 
-    @classmethod
-    def _prefix(cls) -> str:
-        return "BENCHMARK_TASK_VERSION_SOURCE_"
 
-    def to_wire(self) -> str:
-        """Return the wire's value; only ``UNSPECIFIED`` carries the prefix (kagglesdk 0.1.37)."""
-        return super().to_wire() if self is TaskOrigin.UNSPECIFIED else self.value
-
-
-class RefillPeriod(OpenEnum):
+class RefillPeriod(OpenEnum, prefix="REFILL_PERIOD_", is_sent_bare=True):
     """How often a model proxy quota is filled up again."""
 
     UNSPECIFIED = "UNSPECIFIED"
     DAILY = "DAILY"
     MONTHLY = "MONTHLY"
-
-    @classmethod
-    def _prefix(cls) -> str:
-        return "REFILL_PERIOD_"
-
-    def to_wire(self) -> str:
-        """Return the wire's value; only ``UNSPECIFIED`` carries the prefix (kagglesdk 0.1.37)."""
-        return super().to_wire() if self is RefillPeriod.UNSPECIFIED else self.value
