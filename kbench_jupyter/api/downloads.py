@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Self
 
 from kbench_jupyter.api.calls.answers import Answer, foreign, refusal
-from kbench_jupyter.api.calls.caller import Caller
+from kbench_jupyter.api.calls.caller import TASKS, Caller
 from kbench_jupyter.api.transport import Cancel, Response, TransportFault
+from kbench_jupyter.api.values.wire import given
 from kbench_jupyter.errors import ApiError, TransportError
 
 __all__ = ["Download"]
 
-SERVICE = "benchmarks.BenchmarkTasksApiService"
 METHOD = "DownloadBenchmarkTaskRunOutput"
 
 
@@ -23,18 +23,7 @@ class Download:
     A broken connection is resumed by itself when the server has named the archive (ETag or Last-Modified):
     else the two halves could be of two different archives, and the fault goes to the caller.
 
-    Parameters
-    ----------
-    caller : Caller
-        Makes the calls.
-    run_id : int
-        Whose output.
-    include_source : bool
-        Whether the notebooks are to be in the archive.
-    start : int
-        Offset in bytes to begin at, to resume an earlier download.
-    validator : str or None
-        The earlier download's `validator`; without one a `start` is ignored.
+    Made by `Client.download_output`, which says what the parameters mean.
 
     Attributes
     ----------
@@ -87,11 +76,6 @@ class Download:
         response, self._response = self._response, None
         if response is not None:
             response.close()
-
-    @property
-    def resumable(self) -> bool:
-        """Whether what has come so far can be continued later with `validator`."""
-        return self.validator is not None
 
     def iter_bytes(self) -> Iterator[bytes]:
         """Yield the bytes from `start` on, in pieces of at most 256 KiB.
@@ -149,18 +133,15 @@ class Download:
         if self.position and self.validator:
             headers["Range"] = f"bytes={self.position}-"
             headers["If-Range"] = self.validator
-        body: dict[str, Any] = {"runId": self.run_id} if self.run_id else {}
-        if self._include_source:
-            body["includeSource"] = True
-        subject = f"output of run {self.run_id}"
+        body = given(runId=self.run_id, includeSource=self._include_source)
         try:
             response = self._caller.open(
-                SERVICE,
+                TASKS,
                 METHOD,
                 body,
                 headers=headers,
                 cancel=self._cancel,
-                subject=subject,
+                subject=f"output of run {self.run_id}",
                 check=self._disguised,
                 deadline=deadline,
             )

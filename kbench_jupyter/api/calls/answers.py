@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from kbench_jupyter.api.credentials.files import SETTINGS
 from kbench_jupyter.api.credentials.kinds import Credentials
 from kbench_jupyter.api.transport import Response, TransportFault
 from kbench_jupyter.api.values import parse
@@ -35,41 +36,16 @@ _SHOWN = 400  # characters of a server's message or page worth showing
 
 @dataclass(frozen=True)
 class Answer:
-    """An answer that is an error.
-
-    Parameters
-    ----------
-    method : str
-        The API method that was called.
-    status : int
-        HTTP status, or the code of the envelope.
-    message : str
-        The server's own words, whole and as they came: `error_of` redacts and cuts them.
-    retry_after : float or None
-        Seconds the server asks to wait.
-    """
+    """An answer that is an error."""
 
     method: str
-    status: int
-    message: str
-    retry_after: float | None = None
+    status: int  # of HTTP, or the code of the envelope
+    message: str  # the server's own words, whole and as they came: `error_of` redacts and cuts them
+    retry_after: float | None = None  # seconds
 
 
 def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Return the seconds a Retry-After field asks for.
-
-    Parameters
-    ----------
-    value : str or None
-        Seconds (a fraction is accepted too) or an HTTP date.
-    now : datetime, optional
-        Aware time to count from.
-
-    Returns
-    -------
-    float or None
-        Never negative; None when there is no field or it is neither form.
-    """
+    """Return the seconds a Retry-After field asks for: a number, or an HTTP date; None when it is neither."""
     text = (value or "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
         return float(text)
@@ -83,20 +59,13 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
 
 
 def refusal(method: str, response: Response, *, body: bytes | None = None) -> Answer | None:
-    """Return what an answer refuses, or None when it is none of the errors.
+    """Return what an answer refuses, or None when it is no error.
 
-    Parameters
-    ----------
-    method : str
-        The API method that was called.
-    response : Response
-        The answer; its body is read only under an error status.
-    body : bytes, optional
-        The body, when it was read already.
+    Without a `body` that was read already, it is read under an error status only.
     """
-    if body is None and response.status < 400:
-        return None
     if body is None:
+        if response.status < 400:
+            return None
         try:
             body = response.read(_LONGEST)
         except TransportFault:
@@ -110,19 +79,13 @@ def refusal(method: str, response: Response, *, body: bytes | None = None) -> An
     message = parse.text(envelope.get("message")) or parse.text(envelope.get("error"))
     if not message and data is None:
         message = _plain(body)
-    wait = retry_after(response.headers.get("retry-after"))
-    return Answer(method, status, message.strip(), wait)
+    return Answer(method, status, message.strip(), retry_after(response.headers.get("retry-after")))
 
 
 def json_object(
     method: str, response: Response, body: bytes, credentials: Credentials | None
 ) -> dict[str, Any]:
     """Return an answer's JSON object.
-
-    Parameters
-    ----------
-    credentials : Credentials or None
-        Whose call it was, for their secret not to be shown if the answer repeats it.
 
     Raises
     ------
@@ -140,14 +103,9 @@ def json_object(
 
 
 def foreign(method: str, response: Response, body: bytes, credentials: Credentials | None) -> TransportFault:
-    """Return the fault for an answer that cannot be the Benchmarks API's.
-
-    Parameters
-    ----------
-    credentials : Credentials or None
-        Whose call it was: whatever answered may have put the request's header into its page.
-    """
+    """Return the fault for an answer that cannot be the Benchmarks API's."""
     kind = response.content_type or "something without a content type"
+    # Whatever answered may have put the request's header, and with it the secret, into its page.
     shown = _shown(_plain(body), credentials, 120)
     return TransportFault(
         f"{method}: the server answered with {kind} instead of JSON" + (f" ({shown})." if shown else "."),
@@ -177,29 +135,16 @@ def _shown(text: str, credentials: Credentials | None, most: int = _SHOWN) -> st
 
 
 def error_of(answer: Answer, credentials: Credentials | None, subject: str = "") -> KBenchError:
-    """Return the typed error for a refusal.
-
-    Parameters
-    ----------
-    answer : Answer
-        The refusal.
-    credentials : Credentials or None
-        Whose call it was; only their source is ever named.
-    subject : str
-        What was asked for, as a person names it (``"task 'my-task'"``).
-    """
+    """Return the typed error for a refusal; `subject` is what a person would call what was asked for."""
     message = _shown(answer.message, credentials)
     said = f": {message}" if message else "."
     if answer.status == 401:
         return _unauthorized(credentials, answer.method, message)
     kind, text, hint = _reading(answer, subject, said)
-    return kind(
-        text,
-        method=answer.method,
-        status=answer.status,
-        server_message=message,
-        hint=_ADVICE.get((answer.method, answer.status)) or _quota_hint(message) or hint,
-    )
+    if "quota" in message.lower():
+        hint = "%kbench quota shows what is left and when it is filled up."
+    hint = _ADVICE.get((answer.method, answer.status)) or hint
+    return kind(text, method=answer.method, status=answer.status, server_message=message, hint=hint)
 
 
 def _reading(answer: Answer, subject: str, said: str) -> tuple[type[ApiError], str, str | None]:
@@ -213,21 +158,17 @@ def _reading(answer: Answer, subject: str, said: str) -> tuple[type[ApiError], s
         return NotFoundError, f"{what} ({status}){said}", _missing_hint(method)
     if status == 403:
         about = f" for {subject}" if subject else ""
-        return (
-            PermissionDeniedError,
-            f"{method} is not allowed{about} (403){said}",
+        hint = (
             "Check that your account is verified (https://www.kaggle.com/settings) and that what you asked"
-            " for is yours.",
+            " for is yours."
         )
+        return PermissionDeniedError, f"{method} is not allowed{about} (403){said}", hint
     if status == 429:
         wait = "" if answer.retry_after is None else f"; it asks to wait {answer.retry_after:.0f} s"
         return RateLimitError, f"{method}: too many requests (429{wait}){said}", "Wait a while and try again."
     if status >= 500:
-        return (
-            ServerError,
-            f"{method}: the server failed ({status}){said}",
-            "Nothing is wrong on your side. Try again in a few minutes.",
-        )
+        hint = "Nothing is wrong on your side. Try again in a few minutes."
+        return ServerError, f"{method}: the server failed ({status}){said}", hint
     return ApiError, f"{method} was refused ({status}){said}", None
 
 
@@ -237,12 +178,6 @@ def _missing_hint(method: str) -> str | None:
     if method == "ListBenchmarkTaskRuns":
         return "%kbench list shows your tasks."
     return None
-
-
-def _quota_hint(message: str) -> str | None:
-    return (
-        "%kbench quota shows what is left and when it is filled up." if "quota" in message.lower() else None
-    )
 
 
 _ADVICE: Mapping[tuple[str, int], str] = {
@@ -262,24 +197,20 @@ _ADVICE: Mapping[tuple[str, int], str] = {
     ("DownloadBenchmarkTaskRunOutput", 404): (
         "The run has left no output (yet), or there is none: %kbench status shows."
     ),
-    (
-        "GetBenchmarkLeaderboard",
-        404,
-    ): "Check owner and benchmark: both are in its address, kaggle.com/benchmarks/OWNER/BENCHMARK.",
+    ("GetBenchmarkLeaderboard", 404): (
+        "Check owner and benchmark: both are in its address, kaggle.com/benchmarks/OWNER/BENCHMARK."
+    ),
 }
 
 
 def _unauthorized(credentials: Credentials | None, method: str, message: str) -> CredentialsError:
-    detail = f"The server on {method}: {message}" if message else None
-    if credentials is None:
-        return CredentialsError(
-            "The server asks for credentials, and none were found.",
-            hint="Create a token at https://www.kaggle.com/settings/api and save it as ~/.kaggle/access_token"
-            " (or set KAGGLE_API_TOKEN), then %kbench auth.\n%kbench target local works without an account.",
-            detail=detail,
-        )
-    return CredentialsError(
-        f"The server refused the credentials from {credentials.source}.",
-        hint=credentials.advice,
-        detail=detail,
+    what, hint = (
+        "The server asks for credentials, and none were found.",
+        (
+            f"Create a token at {SETTINGS} and save it as ~/.kaggle/access_token (or set KAGGLE_API_TOKEN), then"
+            " %kbench auth.\n%kbench target local works without an account."
+        ),
     )
+    if credentials is not None:
+        what, hint = f"The server refused the credentials from {credentials.source}.", credentials.advice
+    return CredentialsError(what, hint=hint, detail=f"The server on {method}: {message}" if message else None)

@@ -108,14 +108,8 @@ class Caller:
 
         Parameters
         ----------
-        service, method : str
-            What to call.
-        body : mapping
-            The request.
         safe : bool
             Whether sending it twice does no harm.
-        headers : mapping, optional
-            Further header fields.
         subject : str
             What is asked for, for messages.
         anonymous : bool

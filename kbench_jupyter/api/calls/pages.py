@@ -25,16 +25,7 @@ _BEYOND = 1_000
 def items_of_pages(
     ask: Callable[[str], Mapping[str, Any]], method: str, key: str
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield the items of all pages, a page being asked for when it is needed.
-
-    Parameters
-    ----------
-    ask : callable
-        Returns the page that a token names; the first page has none.
-    method : str
-        The API method, for messages.
-    key : str
-        The page's field that holds the items.
+    """Yield the items, which `key` holds, of all pages; `ask` is called with a page's token when it is needed.
 
     Raises
     ------

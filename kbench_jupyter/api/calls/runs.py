@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from kbench_jupyter.api.calls.caller import TASKS, Caller
 from kbench_jupyter.api.calls.writes import look_again, unconfirmed, unseen
 from kbench_jupyter.api.downloads import Download
-from kbench_jupyter.api.logs.stream import LogStream, read_log
+from kbench_jupyter.api.logs.stream import LogStream
 from kbench_jupyter.api.names import normalize_model
 from kbench_jupyter.api.values import parse
 from kbench_jupyter.api.values.runs import LogEntry, Run, ScheduleResult
@@ -164,7 +165,17 @@ class RunCalls(Caller):
         NotFoundError
             If there is no log (yet).
         """
-        return read_log(self, run_id, quiet)
+        with self.stream_logs(run_id, wait_for_start=False) as stream:
+            over = threading.Event()
+            watcher = threading.Thread(
+                target=_close_when_quiet, args=(stream, quiet, over), name="kbench-log-quiet", daemon=True
+            )
+            watcher.start()
+            try:
+                return list(stream)
+            finally:
+                over.set()
+                watcher.join()
 
     def download_output(
         self, run_id: int, *, include_source: bool = False, start: int = 0, validator: str | None = None
@@ -181,6 +192,17 @@ class RunCalls(Caller):
             The `Download.validator` of what is there already; without it `start` is ignored.
         """
         return Download(self, run_id, include_source=include_source, start=start, validator=validator)
+
+
+def _close_when_quiet(stream: LogStream, quiet: float, over: threading.Event) -> None:
+    """End a going run's log once nothing has come for a while: its stream never says "that is all so far"."""
+    idle = live = received = 0
+    while idle < 4 and live < 40 and not over.wait(quiet / 4):
+        came, received = stream.received - received, stream.received
+        idle = idle + 1 if stream.going and not came else 0
+        # What is there comes by the thousand; a few at a time are being written just now.
+        live += stream.going and came < 50
+    stream.close()
 
 
 def _canonical(models: Sequence[str]) -> list[str]:

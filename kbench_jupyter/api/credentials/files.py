@@ -26,23 +26,11 @@ _QUOTES = ('""', "''", "``", "\u201c\u201d", "\u2018\u2019")
 
 @dataclass(frozen=True, repr=False)
 class KeyFile:
-    """What stands in such a file.
+    """What stands in such a file."""
 
-    Parameters
-    ----------
-    path : Path
-    shown : str
-        How messages name it.
-    text : str
-        Its text, stripped, without a byte order mark.
-    remarks : tuple of str
-        What is odd about it, each as the end of a sentence about the file.
-    """
-
-    path: Path
-    shown: str
-    text: str
-    remarks: tuple[str, ...] = ()
+    shown: str  # how messages name it
+    text: str  # stripped, without a byte order mark
+    remarks: tuple[str, ...] = ()  # what is odd about it, each as the end of a sentence about the file
 
     @property
     def remark(self) -> str:
@@ -52,44 +40,35 @@ class KeyFile:
     def token(self) -> tuple[str, str]:
         """Return the token it holds, out of quotation marks, and the remark on it."""
         if len(self.text) > 1 and self.text[0] + self.text[-1] in _QUOTES:
-            bare = KeyFile(self.path, self.shown, self.text[1:-1].strip(), (*self.remarks, _QUOTED))
+            bare = KeyFile(self.shown, self.text[1:-1].strip(), (*self.remarks, _QUOTED))
             if not bare.text:
-                raise self.fault("holds nothing but quotation marks")
+                raise _fault(self.shown, "holds nothing but quotation marks")
             return bare.text, bare.remark
         return self.text, self.remark
 
     def fields(self, wanted: Iterable[str]) -> dict[str, Any]:
-        """Return the JSON object it holds.
-
-        Raises
-        ------
-        CredentialsError
-            If it holds none, or a wanted field is missing or no text.
-        """
+        """Return the JSON object it holds; `CredentialsError` if it holds none with the wanted fields."""
         try:
             value = json.loads(self.text)
         except json.JSONDecodeError as error:
             where = f"line {error.lineno}, column {error.colno}"
-            raise self.fault(f"is damaged: no valid JSON at {where}") from None
+            raise _fault(self.shown, f"is damaged: no valid JSON at {where}") from None
         except (ValueError, RecursionError):
-            raise self.fault("is damaged: no valid JSON") from None
+            raise _fault(self.shown, "is damaged: no valid JSON") from None
         if not isinstance(value, dict):
-            raise self.fault("is damaged: it holds JSON, but no object with fields")
+            raise _fault(self.shown, "is damaged: it holds JSON, but no object with fields")
         for name in wanted:
             field = value.get(name)
             if not isinstance(field, str) or not field.strip():
-                raise self.fault(f"is damaged: it holds no {name!r}")
+                raise _fault(self.shown, f"is damaged: it holds no {name!r}")
         return value
-
-    def fault(self, what: str) -> CredentialsError:
-        """Return the error that says what is wrong with it; none of its text is shown."""
-        return _fault(self.shown, what)
 
 
 _QUOTED = "holds the token in quotation marks; they were left out."
 
 
 def _fault(shown: str, what: str) -> CredentialsError:
+    """Return the error that says what is wrong with a file; none of its text is shown."""
     return CredentialsError(
         f"{shown} {what}.",
         hint=f"Create a new token at {SETTINGS} and save it there again, or delete the file."
@@ -134,4 +113,4 @@ def read_key_file(path: Path, shown: str) -> KeyFile | None:
     remarks = ["begins with a byte order mark (an editor's), which was left out."] if mark else []
     if os.name == "posix" and status.st_mode & 0o077:
         remarks.append(f"can be read by others on this machine: !chmod 600 {path}")
-    return KeyFile(path, shown, text, tuple(remarks))
+    return KeyFile(shown, text, tuple(remarks))

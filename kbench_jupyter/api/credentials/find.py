@@ -41,15 +41,17 @@ def find_credentials(
     """
     environ = os.environ if environ is None else environ
     folder = Path.home() if home is None else Path(home)
-    for find in (_kaggle_notebook, _token_variable, _token_file, _user_and_key, _oauth):
-        found = find(environ, folder)
-        if found is not None:
-            return found
-    return None
+    return (
+        _kaggle_notebook(environ)
+        or _token_variable(environ)
+        or _bearer(folder / ".kaggle" / "access_token", "~/.kaggle/access_token")
+        or _bearer(folder / ".kaggle" / "access_token.txt", "~/.kaggle/access_token.txt")
+        or _user_and_key(environ, folder)
+        or OAuthCredentials.load(folder / ".kaggle" / "credentials.json")
+    )
 
 
-def _kaggle_notebook(environ: Mapping[str, str], home: Path) -> Credentials | None:
-    del home
+def _kaggle_notebook(environ: Mapping[str, str]) -> Credentials | None:
     inside = environ.get("KAGGLE_KERNEL_RUN_TYPE") is not None
     path = environ.get("KAGGLE_API_V1_TOKEN")
     if not inside or environ.get("KAGGLE_DATA_PROXY_URL") is None or not path:
@@ -65,8 +67,7 @@ def _kaggle_notebook(environ: Mapping[str, str], home: Path) -> Credentials | No
     )
 
 
-def _token_variable(environ: Mapping[str, str], home: Path) -> Credentials | None:
-    del home
+def _token_variable(environ: Mapping[str, str]) -> Credentials | None:
     value = environ.get("KAGGLE_API_TOKEN", "").strip()
     if not value:
         return None
@@ -82,15 +83,6 @@ def _token_variable(environ: Mapping[str, str], home: Path) -> Credentials | Non
         advice=f"Create a new token at {SETTINGS} and set KAGGLE_API_TOKEN to it, or unset it (%env) to use"
         " what is in ~/.kaggle. Then %kbench auth.",
     )
-
-
-def _token_file(environ: Mapping[str, str], home: Path) -> Credentials | None:
-    del environ
-    for name in ("access_token", "access_token.txt"):
-        found = _bearer(home / ".kaggle" / name, f"~/.kaggle/{name}")
-        if found is not None:
-            return found
-    return None
 
 
 def _bearer(path: Path, shown: str) -> Credentials | None:
@@ -130,9 +122,3 @@ def _config_file(environ: Mapping[str, str], home: Path) -> tuple[Path, str]:
         where = Path(config) if config else home / ".config"
         return where / "kaggle" / "kaggle.json", "kaggle.json in the XDG configuration folder"
     return folder / "kaggle.json", "~/.kaggle/kaggle.json"
-
-
-def _oauth(environ: Mapping[str, str], home: Path) -> Credentials | None:
-    del environ
-    path = home / ".kaggle" / "credentials.json"
-    return OAuthCredentials.load(path) if exists(path) else None

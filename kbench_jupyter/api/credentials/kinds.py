@@ -35,19 +35,13 @@ RefreshCall = Callable[[str, str, Mapping[str, Any]], dict[str, Any]]
 class Credentials:
     """A credential and where it came from; ``repr`` shows the source alone.
 
-    Parameters
+    Attributes
     ----------
     source : str
         Where it came from, as a person would name it (``"~/.kaggle/access_token"``).
-    header : str
-        Value of the Authorization header.
-    secrets : tuple of str
-        What must never be shown.
     username : str or None
         Whose it is, when that is known.
-    token : str or None
-        The token, when it is one.
-    advice : str, optional
+    advice : str
         What to do when the server refuses it.
     remark : str
         What is odd about where it was found; to be said once.
@@ -98,13 +92,7 @@ class Credentials:
 
     @classmethod
     def bearer(cls, token: str, source: str, *, advice: str | None = None, remark: str = "") -> Self:
-        """Return credentials that send a token.
-
-        Raises
-        ------
-        CredentialsError
-            If it holds characters that no token has.
-        """
+        """Return credentials that send a token; `CredentialsError` if it holds what no token does."""
         token = token.strip()
         return cls(source, f"Bearer {token}", secrets=(token,), token=token, advice=advice, remark=remark)
 
@@ -120,13 +108,7 @@ class Credentials:
         return self._token
 
     def authorization(self, call: RefreshCall | None = None) -> str:
-        """Return the value of the Authorization header, refreshed if need be.
-
-        Parameters
-        ----------
-        call : callable, optional
-            How to ask the server for a fresh token.
-        """
+        """Return the value of the Authorization header, refreshed by `call` if need be."""
         del call
         return self._header
 
@@ -147,16 +129,8 @@ class OAuthCredentials(Credentials):
     """An access token with a refresh token behind it.
 
     A token counts as expired two minutes *before* its expiry, so that it does not expire on its way. A
-    refreshed one is saved for the official client too, atomically and readable by the owner only.
-
-    Parameters
-    ----------
-    path : Path
-        The file they are kept in.
-    data : dict
-        The file's content; fields this client does not know are kept.
-    now : callable
-        The current time, aware.
+    refreshed one is saved for the official client too, atomically and readable by the owner only; fields of
+    the file that this client does not know are kept.
     """
 
     def __init__(
@@ -175,13 +149,7 @@ class OAuthCredentials(Credentials):
 
     @classmethod
     def load(cls, path: Path, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> Self | None:
-        """Return the credentials in a file; None when there is no such file.
-
-        Raises
-        ------
-        CredentialsError
-            If it is damaged.
-        """
+        """Return the credentials in a file; None when there is no such file, `CredentialsError` if damaged."""
         found = read_key_file(path, f"~/.kaggle/{path.name}")
         if found is None:
             return None
@@ -203,13 +171,7 @@ class OAuthCredentials(Credentials):
         return bool(self._token) and expiry is not None and self._now() < expiry - MARGIN
 
     def authorization(self, call: RefreshCall | None = None) -> str:
-        """Return the value of the Authorization header, refreshed if need be.
-
-        Raises
-        ------
-        CredentialsError
-            If the refresh token is refused.
-        """
+        """Return the value of the Authorization header; `CredentialsError` if it cannot be refreshed."""
         with self._lock:
             if not self._is_fresh():
                 self._renew(call)
@@ -258,11 +220,9 @@ class OAuthCredentials(Credentials):
 
 
 def _stored(path: Path) -> dict[str, Any]:
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return data if isinstance(data, dict) else {}
+    with suppress(OSError, ValueError):
+        return dict(parse.mapping(json.loads(path.read_text(encoding="utf-8"))))
+    return {}
 
 
 def _save(path: Path, data: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Log entries off the wire: out of the events of a going run, and out of the persisted log of an ended one."""
+"""Asking for a log, and reading its entries: a going run's events, or an ended run's persisted log."""
 
 from __future__ import annotations
 
@@ -10,12 +10,13 @@ from operator import itemgetter
 from typing import Any
 
 from kbench_jupyter.api.calls.answers import error_of, foreign, refusal
-from kbench_jupyter.api.calls.caller import Caller
-from kbench_jupyter.api.transport import Response, TransportFault
+from kbench_jupyter.api.calls.caller import TASKS, Caller
+from kbench_jupyter.api.transport import Cancel, Response, TransportFault
 from kbench_jupyter.api.values import parse
 from kbench_jupyter.api.values.runs import LogEntry
+from kbench_jupyter.api.values.wire import given
 
-__all__ = ["entries_of", "joined", "persisted_items"]
+__all__ = ["entries_of", "joined", "open_log", "persisted_items"]
 
 METHOD = "GetBenchmarkTaskRunLogs"
 END_OF_LOG = "END_OF_LOG"
@@ -23,6 +24,29 @@ _CUT_OFF = f"{METHOD}: the server's JSON is cut off or garbled."
 _CHUNK = 1 << 20  # bytes of a persisted log that are read at a time
 _LONGEST = 64_000_000  # characters of one entry
 _decoder = json.JSONDecoder(strict=False)  # logs hold raw control characters
+
+
+def open_log(
+    caller: Caller,
+    run_id: int,
+    cancel: Cancel | None = None,
+    last_id: str = "",
+    deadline: float | None = None,
+) -> Response:
+    """Ask for a run's log and return the answer: events of a run that is going, or the whole log."""
+    headers = {"Accept": "text/event-stream, application/json", "Cache-Control": "no-cache"}
+    if last_id:
+        # As bytes of UTF-8 in the header's Latin-1, which is how browsers send it.
+        headers["Last-Event-ID"] = last_id.encode("utf-8").decode("latin-1")
+    return caller.open(
+        TASKS,
+        METHOD,
+        given(runId=run_id),
+        headers=headers,
+        cancel=cancel,
+        subject=f"log of run {run_id}",
+        deadline=deadline,
+    )
 
 
 def entries_of(data: str) -> Iterator[LogEntry | None]:
@@ -56,12 +80,7 @@ def _entry(data: str) -> LogEntry | None:
 def persisted_items(caller: Caller, response: Response) -> Iterator[list[Any]]:
     """Yield the items of a whole log, a megabyte's worth at a time: it may be larger than memory.
 
-    Raises
-    ------
-    TransportFault
-        If it is cut off, or no log at all.
-    ApiError
-        If it is an error in disguise.
+    Raises `TransportFault` if it is cut off or no log at all, `ApiError` if it is an error in disguise.
     """
     decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
     begun, rest = False, ""

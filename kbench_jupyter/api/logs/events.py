@@ -28,19 +28,11 @@ class Event:
 
 
 class EventParser:
-    """Turns the bytes of one stream into events; a half event at the end is discarded.
-
-    Attributes
-    ----------
-    last_id : str
-        The last id seen, to send as ``Last-Event-ID`` when connecting again.
-    retry : float or None
-        Seconds the server asks to wait before connecting again.
-    """
+    """Turns the bytes of one stream into events; a half event at the end is discarded."""
 
     def __init__(self, last_id: str = "") -> None:
-        self.last_id = last_id
-        self.retry: float | None = None
+        self.last_id = last_id  # seen last, to send as Last-Event-ID when connecting again
+        self.retry: float | None = None  # seconds the server asks to wait before connecting again
         self._decoder = codecs.getincrementaldecoder("utf-8-sig")("replace")
         self._rest: list[str] = []  # pieces of the line that has not ended yet
         self._size = 0
@@ -54,19 +46,13 @@ class EventParser:
         return bool(self._rest or self._data)
 
     def feed(self, piece: bytes) -> Iterator[Event]:
-        """Yield the events that a piece of the stream completes.
-
-        Raises
-        ------
-        TransportFault
-            If an event grows without an end.
-        """
+        """Yield the events that a piece of the stream completes; `TransportFault` if one grows without end."""
         text = self._decoder.decode(piece)
         if not text:
             return
         if self._after_cr and text[0] == "\n":
             text = text[1:]  # the second half of a CR LF that was split between two pieces
-        self._after_cr = text.endswith("\r") if text else False
+        self._after_cr = text.endswith("\r")
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         *lines, rest = text.split("\n")
         if lines:

@@ -177,13 +177,7 @@ class Ledger:
         return sum(stream.size for stream in self.streams.values())
 
     def reconnect(self, *, inside: bool = False) -> None:
-        """Begin another connection.
-
-        Parameters
-        ----------
-        inside : bool
-            Whether the one before broke off inside an entry.
-        """
+        """Begin another connection; the one before may have broken off `inside` an entry."""
         if not self._count and not inside:
             return  # nothing was sent, so nothing of it can be missing
         self._again, self._begun, self._whole = True, False, False

@@ -20,19 +20,10 @@ class Settling:
     The lines that were handed out are found among the log's lines in their order; what lies between is
     missing. Until all of them are found, what is missing is kept back: only then is it known that the log
     is not cut off before them.
-
-    Parameters
-    ----------
-    ledger : Ledger
-
-    Attributes
-    ----------
-    passed : int
-        Entries of the log that are done with for good, so that another copy of it can be read from there.
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        self.passed = 0
+        self.passed = 0  # entries of the log that are done with, so that another copy can be read from there
         self._seen = ledger.size
         self._size = 0
         self._open = {

@@ -12,7 +12,7 @@ from collections.abc import Callable, Generator, Iterator
 from typing import Any, Self
 
 from kbench_jupyter.api.calls.caller import Caller
-from kbench_jupyter.api.logs.entries import entries_of, joined, persisted_items
+from kbench_jupyter.api.logs.entries import entries_of, joined, open_log, persisted_items
 from kbench_jupyter.api.logs.events import EventParser
 from kbench_jupyter.api.logs.replay import Ledger
 from kbench_jupyter.api.logs.settling import Settling
@@ -28,79 +28,16 @@ from kbench_jupyter.errors import (
     may_pass,
 )
 
-__all__ = ["LogStream", "open_log", "read_log"]
+__all__ = ["LogStream"]
 
-SERVICE = "benchmarks.BenchmarkTasksApiService"
-METHOD = "GetBenchmarkTaskRunLogs"
 _KEEPALIVES = frozenset({"ping", "keepalive", "heartbeat"})
-
-
-def open_log(
-    caller: Caller,
-    run_id: int,
-    cancel: Cancel | None = None,
-    last_id: str = "",
-    deadline: float | None = None,
-) -> Response:
-    """Ask for a run's log and return the answer: events of a run that is going, or the whole log."""
-    headers = {"Accept": "text/event-stream, application/json", "Cache-Control": "no-cache"}
-    if last_id:
-        # As bytes of UTF-8 in the header's Latin-1, which is how browsers send it.
-        headers["Last-Event-ID"] = last_id.encode("utf-8").decode("latin-1")
-    body = {"runId": run_id} if run_id else {}
-    subject = f"log of run {run_id}"
-    return caller.open(
-        SERVICE, METHOD, body, headers=headers, cancel=cancel, subject=subject, deadline=deadline
-    )
-
-
-def read_log(caller: Caller, run_id: int, quiet: float) -> list[LogEntry]:
-    """Return the log there is now; see `Client.run_logs`.
-
-    A going run's stream never says "that is all so far", so it is read until nothing has come for a while,
-    or for ten times as long when the run never stops writing.
-    """
-    stream = LogStream(caller, run_id, wait_for_start=False)
-    over = threading.Event()
-
-    def close_when_quiet() -> None:
-        idle = live = received = 0
-        while idle < 4 and live < 40 and not over.wait(quiet / 4):
-            came, received = stream.received - received, stream.received
-            idle = idle + 1 if stream.going and not came else 0
-            # What is there comes by the thousand; a few at a time are being written just now.
-            live += stream.going and came < 50
-        stream.close()
-
-    watcher = threading.Thread(target=close_when_quiet, name="kbench-log-quiet", daemon=True)
-    watcher.start()
-    try:
-        return list(stream)
-    finally:
-        over.set()
-        watcher.join()
 
 
 class LogStream:
     """A run's log, as an iterator of entries that ends when the log does.
 
-    One thread iterates; `close` may be called from any. Also a context manager.
-
-    Parameters
-    ----------
-    caller : Caller
-        Makes the calls.
-    run_id : int
-        Whose log.
-    wait_for_start : bool
-        Wait while there is no log yet (404), instead of raising.
-    start_timeout : float or None
-        Seconds to wait for it at most; None waits for as long as it takes.
-    ended : callable, optional
-        Tells that the run has ended: then a log that is not there will never come.
-    joined : bool
-        Of a persisted log, join what neighbouring entries of one stream wrote into one, with the time of the
-        first: for many long logs of which only the text counts.
+    Made by `Client.stream_logs`, which says what the parameters mean. One thread iterates; `close` may be
+    called from any. Also a context manager.
 
     Attributes
     ----------
@@ -300,11 +237,7 @@ class LogStream:
         before = self._furthest
         try:
             return (yield from self._settled(response))
-        except (
-            TransportFault,
-            ServerError,
-            RateLimitError,
-        ) as problem:  # the latter two under a status of 200
+        except (TransportFault, ServerError, RateLimitError) as problem:  # the last two under a status of 200
             if self.closed:
                 return True
             if self._furthest > before:  # a server does not wait for ever for who reads a long log slowly

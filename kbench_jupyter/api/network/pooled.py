@@ -29,6 +29,7 @@ from kbench_jupyter.api.transport import STRIDE, Cancel, Request, Response, Tran
 __all__ = ["RequestsTransport"]
 
 PIECE = 1 << 18  # bytes asked for at a time: large enough for downloads, and read1 returns what is there
+_IDLE = 32  # connections that are kept for each host
 
 _current = threading.local()  # .cancel: the Cancel of the exchange this thread is starting
 
@@ -93,28 +94,20 @@ class RequestsTransport:
 
     Parameters
     ----------
-    pool_size : int
-        How many idle connections to keep for each host.
     advice : mapping of str to str, optional
         What to do when nothing listens at addresses that begin so.
     """
 
-    def __init__(self, pool_size: int = 32, advice: Mapping[str, str] | None = None) -> None:
+    def __init__(self, advice: Mapping[str, str] | None = None) -> None:
         self._advice = dict(advice or {})
         self._worked = False  # whether anybody outside this machine has answered
         self._session = requests.Session()
-        adapter = _Adapter(pool_connections=8, pool_maxsize=pool_size)
+        adapter = _Adapter(pool_connections=8, pool_maxsize=_IDLE)
         self._session.mount("http://", adapter)
         self._session.mount("https://", adapter)
 
     def __call__(self, request: Request, /) -> Response:
-        """Send, and return the answer once its header has come.
-
-        Raises
-        ------
-        TransportFault
-            If no answer came.
-        """
+        """Send, and return the answer once its header has come."""
         cancel = Cancel()  # of this exchange alone: when its time is over, whoever made it may try again
         if request.cancel is not None:
             request.cancel.attach(cancel.cancel)
@@ -127,7 +120,10 @@ class RequestsTransport:
                 answer.close()
             # Raised here, outside any except block: requests' own errors hold the request and with it
             # the credential, and would hang on as __context__.
-            raise self._unsent(problem, request, way, expiry.reached, cancel.is_set)
+            expired, cancelled, known = expiry.reached, cancel.is_set, None
+            if not expired and not cancelled:
+                known = network_fault(causes_of(problem), host_of(request), way, self._worked)
+            raise known or fault_of(problem, request, expired, cancelled, advice=self._advice)
         self._worked = self._worked or not is_loopback(request.url)
         if request.total_timeout is None:
             expiry.stop()
@@ -166,16 +162,6 @@ class RequestsTransport:
         finally:
             _current.cancel = None
         return answer, None
-
-    def _unsent(
-        self, error: Exception | None, request: Request, way: Way, expired: bool, cancelled: bool
-    ) -> TransportFault:
-        """Return the fault of a request that no answer came to."""
-        if not expired and not cancelled:
-            known = network_fault(causes_of(error), host_of(request), way, self._worked)
-            if known is not None:
-                return known
-        return fault_of(error, request, expired, cancelled, advice=self._advice)
 
     def close(self) -> None:
         """Close every pooled connection."""

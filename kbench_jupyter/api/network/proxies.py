@@ -28,32 +28,19 @@ __all__ = ["Way", "network_fault", "system_trust", "way_to"]
 
 _PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY")
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
+_CERTIFICATES = "/PATH/TO/CERTIFICATES.pem"
 _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})(?: ([\w' -]{1,60}))?")
 
 
 @dataclass(frozen=True)
 class Way:
-    """How requests get to one address.
+    """How requests get to one address."""
 
-    Parameters
-    ----------
-    proxies : dict
-        As ``requests`` wants them.
-    verify : bool or str
-        Certificates to trust: a path, or True for those that come with Python's packages.
-    proxy : str
-        The proxy in the way, without user and password; empty when there is none.
-    named_by : str
-        Where the proxy's address stands.
-    bundle_by : str
-        Which variable names the certificates.
-    """
-
-    proxies: dict[str, str]
-    verify: bool | str = True
-    proxy: str = ""
-    named_by: str = ""
-    bundle_by: str = ""
+    proxies: dict[str, str]  # as `requests` wants them
+    verify: bool | str = True  # certificates to trust: a path, or those that come with Python's packages
+    proxy: str = ""  # the proxy in the way, without user and password
+    named_by: str = ""  # where the proxy's address stands
+    bundle_by: str = ""  # which variable names the certificates
 
 
 def way_to(url: str) -> Way:
@@ -78,8 +65,7 @@ def _bundle() -> tuple[bool | str, str]:
             if name == "SSL_CERT_FILE":
                 continue  # as OpenSSL itself does: it is set for other programs, and may be stale
             raise _setting(
-                f"{name} names a file of certificates that is not there: {path}",
-                f"Correct it: %env {name}=/PATH/TO/CERTIFICATES.pem, or do without: %env {name}=",
+                f"{name} names a file of certificates that is not there: {path}", _advice(name, _CERTIFICATES)
             )
         if path:
             return path, name
@@ -109,9 +95,12 @@ def _setting(message: str, hint: str) -> TransportFault:
     return TransportFault(message, maybe_processed=False, retryable=False, hint=hint)
 
 
+def _advice(name: str, example: str) -> str:
+    return f"Correct it: %env {name}={example}, or do without: %env {name}="
+
+
 def _proxy_advice(named_by: str) -> str:
-    name = named_by if named_by in _PROXIES else "HTTPS_PROXY"
-    return f"Correct it: %env {name}=http://HOST:PORT, or do without: %env {name}="
+    return _advice(named_by if named_by in _PROXIES else "HTTPS_PROXY", "http://HOST:PORT")
 
 
 def network_fault(
@@ -123,9 +112,6 @@ def network_fault(
     ----------
     causes : iterable of exceptions
         The innermost first.
-    host : str
-        Whom the request was for.
-    way : Way
     worked : bool
         Whether anything got through to anybody before: then it is an outage that may pass, and else
         settings that will not mend themselves.
@@ -137,7 +123,7 @@ def network_fault(
     if way.bundle_by and any(isinstance(cause, ssl.SSLError) for cause in causes) and not _holds(way.verify):
         return _setting(
             f"{way.bundle_by} names {way.verify}, which holds no certificates.",
-            f"Correct it: %env {way.bundle_by}=/PATH/TO/CERTIFICATES.pem, or do without: %env {way.bundle_by}=",
+            _advice(way.bundle_by, _CERTIFICATES),
         )
     return _by_proxy(causes, host, way, worked) if way.proxy else None
 

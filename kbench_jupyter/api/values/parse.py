@@ -30,11 +30,11 @@ def items(value: Any) -> list[Mapping[str, Any]]:
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def text(value: Any, default: str = "") -> str:
-    """Return `value` as text; `default` for null and for lists or objects."""
+def text(value: Any) -> str:
+    """Return `value` as text, empty for null and for lists or objects."""
     if isinstance(value, str):
         return value
-    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else default
+    return str(value) if isinstance(value, int | float) and not isinstance(value, bool) else ""
 
 
 def texts(value: Any) -> tuple[str, ...]:
@@ -73,18 +73,9 @@ def optional_boolean(value: Any) -> bool | None:
 
 
 def when(value: Any) -> datetime | None:
-    """Return an aware UTC time from the wire's text.
+    """Return an aware UTC time from ISO text, None when it is none.
 
-    Parameters
-    ----------
-    value : Any
-        ISO text with any number of fraction digits (nanoseconds are cut to microseconds), with ``Z``, an
-        offset, or neither (then it is UTC).
-
-    Returns
-    -------
-    datetime or None
-        None when there is no time, or the text is not one.
+    It may have any number of fraction digits, and ``Z``, an offset, or neither (then it is UTC).
     """
     found = _TIME.fullmatch(value.strip()) if isinstance(value, str) else None
     if found is None:
