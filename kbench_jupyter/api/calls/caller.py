@@ -144,7 +144,7 @@ class Caller:
                 raise self._refused(answer, subject)
             return data
 
-        return self._persist(once, method, safe, self.sleep, deadline=deadline)
+        return self._persist(once, method, safe, deadline=deadline)
 
     def pages(
         self,
@@ -211,14 +211,13 @@ class Caller:
                 raise self._refused(answer, subject)
             return response
 
-        return self._persist(once, method, True, cancel.wait if cancel else self.sleep, cancel, deadline)
+        return self._persist(once, method, True, cancel, deadline)
 
     def _persist(
         self,
         once: Callable[[float], T],
         method: str,
         safe: bool,
-        sleep: Callable[[float], None],
         cancel: Cancel | None = None,
         deadline: float | None = None,
     ) -> T:
@@ -245,7 +244,7 @@ class Caller:
                 raise problem.error
             if self._on_retry is not None:
                 self._on_retry(problem.error, pause)
-            sleep(pause)
+            (self.sleep if cancel is None else cancel.wait)(pause)
 
     def _failed(self, fault: TransportFault, safe: bool) -> KBenchError | _Failure:
         if fault.retryable or (fault.maybe_processed and not safe):

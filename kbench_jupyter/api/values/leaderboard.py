@@ -30,20 +30,11 @@ def _score(data: Any) -> Score | None:
 
 @dataclass(frozen=True)
 class NumericResult(Wire):
-    """A number with its uncertainty.
+    """A number with its uncertainty; the widths are half of the interval's."""
 
-    Parameters
-    ----------
-    value : float
-        0.0 when the wire leaves it out, since a default is never sent.
-    confidence_interval : float or None
-        Half width, the same to both sides.
-    plus, minus : float or None
-        Half widths to each side, when they differ.
-    """
-
-    value: float = 0.0
-    confidence_interval: float | None = None
+    value: float = 0.0  #: also when the wire leaves it out, since a default is never sent
+    confidence_interval: float | None = None  #: the same to both sides
+    #: To each side, when they differ.
     plus: float | None = wire("unevenConfidenceInterval", default=None, read=_side("plus"))
     minus: float | None = wire("unevenConfidenceInterval", default=None, read=_side("minus"))
 
@@ -58,23 +49,13 @@ class CustomResult(Wire):
 
 @dataclass(frozen=True)
 class Score(Wire):
-    """What a scored task result says: a number, pass or fail, or neither of the two.
-
-    Parameters
-    ----------
-    numeric, public, private : NumericResult or None
-        The number, and its public and private parts.
-    boolean : bool or None
-        Pass or fail.
-    custom : tuple of CustomResult
-        Further values.
-    """
+    """What a scored task result says: a number (with public and private parts), pass or fail, or neither."""
 
     numeric: NumericResult | None = wire("numericResult", default=None, read=_number)
-    boolean: bool | None = wire("booleanResult", default=None)
+    boolean: bool | None = wire("booleanResult", default=None)  #: pass or fail
     public: NumericResult | None = wire("numericResultPublic", default=None, read=_number)
     private: NumericResult | None = wire("numericResultPrivate", default=None, read=_number)
-    custom: tuple[CustomResult, ...] = wire("customAdditionalResults", default=())
+    custom: tuple[CustomResult, ...] = wire("customAdditionalResults", default=())  #: further values
     evaluation_date: datetime | None = None
     task_version_id: int | None = None
 

@@ -21,24 +21,16 @@ def canonical(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Model(Wire):
-    """A model that benchmarks can run on; on the wire its ``version`` may be missing.
+    """A model that benchmarks can run on; on the wire its ``version`` may be missing."""
 
-    Parameters
-    ----------
-    slug : str
-        Canonical slug, what ``-m`` takes.
-    proxy_slug : str or None
-        The name the model proxy knows it by, if it can be reached there.
-    allows_proxy : bool
-        Whether the model proxy serves it.
-    """
-
-    slug: str = wire("version.slug", "slug", read=canonical)
+    slug: str = wire("version.slug", "slug", read=canonical)  #: canonical, what ``-m`` takes
     display_name: str = wire("displayName", "version.displayName", default="")
     id: int = 0
     organization: str = wire("organization.name", "version.organization.name", default="")
     license: str = wire("license.name", "version.license.name", default="")
+    #: The name the model proxy knows it by, if it can be reached there.
     proxy_slug: str | None = wire("version.modelProxySlug", default=None)
+    #: Whether the model proxy serves it.
     allows_proxy: bool = wire("version.allowModelProxy", default=False)
     input_modalities: tuple[Modality, ...] = wire("version.inputModalities", default=())
     output_modalities: tuple[Modality, ...] = wire("version.outputModalities", default=())

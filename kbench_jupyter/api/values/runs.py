@@ -20,53 +20,32 @@ __all__ = ["LogEntry", "Run", "ScheduleResult"]
 
 @dataclass(frozen=True)
 class Run(Wire):
-    """One task version on one model.
-
-    Parameters
-    ----------
-    task : TaskSlug
-        With the run's *own* version.
-    model : str
-        Canonical model slug; of a run that names an agent and no model, the agent's slug, so that it is
-        shown and downloaded under that.
-    agent : str
-        The agent's slug, empty where none ran (kagglesdk 0.1.38).
-    error_message : str or None
-        May be a whole traceback.
-    """
+    """One task version on one model."""
 
     id: int
-    task: TaskSlug = wire("taskSlug")
+    task: TaskSlug = wire("taskSlug")  #: with the run's *own* version
+    #: Canonical model slug; of a run that names an agent and no model, the agent's slug, so that it is
+    #: shown and downloaded under that.
     model: str = wire("modelVersionSlug", "agentSlug", read=canonical)
     state: RunState = RunState.UNSPECIFIED
     start_time: datetime | None = None
     end_time: datetime | None = None
-    error_message: str | None = None
-    agent: str = wire("agentSlug", default="")
+    error_message: str | None = None  #: may be a whole traceback
+    agent: str = wire("agentSlug", default="")  #: its slug, empty where none ran (kagglesdk 0.1.38)
 
 
 @dataclass(frozen=True)
 class ScheduleResult(Wire):
-    """What became of one model of a schedule.
+    """What became of one model of a schedule."""
 
-    Parameters
-    ----------
-    model : str
-        Canonical slug of the model asked for; the answer itself names none, it comes in request order.
-    scheduled : bool
-        Whether a run was scheduled.
-    skipped_reason : str or None
-        Why not.
-    note : str
-        What the client itself has to add, for example that the answer was lost and the run was found.
-    """
-
-    model: str = wire("benchmarkModelVersionSlug")
-    scheduled: bool = wire("runScheduled")
-    skipped_reason: str | None = wire("runSkippedReason", default=None)
+    #: Canonical slug of the model asked for; the answer itself names none, it comes in request order.
+    model: str = wire(default="")
+    scheduled: bool = wire("runScheduled", default=False)
+    skipped_reason: str | None = wire("runSkippedReason", default=None)  #: why none was scheduled
     model_version_id: int | None = wire("benchmarkModelVersionId", default=None)
     task_version_id: int | None = wire("benchmarkTaskVersionId", default=None)
     parent_task_version_id: int | None = None
+    #: What the client itself has to add, for example that the answer was lost and the run was found.
     note: str = wire(default="")
 
     @classmethod
@@ -77,27 +56,15 @@ class ScheduleResult(Wire):
 
 @dataclass(frozen=True)
 class LogEntry:
-    r"""A piece of a run's output: not a line, it may hold several, or part of one.
+    """A piece of a run's output: not a line, it may hold several, or part of one."""
 
-    Parameters
-    ----------
-    stream : str
-        ``"stdout"``, ``"stderr"`` or what else the server names; empty when it named none.
-    time : float or None
-        Seconds, on the server's clock for the run.
-    data : str
-        Text; may hold ANSI codes and ``\r``.
-    late : bool
-        Whether it was missed when it was written and comes from the persisted log, out of order.
-    gap : bool
-        Whether something may be missing before it: what its stream wrote of a line so far is given up, and
-        comes again as a whole once the persisted log is there.
-    """
-
-    stream: str
-    time: float | None
-    data: str
+    stream: str  #: ``"stdout"``, ``"stderr"`` or what else the server names; empty when it named none
+    time: float | None  #: seconds, on the server's clock for the run
+    data: str  #: text; may hold ANSI codes and carriage returns
+    #: Whether it was missed when it was written and comes from the persisted log, out of order.
     late: bool = field(default=False, compare=False)
+    #: Whether something may be missing before it: what its stream wrote of a line so far is given up, and
+    #: comes again as a whole once the persisted log is there.
     gap: bool = field(default=False, compare=False)
 
     @classmethod

@@ -18,21 +18,11 @@ WEB_BASE = "https://www.kaggle.com"
 
 @dataclass(frozen=True)
 class TaskSlug(Wire):
-    """A task's address.
-
-    Parameters
-    ----------
-    task : str
-        The task's slug.
-    owner : str or None
-        Whose task; None means the signed-in user's.
-    version : int or None
-        A task version; None means the newest.
-    """
+    """A task's address."""
 
     task: str = wire("taskSlug")
-    owner: str | None = wire("ownerSlug", default=None)
-    version: int | None = wire("versionNumber", default=None)
+    owner: str | None = wire("ownerSlug", default=None)  #: None means the signed-in user
+    version: int | None = wire("versionNumber", default=None)  #: None means the newest
 
     @classmethod
     def parse(cls, value: str | TaskSlug) -> TaskSlug:
@@ -69,34 +59,22 @@ class TaskSlug(Wire):
 
 @dataclass(frozen=True)
 class Task(Wire):
-    """A task, seen at one of its versions (``slug.version``).
-
-    Parameters
-    ----------
-    url : str
-        As the server gave it, usually relative; `web_url` is absolute.
-    error : str or None
-        What a push that was refused says.
-    datasets : tuple of str
-        Datasets attached to this version.
-    invalid_datasets : tuple of str
-        Datasets that were asked for and could not be resolved.
-    note : str
-        What the client itself has to add, for example that the answer to the push was lost.
-    """
+    """A task, seen at one of its versions (``slug.version``)."""
 
     slug: TaskSlug
     creation_state: CreationState = CreationState.UNSPECIFIED
-    url: str = ""
+    url: str = ""  #: as the server gave it, usually relative; `web_url` is absolute
     create_time: datetime | None = None
-    error: str | None = None
+    error: str | None = None  #: what a push that was refused says
     creation_error_message: str | None = None
     is_public: bool | None = None
     source_kernel_id: int | None = None
     is_backing_notebook_published: bool | None = None
-    datasets: tuple[str, ...] = wire("options.datasetDataSources", default=())
+    datasets: tuple[str, ...] = wire("options.datasetDataSources", default=())  #: attached to this version
+    #: Datasets that were asked for and could not be resolved.
     invalid_datasets: tuple[str, ...] = wire("invalidDatasetSources", default=())
     origin: TaskOrigin = wire("source", default=TaskOrigin.UNSPECIFIED)
+    #: What the client itself has to add, for example that the answer to the push was lost.
     note: str = wire(default="")
 
     @property
