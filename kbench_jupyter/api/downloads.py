@@ -25,18 +25,6 @@ class Download:
 
     Made by `Client.download_output`, which says what the parameters mean.
 
-    Attributes
-    ----------
-    start : int
-        The offset the bytes really begin at: what was asked for, or 0 when all of it comes again (another
-        archive by now, or a server that cannot resume). Known once entered.
-    total : int or None
-        Size of the whole archive in bytes, if the server tells. Known once entered.
-    validator : str or None
-        What to hand in to resume later; None when it cannot be resumed.
-    position : int
-        The offset of the next byte.
-
     Raises
     ------
     NotFoundError, ApiError, CredentialsError, TransportError
@@ -53,10 +41,12 @@ class Download:
         validator: str | None = None,
     ) -> None:
         self.run_id = run_id
+        #: The offset the bytes really begin at: what was asked for, or 0 when all of it comes again (another
+        #: archive by now, or a server that cannot resume). Known once entered.
         self.start = start if validator else 0
-        self.position = self.start
-        self.total: int | None = None
-        self.validator = validator
+        self.position = self.start  #: the offset of the next byte
+        self.total: int | None = None  #: bytes of the whole archive, if the server tells; known once entered
+        self.validator = validator  #: what to hand in to resume later; None when it cannot be resumed
         self._caller = caller
         self._include_source = include_source
         self._cancel = Cancel()

@@ -127,20 +127,12 @@ def _note(folder: Path) -> dict[str, Any]:
 
 
 class Staging:
-    """A place beside a run's folder in which its next copy is made ready.
-
-    Attributes
-    ----------
-    path : Path
-        The staging folder, for whatever is needed on the way.
-    files : Path
-        What becomes the run's folder; not there yet.
-    """
+    """A place beside a run's folder in which its next copy is made ready."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.path = _beside(folder, "staging")
-        self.files = self.path / "files"
+        self.path = _beside(folder, "staging")  #: for whatever is needed on the way
+        self.files = self.path / "files"  #: becomes the run's folder; not there yet
 
     def discard(self) -> None:
         """Remove what has been made of `files`, to begin again."""

@@ -39,16 +39,6 @@ class LogStream:
     Made by `Client.stream_logs`, which says what the parameters mean. One thread iterates; `close` may be
     called from any. Also a context manager.
 
-    Attributes
-    ----------
-    run_id : int
-    settled : bool
-        Whether the persisted log was seen, so that nothing is missing.
-    reconnects : int
-        How often the stream was opened again.
-    received : int
-        Entries received so far, those sent twice included.
-
     Raises
     ------
     NotFoundError
@@ -68,9 +58,9 @@ class LogStream:
         joined: bool = False,
     ) -> None:
         self.run_id = run_id
-        self.settled = False
-        self.reconnects = 0
-        self.received = 0
+        self.settled = False  #: whether the persisted log was seen, so that nothing is missing
+        self.reconnects = 0  #: how often the stream was opened again
+        self.received = 0  #: entries received so far, those sent twice included
         self._started = False
         self._caller = caller
         self._wait_for_start = wait_for_start
