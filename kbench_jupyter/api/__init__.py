@@ -1,4 +1,4 @@
-"""The shared client: the wire, and nothing of notebooks, widgets or result files.
+"""The shared client: the wire, one method a call. It must never know IPython, widgets, notebooks or result files.
 
 What others may use is named here, and loaded when first asked for, so that importing the package stays
 cheap. Others may import `addresses` and `terminal` besides.
@@ -10,6 +10,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from kbench_jupyter.api.calls.writes import SKEW as SKEW
     from kbench_jupyter.api.client import PRODUCTION as PRODUCTION
     from kbench_jupyter.api.client import Client as Client
     from kbench_jupyter.api.credentials.find import find_credentials as find_credentials
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.api.values.tasks import TaskSlug as TaskSlug
 
 _HOMES = {
+    "calls.writes": ("SKEW",),
     "client": ("Client", "PRODUCTION"),
     "credentials.find": ("find_credentials",),
     "credentials.kinds": ("Credentials",),
