@@ -49,31 +49,40 @@ class Wire:
     def from_wire(cls, data: Any) -> Self:
         """Read the object as the server sent it; anything else is read as an empty one."""
         kind: Any = cls
-        return cls(**{name: _value(data, paths, read) for name, paths, read in _plan(kind)})
+        data = parse.mapping(data)
+        return cls(**{name: read(data) for name, read in _plan(kind)})
 
 
-def _value(data: Any, paths: list[list[str]], read: Reader) -> Any:
-    value = None
-    for path in paths:
-        found = data
-        for name in path:
-            found = parse.mapping(found).get(name)
-        value = read(found)
-        if value:
-            break
-    return value
+def _at(paths: list[list[str]], read: Reader) -> Reader:
+    """Return what reads the first of the places in an object that holds something."""
+    if len(paths) == len(paths[0]) == 1:
+        [[name]] = paths
+        return lambda data: read(data.get(name))
+
+    def first(data: Any) -> Any:
+        value = None
+        for path in paths:
+            found = data
+            for name in path:
+                found = parse.mapping(found).get(name)
+            value = read(found)
+            if value:
+                break
+        return value
+
+    return first
 
 
 @cache
-def _plan(kind: type[Wire]) -> list[tuple[str, list[list[str]], Reader]]:
-    """Return each field's name, its places on the wire, and what reads it."""
+def _plan(kind: type[Wire]) -> list[tuple[str, Reader]]:
+    """Return each field's name, and what reads it from an object."""
     hints = get_type_hints(kind)
     plan = []
     for one in fields(kind):
         first, *others = one.name.split("_")
         paths = one.metadata.get("paths", [[first + "".join(map(str.capitalize, others))]])
         if paths:
-            plan.append((one.name, paths, one.metadata.get("read") or _reader(hints[one.name])))
+            plan.append((one.name, _at(paths, one.metadata.get("read") or _reader(hints[one.name]))))
     return plan
 
 
