@@ -4,7 +4,7 @@ What may be sent again is decided here and nowhere else. A *safe* call (a read, 
 nothing the second time) is sent again after any failure that another try could mend. An unsafe one only
 when the request surely was not acted on: no connection came about, the server answered 429, or 503 with a
 Retry-After (it declines and says when to come back). Everything else leaves an unsafe call *ambiguous*,
-and `kbench_jupyter.api.calls.writes` looks before anybody sends again. A 503 without Retry-After counts as
+and who made it looks whether it landed (`kbench_jupyter.api.calls.writes`). A 503 without Retry-After counts as
 ambiguous, since a load balancer sends it too when the server behind it dies in the middle of the work.
 """
 

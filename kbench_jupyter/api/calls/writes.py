@@ -1,13 +1,13 @@
 """Writes: never sent twice blindly, and never taken as done before the server has said so.
 
-An answer that is not what was asked for (an empty object, another task) is as good as a lost one.
+An answer that is not what was asked for (an empty object, another task) counts as a lost one.
 
 Sending a push twice makes two task versions, sending a schedule twice pays for two runs, and the wire has
-no key that would tell a server "this is the one from before". So both look before and after: a push
-compares the task's version number, a schedule the run ids of its models. A write whose answer was lost
-and that is found to have landed is reported as done, with a note (a version made elsewhere or before, or
-one of several, is nobody's to claim); one that is not found is *not* sent again, since a slow server may
-still be at work on it, and the error says what was seen.
+no key by which a server could tell that a request is the same as before. So both look before and after: a
+push compares the task's version number, a schedule the run ids of its models. If the answer was lost and the
+write is found to have landed, it is reported as done, with a note. A new version that may be somebody else's
+is not taken for ours. A write that is not found is *not* sent again, since a slow server may still be at
+work on it; the error says what was seen.
 """
 
 from __future__ import annotations
