@@ -11,21 +11,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.answers import raised_over_answer, samples
-from kbench_jupyter.actions.cards import finding_parts, notes_on
-from kbench_jupyter.actions.edited import source_digest
-from kbench_jupyter.actions.judging import (
+from kbench_jupyter.actions.cards import finding_parts
+from kbench_jupyter.actions.check import check, refuse_errors
+from kbench_jupyter.actions.pushes import source_digest
+from kbench_jupyter.actions.rehearsing import Rehearsed, rehearse_source
+from kbench_jupyter.actions.rehearsing.answers import raised_over_answer, samples
+from kbench_jupyter.actions.rehearsing.judging import (
     refuse_errored,
     refuse_failed_cell,
     refuse_unrecorded,
     runs_of_task,
     sdk_notes,
 )
-from kbench_jupyter.actions.passing import Passing
-from kbench_jupyter.actions.rehearsing import rehearse_source
+from kbench_jupyter.actions.rehearsing.passing import Passing
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
-from kbench_jupyter.actions.validate import Checked, check, refuse_errors
-from kbench_jupyter.display.view import Cell, Facts, Part, Text, View, count, duration
+from kbench_jupyter.display.view import Cell, Facts, Part, Text, Value, View, count, duration
 from kbench_jupyter.errors import ExecutionError, UsageError
 from kbench_jupyter.session import envfile
 from kbench_jupyter.validation.rehearsal import first_rows
@@ -33,9 +33,7 @@ from kbench_jupyter.validation.rehearsal.endpoint import Calls, StandIn
 from kbench_jupyter.validation.rehearsal.stand_in import MODEL
 
 if TYPE_CHECKING:
-    from kbench_jupyter.results.runfiles import RunResult
     from kbench_jupyter.session.session import Session
-    from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
 _MEANS_NOTHING = (
     "The stand-in knows nothing: whether its answers pass says nothing about the task or any model."
@@ -45,14 +43,11 @@ _NAMED = re.compile(r"\bllms\s*\[\s*['\"]([^'\"]+)['\"]\s*\]")
 
 
 @dataclass(frozen=True)
-class DryRun(Checked):
+class DryRun(Rehearsed):
     """What a dry run found.
 
     Parameters
     ----------
-    rehearsal : Rehearsal
-    runs : tuple of RunResult
-        Those of the task that would be pushed.
     calls : int
         Answers the stand-in gave.
     input_tokens, output_tokens : int
@@ -61,59 +56,42 @@ class DryRun(Checked):
         Samples that were evaluated: subruns, or runs without any.
     raised : str
         What the task raised over an answer, or "".
-    rehearse, push : str
-        What to type to rehearse it with a model, and to push it.
+    rehearse : str
+        What to type to rehearse it with a model.
     """
 
-    rehearsal: Rehearsal | None = None
-    runs: tuple[RunResult, ...] = ()
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     rows: int = 0
     raised: str = ""
     rehearse: str = "%kbench validate"
-    push: str = "%kbench push"
 
     def view(self) -> View:
         """Describe what ran, and what that cannot tell."""
         ran = f"{count(self.calls, 'call')}, about {count(self.input_tokens + self.output_tokens, 'token')}"
         title = Cell(f"Dry run: the task runs and records; {ran}, {count(self.rows, 'sample')}", "good")
-        parts: list[Part] = [self._facts()]
+        facts: dict[str, Value] = {
+            "recorded": f"{count(len(self.runs), 'run')} of {self.runs[0].task}" if self.runs else "none",
+            "samples": f"{self.rows:,}" if self.rows != len(self.runs) else "",
+            "model calls": f"{self.calls:,}",
+            "tokens": f"about {self.input_tokens:,} in, {self.output_tokens:,} out",
+            "took": duration(self.seconds),
+        }
+        parts: list[Part] = [Facts(facts)]
+        lesson = _MEANS_NOTHING
         if self.raised:
             title = Cell("Dry run: an error was raised after an answer of the stand-in", "warn")
             parts.append(Text(self.raised, "warn", code=True))
+            lesson = "Where the answer is the cause: a model may answer so, too, and then the run counts as errored."
         elif not self.calls:
             title = Cell("Dry run: the task runs and records, and asks no model", "warn")
-        lesson = (
-            "Where the answer is the cause: a model may answer so, too, and then the run counts as errored."
-            if self.raised
-            else _MEANS_NOTHING
-        )
         return View(
             title,
             [*parts, *finding_parts(self.findings)],
-            notes=[
-                *notes_on(self.source),
-                *self.notes,
-                *(self.rehearsal.hints if self.rehearsal else ()),
-                lesson,
-            ],
+            notes=[*self.remarks, lesson],
             next=[(self.rehearse, "run it once with a real model"), (self.push, "send it to the target")],
             footer=self.footer,
-        )
-
-    def _facts(self) -> Facts:
-        recorded = [f"{count(len(self.runs), 'run')} of {self.runs[0].task}"] if self.runs else ["none"]
-        seconds = self.rehearsal.outcome.seconds if self.rehearsal else None
-        return Facts(
-            {
-                "recorded": recorded[0],
-                "samples": f"{self.rows:,}" if self.rows != len(self.runs) else "",
-                "model calls": f"{self.calls:,}",
-                "tokens": f"about {self.input_tokens:,} in, {self.output_tokens:,} out",
-                "took": duration(seconds),
-            }
         )
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import finding_parts
-from kbench_jupyter.actions.validate import check
+from kbench_jupyter.actions.check import check
 from kbench_jupyter.display.view import Cell, Part, Shown, Text, View, count
 from kbench_jupyter.validation.rules.secrets import mask
 

@@ -148,7 +148,7 @@ def resolve_slug(session: Session, task: str | None) -> str:
         If what was named is no task, or none was named and the notebook does not settle it.
     """
     if task:
-        from kbench_jupyter.actions.choose_runs import address
+        from kbench_jupyter.actions.address import address
 
         return str(address(task))
     try:

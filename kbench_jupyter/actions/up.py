@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kbench_jupyter.actions.download_result import refuse_file
+from kbench_jupyter.actions.download.result import refuse_file
 from kbench_jupyter.errors import KBenchError, UsageError
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kbench_jupyter.actions.results_tables import (
+from kbench_jupyter.actions.results.tables import (
     assertion_parts,
     comparison,
     error_parts,
@@ -173,7 +173,8 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
     DownloadError
         If an output cannot be fetched.
     """
-    from kbench_jupyter.actions.download import download, origin_of, placed
+    from kbench_jupyter.actions.download import download, origin_of
+    from kbench_jupyter.actions.download.result import placed
 
     downloaded = download(session, slug, models=models, output=output)
     session.reporter.close()

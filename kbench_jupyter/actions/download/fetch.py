@@ -16,8 +16,6 @@ from kbench_jupyter.results.downloads import Origin, stage
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client, Download, Run
 
-__all__ = ["Meter", "fetch_file", "fetch_run"]
-
 #: Times an archive is fetched from its beginning. The client resumes by itself wherever the server lets it.
 TRIES = 3
 #: Seconds before the second time, doubled for the third.
@@ -25,13 +23,7 @@ PAUSE = 0.5
 
 
 class Meter:
-    """How far all downloads of one command are, and the way to stop them; used from every thread.
-
-    Parameters
-    ----------
-    runs : int
-        How many runs are to be downloaded.
-    """
+    """How far the downloads of so many runs are, and the way to stop them; used from every thread."""
 
     def __init__(self, runs: int) -> None:
         self.stopping = threading.Event()
@@ -101,19 +93,7 @@ def fetch_run(
 ) -> Unpacked:
     """Download one run's output to its folder, replacing what is there only when all of it has come.
 
-    Parameters
-    ----------
-    client : Client
-    run_id : int
-    folder : Path
-        The run's folder.
-    include_source : bool
-        Whether to ask for the notebooks too.
-    limits : Limits
-        What the archive may amount to.
-    meter : Meter
-    origin : Origin, optional
-        What the folder is to say it holds.
+    The folder is then to say that it holds the run of `origin`. `limits` are of what the archive may amount to.
 
     Raises
     ------
@@ -150,13 +130,6 @@ def fetch_run(
 
 def fetch_file(client: Client, run: Run, name: str) -> str:
     """Return the text of one file of a run's output, notebooks included; keeps nothing on disk.
-
-    Parameters
-    ----------
-    client : Client
-    run : Run
-    name : str
-        The file's path inside the output.
 
     Raises
     ------

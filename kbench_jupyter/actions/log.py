@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.choose_runs import address, choose_runs
-from kbench_jupyter.actions.push import state_cell
+from kbench_jupyter.actions.address import address
+from kbench_jupyter.actions.cards import run_cells
+from kbench_jupyter.actions.choose_runs import choose_runs
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
-from kbench_jupyter.display.view import Cell, Shown, Table, View, count
+from kbench_jupyter.display.view import Shown, Table, View, count
 from kbench_jupyter.errors import KBenchError, NotFoundError
 from kbench_jupyter.following.log_live import Belt, LiveLogs
 from kbench_jupyter.following.log_screen import Screen
@@ -21,8 +22,6 @@ from kbench_jupyter.session.interrupted import Interrupted
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client, LogEntry, LogStream, Run, TaskSlug
     from kbench_jupyter.session.session import Reporter, Session
-
-__all__ = ["LogResult", "LoggedRun", "log"]
 
 #: Logs fetched at a time.
 WORKERS = 8
@@ -34,17 +33,7 @@ _TURN = 0.5
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """A run whose log was shown.
-
-    Parameters
-    ----------
-    run : Run
-        As last seen.
-    lines : int
-        How many lines were shown.
-    problem : str
-        Why there were none, or not all.
-    """
+    """A run, as last seen, whose log was shown: how many lines, and why there were none or not all."""
 
     run: Run
     lines: int = 0
@@ -62,20 +51,10 @@ class LogResult(Shown):
 
     def view(self) -> View:
         """Describe the runs, not their logs."""
-        rows: list[list[str | Cell | None]] = []
-        for logged in self.runs:
-            run = logged.run
-            version = str(run.task.version or "")
-            rows.append(
-                [
-                    run.model,
-                    str(run.id),
-                    version,
-                    state_cell(run.state),
-                    f"{logged.lines:,}",
-                    _why(logged, self.explained),
-                ]
-            )
+        rows = [
+            [*run_cells(logged.run), f"{logged.lines:,}", _why(logged, self.explained)]
+            for logged in self.runs
+        ]
         return View(
             f"Log of {count(len(self.runs), 'run')} of {self.task}",
             [Table(["model", "run", "version>", "state", "lines>", "why"], rows, drop_empty=True)],

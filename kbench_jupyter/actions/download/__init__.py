@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.choose_runs import address, choose_runs
-from kbench_jupyter.actions.download_result import DownloadedRun, DownloadResult, names, placed, refuse_file
-from kbench_jupyter.actions.download_run import Meter, fetch_file, fetch_run
+from kbench_jupyter.actions.address import address
+from kbench_jupyter.actions.choose_runs import choose_runs
+from kbench_jupyter.actions.download.fetch import Meter, fetch_run
+from kbench_jupyter.actions.download.result import DownloadedRun, DownloadResult, names, placed, refuse_file
 from kbench_jupyter.display.view import count, size
 from kbench_jupyter.errors import DownloadError, KBenchError, NotFoundError, UsageError
 from kbench_jupyter.results.archive import Limits, Stopped, TooLargeError
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.api import Client, Run
     from kbench_jupyter.session.session import Session
 
-__all__ = ["DownloadResult", "DownloadedRun", "Origin", "download", "fetch_file", "origin_of", "placed"]
+__all__ = ["DownloadResult", "download", "origin_of"]
 
 #: Downloads at a time.
 WORKERS = 8
