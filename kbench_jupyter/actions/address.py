@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from kbench_jupyter.api import TaskSlug
 from kbench_jupyter.api.names import task_slug
 from kbench_jupyter.errors import UsageError
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import TaskSlug
 
 
 def address(task: str) -> TaskSlug:
@@ -20,8 +17,6 @@ def address(task: str) -> TaskSlug:
     UsageError
         If that names no task.
     """
-    from kbench_jupyter.api import TaskSlug
-
     parsed = TaskSlug.parse(task)
     slug = task_slug(parsed.task)
     if not slug:

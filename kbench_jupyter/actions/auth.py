@@ -13,19 +13,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from kbench_jupyter.actions.wanted_models import proxy_slug, usable
+from kbench_jupyter.api import Client, ModelProxyToken
 from kbench_jupyter.display.view import Cell, Facts, Shown, View, count, duration
 from kbench_jupyter.errors import NotebookError, TargetError
 from kbench_jupyter.session import envfile
 from kbench_jupyter.session.proxy_variables import AVAILABLE, DEFAULT, EXPIRY, JUDGE, KEY, URL, VARIABLES
 from kbench_jupyter.session.server_settings import model_notes
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, ModelProxyToken
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.session.target import Target
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 
 #: Seconds before its expiry at which a token counts as expired: a rehearsal must not lose it half-way.
 MARGIN = 120.0
@@ -35,33 +33,22 @@ MOST_AVAILABLE = 20
 
 @dataclass(frozen=True)
 class AuthResult(Shown):
-    """What ``auth`` or ``init`` wrote. Holds no secret.
-
-    Parameters
-    ----------
-    expiry : datetime or None
-        When the model proxy token ends, UTC.
-    default_model, judge_model : str
-        Proxy slugs in force.
-    available : int
-        How many models ``LLMS_AVAILABLE`` names.
-    written, kept : tuple of str
-        Files made, and files that existed and were left alone.
-    more : int
-        How many models more ``LLMS_AVAILABLE`` would name if it were chosen anew.
-    validate : str
-        What to type to try a task.
-    """
+    """What ``auth`` or ``init`` wrote. Holds no secret."""
 
     env_file: Path
+    #: When the model proxy token ends, UTC.
     expiry: datetime | None
+    #: Proxy slugs in force, and how many models ``LLMS_AVAILABLE`` names.
     default_model: str
     judge_model: str
     available: int
+    #: Files made, and files that existed and were left alone.
     written: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    #: How many models more ``LLMS_AVAILABLE`` would name if it were chosen anew.
     more: int = 0
+    #: What to type to try a task.
     validate: str = "%kbench validate"
 
     def view(self) -> View:
@@ -109,7 +96,6 @@ def auth(session: Session, env_file: Path | None = None) -> AuthResult:
 
     Parameters
     ----------
-    session : Session
     env_file : Path, optional
         By default the session's.
 

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import finding_lines, finding_parts, notes_on
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.display.view import Cell, Shown, View, count
 from kbench_jupyter.errors import ValidationError
+from kbench_jupyter.notebook.source import TaskSource
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.validation import check as check_rules
+from kbench_jupyter.validation import installed
 from kbench_jupyter.validation.rules.findings import Finding, Severity
-
-if TYPE_CHECKING:
-    from kbench_jupyter.notebook.source import TaskSource
-    from kbench_jupyter.session.session import Session
 
 _NO_SDK = "kaggle_benchmarks is not installed here: whether its names and parameters are right (KB6xx) was not checked."
 
@@ -53,7 +52,6 @@ def check(
 
     Parameters
     ----------
-    session : Session
     task : str, optional
         The task meant, by name or slug.
     chosen : ChosenTask, optional
@@ -66,9 +64,6 @@ def check(
     Checked
         Findings of any severity.
     """
-    from kbench_jupyter.validation import check as check_rules
-    from kbench_jupyter.validation import installed
-
     chosen = chosen or choose_task(session, task, required=False)
     folder = chosen.path.parent if chosen.path is not None else Path.cwd()
     findings = check_rules(chosen.source, task=task, datasets=datasets, folder=folder)

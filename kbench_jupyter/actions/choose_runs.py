@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.actions.wanted_models import is_pattern, wanted_models
+from kbench_jupyter.api import Client, Run, TaskSlug
 from kbench_jupyter.display.view import count
 from kbench_jupyter.errors import ApiError, NotFoundError
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, Run, TaskSlug
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 
 def runs_on(client: Client, slug: TaskSlug | str, models: Sequence[str]) -> list[Run]:

@@ -9,7 +9,6 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import finding_parts
 from kbench_jupyter.actions.check import check, refuse_errors
@@ -28,12 +27,10 @@ from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.display.view import Cell, Facts, Part, Text, Value, View, count, duration
 from kbench_jupyter.errors import ExecutionError, UsageError
 from kbench_jupyter.session import envfile
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation.rehearsal import first_rows
 from kbench_jupyter.validation.rehearsal.endpoint import Calls, StandIn
 from kbench_jupyter.validation.rehearsal.stand_in import MODEL
-
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
 
 _MEANS_NOTHING = (
     "The stand-in knows nothing: whether its answers pass says nothing about the task or any model."
@@ -44,27 +41,17 @@ _NAMED = re.compile(r"\bllms\s*\[\s*['\"]([^'\"]+)['\"]\s*\]")
 
 @dataclass(frozen=True)
 class DryRun(Rehearsed):
-    """What a dry run found.
+    """What a dry run found."""
 
-    Parameters
-    ----------
-    calls : int
-        Answers the stand-in gave.
-    input_tokens, output_tokens : int
-        About as many as a real model would count.
-    rows : int
-        Samples that were evaluated: subruns, or runs without any.
-    raised : str
-        What the task raised over an answer, or "".
-    rehearse : str
-        What to type to rehearse it with a model.
-    """
-
+    #: Answers the stand-in gave, with about as many tokens as a real model would count.
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    #: Samples that were evaluated: subruns, or runs without any.
     rows: int = 0
+    #: What the task raised over an answer, or "".
     raised: str = ""
+    #: What to type to rehearse it with a model.
     rehearse: str = "%kbench validate"
 
     def view(self) -> View:
@@ -110,7 +97,6 @@ def dry_run(
 
     Parameters
     ----------
-    session : Session
     task : str, optional
         The task meant, by name or slug.
     chosen : ChosenTask, optional
@@ -145,7 +131,11 @@ def dry_run(
         raise UsageError(
             f"--rows takes a number above 0, not {rows}.", hint="%kbench validate --dry-run --rows 5"
         )
-    _check_installed()
+    if importlib.util.find_spec("kaggle_benchmarks") is None:
+        raise ExecutionError(
+            "A dry run needs the task SDK, and this Python has no package kaggle_benchmarks.",
+            hint="%pip install kaggle_benchmarks 'hishel<2' jupyter_bokeh",
+        )
     chosen = chosen or choose_task(session, task, required=False)
     checked = check(session, task, chosen=chosen)
     refuse_errors(checked, "it was not run")
@@ -183,10 +173,7 @@ def dry_run(
 
 
 def _models(chosen: ChosenTask, passing: Passing) -> list[str]:
-    """Return the names of models that the task may look up, as far as a rehearsal would find them.
-
-    Where it is not known yet which there are, those that the task looks up: each may be there.
-    """
+    """Return the models that a rehearsal would find; where that is not known yet, those that the task looks up."""
     known = [name for name in passing.source.get("LLMS_AVAILABLE", "").split(",") if name]
     return known or _NAMED.findall(chosen.source.text)
 
@@ -212,11 +199,3 @@ def _remarks(calls: Calls, rows: int | None) -> Iterator[str]:
         yield f"Only the model was told: {error}"
     if calls.unfit:
         yield f"{count(calls.unfit, 'answer')} may not fit the schema: the stand-in found no value for it."
-
-
-def _check_installed() -> None:
-    if importlib.util.find_spec("kaggle_benchmarks") is None:
-        raise ExecutionError(
-            "A dry run needs the task SDK, and this Python has no package kaggle_benchmarks.",
-            hint="%pip install kaggle_benchmarks 'hishel<2' jupyter_bokeh",
-        )

@@ -5,15 +5,12 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from kbench_jupyter.actions.sources import ChosenTask
 from kbench_jupyter.display.view import Cell, Shown, View, count
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation.rules.secrets import find_secrets
-
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.sources import ChosenTask
-    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)
@@ -34,8 +31,6 @@ def export(session: Session, chosen: ChosenTask, path: Path, *, force: bool = Fa
 
     Parameters
     ----------
-    session : Session
-    chosen : ChosenTask
     path : Path
         Ends in ``.py``.
     force : bool

@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.auth import AuthResult, try_line, write_credentials
 from kbench_jupyter.errors import UsageError
-
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 _EXAMPLE, _REFERENCE = "example_task.py", "kaggle_benchmarks_reference.md"
 
@@ -27,7 +24,6 @@ def init(
 
     Parameters
     ----------
-    session : Session
     env_file : Path, optional
         By default the session's.
     example_file : Path or None

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import page_of, state_cell, when
+from kbench_jupyter.api import Task
 from kbench_jupyter.api.states import CreationState
 from kbench_jupyter.display.view import Cell, Shown, Table, View, count
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Task
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)
@@ -52,7 +49,6 @@ def list_tasks(session: Session, *, regex: str | None = None, status: str | None
 
     Parameters
     ----------
-    session : Session
     regex : str, optional
         Only tasks whose name matches.
     status : str, optional

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from kbench_jupyter.api import Model
 from kbench_jupyter.display.view import Cell, Shown, Table, View, count
 from kbench_jupyter.session.server_settings import model_notes
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Model
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)
@@ -38,7 +35,6 @@ def list_models(session: Session, *, modality: str | None = None, search: str | 
 
     Parameters
     ----------
-    session : Session
     modality : str, optional
         Only models that take it, for example ``"image"``.
     search : str, optional

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import page_cell
 from kbench_jupyter.actions.pushed_task import get_task
+from kbench_jupyter.api import Task
 from kbench_jupyter.display.view import Cell, Facts, Shown, View
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import NOBODY_ELSE
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Task
-    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)
@@ -45,8 +42,6 @@ def publish(session: Session, slug: str, *, notebook: bool = True, confirmed: bo
 
     Parameters
     ----------
-    session : Session
-    slug : str
     notebook : bool
         Publish the backing notebook as well.
     confirmed : bool

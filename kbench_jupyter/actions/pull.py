@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.download.fetch import fetch_file
 from kbench_jupyter.actions.export import Written, exists, secrets_in, write
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.errors import NotFoundError, UsageError
+from kbench_jupyter.notebook.pushed import notebook_from_pushed, percent_from_pushed
 from kbench_jupyter.quick_import import load
-
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 _SOURCE_NOTEBOOK = "__notebook_source__.ipynb"
 
@@ -25,8 +23,6 @@ def pull(session: Session, slug: str, output: Path | None = None, *, force: bool
 
     Parameters
     ----------
-    session : Session
-    slug : str
     output : Path, optional
         Ends in ``.ipynb`` or ``.py``; by default ``<task>.ipynb`` here.
     force : bool
@@ -39,8 +35,6 @@ def pull(session: Session, slug: str, output: Path | None = None, *, force: bool
     UsageError
         If the file exists (and not `force`), has another ending, or cannot be written.
     """
-    from kbench_jupyter.notebook.pushed import notebook_from_pushed, percent_from_pushed
-
     path = output or Path(f"{slug.rpartition('/')[2]}.ipynb")
     again = f"%kbench pull {slug} -o {shlex.quote(str(path))} --force"
     if path.suffix not in (".ipynb", ".py"):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbench_jupyter.actions import pushes
 from kbench_jupyter.actions.cards import finding_parts, notes_on, page_cell, state_cell
@@ -13,14 +13,14 @@ from kbench_jupyter.actions.check import Checked, check, refuse_errors
 from kbench_jupyter.actions.pushed_task import creation_notes, find_task, first_run_raised, refuse_unready
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors
 from kbench_jupyter.actions.sources import ChosenTask
+from kbench_jupyter.api import Task
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Text, View
 from kbench_jupyter.errors import TaskNotReadyError, UsageError, ValidationError
+from kbench_jupyter.following.creation import watch_creation
+from kbench_jupyter.notebook.pushed import push_notebook
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 from kbench_jupyter.validation.rules.findings import Finding
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Task
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.session.target import Target
 
 #: ``owner/name``, and a version of it.
 _DATASET = re.compile(r"[^/\s]+/[^/\s]+(/versions/\d+)?")
@@ -32,35 +32,22 @@ POLL_INTERVAL = 60.0
 
 @dataclass(frozen=True)
 class PushResult(Shown):
-    """What was pushed.
+    """What was pushed."""
 
-    Parameters
-    ----------
-    task : Task
-        As the server answered, or as it was when waiting ended.
-    origin : str
-        What the task source came from.
-    findings : tuple of Finding
-        Warnings that stood in nobody's way.
-    notes : tuple of str
-    changed : bool
-        False when the server had exactly this already, and nothing was sent.
-    again, rehearse, dry_run : str
-        What to type to send it all the same, to rehearse it, and to run it on the stand-in model.
-    tried : bool
-        Whether this source was run here, with a model or on the stand-in.
-    explained : RunErrors
-        Explains errors of its runs.
-    """
-
+    #: As the server answered, or as it was when waiting ended.
     task: Task
+    #: What the task source came from.
     origin: str = ""
+    #: Warnings that stood in nobody's way.
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    #: False when the server had exactly this already, and nothing was sent.
     changed: bool = True
+    #: What to type to send it all the same, to rehearse it, and to run it on the stand-in model.
     again: str = "%kbench push --again"
     rehearse: str = "%kbench validate"
     dry_run: str = "%kbench validate --dry-run"
+    #: Whether this source was run here, with a model or on the stand-in.
     tried: bool = True
     explained: RunErrors = NO_SOURCE
 
@@ -121,7 +108,6 @@ def push(
 
     Parameters
     ----------
-    session : Session
     chosen : ChosenTask
         The source and the task in it.
     datasets : sequence of str
@@ -149,8 +135,6 @@ def push(
     WatchTimeoutError
         If `wait` seconds were not enough; the server goes on.
     """
-    from kbench_jupyter.notebook.build import push_notebook
-
     _check_datasets(datasets)
     checked = _check(session, chosen, datasets, force=force)
     target = session.target()
@@ -242,8 +226,6 @@ def _watch(
     session: Session, target: Target, slug: str, version: int | None, wait: float, poll_interval: float
 ) -> Task:
     """Return a version once its creation has ended."""
-    from kbench_jupyter.following.creation import watch_creation
-
     return watch_creation(
         session.client(target),
         slug,

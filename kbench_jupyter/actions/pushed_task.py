@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors
 from kbench_jupyter.actions.sources import choose_task
+from kbench_jupyter.api import Client, Task
 from kbench_jupyter.errors import KBenchError, NotFoundError, TaskNotReadyError
 from kbench_jupyter.hints import did_you_mean
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, Task
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 # Why a creation that ended in a state left nothing to run, and what to do about it.
 _ENDINGS = {
@@ -47,8 +44,6 @@ def get_task(session: Session, client: Client, slug: str) -> Task:
     ----------
     session : Session
         Its notebook may hold the task, not pushed yet.
-    client : Client
-    slug : str
 
     Raises
     ------

@@ -12,17 +12,15 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kbench_jupyter.actions.sources import choose_task
+from kbench_jupyter.actions.sources import ChosenTask, choose_task
+from kbench_jupyter.api import Task
 from kbench_jupyter.errors import KBenchError, NotebookError, ValidationError
-
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.sources import ChosenTask
-    from kbench_jupyter.api import Task
-    from kbench_jupyter.notebook.source import TaskSource
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.session.target import Target
+from kbench_jupyter.notebook.pushed import push_notebook
+from kbench_jupyter.notebook.source import TaskSource
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 
 _FILE = "pushes.json"
 
@@ -42,8 +40,6 @@ def digest_of(chosen: ChosenTask, task: Task | None) -> str:
 
     It is "" where nothing could be pushed.
     """
-    from kbench_jupyter.notebook.build import push_notebook
-
     try:
         text = push_notebook(chosen.source, choose=chosen.choice)
     except (NotebookError, ValidationError):

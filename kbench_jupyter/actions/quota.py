@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import when
+from kbench_jupyter.api import QuotaBalance, TaskQuota
 from kbench_jupyter.display.view import Shown, Table, View, money
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import QuotaBalance, TaskQuota
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import code_cell
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View, count
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
+from kbench_jupyter.validation import RULES, Rule
 from kbench_jupyter.validation.rules.findings import Severity
-
-if TYPE_CHECKING:
-    from kbench_jupyter.validation import Rule
 
 
 @dataclass(frozen=True)
@@ -53,8 +50,6 @@ class RuleList(Shown):
 
 def rule_codes() -> list[str]:
     """Return the codes of all rules, in order."""
-    from kbench_jupyter.validation import RULES
-
     return sorted(RULES)
 
 
@@ -66,8 +61,6 @@ def explain_rule(code: str | None) -> RuleShown | RuleList:
     UsageError
         If there is no such rule.
     """
-    from kbench_jupyter.validation import RULES
-
     if code is None:
         return RuleList(tuple(RULES[code] for code in rule_codes()))
     found = RULES.get(code.upper())

@@ -5,21 +5,19 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import elapsed, state_cell
 from kbench_jupyter.actions.pushed_task import get_task, refuse_unready
 from kbench_jupyter.actions.pushes import edits_since
 from kbench_jupyter.actions.run_errors import NO_SOURCE, errors_of
 from kbench_jupyter.actions.wanted_models import expand, unknown_models
+from kbench_jupyter.api import Client, Run, ScheduleResult, Task
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count
 from kbench_jupyter.errors import NotFoundError, RunsFailedError, UsageError
 from kbench_jupyter.following.scheduled import await_scheduled
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, Run, ScheduleResult, Task
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.session.target import Target
+from kbench_jupyter.following.watch import wait_for_runs
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 
 
 @dataclass(frozen=True)
@@ -92,8 +90,6 @@ def run(
 
     Parameters
     ----------
-    session : Session
-    slug : str
     models : sequence of str
         Any spelling of a model's name (provider prefix and ``@`` are normalised), or patterns such as
         ``gemini*`` that stand for every model that can run.
@@ -145,17 +141,13 @@ def run(
     result = ScheduledRuns(task, tuple(scheduled), runs, footer=target.label)
     left = max(0.1, wait - (time.monotonic() - began)) if wait else wait
     followed = _follow(session, target, slug, result, left, poll_interval) if runs else result
-    if missing := set(done) - {found.model for found in runs}:
-        raise _never_listed(slug, sorted(missing))
+    if missing := sorted(set(done) - {found.model for found in runs}):
+        raise RunsFailedError(
+            f"{count(len(missing), 'run')} of {slug} cannot be followed: scheduled on {', '.join(missing)}, but "
+            "not in the server's list of runs.",
+            hint=f"The list may lag behind. What the server says now: %kbench status {slug}",
+        )
     return followed
-
-
-def _never_listed(slug: str, models: Sequence[str]) -> RunsFailedError:
-    return RunsFailedError(
-        f"{count(len(models), 'run')} of {slug} cannot be followed: scheduled on {', '.join(models)}, but "
-        "not in the server's list of runs.",
-        hint=f"The list may lag behind. What the server says now: %kbench status {slug}",
-    )
 
 
 def _errored(client: Client, task: Task) -> list[str]:
@@ -186,8 +178,6 @@ def _follow(
     wait: float,
     poll_interval: float | None,
 ) -> ScheduledRuns:
-    from kbench_jupyter.following.watch import wait_for_runs
-
     runs = wait_for_runs(
         session.client(target),
         slug,

@@ -12,23 +12,19 @@ import re
 from contextlib import suppress
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.actions.pushes import digest_of, pushed_digest
 from kbench_jupyter.actions.sources import choose_task
+from kbench_jupyter.api import Task
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.notebook.pushed import push_notebook
-from kbench_jupyter.notebook.source import place_in_words
+from kbench_jupyter.notebook.source import TaskSource, place_in_words
 from kbench_jupyter.quick_import import load
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 from kbench_jupyter.validation.rehearsal.places import Places
 from kbench_jupyter.validation.rehearsal.tracebacks import raised, shortened, tell
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Task
-    from kbench_jupyter.notebook.source import TaskSource
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.session.target import Target
 
 _TRACEBACK = "Traceback (most recent call last)"
 # A cell's frame in a traceback that Python wrote, and the line it quotes.

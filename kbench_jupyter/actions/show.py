@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from kbench_jupyter.actions.sources import ChosenTask
 from kbench_jupyter.display.view import Part, Shown, Table, Text, View, count
 from kbench_jupyter.errors import ValidationError
 from kbench_jupyter.validation.rules.secrets import mask
-
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.sources import ChosenTask
 
 
 @dataclass(frozen=True)

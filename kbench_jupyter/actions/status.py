@@ -4,17 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import elapsed, page_cell, run_cells, state_cell, when
 from kbench_jupyter.actions.choose_runs import models_of, none_of, runs_on
 from kbench_jupyter.actions.pushed_task import creation_notes, get_task
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
+from kbench_jupyter.api import Run, Task
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Run, Task
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)
@@ -87,8 +84,6 @@ def status(session: Session, slug: str, *, models: Sequence[str] = (), errors: b
 
     Parameters
     ----------
-    session : Session
-    slug : str
     models : sequence of str
         Only runs on these models, by name or pattern; all where empty.
     errors : bool

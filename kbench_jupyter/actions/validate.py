@@ -6,7 +6,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.auth import ensure_proxy
 from kbench_jupyter.actions.cards import finding_parts, last_line, run_parts
@@ -30,10 +29,8 @@ from kbench_jupyter.display.view import Cell, View, count, duration
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session.proxy_variables import AVAILABLE, DEFAULT, VARIABLES
 from kbench_jupyter.session.server_settings import models_hint, with_model_notes
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation.rehearsal.tracebacks import shortened
-
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)
@@ -87,7 +84,6 @@ def validate(
 
     Parameters
     ----------
-    session : Session
     task : str, optional
         The task meant, by name or slug.
     chosen : ChosenTask, optional

@@ -5,16 +5,13 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
+from kbench_jupyter.api import Model
 from kbench_jupyter.api.names import normalize_model
 from kbench_jupyter.errors import NotFoundError, UsageError
 from kbench_jupyter.session.server_settings import model_notes, models_hint, with_model_notes
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Model
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.session.target import Target
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 
 
 def settle_models(session: Session, models: Sequence[str]) -> list[str]:

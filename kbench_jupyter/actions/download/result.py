@@ -7,14 +7,11 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import run_cells
+from kbench_jupyter.api import Run
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View, count, size
 from kbench_jupyter.errors import UsageError
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Run
 
 
 @dataclass(frozen=True)
@@ -29,21 +26,13 @@ class DownloadedRun:
 
 @dataclass(frozen=True)
 class DownloadResult(Shown):
-    """What was downloaded, and where it lies.
-
-    Parameters
-    ----------
-    folder : Path
-        The task's folder.
-    pending : tuple of Run
-        Runs that have not ended, and so have nothing to download yet.
-    empty : tuple of Run
-        Runs that errored before they had an output.
-    """
+    """What was downloaded, and where it lies."""
 
     task: str
+    #: The task's folder.
     folder: Path
     runs: tuple[DownloadedRun, ...] = ()
+    #: Runs that have not ended, and runs that errored before they had an output.
     pending: tuple[Run, ...] = ()
     empty: tuple[Run, ...] = ()
 

@@ -10,35 +10,24 @@ import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbench_jupyter.actions.cards import notes_on
 from kbench_jupyter.actions.check import Checked
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.notebook.source import TaskSource
 from kbench_jupyter.results.runfiles import RunResult, read_run_files
 from kbench_jupyter.session.interrupted import Interrupted
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.settings import switch
-
-if TYPE_CHECKING:
-    from kbench_jupyter.notebook.source import TaskSource
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.validation.rehearsal.run import Progress, Rehearsal
+from kbench_jupyter.validation.rehearsal.run import TIMEOUT, Progress, Rehearsal, rehearse
 
 _SETTING = "KBENCH_KERNEL_AHEAD"
 
 
 @dataclass(frozen=True)
 class Rehearsed(Checked):
-    """What the rules and a rehearsal had to say.
-
-    Parameters
-    ----------
-    rehearsal : Rehearsal
-    runs : tuple of RunResult
-        Those of the task that would be pushed.
-    push : str
-        What to type to push it.
-    """
+    """What the rules and a rehearsal had to say: the runs of the task that would be pushed, and how to push it."""
 
     rehearsal: Rehearsal | None = None
     runs: tuple[RunResult, ...] = ()
@@ -67,30 +56,14 @@ def rehearse_source(
 ) -> tuple[Rehearsal, tuple[RunResult, ...]]:
     """Rehearse a task source, and have a kernel ready for the next time.
 
-    Parameters
-    ----------
-    env : mapping
-        The kernel's whole environment.
-    prelude : str
-        Python to execute before the first cell.
-
-    Returns
-    -------
-    rehearsal : Rehearsal
-    runs : tuple of RunResult
-        The runs it recorded; their files are gone.
+    `env` is the kernel's whole environment, `prelude` Python to execute before the first cell. Returned are the
+    rehearsal and the runs it recorded, whose files are gone.
 
     Raises
     ------
-    UsageError
-        If the setting is neither on nor off.
-    ExecutionError
-        If no kernel can be started.
-    Interrupted
-        If it was stopped.
+    UsageError, ExecutionError, Interrupted
+        If the setting is neither on nor off, no kernel can be started, or it was stopped.
     """
-    from kbench_jupyter.validation.rehearsal.run import TIMEOUT, rehearse
-
     with ExitStack() as after:
         if _keeps_ahead(session):
             # Not before: those who never rehearse pay nothing, and most who mend a cell rehearse again.

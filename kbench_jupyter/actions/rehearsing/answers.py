@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.display.view import count
+from kbench_jupyter.results.runfiles import RunResult
+from kbench_jupyter.validation.rehearsal.run import Rehearsal
 from kbench_jupyter.validation.rehearsal.tracebacks import last_frame, missing_variable, raised, tell
-
-if TYPE_CHECKING:
-    from kbench_jupyter.results.runfiles import RunResult
-    from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
 # What no answer can cause.
 _OWN = frozenset({

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.actions.rehearsing.answers import own_errors
+from kbench_jupyter.actions.sources import ChosenTask
 from kbench_jupyter.api.names import task_slug
 from kbench_jupyter.display.view import count
 from kbench_jupyter.errors import ValidationError
+from kbench_jupyter.results.runfiles import RunResult
+from kbench_jupyter.session.target import Target
+from kbench_jupyter.validation import tasks_in
+from kbench_jupyter.validation.rehearsal.run import Rehearsal
 from kbench_jupyter.validation.rehearsal.tracebacks import raised, tell
-
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.sources import ChosenTask
-    from kbench_jupyter.results.runfiles import RunResult
-    from kbench_jupyter.session.target import Target
-    from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
 # What the task SDK (0.6.2) writes to stderr, and goes on after.
 _NOT_STORED = re.compile(r"Failed to store run .*?: (.+)")
@@ -32,8 +30,6 @@ def runs_of_task(chosen: ChosenTask, runs: Sequence[RunResult]) -> tuple[RunResu
     """Return those of a rehearsal's outermost runs that are of the task that would be pushed, without its helpers'."""
     if chosen.slug:
         return tuple(run for run in runs if task_slug(run.task) == chosen.slug)
-    from kbench_jupyter.validation import tasks_in
-
     # Where no task is settled on, each is meant that is stored; a name may be known only by running.
     helpers = {task.slug for task in tasks_in(chosen.source) if not task.stored}
     known = set(chosen.stored) if all(task.slug for task in chosen.tasks) else set()
@@ -64,24 +60,16 @@ def refuse_unrecorded(chosen: ChosenTask, rehearsal: Rehearsal, runs: Sequence[R
         return
     task = f"the task {chosen.slug}{_where(chosen)}" if chosen.slug else "this task"
     helpers = ", ".join(dict.fromkeys(run.task for run in runs))
-    others = f"{count(len(runs), 'run')} of {helpers}: a helper task, whose runs the server does not keep."
+    others = f"Recorded: {count(len(runs), 'run')} of {helpers}: a helper task, whose runs the server does not keep."
+    why = f"All cells ran, but {task} recorded no run: the server would keep nothing of it."
+    details, hint = [others, *rehearsal.hints] if runs else rehearsal.hints, _END
     if said := sdk_said(rehearsal):
-        raise ValidationError(
-            f"All cells ran, but {task} recorded no run. The task SDK says why: {said[0]}",
-            detail="\n".join([*said[1:], *([f"Recorded: {others}"] if runs else []), *rehearsal.hints]),
-            hint=_RETURN,
-        )
-    if runs:
-        raise ValidationError(
-            f"All cells ran, but {task} recorded no run: the server would keep nothing of it.",
-            detail="\n".join([f"Recorded: {others}", *rehearsal.hints]),
-            hint=_END,
-        )
-    raise ValidationError(
-        f"All cells ran, but no run was recorded: the server would keep nothing of {task}.",
-        detail="\n".join(rehearsal.hints),
-        hint=f"{_END}\nA task that returns a value needs a return annotation (-> bool, -> float, ...).",
-    )
+        why = f"All cells ran, but {task} recorded no run. The task SDK says why: {said[0]}"
+        details, hint = [*said[1:], *details], _RETURN
+    elif not runs:
+        why = f"All cells ran, but no run was recorded: the server would keep nothing of {task}."
+        hint = f"{_END}\nA task that returns a value needs a return annotation (-> bool, -> float, ...)."
+    raise ValidationError(why, detail="\n".join(details), hint=hint)
 
 
 def _where(chosen: ChosenTask) -> str:

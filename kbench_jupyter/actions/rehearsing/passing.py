@@ -5,14 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.execution.environment import kernel_environment, passed_names
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation.rehearsal.tracebacks import missing_variable
-
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)

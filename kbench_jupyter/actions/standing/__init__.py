@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.auth import expiry_of, say_expiry, why_stale
 from kbench_jupyter.actions.download import origin_of
@@ -14,14 +13,12 @@ from kbench_jupyter.actions.pushes import digest_of, pushed_digest, source_diges
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.standing.shown import Standing
 from kbench_jupyter.actions.standing.steps import steps_of
+from kbench_jupyter.api import Run, Task
 from kbench_jupyter.errors import KBenchError, LocalServerError, NotebookError, ValidationError
 from kbench_jupyter.results.downloads import holds, run_folder
 from kbench_jupyter.session import envfile
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Run, Task
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.session.target import Target
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 
 __all__ = ["Standing", "standing"]
 
@@ -37,7 +34,6 @@ def standing(
 
     Parameters
     ----------
-    session : Session
     task : str, optional
         The task meant, where the notebook stores several.
     output : Path

@@ -4,37 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import page_of
+from kbench_jupyter.actions.sources import ChosenTask
+from kbench_jupyter.api import Run, Task
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
-
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.sources import ChosenTask
-    from kbench_jupyter.api import Run, Task
-    from kbench_jupyter.session.target import Target
+from kbench_jupyter.session.target import Target
 
 _TONES = {"done": "good", "going": "busy", "next": "", "later": "quiet", "failed": "bad"}
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of a task's way.
+    """One step of a task's way: its name and state (``"done"``, ``"going"``, ``"failed"``, ``"next"``, ``"later"``).
 
-    Parameters
-    ----------
-    name : str
-        One of `STEPS`.
-    state : str
-        ``"done"``, ``"going"``, ``"failed"``, ``"next"`` or ``"later"``.
-    plan : str
-        What it will do.
-    note : str
-        What there is already, or what is missing.
-    chained : str
-        What it will do once the steps before it are done, where that is something else.
-    raised : bool
-        Whether it is done, and came to an error of the task's.
+    `plan` says what it will do, `chained` what that is once the steps before it are done, where it is something else,
+    and `note` what there is already, or what is missing. `raised` means done, with an error of the task's.
     """
 
     name: str
@@ -47,39 +32,23 @@ class Step:
 
 @dataclass(frozen=True)
 class Standing(Shown):
-    """How far a task has come.
+    """How far a task has come."""
 
-    Parameters
-    ----------
-    target : Target or None
-        None when there is none to be had.
-    place : str
-        The target in words.
-    origin : str
-        The notebook's name.
-    chosen : ChosenTask or None
-        The task source; None where there is no notebook to be found.
-    slug : str
-        The task, or "" where the notebook does not settle it.
-    task : Task or None
-        As the server knows it.
-    runs : tuple of Run
-        Of the newest version.
-    expiry : str
-        When the model proxy credentials end, in words.
-    digest : str
-        Of what a push would send; "" without a source.
-    """
-
+    #: None when there is none to be had; `place` says so, or names it.
     target: Target | None
     place: str
+    #: The notebook's name.
     origin: str
+    #: None where there is no notebook to be found; the task is "" where the notebook does not settle it.
     chosen: ChosenTask | None
     slug: str
+    #: As the server knows it, with the runs of its newest version.
     task: Task | None
     runs: tuple[Run, ...]
     env_file: Path
+    #: When the model proxy credentials end, in words.
     expiry: str
+    #: Of what a push would send; "" without a source.
     digest: str
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
