@@ -127,15 +127,7 @@ def dry_run(
     ExecutionError
         If the task SDK is not installed, or no kernel can be started.
     """
-    if rows is not None and rows < 1:
-        raise UsageError(
-            f"--rows takes a number above 0, not {rows}.", hint="%kbench validate --dry-run --rows 5"
-        )
-    if importlib.util.find_spec("kaggle_benchmarks") is None:
-        raise ExecutionError(
-            "A dry run needs the task SDK, and this Python has no package kaggle_benchmarks.",
-            hint="%pip install kaggle_benchmarks 'hishel<2' jupyter_bokeh",
-        )
+    _refuse_impossible(rows)
     chosen = chosen or choose_task(session, task, required=False)
     checked = check(session, task, chosen=chosen)
     refuse_errors(checked, "it was not run")
@@ -170,6 +162,18 @@ def dry_run(
         rehearse=chosen.line("validate"),
         push=chosen.push_line,
     )
+
+
+def _refuse_impossible(rows: int | None) -> None:
+    if rows is not None and rows < 1:
+        raise UsageError(
+            f"--rows takes a number above 0, not {rows}.", hint="%kbench validate --dry-run --rows 5"
+        )
+    if importlib.util.find_spec("kaggle_benchmarks") is None:
+        raise ExecutionError(
+            "A dry run needs the task SDK, and this Python has no package kaggle_benchmarks.",
+            hint="%pip install kaggle_benchmarks 'hishel<2' jupyter_bokeh",
+        )
 
 
 def _models(chosen: ChosenTask, passing: Passing) -> list[str]:
