@@ -97,20 +97,12 @@ def dry_run(
 
     Parameters
     ----------
-    task : str, optional
-        The task meant, by name or slug.
-    chosen : ChosenTask, optional
-        Another source than the current notebook's.
     rows : int, optional
         How many rows ``.evaluate`` runs at the most; by default all.
-    timeout : float, optional
-        Seconds for the whole run.
-    pass_env : sequence of str
-        Names of environment variables that the task gets beside those it has on the server.
     env_file : Path, optional
         Where `pass_env` is looked for beside the environment; by default the session's.
-    interrupt : threading.Event, optional
-        Setting it, in any thread, stops the run as Ctrl+C does.
+    task, chosen, timeout, pass_env, interrupt
+        As `validate` takes them.
 
     Returns
     -------

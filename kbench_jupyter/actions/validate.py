@@ -84,10 +84,8 @@ def validate(
 
     Parameters
     ----------
-    task : str, optional
-        The task meant, by name or slug.
-    chosen : ChosenTask, optional
-        Another source than the current notebook's.
+    task, chosen
+        As `check` takes them.
     model : str, optional
         The model to rehearse with, by any of its names; by default ``LLM_DEFAULT``.
     timeout : float, optional
