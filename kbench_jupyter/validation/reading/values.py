@@ -31,8 +31,8 @@ from kbench_jupyter.validation.reading.value import (
     is_self,
     unique,
 )
-from kbench_jupyter.validation.reading.values_of_calls import llm_named, value_of_call
-from kbench_jupyter.validation.reading.values_of_elements import elements_of
+from kbench_jupyter.validation.reading.calls import llm_named, value_of_call
+from kbench_jupyter.validation.reading.elements import elements_of
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.program import Program
