@@ -3,123 +3,98 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Iterator
 
-from kbench_jupyter.validation.reading.value import (
-    DERIVING,
-    SDK,
-    UNKNOWN,
-    Const,
-    Factory,
-    Found,
-    Func,
-    HardModel,
-    Instance,
-    PartialTask,
-    Sdk,
-    Stdlib,
-    TaskValue,
-    Value,
-    keyword_of,
-    unique,
-)
+from kbench_jupyter.validation.reading import value as kinds
+from kbench_jupyter.validation.reading.evaluator import Evaluator
+from kbench_jupyter.validation.reading.names import words
+from kbench_jupyter.validation.reading.scopes import Scope
+from kbench_jupyter.validation.reading.value import SDK, UNKNOWN, Found, Value, imported, keyword_of
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.scopes import Scope
-    from kbench_jupyter.validation.reading.values import Values
+__all__ = ["CallValues"]
 
-__all__ = ["llm_named", "value_of_call"]
+_TEXT_METHODS = words("upper lower title strip lstrip rstrip capitalize replace removeprefix format")
 
 
-def value_of_call(values: Values, node: ast.Call, scope: Scope) -> Found:
-    """Return everything a call may give."""
-    found: list[Value] = []
-    for callee in values.of(node.func, scope):
-        found.extend(_called(values, callee, node, scope))
-    return unique(found) if found else (UNKNOWN,)
+class CallValues(Evaluator):
+    """The evaluator's part for calls."""
 
+    def llm_named(self, key: ast.AST, scope: Scope) -> Found:
+        """Return the models that a key of ``kbench.llms`` may name."""
+        return tuple(
+            kinds.HardModel(name.value)
+            if isinstance(name, kinds.Const) and isinstance(name.value, str)
+            else UNKNOWN
+            for name in self.of(key, scope)
+        )
 
-def _called(values: Values, callee: Value, node: ast.Call, scope: Scope) -> Found:
-    if isinstance(callee, Sdk):
-        return _sdk_call(values, callee.path, node, scope)
-    if isinstance(callee, PartialTask):
-        return (Factory(node, scope, callee.call),)
-    if isinstance(callee, Factory):
-        return (TaskValue(node),)
-    if isinstance(callee, Func):
-        if callee.scope.kind == "class":
-            return (Instance(callee.scope),)
-        return _returned(values, callee.scope)
-    if isinstance(callee, Stdlib):
-        return _stdlib_call(values, callee.path, node, scope)
-    return _method_call(values, node, scope)
+    def _call(self, node: ast.Call, scope: Scope) -> Iterator[Value]:
+        for callee in self.of(node.func, scope):
+            match callee:
+                case kinds.Sdk(path):
+                    yield from self._sdk_call(path, node, scope)
+                case kinds.PartialTask(call):
+                    yield kinds.Factory(node, scope, call)
+                case kinds.Factory():
+                    yield kinds.TaskValue(node)
+                case kinds.Func(own) if own.kind == "class":
+                    yield kinds.Instance(own)
+                case kinds.Func(own):
+                    yield from self._returned(own)
+                case kinds.Stdlib(path):
+                    yield from self._stdlib_call(path, node, scope)
+                case _:
+                    yield from self._method_call(node, scope)
 
+    def _sdk_call(self, path: str, node: ast.Call, scope: Scope) -> Found:
+        match path.removeprefix(f"{SDK}."):
+            case "task":
+                return (kinds.Factory(node, scope),)
+            case "tasks.Task":
+                return (kinds.TaskValue(node),)
+            case "kaggle.load_model" | "kaggle.ModelProxy":
+                first = node.args[0] if node.args else keyword_of(node, "model_name", "model")
+                name = self.const(first, scope) if first is not None else None
+                return (kinds.HardModel(name),) if isinstance(name, str) else (UNKNOWN,)
+            case "llms.get":
+                return self.llm_named(node.args[0], scope) if node.args else (UNKNOWN,)
+        return (kinds.Instance(path=path),)
 
-def _sdk_call(values: Values, path: str, node: ast.Call, scope: Scope) -> Found:
-    if path == f"{SDK}.task":
-        return (Factory(node, scope),)
-    if path == f"{SDK}.tasks.Task":
-        return (TaskValue(node),)
-    if path in (f"{SDK}.kaggle.load_model", f"{SDK}.kaggle.ModelProxy"):
-        first = node.args[0] if node.args else keyword_of(node, "model_name", "model")
-        name = values.const(first, scope) if first is not None else None
-        return (HardModel(name),) if isinstance(name, str) else (UNKNOWN,)
-    if path == f"{SDK}.llms.get":
-        return llm_named(values, node.args[0], scope) if node.args else (UNKNOWN,)
-    return (Instance(path=path),)
+    def _stdlib_call(self, path: str, node: ast.Call, scope: Scope) -> Found:
+        if path == "importlib.import_module":
+            return self._imported(node, scope)
+        if path == "functools.partial" and node.args:
+            target = self.of(node.args[0], scope)
+            if kinds.Sdk(f"{SDK}.task") in target:
+                return (kinds.PartialTask(node),)
+            return tuple(value for value in target if isinstance(value, kinds.Func)) or (UNKNOWN,)
+        return (UNKNOWN,)
 
+    def _imported(self, node: ast.Call, scope: Scope) -> Found:
+        name = self.const(node.args[0], scope) if node.args else None
+        return (imported(name),) if isinstance(name, str) else (UNKNOWN,)
 
-def llm_named(values: Values, key: ast.AST, scope: Scope) -> Found:
-    """Return the models that a key of ``kbench.llms`` may name."""
-    names = values.of(key, scope)
-    return tuple(
-        HardModel(name.value) if isinstance(name, Const) and isinstance(name.value, str) else UNKNOWN
-        for name in names
-    )
+    def _method_call(self, node: ast.Call, scope: Scope) -> Iterable[Value]:
+        match node.func:
+            case ast.Attribute(value=receiver, attr=name):
+                made = [v for v in self.of(receiver, scope) if isinstance(v, kinds.TaskValue)]
+                # These make a task of the same name and files, unless they are told otherwise.
+                if name in kinds.DERIVING and made:
+                    return made if keyword_of(node, "name", "store_task") is None else [kinds.TaskValue(node)]
+                if name in _TEXT_METHODS and not node.keywords:
+                    return self.computed(getattr(str, name), (receiver, *node.args), scope, str)
+                if name in ("get", "pop", "setdefault"):
+                    return (*self.elements(receiver, scope), UNKNOWN)
+            case ast.Name(id="__import__"):
+                return self._imported(node, scope)
+            case ast.Name(id="next" | "max" | "min") if node.args:
+                return self.elements(node.args[0], scope)
+            case ast.Name(id="str") if len(node.args) == 1:
+                return self.computed(str, node.args, scope, str, int)
+        return (UNKNOWN,)
 
-
-def _stdlib_call(values: Values, path: str, node: ast.Call, scope: Scope) -> Found:
-    if path == "importlib.import_module" and node.args:
-        name = values.const(node.args[0], scope)
-        return (values.imported(name),) if isinstance(name, str) else (UNKNOWN,)
-    if path == "functools.partial" and node.args:
-        target = values.of(node.args[0], scope)
-        if Sdk(f"{SDK}.task") in target:
-            return (PartialTask(node),)
-        return tuple(value for value in target if isinstance(value, Func)) or (UNKNOWN,)
-    return (UNKNOWN,)
-
-
-def _method_call(values: Values, node: ast.Call, scope: Scope) -> Found:
-    if isinstance(node.func, ast.Attribute):
-        receivers = values.of(node.func.value, scope)
-        # These make a task of the same name and files, unless they are told otherwise.
-        if node.func.attr in DERIVING and any(isinstance(v, TaskValue) for v in receivers):
-            if keyword_of(node, "name", "store_task") is not None:
-                return (TaskValue(node),)
-            return tuple(value for value in receivers if isinstance(value, TaskValue))
-        text = values.program.text_of_method(node, scope)
-        if text is not None:
-            return (Const(text),)
-        if node.func.attr in ("get", "pop", "setdefault"):
-            return (*values.elements(node.func.value, scope), UNKNOWN)
-    elif isinstance(node.func, ast.Name):
-        if node.func.id == "__import__" and node.args:
-            name = values.const(node.args[0], scope)
-            return (values.imported(name),) if isinstance(name, str) else (UNKNOWN,)
-        if node.func.id in ("next", "max", "min") and node.args:
-            return values.elements(node.args[0], scope)
-        if node.func.id == "str" and len(node.args) == 1:
-            value = values.const(node.args[0], scope)
-            return (Const(str(value)),) if isinstance(value, str | int) else (UNKNOWN,)
-    return (UNKNOWN,)
-
-
-def _returned(values: Values, function: Scope) -> Found:
-    if function.kind == "lambda":
-        return values.of(function.node.body, function)  # type: ignore[union-attr]
-    found: list[Value] = []
-    for statement in function.returns:
-        if statement.value is not None:
-            found.extend(values.of(statement.value, function))
-    return unique(found) if found else (UNKNOWN,)
+    def _returned(self, function: Scope) -> Found:
+        if isinstance(function.node, ast.Lambda):
+            return self.of(function.node.body, function)
+        given = [statement.value for statement in function.returns if statement.value is not None]
+        return tuple(value for node in given for value in self.of(node, function)) or (UNKNOWN,)

@@ -11,7 +11,6 @@ __all__ = [
     "branches",
     "captures",
     "default_values",
-    "defaults",
     "last_name",
     "managers",
     "managers_without_call",
@@ -22,11 +21,6 @@ def arguments(args: ast.arguments) -> list[ast.arg]:
     """Return every parameter of a signature."""
     more = [argument for argument in (args.vararg, args.kwarg) if argument is not None]
     return [*args.posonlyargs, *args.args, *args.kwonlyargs, *more]
-
-
-def defaults(args: ast.arguments) -> list[ast.AST]:
-    """Return the defaults of a signature: they are evaluated where the function is defined."""
-    return [*args.defaults, *(default for default in args.kw_defaults if default is not None)]
 
 
 def default_values(args: ast.arguments) -> dict[str, ast.expr]:
