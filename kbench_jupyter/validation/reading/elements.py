@@ -23,8 +23,11 @@ class ElementValues(Evaluator):
         match node:
             case ast.Tuple(elts=items) | ast.List(elts=items) | ast.Set(elts=items) | ast.Dict(values=items):
                 for item in items:
-                    starred = isinstance(item, ast.Starred)
-                    yield from self.elements(item.value, scope) if starred else self._item(item, scope)
+                    yield from (
+                        self.elements(item.value, scope)
+                        if isinstance(item, ast.Starred)
+                        else self._item(item, scope)
+                    )
             case ast.ListComp(elt=item) | ast.SetComp(elt=item) | ast.GeneratorExp(elt=item):
                 yield from self._item(item, scope)
             case ast.DictComp(value=item):
@@ -60,7 +63,10 @@ class ElementValues(Evaluator):
 
     def _call_elements(self, node: ast.Call, scope: Scope) -> Iterator[Value]:
         match last_name(node.func), node.func:
-            case ("values" | "items" | "copy" | "keys" | "sample" | "shuffle"), ast.Attribute(value=receiver):
+            case (
+                ("values" | "items" | "copy" | "keys" | "sample" | "shuffle"),
+                ast.Attribute(value=receiver),
+            ):
                 if self.sdk_path(receiver, scope) == "llms":
                     yield HardModel("*")
                 else:
@@ -68,7 +74,7 @@ class ElementValues(Evaluator):
             case name, _ if name in _ELEMENTWISE:
                 for argument in node.args:
                     yield from self.elements(argument, scope)
-            case ("vars" | "globals"), _:
+            case (("vars" | "globals"), _):
                 yield UNKNOWN
             case _:
                 own = [v.scope for v in self.of(node.func, scope) if isinstance(v, Func)]

@@ -205,7 +205,11 @@ class _Walker:
         if (value := node.value) is not None:
             for target in targets:
                 self.bind_target(target, "value", value, scope)
-        if len(targets) == 1 and isinstance(targets[0], ast.Name) and isinstance(value, ast.Call | ast.Lambda):
+        if (
+            len(targets) == 1
+            and isinstance(targets[0], ast.Name)
+            and isinstance(value, ast.Call | ast.Lambda)
+        ):
             self.index.assigned_to[value] = targets[0].id
         self.push_all(node, scope, certainty)
 
