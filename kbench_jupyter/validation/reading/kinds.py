@@ -16,12 +16,13 @@ from kbench_jupyter.validation.reading.sdk.things import Instance, Plain
 from kbench_jupyter.validation.reading.types_of import is_model
 
 if TYPE_CHECKING:
+    from kbench_jupyter.validation.reading.program import Program
     from kbench_jupyter.validation.reading.scopes import Scope
-    from kbench_jupyter.validation.rules.rule import Check
+    from kbench_jupyter.validation.reading.sdk.typed import Typed
 
-__all__ = ["FINE", "kinds"]
+__all__ = ["Kinds"]
 
-#: What may be recorded, or cannot be told.
+# What may be recorded, or cannot be told.
 FINE = frozenset({""})
 _DISPLAYS: dict[type[ast.AST], str] = {
     ast.JoinedStr: "a text",
@@ -33,84 +34,83 @@ _DISPLAYS: dict[type[ast.AST], str] = {
     ast.Lambda: "an object",
 }
 _BUILTINS = {"str": "a text", "repr": "a text", "list": "a list", "sorted": "a list", "set": "a set"}
-_TEXT_TO_TEXT = words("strip lstrip rstrip lower upper title capitalize casefold replace join format")
+_OF_TEXTS = words("strip lstrip rstrip lower upper title capitalize casefold replace join format split")
 _TYPES: dict[type, str] = {str: "a text", list: "a list", set: "a set"}
+_NAMED = {"AssertionResult": "an AssertionResult", "Run": "a Run", "Runs": "Runs"}
+_MAX_DEPTH = 12
 
 
-def kinds(check: Check, node: ast.AST | None, scope: Scope, depth: int = 0) -> frozenset[str]:
-    """Return what to call every value an expression may give.
+class Kinds:
+    """What to call the values of a program that cannot be recorded; `typed` is None where the SDK is not installed."""
 
-    Parameters
-    ----------
-    check : Check
-    node : expression or None
-    scope : Scope
-        Where it stands.
-    depth : int
-        How many expressions have been followed.
+    def __init__(self, program: Program, typed: Typed | None) -> None:
+        self.program = program
+        self.typed = typed
 
-    Returns
-    -------
-    frozenset of str
-        ``""`` in it for what may be recorded, or cannot be told.
-    """
-    if node is None or depth > 12:
-        return FINE
-    if isinstance(node, ast.IfExp):
-        return kinds(check, node.body, scope, depth + 1) | kinds(check, node.orelse, scope, depth + 1)
-    if isinstance(node, ast.Name):
-        bindings = list(check.program.bindings(node.id, scope))
+    def of(self, node: ast.AST | None, scope: Scope, depth: int = 0) -> frozenset[str]:
+        """Return what to call every value an expression may give.
+
+        Parameters
+        ----------
+        node : expression or None
+        scope : Scope
+            Where it stands.
+        depth : int
+            How many expressions have been followed.
+
+        Returns
+        -------
+        frozenset of str
+            ``""`` in it for what may be recorded, or cannot be told.
+        """
+        if node is None or depth > _MAX_DEPTH:
+            return FINE
+        if isinstance(node, ast.IfExp):
+            return self.of(node.body, scope, depth + 1) | self.of(node.orelse, scope, depth + 1)
         # A name that is given several things has one of them at its end: which, is not known.
-        if len(bindings) == 1 and bindings[0].kind == "value":
-            return kinds(check, bindings[0].node, bindings[0].scope, depth + 1)
-    return frozenset({_kind(check, node, scope, depth)})
+        binding = self.program.binding(node, scope)
+        if binding is not None and binding.kind == "value":
+            return self.of(binding.node, binding.scope, depth + 1)
+        return frozenset({self._kind(node, scope, depth)})
 
+    def _kind(self, node: ast.AST, scope: Scope, depth: int) -> str:
+        match node:
+            case ast.Constant(value=str()):
+                return "a text"
+            case ast.Constant(value=bytes()):
+                return "bytes"
+            case ast.Tuple(elts=elts):
+                starred = any(isinstance(part, ast.Starred) for part in elts)
+                none = any(isinstance(part, ast.Constant) and part.value is None for part in elts)
+                bad = none or len(elts) != 2 or any("" not in self.of(p, scope, depth + 1) for p in elts)
+                return "a tuple that is no pair of numbers" if bad and not starred else ""
+            case ast.BinOp(op=ast.Add() | ast.Mod()):
+                left = self._kind(node.left, scope, depth + 1) if depth < _MAX_DEPTH else ""
+                return left if left in ("a text", "a list") else ""
+            case ast.Call(func=ast.Name(id=name)) if not self.program.bindings(name, scope):
+                return _BUILTINS.get(name, "")
+            case ast.Call():
+                return self._call_kind(node, scope, depth)
+        return _DISPLAYS.get(type(node), "") or self._sdk_kind(node, scope)
 
-def _kind(check: Check, node: ast.AST, scope: Scope, depth: int) -> str:
-    match node:
-        case ast.Constant(value=str()):
-            return "a text"
-        case ast.Constant(value=bytes()):
-            return "bytes"
-        case ast.Tuple(elts=elts):
-            starred = any(isinstance(part, ast.Starred) for part in elts)
-            none = any(isinstance(part, ast.Constant) and part.value is None for part in elts)
-            bad = none or len(elts) != 2 or any("" not in kinds(check, p, scope, depth + 1) for p in elts)
-            return "a tuple that is no pair of numbers" if bad and not starred else ""
-        case ast.BinOp(op=ast.Add() | ast.Mod()):
-            left = _kind(check, node.left, scope, depth + 1) if depth < 12 else ""
-            return left if left in ("a text", "a list") else ""
-        case ast.Call():
-            return _call_kind(check, node, scope, depth)
-    return _DISPLAYS.get(type(node), "") or _sdk_kind(check, node, scope)
+    def _call_kind(self, node: ast.Call, scope: Scope, depth: int) -> str:
+        func = node.func
+        if isinstance(func, ast.Attribute):
+            plain = not node.keywords and len(node.args) == 1
+            if plain and func.attr == "prompt" and is_model(func.value, scope, self.program):
+                return "a text"
+            if func.attr in _OF_TEXTS and self.of(func.value, scope, depth + 1) == {"a text"}:
+                return "a list" if func.attr == "split" else "a text"
+        made = answer_in(func, scope, self.program)
+        return "an object" if isinstance(made, Answer) else self._sdk_kind(node, scope)
 
-
-def _call_kind(check: Check, node: ast.Call, scope: Scope, depth: int) -> str:
-    func = node.func
-    if isinstance(func, ast.Name) and not list(check.program.bindings(func.id, scope)):
-        return _BUILTINS.get(func.id, "")
-    if isinstance(func, ast.Attribute):
-        plain = not node.keywords and len(node.args) == 1
-        if plain and func.attr == "prompt" and is_model(func.value, scope, check.program):
-            return "a text"
-        if func.attr in (*_TEXT_TO_TEXT, "split") and kinds(check, func.value, scope, depth + 1) == {
-            "a text"
-        }:
-            return "a list" if func.attr == "split" else "a text"
-    made = answer_in(func, scope, check.program)
-    return "an object" if isinstance(made, Answer) else _sdk_kind(check, node, scope)
-
-
-def _sdk_kind(check: Check, node: ast.AST, scope: Scope) -> str:
-    """What the SDK's own functions, and those that its decorators made, give."""
-    thing = check.typed.of(node, scope) if check.typed is not None else None
-    if isinstance(thing, Answer):
-        return "an object"
-    if isinstance(thing, Plain):
-        return _TYPES.get(thing.type, "")
-    if isinstance(thing, Instance):
-        name = thing.of.node.name
-        return {"AssertionResult": "an AssertionResult", "Run": "a Run", "Runs": "Runs"}.get(
-            name, "an object"
-        )
-    return ""
+    def _sdk_kind(self, node: ast.AST, scope: Scope) -> str:
+        """What the SDK's own functions, and those that its decorators made, give."""
+        match self.typed.of(node, scope) if self.typed is not None else None:
+            case Plain(python):
+                return _TYPES.get(python, "")
+            case Instance(cls):
+                return _NAMED.get(cls.node.name, "an object")
+            case Answer():
+                return "an object"
+        return ""

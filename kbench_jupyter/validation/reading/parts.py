@@ -8,6 +8,7 @@ from kbench_jupyter.validation.reading.scopes import Certainty
 
 __all__ = [
     "arguments",
+    "base_name",
     "branches",
     "captures",
     "default_values",
@@ -36,6 +37,13 @@ def default_values(args: ast.arguments) -> dict[str, ast.expr]:
 def last_name(node: ast.AST) -> str:
     """Return the name that a plain or a dotted name ends with, ``""`` for anything else."""
     return getattr(node, "id", getattr(node, "attr", ""))
+
+
+def base_name(node: ast.AST) -> str:
+    """Return the last name of what is called or subscripted."""
+    while isinstance(node, ast.Call | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return last_name(node)
 
 
 def managers(node: ast.With | ast.AsyncWith, name: str) -> list[ast.Call]:

@@ -107,6 +107,11 @@ class Walked:
             self._walk(cell)
         return self.module.bindings.get(name, [])
 
+    def binding(self, node: ast.AST, scope: Scope) -> Binding | None:
+        """Return the only binding of a name; None for one that has several, and for any other expression."""
+        bindings = self.bindings(node.id, scope) if isinstance(node, ast.Name) else []
+        return bindings[0] if len(bindings) == 1 else None
+
     @cached_property
     def first_defined(self) -> dict[str, int]:
         """The number of the first cell that defines each name."""
