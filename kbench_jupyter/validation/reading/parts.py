@@ -1,4 +1,4 @@
-"""Parts of syntax that the walk takes a closer look at: signatures, tests of branches, patterns."""
+"""Parts of syntax that the walk and the rules take a closer look at: signatures, names, tests of branches."""
 
 from __future__ import annotations
 
@@ -6,16 +6,7 @@ import ast
 
 from kbench_jupyter.validation.reading.scopes import Certainty
 
-__all__ = [
-    "arguments",
-    "base_name",
-    "branches",
-    "captures",
-    "default_values",
-    "last_name",
-    "managers",
-    "managers_without_call",
-]
+__all__ = ["arguments", "base_name", "branches", "default_values", "last_name", "managers"]
 
 
 def arguments(args: ast.arguments) -> list[ast.arg]:
@@ -52,12 +43,6 @@ def managers(node: ast.With | ast.AsyncWith, name: str) -> list[ast.Call]:
     return [call for call in entered if isinstance(call, ast.Call) and last_name(call.func) == name]
 
 
-def managers_without_call(node: ast.With | ast.AsyncWith) -> list[ast.expr]:
-    """Return what a ``with`` enters by its name alone."""
-    entered = (item.context_expr for item in node.items)
-    return [expression for expression in entered if isinstance(expression, ast.Name | ast.Attribute)]
-
-
 def branches(test: ast.AST) -> tuple[int, int]:
     """Return how sure the two branches of a test are: ``__name__ == "__main__"`` holds in a notebook."""
     if isinstance(test, ast.Constant):
@@ -74,15 +59,3 @@ def branches(test: ast.AST) -> tuple[int, int]:
             if isinstance(test.ops[0], ast.NotEq):
                 return Certainty.DEAD, Certainty.SURE
     return Certainty.CONDITIONAL, Certainty.CONDITIONAL
-
-
-def captures(node: ast.AST) -> list[str]:
-    """Return the names that a ``case`` binds."""
-    if not isinstance(node, ast.match_case):
-        return []
-    found = []
-    for part in ast.walk(node.pattern):
-        name = getattr(part, "name", None) or getattr(part, "rest", None)
-        if isinstance(name, str):
-            found.append(name)
-    return found

@@ -10,7 +10,7 @@ import ast
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kbench_jupyter.validation.reading.parts import arguments, branches, captures, last_name
+from kbench_jupyter.validation.reading.parts import arguments, branches, last_name
 from kbench_jupyter.validation.reading.scopes import Binding, Certainty, Function, Place, Scope, SiteIndex
 
 if TYPE_CHECKING:
@@ -269,8 +269,10 @@ class _Walker:
 
     @_on(ast.BoolOp, ast.match_case)
     def on_perhaps(self, node: ast.AST, scope: Scope, certainty: int) -> None:
-        for name in captures(node):
-            self.bind(name, "unknown", node, scope)
+        for part in ast.walk(node.pattern) if isinstance(node, ast.match_case) else ():
+            name = getattr(part, "name", None) or getattr(part, "rest", None)
+            if isinstance(name, str):
+                self.bind(name, "unknown", node, scope)
         self.push_all(node, scope, certainty | Certainty.CONDITIONAL)
 
     @_on(ast.Global)

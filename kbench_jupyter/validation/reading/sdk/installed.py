@@ -9,8 +9,9 @@ import sys
 import types
 from functools import lru_cache
 
+from kbench_jupyter.validation.reading.parts import base_name
 from kbench_jupyter.validation.reading.scopes import FUNCTIONS
-from kbench_jupyter.validation.reading.sdk.evaluating import Evaluator, base_name
+from kbench_jupyter.validation.reading.sdk.evaluating import Evaluator
 from kbench_jupyter.validation.reading.sdk.sources import Imported, Module, Sources, installed_sources
 from kbench_jupyter.validation.reading.sdk.things import (
     Class,
@@ -31,11 +32,6 @@ def installed() -> Installed | None:
     """Return the SDK of this interpreter, or None where it is not installed."""
     sources = installed_sources()
     return _of(sources) if sources is not None else None
-
-
-@lru_cache(maxsize=4)
-def _of(sources: Sources) -> Installed:
-    return Installed(sources)
 
 
 class Installed(Evaluator):
@@ -138,3 +134,6 @@ def _outside_names(path: str) -> frozenset[str] | None:
         return frozenset(dir(getattr(importlib.import_module(module), name)))
     except (ImportError, AttributeError):
         return None
+
+
+_of = lru_cache(maxsize=4)(Installed)
