@@ -60,39 +60,32 @@ def switch_off(walked: Walked) -> list[Switch]:
 
 def _truth(test: ast.expr, scope: Scope, walked: Walked) -> bool | None:
     """Whether a test surely holds, surely fails, or (None) may do either."""
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        inner = _truth(test.operand, scope, walked)
-        return None if inner is None else not inner
-    if isinstance(test, ast.BoolOp):
-        parts = {_truth(part, scope, walked) for part in test.values}
-        decides = isinstance(test.op, ast.Or)
-        if decides in parts:
-            return decides
-        return None if None in parts else not decides
-    if isinstance(test, ast.Compare):
-        return _compared(test, scope, walked)
-    truths = {bool(value) for value in constants_of(test, scope, walked)}
+    truths = {bool(value) for value in _values(test, scope, walked)}
     return truths.pop() if len(truths) == 1 else None
 
 
-def _compared(test: ast.Compare, scope: Scope, walked: Walked) -> bool | None:
-    """The truth of ``MODE == "full"``, ``LIMIT > 0``, ``MODE in ("full", "quick")``."""
-    if len(test.ops) != 1 or type(test.ops[0]) not in _COMPARISONS:
-        return None
-    compare = _COMPARISONS[type(test.ops[0])]
-    left = constants_of(test.left, scope, walked)
-    right = _sides(test.comparators[0], scope, walked)
-    try:
-        truths = {bool(compare(a, b)) for a in left for b in right}
-    except TypeError:
-        return None
-    return truths.pop() if len(truths) == 1 else None
-
-
-def _sides(node: ast.expr, scope: Scope, walked: Walked) -> list[object]:
-    if isinstance(node, ast.Tuple | ast.List | ast.Set):
-        items = [item.value for item in node.elts if isinstance(item, ast.Constant)]
-        return [items] if len(items) == len(node.elts) else []
+def _values(node: ast.expr, scope: Scope, walked: Walked) -> list[object]:
+    """Everything a test or a side of one may be, such as ``MODE in ("full", "quick")``; nothing when unsure."""
+    match node:
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            return [not value for value in _values(inner, scope, walked)]
+        case ast.BoolOp(op=op, values=parts):
+            decides = isinstance(op, ast.Or)
+            truths = {_truth(part, scope, walked) for part in parts}
+            if decides in truths:
+                return [decides]
+            return [] if None in truths else [not decides]
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARISONS:
+            rights = _values(right, scope, walked)
+            try:
+                return [
+                    _COMPARISONS[type(op)](a, b) for a in constants_of(left, scope, walked) for b in rights
+                ]
+            except TypeError:
+                return []
+        case ast.Tuple(elts=elts) | ast.List(elts=elts) | ast.Set(elts=elts):
+            items = [item.value for item in elts if isinstance(item, ast.Constant)]
+            return [items] if len(items) == len(elts) else []
     return constants_of(node, scope, walked)
 
 

@@ -6,24 +6,13 @@ import ast
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from kbench_jupyter.validation.reading import value as kinds
 from kbench_jupyter.validation.reading.handed_on import note_handed_on, only_looks
 from kbench_jupyter.validation.reading.parts import base_name, last_name
 from kbench_jupyter.validation.reading.scopes import Certainty, Place, Scope
 from kbench_jupyter.validation.reading.switches import constants_of
 from kbench_jupyter.validation.reading.task import BareDecorator, RunCall, Task, TaskDefinition
-from kbench_jupyter.validation.reading.value import (
-    DERIVING,
-    SDK,
-    UNKNOWN,
-    Const,
-    Factory,
-    Found,
-    Func,
-    Sdk,
-    TaskValue,
-    keyword_of,
-    written,
-)
+from kbench_jupyter.validation.reading.value import DERIVING, SDK, UNKNOWN, Found, keyword_of, written
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.program import Program
@@ -31,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["RUN_METHODS", "Tasks"]
 
 RUN_METHODS = ("run", "evaluate")
-_TASK = Sdk(f"{SDK}.task")
+_TASK = kinds.Sdk(f"{SDK}.task")
 
 
 class Tasks:
@@ -69,7 +58,7 @@ class Tasks:
         return self._among(self.program.values.of(node, scope))
 
     def _among(self, found: Found) -> list[Task]:
-        nodes = [value.node for value in found if isinstance(value, TaskValue)]
+        nodes = [value.node for value in found if isinstance(value, kinds.TaskValue)]
         return [self._by_node[node] for node in nodes if node in self._by_node]
 
     @cached_property
@@ -152,7 +141,7 @@ class Tasks:
         for place in self.program.index.functions:
             for decorator in place.node.decorator_list:
                 for value in self.program.values.of(decorator, place.scope):
-                    if isinstance(value, Factory):
+                    if isinstance(value, kinds.Factory):
                         self._add(place, value, self.program.index.functions_by_node[place.node])
                     elif value == _TASK:
                         self.bare.append(BareDecorator(place, decorator, place.node.name))
@@ -171,12 +160,12 @@ class Tasks:
             if isinstance(func, ast.Attribute) and func.attr not in members:
                 continue
             for value in values.of(func, place.scope):
-                if isinstance(value, Factory):
+                if isinstance(value, kinds.Factory):
                     functions = self._functions(given[:1], place.scope)
                     scopes = [function.scope for function in functions if function.scope.kind != "class"]
                     self._add(place, value, scopes[0] if len(scopes) == 1 else None)
-                elif value == Sdk(f"{SDK}.tasks.Task"):
-                    self._add(place, Factory(place.node, place.scope), None)
+                elif value == kinds.Sdk(f"{SDK}.tasks.Task"):
+                    self._add(place, kinds.Factory(place.node, place.scope), None)
                 elif value == _TASK and self._functions(given[:1], place.scope):
                     self.bare.append(BareDecorator(place, place.node, written(given[0])))
 
@@ -206,17 +195,17 @@ class Tasks:
         """Note a task made from another: ``task.bind_dataframe(rows, name="Rows")``."""
         bases = self.of(func.value, place.scope)
         made = self.program.values.of(place.node, place.scope)
-        if len(bases) != 1 or not any(isinstance(v, TaskValue) and v.node is place.node for v in made):
+        if len(bases) != 1 or not any(isinstance(v, kinds.TaskValue) and v.node is place.node for v in made):
             return
         base = bases[0]
         # Running the one runs the other inside it.
         base.handed_on = True
         self._note(Task(place.node, place, (place.node, *base.calls), place.scope, base.scope, derived=True))
 
-    def _functions(self, nodes: list[ast.expr], scope: Scope) -> list[Func]:
-        return [v for node in nodes for v in self.program.values.of(node, scope) if isinstance(v, Func)]
+    def _functions(self, nodes: list[ast.expr], scope: Scope) -> list[kinds.Func]:
+        return [v for node in nodes for v in self.program.values.of(node, scope) if isinstance(v, kinds.Func)]
 
-    def _add(self, place: Place[Any], factory: Factory, scope: Scope | None) -> None:
+    def _add(self, place: Place[Any], factory: kinds.Factory, scope: Scope | None) -> None:
         if place.node not in self._by_node:
             calls = (factory.call,) if factory.base is None else (factory.call, factory.base)
             self._note(Task(place.node, place, calls, factory.scope, scope))
@@ -242,10 +231,10 @@ class Tasks:
             is_seen = all(keyword.arg is not None for call in task.calls for keyword in call.keywords)
             return function if is_seen else None
         match self.program.values.of(given, task.defined_in):
-            case (Const(str(name)),) if name:
+            case (kinds.Const(str(name)),) if name:
                 return name
             # An empty name, like None, gives the function's own.
-            case (Const(name),) if name:
+            case (kinds.Const(name),) if name:
                 return None
             case (found,) if found is not UNKNOWN:
                 return function

@@ -9,25 +9,12 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterable, Iterator
 
+from kbench_jupyter.validation.reading import value as kinds
 from kbench_jupyter.validation.reading.calls import CallValues
 from kbench_jupyter.validation.reading.elements import ElementValues
 from kbench_jupyter.validation.reading.parts import default_values
 from kbench_jupyter.validation.reading.scopes import FUNCTIONS, Binding, Scope
-from kbench_jupyter.validation.reading.value import (
-    SDK,
-    UNKNOWN,
-    Const,
-    Factory,
-    Found,
-    Func,
-    Instance,
-    Sdk,
-    Stdlib,
-    TaskValue,
-    Value,
-    imported,
-    is_self,
-)
+from kbench_jupyter.validation.reading.value import SDK, UNKNOWN, Found, Value, imported, is_self
 from kbench_jupyter.validation.reading.walked import STAR, Walked
 
 __all__ = ["Values"]
@@ -84,9 +71,9 @@ class Values(CallValues, ElementValues):
             case ast.Call():
                 return self._call(node, scope)
             case ast.Constant(value=value):
-                return (Const(value),)
+                return (kinds.Const(value),)
             case ast.Subscript(value=value, slice=key):
-                is_model = Sdk(f"{SDK}.llms") in self.of(value, scope)
+                is_model = kinds.Sdk(f"{SDK}.llms") in self.of(value, scope)
                 return self.llm_named(key, scope) if is_model else self.elements(value, scope)
             case ast.JoinedStr():
                 return self._joined(node, scope)
@@ -99,22 +86,22 @@ class Values(CallValues, ElementValues):
             case ast.NamedExpr(value=inner) | ast.Await(value=inner) | ast.Starred(value=inner):
                 return self.of(inner, scope)
             case ast.Lambda():
-                return (Func(self.walked.index.functions_by_node[node]),)
+                return (kinds.Func(self.walked.index.functions_by_node[node]),)
         return ()
 
     def _defined(self, node: ast.AST) -> Found:
         scope = self.walked.index.functions_by_node[node]
         decorators = node.decorator_list if isinstance(node, FUNCTIONS) and scope.parent is not None else ()
-        if any(isinstance(v, Factory) for d in decorators for v in self.of(d, scope.parent or scope)):
-            return (TaskValue(node),)
-        return (Func(scope),)
+        if any(isinstance(v, kinds.Factory) for d in decorators for v in self.of(d, scope.parent or scope)):
+            return (kinds.TaskValue(node),)
+        return (kinds.Func(scope),)
 
     def _parameter(self, binding: Binding) -> Iterator[Value]:
         """A parameter is whatever the notebook's own calls pass, and its default."""
         function = binding.scope
         name = binding.node.arg  # type: ignore[attr-defined]
         if is_self(function, name) and function.parent is not None:
-            yield Instance(function.parent)
+            yield kinds.Instance(function.parent)
             return
         default = default_values(function.node.args).get(name)  # type: ignore[union-attr]
         if default is not None and function.parent is not None:
@@ -130,16 +117,16 @@ class Values(CallValues, ElementValues):
         return found
 
     def _member(self, value: Value, attribute: str, depth: int = 0) -> Found:
-        if isinstance(value, Sdk | Stdlib):
+        if isinstance(value, kinds.Sdk | kinds.Stdlib):
             return (imported(f"{value.path}.{attribute}"),)
-        cls = value.scope if isinstance(value, Func | Instance) else None
+        cls = value.scope if isinstance(value, kinds.Func | kinds.Instance) else None
         if cls is None or cls.kind != "class":
             return (UNKNOWN,)
         found = [v for binding in cls.bindings.get(attribute, ()) for v in self.bound(binding)]
         if not found and depth < _MAX_BASES:
             for base in getattr(cls.node, "bases", ()):
                 for parent in self.of(base, cls.parent or cls):
-                    if isinstance(parent, Func) and parent.scope is not cls:
+                    if isinstance(parent, kinds.Func) and parent.scope is not cls:
                         found.extend(self._member(parent, attribute, depth + 1))
         return tuple(found) or (UNKNOWN,)
 

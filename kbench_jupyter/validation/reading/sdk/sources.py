@@ -1,9 +1,8 @@
-"""Where the SDK is installed, and which names each of its modules binds to what."""
+"""The sources of the SDK: which names each of its modules binds to what."""
 
 from __future__ import annotations
 
 import ast
-import importlib.util
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import TypeAlias
 
 from kbench_jupyter.validation.reading.value import SDK
 
-__all__ = ["Bound", "Imported", "Module", "Sources", "bindings", "installed_sources"]
+__all__ = ["Bound", "Imported", "Module", "Sources", "bindings"]
 
 
 @dataclass(frozen=True)
@@ -127,25 +126,6 @@ def _bind(found: dict[str, list[Bound]], target: ast.AST, value: ast.expr | None
     for part in ast.walk(target):
         if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
             found[part.id].append(value if part is target else None)
-
-
-def installed_sources() -> Sources | None:
-    """Return the sources of the SDK of this interpreter, or None where there is none."""
-    try:
-        spec = importlib.util.find_spec(SDK)
-    except (ValueError, ImportError):
-        return None
-    places = list(spec.submodule_search_locations or ()) if spec is not None else []
-    folder = Path(places[0]) if places else None
-    if folder is None or not (folder / "__init__.py").is_file():
-        return None
-    known = _KNOWN.get(folder)
-    if known is None or not known.fresh:
-        _KNOWN[folder] = known = Sources(folder)
-    return known
-
-
-_KNOWN: dict[Path, Sources] = {}
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
