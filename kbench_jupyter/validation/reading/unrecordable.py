@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.scopes import Scope
     from kbench_jupyter.validation.reading.sdk.typed import Typed
 
-__all__ = ["Kinds"]
+__all__ = ["Unrecordable"]
 
 # What may be recorded, or cannot be told.
 FINE = frozenset({""})
@@ -40,7 +40,7 @@ _NAMED = {"AssertionResult": "an AssertionResult", "Run": "a Run", "Runs": "Runs
 _MAX_DEPTH = 12
 
 
-class Kinds:
+class Unrecordable:
     """What to call the values of a program that cannot be recorded; `typed` is None where the SDK is not installed."""
 
     def __init__(self, program: Program, typed: Typed | None) -> None:
