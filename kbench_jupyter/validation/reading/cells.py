@@ -10,7 +10,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -77,43 +77,26 @@ class SyntaxProblem:
     line: int
 
 
+@dataclass(eq=False, repr=False)
 class Cell:
     """A code cell, parsed once.
 
-    Parameters
-    ----------
-    source : SourceCell
-        The cell as the task source has it.
-    number : int
-        Its position among the code cells that are checked, from 0.
-
-    Attributes
-    ----------
-    python : str
-        What Python executes; empty for a cell in another language.
-    names : NameTable
-        Which names the cell defines and uses.
-    magics : tuple of Magic
-        Cell magics; line magics and shell escapes are calls in `tree`.
-    problem : SyntaxProblem or None
-        Why the cell is not Python.
-    opaque : bool
-        Whether the cell may define names that cannot be seen.
-    transformed : bool
-        Whether `python` is what IPython made of the cell.
+    `number` is its position among the code cells that are checked, from 0. `python` is what Python executes: nothing
+    of a cell in another language, and what IPython made of one that is `transformed`; `lines` says for each line of
+    it which line of the cell's text it is, unless they are the same. `magics` are cell magics: line magics and
+    shell escapes are calls in `tree`. A cell with a `problem` is not Python; one that is `opaque` may define names
+    that cannot be seen.
     """
 
-    def __init__(self, source: SourceCell, number: int) -> None:
-        self.source = source
-        self.number = number
-        self.python = ""
-        self.names = NameTable()
-        self.magics: tuple[Magic, ...] = ()
-        self.problem: SyntaxProblem | None = None
-        self.opaque = False
-        self.transformed = False
-        # For each line of `python` the line of the cell's text, unless they are the same.
-        self.lines: list[int] | None = None
+    source: SourceCell
+    number: int
+    python: str = ""
+    names: NameTable = field(default_factory=NameTable)
+    magics: tuple[Magic, ...] = ()
+    problem: SyntaxProblem | None = None
+    opaque: bool = False
+    transformed: bool = False
+    lines: list[int] | None = None
 
     @cached_property
     def text_lines(self) -> list[str]:

@@ -17,17 +17,8 @@ __all__ = ["NameTable", "read_names", "words"]
 class NameTable:
     """The global names of one cell.
 
-    Attributes
-    ----------
-    defined : set of str
-        Names the cell binds in the notebook's namespace: assigned, imported, ``def``, ``class``, and
-        ``global`` names assigned in functions.
-    imported : set of str
-        Those of them that an ``import`` binds.
-    used : set of str
-        Names the cell itself reads.
-    used_inside : set of str
-        Names that functions and classes of the cell read from the notebook's namespace.
+    It binds those `defined` in the notebook's namespace: assigned, `imported`, ``def``, ``class``, and ``global``
+    names assigned in functions. It reads those `used` itself, and those `used_inside` in its functions and classes.
     """
 
     defined: set[str] = field(default_factory=set)

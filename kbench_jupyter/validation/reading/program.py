@@ -30,16 +30,9 @@ BUILTINS = frozenset(dir(builtins))
 class Program(Walked):
     """Everything the rules know about one task source.
 
-    Attributes
-    ----------
-    values : Values
-        What expressions stand for.
-    calls_of : callable
-        Gives the calls of a function of the notebook, by its scope.
-    run_scopes : set of Scope
-        The functions of tasks that are run; `Tasks` fills it.
-    switches : list of Switch
-        The branches that a constant of the notebook switches off.
+    `values` says what expressions stand for, and `calls_of` which calls a function of the notebook gets, by its
+    scope. `run_scopes` are the functions of tasks that are run; `Tasks` fills it. `switches` are the branches that a
+    constant of the notebook switches off.
     """
 
     def __init__(self, cells: list[Cell], prose: list[Cell]) -> None:

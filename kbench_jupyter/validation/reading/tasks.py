@@ -26,14 +26,8 @@ _TASK = kinds.Sdk(f"{SDK}.task")
 class Tasks:
     """The tasks of a program.
 
-    Attributes
-    ----------
-    all : list of Task
-        In the order of the notebook.
-    bare : list of BareDecorator
-        Functions decorated without parentheses.
-    unresolved_run : bool
-        Whether something that cannot be seen through is run.
+    `all` are in the order of the notebook; `bare` are functions decorated without parentheses. With `maybe_tasks`
+    something that cannot be seen through may be a task's decorator, with `unresolved_run` something such is run.
     """
 
     def __init__(self, program: Program) -> None:

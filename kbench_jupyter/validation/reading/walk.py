@@ -131,19 +131,15 @@ class _Walker:
             self.index.stores[node] = self.place(node, scope, certainty)
         self.stack.append((node.value, scope, certainty))
 
-    @_on(ast.Subscript)
-    def on_subscript(self, node: ast.Subscript, scope: Scope, certainty: int) -> None:
-        self.index.subscripts.append(self.place(node, scope, certainty))
-        self.push_all(node, scope, certainty)
-
     @_on(ast.Constant)
     def on_constant(self, node: ast.Constant, scope: Scope, certainty: int) -> None:
         if node.value.__class__ is str:
             self.index.strings.append(self.place(node, scope, certainty))
 
-    @_on(ast.JoinedStr, ast.BinOp)
-    def on_built(self, node: ast.JoinedStr | ast.BinOp, scope: Scope, certainty: int) -> None:
-        self.index.built.append(self.place(node, scope, certainty))
+    @_on(ast.Subscript, ast.JoinedStr, ast.BinOp)
+    def on_noted(self, node: ast.Subscript | ast.JoinedStr | ast.BinOp, scope: Scope, certainty: int) -> None:
+        kept: list[Any] = self.index.subscripts if isinstance(node, ast.Subscript) else self.index.built
+        kept.append(self.place(node, scope, certainty))
         self.push_all(node, scope, certainty)
 
     @_on(ast.Call)
@@ -279,12 +275,8 @@ class _Walker:
     def on_global(self, node: ast.Global, scope: Scope, _certainty: int) -> None:
         scope.globals.update(node.names)
 
-    @_on(ast.Return)
-    def on_return(self, node: ast.Return, scope: Scope, certainty: int) -> None:
-        scope.returns.append(node)
-        self.push([node.value], scope, certainty)
-
-    @_on(ast.Yield, ast.YieldFrom)
-    def on_yield(self, node: ast.Yield | ast.YieldFrom, scope: Scope, certainty: int) -> None:
-        scope.yields.append(node)
+    @_on(ast.Return, ast.Yield, ast.YieldFrom)
+    def on_given(self, node: ast.Return | ast.Yield | ast.YieldFrom, scope: Scope, certainty: int) -> None:
+        kept: list[Any] = scope.returns if isinstance(node, ast.Return) else scope.yields
+        kept.append(node)
         self.push([node.value], scope, certainty)

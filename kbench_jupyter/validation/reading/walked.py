@@ -45,18 +45,8 @@ _DYNAMIC = re.compile(
 class Walked:
     """What the walk over the cells of one task source found.
 
-    Attributes
-    ----------
-    cells : list of Cell
-        The code cells, in order.
-    prose : list of Cell
-        The others, unparsed.
-    module : Scope
-        The notebook's namespace.
-    index : SiteIndex
-        Calls, reads, functions and strings of the walked cells.
-    constants : dict of str to list
-        What `constants_of` has found for names.
+    `cells` are the code cells, in order, and `prose` the others, unparsed; `module` is the notebook's namespace, and
+    `index` holds calls, reads, functions and strings. `constants` is what `constants_of` has found for names.
     """
 
     def __init__(self, cells: list[Cell], prose: list[Cell]) -> None:
