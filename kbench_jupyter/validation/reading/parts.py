@@ -45,17 +45,15 @@ def managers(node: ast.With | ast.AsyncWith, name: str) -> list[ast.Call]:
 
 def branches(test: ast.AST) -> tuple[int, int]:
     """Return how sure the two branches of a test are: ``__name__ == "__main__"`` holds in a notebook."""
-    if isinstance(test, ast.Constant):
-        return (Certainty.SURE, Certainty.DEAD) if test.value else (Certainty.DEAD, Certainty.SURE)
-    if last_name(test) == "TYPE_CHECKING":
-        return Certainty.DEAD, Certainty.SURE
-    if isinstance(test, ast.Compare) and len(test.ops) == 1:
-        sides = [test.left, test.comparators[0]]
-        names = {side.id for side in sides if isinstance(side, ast.Name)}
-        values = {side.value for side in sides if isinstance(side, ast.Constant)}
-        if names == {"__name__"} and values == {"__main__"}:
-            if isinstance(test.ops[0], ast.Eq):
-                return Certainty.SURE, Certainty.DEAD
-            if isinstance(test.ops[0], ast.NotEq):
-                return Certainty.DEAD, Certainty.SURE
+    taken, passed = (Certainty.SURE, Certainty.DEAD), (Certainty.DEAD, Certainty.SURE)
+    match test:
+        case ast.Constant(value=value):
+            return taken if value else passed
+        case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
+            return passed
+        case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq() as op], comparators=[right]):
+            names = {side.id for side in (left, right) if isinstance(side, ast.Name)}
+            values = {side.value for side in (left, right) if isinstance(side, ast.Constant)}
+            if names == {"__name__"} and values == {"__main__"}:
+                return taken if isinstance(op, ast.Eq) else passed
     return Certainty.CONDITIONAL, Certainty.CONDITIONAL
