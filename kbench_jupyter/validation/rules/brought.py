@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
+from kbench_jupyter.validation.reading.cells import Cell
 from kbench_jupyter.validation.reading.names import words
 from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Place, Scope
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.reading.value import Func
 from kbench_jupyter.validation.rules.built_paths import beginning, ending, is_builder
 from kbench_jupyter.validation.rules.paths import is_reader, of_a_path, own_machine
 from kbench_jupyter.validation.rules.shell import brings_files, commands
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from kbench_jupyter.validation.reading.cells import Cell
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Place, Scope
-
-__all__ = ["Brought"]
 
 # Anything of these may bring files that nobody can see here.
 _BRINGS_FILES = re.compile(

@@ -2,52 +2,36 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from kbench_jupyter.validation.reading.task import Task, slug_of
+from kbench_jupyter.validation.reading.cells import Cell, Magic
+from kbench_jupyter.validation.reading.task import RunCall, Task, slug_of
 from kbench_jupyter.validation.reading.value import written
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.cells import Cell, Magic
-    from kbench_jupyter.validation.reading.task import RunCall
-
-__all__ = ["RULES", "SUBTASK", "check"]
-
-WRONG_SLUG = Rule(
-    "KB104",
-    "task-not-defined",
-    Severity.ERROR,
+WRONG_SLUG = error(
+    "KB104 task-not-defined",
     "The task that is to be pushed is not among those the notebook defines.",
     "The server matches the slug of the push with the task that the notebook stores.",
     '%kbench push captial\n# the notebook defines @kbench.task(name="Capital")',
     "%kbench push capital",
 )
-SEVERAL = Rule(
-    "KB106",
-    "several-stored-tasks",
-    Severity.ERROR,
+SEVERAL = error(
+    "KB106 several-stored-tasks",
     "The notebook stores several tasks and does not choose one.",
     "A notebook makes one task on the server. `%choose TASK` as the last cell keeps that task's files and "
     "deletes the others; `%kbench push TASK` appends it.",
     '@kbench.task(name="A")\ndef a(llm): ...\n\n@kbench.task(name="B")\ndef b(llm): ...',
     "# push one of them by name:\n%kbench push a",
 )
-CHOOSE = Rule(
-    "KB108",
-    "choose-misses",
-    Severity.ERROR,
+CHOOSE = error(
+    "KB108 choose-misses",
     "`%choose` names no task of the notebook, or comes before the task is run.",
     "`%choose` takes a variable of the notebook or a task's name, and deletes the files of every other task: what "
     "it does not know, such as a function's name inside another, deletes them all. What is run after it stays.",
     "%choose captial",
     "%choose capital",
 )
-SUBTASK = Rule(
-    "KB110",
-    "stored-sub-task",
-    Severity.ERROR,
+SUBTASK = error(
+    "KB110 stored-sub-task",
     "A task that runs inside another one is stored as a task of its own.",
     "Both leave a task file behind, and a notebook makes one task on the server. A helper task takes "
     "`store_task=False` (and `store_run=False`).",

@@ -5,65 +5,49 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from typing import TYPE_CHECKING
 
+from kbench_jupyter.validation.reading.cells import Cell
 from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Place
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.rules.brought import Brought
-from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.guards import is_caught
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error, warning
 from kbench_jupyter.validation.rules.secrets import find_secrets
 from kbench_jupyter.validation.rules.shell import commands
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.cells import Cell
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Place
-
-__all__ = ["RULES", "check"]
-
-SECRET = Rule(
-    "KB503",
-    "secret-in-source",
-    Severity.ERROR,
+SECRET = error(
+    "KB503 secret-in-source",
     "The source holds what looks like a token, a key or a password, or what is named like one.",
     "The notebook is stored on the server, and published with the task unless one asks otherwise. Whoever "
     "reads it can use the secret.",
     'client = Client(api_key="...the key itself...")',
     'client = Client(api_key=os.environ["MY_SERVICE_KEY"])',
 )
-EDITABLE = Rule(
-    "KB504",
-    "local-install",
-    Severity.WARNING,
+EDITABLE = warning(
+    "KB504 local-install",
     "A package is installed from this machine's disk.",
     "The folder does not exist on the server, the installation fails there, and the import after it as well.",
     "%pip install -e .",
     "%pip install git+https://github.com/ada/quiz-tools",
 )
-LEFTOVER = Rule(
-    "KB505",
-    "kbench-leftover",
-    Severity.ERROR,
+LEFTOVER = error(
+    "KB505 kbench-leftover",
     "The task source still uses kbench_jupyter.",
     "It is not installed on the server: `%kbench` is an unknown magic there, and the notebook stops.",
     'for task in tasks:\n    get_ipython().run_line_magic("kbench", "status")',
     "%kbench status  # on a line of its own: it is left out of the push",
 )
-INPUT = Rule(
-    "KB506",
-    "asks-the-user",
-    Severity.ERROR,
+INPUT = error(
+    "KB506 asks-the-user",
     "The notebook asks for input.",
     "Nobody is there to answer when the server runs it: input() and getpass() raise.",
     'topic = input("Topic? ")',
     'topic = "geography"',
 )
-OWN_SETTING = Rule(
-    "KB507",
-    "kbench-setting",
-    Severity.WARNING,
+OWN_SETTING = warning(
+    "KB507 kbench-setting",
     "The task source sets or reads a setting of kbench_jupyter.",
     "It is meant for this machine. On the server nobody sets it, so reading it raises KeyError; what is set here is "
     "stored there, and published with the task.",

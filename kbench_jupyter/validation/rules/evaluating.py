@@ -5,26 +5,18 @@ from __future__ import annotations
 import ast
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.parts import arguments
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Scope
 from kbench_jupyter.validation.reading.sdk.typed import MODEL
+from kbench_jupyter.validation.reading.task import RunCall, Task
 from kbench_jupyter.validation.reading.types_of import dotted, says_model
 from kbench_jupyter.validation.reading.value import SDK, Const, HardModel, Sdk, written
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Scope
-    from kbench_jupyter.validation.reading.task import RunCall, Task
-
-__all__ = ["RULES", "brought", "check"]
-
-ITERABLES = Rule(
-    "KB407",
-    "evaluate-needs-iterables",
-    Severity.ERROR,
+ITERABLES = error(
+    "KB407 evaluate-needs-iterables",
     "`.evaluate` gets a single value where it takes a list of values.",
     "`evaluate` runs the task for each combination of the values it is given. A model is not a list and "
     "raises TypeError; a text is taken letter by letter.",

@@ -8,36 +8,25 @@ import sys
 from collections.abc import Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.reading.scopes import Certainty, Place
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Certainty, Place, SiteIndex
 from kbench_jupyter.validation.rules.brought import Brought
 from kbench_jupyter.validation.rules.built_paths import beginning, is_builder
-from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.guards import is_caught
 from kbench_jupyter.validation.rules.paths import own_machine, read_paths
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error
 from kbench_jupyter.validation.rules.shell import commands
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import SiteIndex
-
-__all__ = ["RULES", "check"]
-
-LOCAL_PATH = Rule(
-    "KB501",
-    "local-path",
-    Severity.ERROR,
+LOCAL_PATH = error(
+    "KB501 local-path",
     "A file is read from a path, or a module imported, that will not exist on the server.",
     "The server gets the notebook and the attached datasets, nothing else of this machine.",
     'rows = pd.read_csv("/home/ada/questions.csv")',
     'rows = pd.read_csv("/kaggle/input/questions/questions.csv")  # and push with -d ada/questions',
 )
-DATASET = Rule(
-    "KB502",
-    "dataset-not-attached",
-    Severity.ERROR,
+DATASET = error(
+    "KB502 dataset-not-attached",
     "A file under `/kaggle/input` is used, but its dataset is not attached.",
     "The server mounts only the datasets that are attached: those the push names or, when it names none, those "
     "of the version before.",

@@ -5,16 +5,10 @@ from __future__ import annotations
 import ast
 import builtins
 from enum import Enum
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.parts import last_name, managers
-from kbench_jupyter.validation.reading.scopes import Certainty
-
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Place, Scope
-
-__all__ = ["Guard", "caught_around", "guard_around", "is_caught"]
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Certainty, Place, Scope
 
 _MAX_DEPTH = 8
 _ALL = frozenset({"Exception", "BaseException"})

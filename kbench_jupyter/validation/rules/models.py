@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Collection
+from typing import TypeAlias
 
 from kbench_jupyter.validation.reading.parts import default_values
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Scope
+from kbench_jupyter.validation.reading.task import RunCall, Task
 from kbench_jupyter.validation.reading.types_of import says_model
 from kbench_jupyter.validation.reading.value import (
     SDK,
@@ -17,22 +21,10 @@ from kbench_jupyter.validation.reading.value import (
     keyword_of,
     written,
 )
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error, warning
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Scope
-    from kbench_jupyter.validation.reading.task import RunCall, Task
-
-__all__ = ["RULES", "check"]
-
-HARD_MODEL = Rule(
-    "KB301",
-    "hard-coded-model",
-    Severity.ERROR,
+HARD_MODEL = error(
+    "KB301 hard-coded-model",
     "A task is run with a model chosen by name instead of `kbench.llm`.",
     "The server runs the notebook once for each model and hands it over as `kbench.llm`; it rejects a task "
     "that always asks one and the same. A parameter's default and `kbench.llm = ...` choose by name as well. A judge "
@@ -40,20 +32,16 @@ HARD_MODEL = Rule(
     'capital.run(kbench.llms["google/gemini-2.5-flash"])',
     "capital.run(kbench.llm)",
 )
-JUDGE_FIRST = Rule(
-    "KB302",
-    "judge-before-model",
-    Severity.ERROR,
+JUDGE_FIRST = error(
+    "KB302 judge-before-model",
     "The judge comes before the model under test.",
     "The SDK takes the first model among a task's parameters for the one under test, in the order of the "
     "signature, so the run is recorded under the judge's name.",
     "@kbench.task()\ndef essay(judge, llm): ...\n\nessay.run(kbench.judge_llm, kbench.llm)",
     "@kbench.task()\ndef essay(llm, judge): ...\n\nessay.run(kbench.llm, kbench.judge_llm)",
 )
-NO_MODEL = Rule(
-    "KB303",
-    "run-without-model",
-    Severity.WARNING,
+NO_MODEL = warning(
+    "KB303 run-without-model",
     "A task is run without any model among its arguments.",
     "The SDK finds the model under test among the arguments of `.run`. Without one, the run belongs to no "
     "model, and the server may answer that no model was specified.",

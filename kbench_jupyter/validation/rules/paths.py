@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.names import words
 from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Place
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.reading.value import Const, keyword_of
 from kbench_jupyter.validation.rules.built_paths import beginning
-
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Place
-
-__all__ = ["is_reader", "of_a_path", "own_machine", "read_paths"]
 
 _READERS = words(
     "open from_path load loadtxt genfromtxt fromfile imread read_text read_bytes read_csv read_json read_parquet"

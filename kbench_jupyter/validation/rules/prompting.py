@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
+from kbench_jupyter.validation.reading.scopes import Place
 from kbench_jupyter.validation.reading.types_of import is_model
 from kbench_jupyter.validation.reading.value import Instance, keyword_of, written
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error
 from kbench_jupyter.validation.rules.schemas import schema_problem
-
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.scopes import Place
-
-__all__ = ["ASKING", "RULES", "check"]
 
 ASKING = ("prompt", "respond", "reply")
 """The methods of a model, an agent or a participant that send something to a model."""
 
-SCHEMA = Rule(
-    "KB405",
-    "unsupported-schema",
-    Severity.ERROR,
+SCHEMA = error(
+    "KB405 unsupported-schema",
     "`schema=` is a type the SDK cannot ask for.",
     "`prompt` raises ValueError. It takes str, bool, int, float, datetime, a dataclass, a pydantic model, or a "
     "dict of field names and types.",

@@ -10,10 +10,11 @@ import ast
 import io
 import tokenize
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.reading.cells import read_cell
+from kbench_jupyter.notebook.source import CellRef, TaskSource
+from kbench_jupyter.validation.reading.cells import Cell, read_cell
 from kbench_jupyter.validation.reading.program import Program, read_program, reading
 from kbench_jupyter.validation.reading.run_places import place_for_run
 from kbench_jupyter.validation.reading.task import Task
@@ -21,17 +22,9 @@ from kbench_jupyter.validation.reading.tasks import Tasks
 from kbench_jupyter.validation.reading.types_of import says_model
 from kbench_jupyter.validation.reading.value import SDK, Sdk, written
 from kbench_jupyter.validation.rules.choice import SUBTASK
+from kbench_jupyter.validation.rules.findings import Finding
 from kbench_jupyter.validation.rules.running import NEVER_RUN, never_run, required_parameters
 from kbench_jupyter.validation.rules.structure import BARE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kbench_jupyter.notebook.source import CellRef, TaskSource
-    from kbench_jupyter.validation.reading.cells import Cell
-    from kbench_jupyter.validation.rules.findings import Finding
-
-__all__ = ["Fix", "fixes"]
 
 
 @dataclass(frozen=True)

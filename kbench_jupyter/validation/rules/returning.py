@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.endings import falls_off
 from kbench_jupyter.validation.reading.kinds import kinds
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Function, Scope
+from kbench_jupyter.validation.reading.task import Task
 from kbench_jupyter.validation.reading.value import written
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error, warning
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Function, Scope
-    from kbench_jupyter.validation.reading.task import Task
-
-__all__ = ["NOTHING_RETURNED", "RESULT", "returned"]
-
-RESULT = Rule(
-    "KB203",
-    "unrecordable-result",
-    Severity.ERROR,
+RESULT = error(
+    "KB203 unrecordable-result",
     "The task returns a value that the SDK cannot record, or returns a value without an annotation.",
     "The run seems to succeed, but no run file is written for a text, a list or an object, nor for what an assertion "
     "or another task's run gives. What only running shows (numpy's values, what is in a dict), the dry run finds. "
@@ -29,10 +21,8 @@ RESULT = Rule(
     '@kbench.task()\ndef answer(llm):\n    return llm.prompt("Capital of France?")',
     '@kbench.task()\ndef answer(llm) -> bool:\n    return "Paris" in llm.prompt("Capital of France?")',
 )
-NOTHING_RETURNED = Rule(
-    "KB207",
-    "nothing-returned",
-    Severity.WARNING,
+NOTHING_RETURNED = warning(
+    "KB207 nothing-returned",
     "The annotation promises a value, but the function returns none, or may end without one.",
     "The run is recorded as pass or fail by its assertions, not as the score that was meant: without assertions, "
     "as a pass. With -> bool it is recorded without a result.",

@@ -3,26 +3,15 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.reading.scopes import Certainty
-from kbench_jupyter.validation.reading.switches import constants_of
-from kbench_jupyter.validation.reading.task import Task
+from kbench_jupyter.validation.reading.scopes import Certainty, Place
+from kbench_jupyter.validation.reading.switches import Switch, constants_of
+from kbench_jupyter.validation.reading.task import RunCall, Task
 from kbench_jupyter.validation.reading.value import DERIVING, keyword_of, written
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.scopes import Place
-    from kbench_jupyter.validation.reading.switches import Switch
-    from kbench_jupyter.validation.reading.task import RunCall
-
-__all__ = ["NEVER_RUN", "RULES", "check", "never_run", "required_parameters"]
-
-NEVER_RUN = Rule(
-    "KB103",
-    "task-never-run",
-    Severity.ERROR,
+NEVER_RUN = error(
+    "KB103 task-never-run",
     "A stored task is defined, but no `.run(...)` or `.evaluate(...)` of it is executed.",
     "Only `.run` and `.evaluate` write a run file. A plain call `my_task(kbench.llm)`, or a `.run` in a "
     "function that nothing calls, in an `async def` that is called without `await`, or under an `if` whose condition "
@@ -31,10 +20,8 @@ NEVER_RUN = Rule(
     '@kbench.task(name="Capital")\ndef capital(llm):\n    ...',
     '@kbench.task(name="Capital")\ndef capital(llm):\n    ...\n\ncapital.run(kbench.llm)',
 )
-NOT_RECORDED = Rule(
-    "KB111",
-    "run-not-recorded",
-    Severity.ERROR,
+NOT_RECORDED = error(
+    "KB111 run-not-recorded",
     "A task is run, but its runs leave no file: `store_run=False`, or `remove_run_files=True`.",
     "The server reads results from run files. `store_run=False` in the decorator writes none, and "
     "`evaluate(..., remove_run_files=True)` deletes those it has written. Both are for helper tasks, whose results go "

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.names import words
 from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Scope
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.reading.value import Func, Instance, Stdlib, keyword_of
-
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Scope
-
-__all__ = ["schema_problem"]
 
 _PLAIN = words("list dict tuple set frozenset bytes bytearray complex object type range")
 _TYPED = frozenset({"TypedDict", "NamedTuple"})

@@ -3,30 +3,22 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.hints import did_you_mean
+from kbench_jupyter.validation.reading.cells import Cell
 from kbench_jupyter.validation.reading.parts import managers_without_call
 from kbench_jupyter.validation.reading.scopes import Certainty, Place
 from kbench_jupyter.validation.reading.sdk.answers import Answer
 from kbench_jupyter.validation.reading.sdk.parameters import bind, overridden, signature_of
 from kbench_jupyter.validation.reading.sdk.things import Func, Instance, ModuleThing, Plain, Thing, in_words
+from kbench_jupyter.validation.reading.sdk.typed import Typed
 from kbench_jupyter.validation.reading.value import SDK, written
-from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.guards import Guard, guard_around
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, Rule, error
 from kbench_jupyter.validation.rules.sdk_arguments import misfits
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.cells import Cell
-    from kbench_jupyter.validation.reading.sdk.typed import Typed
-
-__all__ = ["RULES", "check"]
-
-NAME = Rule(
-    "KB601",
-    "unknown-sdk-name",
-    Severity.ERROR,
+NAME = error(
+    "KB601 unknown-sdk-name",
     "The installed SDK has no such name: in a module, on a model, a chat, a task, or on what a call gives.",
     "The line raises AttributeError (an import: ImportError), and the run ends there. Where an `except` catches it, it "
     "is worse: every run takes the except, whatever the model answers. What is there is read from the version that is "
@@ -34,20 +26,16 @@ NAME = Rule(
     'kbench.assertions.assert_equals("4", "4", expectation="says 4")',
     'kbench.assertions.assert_equal("4", "4", expectation="says 4")',
 )
-PARAMETERS = Rule(
-    "KB602",
-    "wrong-sdk-parameters",
-    Severity.ERROR,
+PARAMETERS = error(
+    "KB602 wrong-sdk-parameters",
     "A function of the SDK is called with parameters that it does not take, without one that it needs, or with one "
     "twice; or something is called that is no function.",
     "The call raises TypeError. Parameters are those of the version that is installed beside this kernel.",
     'with kbench.chats.new(system="Be brief"):\n    kbench.llm.prompt("2 + 2?")',
     'with kbench.chats.new(system_instructions="Be brief"):\n    kbench.llm.prompt("2 + 2?")',
 )
-VALUE = Rule(
-    "KB603",
-    "wrong-sdk-value",
-    Severity.ERROR,
+VALUE = error(
+    "KB603 wrong-sdk-value",
     "A function of the SDK gets a value that its annotation does not allow: another word than those it lists, or "
     "another type.",
     "The SDK raises, or goes on with what was not meant: `assert_true` takes any text for true.",

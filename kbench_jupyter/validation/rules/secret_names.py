@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 from kbench_jupyter.validation.reading.names import words
 
-__all__ = ["Named", "named_values"]
-
 _SECRET = words("APIKEY BEARER CREDENTIAL CREDENTIALS KEY PASSPHRASE PASSWD PASSWORD SECRET TOKEN")
 # Behind the word: what is about a secret and is none, `token_count`, `SECRET_NAME`, `api_key_env`.
 _ABOUT = words(

@@ -12,8 +12,6 @@ from dataclasses import dataclass
 
 from kbench_jupyter.validation.rules.secret_names import named_values
 
-__all__ = ["Secret", "find_secrets", "mask"]
-
 # Kind, a text that must be there for the pattern to have a chance, and the pattern.
 _SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
     (kind, start, re.compile(pattern))

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.cells import Cell
-    from kbench_jupyter.validation.reading.program import Program
-
-__all__ = ["Command", "brings_files", "commands"]
+from kbench_jupyter.validation.reading.cells import Cell
+from kbench_jupyter.validation.reading.program import Program
 
 _SHELLS = ("!", "sx", "system")
 _INSTALLERS = ("pip", "uv")

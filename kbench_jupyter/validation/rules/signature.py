@@ -4,80 +4,61 @@ from __future__ import annotations
 
 import ast
 import inspect
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.validation.reading.names import words
 from kbench_jupyter.validation.reading.parts import arguments
+from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Place, Scope
 from kbench_jupyter.validation.reading.sdk.installed import installed
 from kbench_jupyter.validation.reading.sdk.parameters import signature_of
 from kbench_jupyter.validation.reading.sdk.typed import TASK
+from kbench_jupyter.validation.reading.task import RunCall, Task
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.reading.value import Func, Stdlib, TaskValue, written
 from kbench_jupyter.validation.rules.evaluating import brought
-from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.returning import NOTHING_RETURNED, RESULT, returned
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error, warning
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.task import RunCall, Task
-
-__all__ = ["RULES", "check"]
-
-ANNOTATION = Rule(
-    "KB201",
-    "unsupported-return-annotation",
-    Severity.ERROR,
+ANNOTATION = error(
+    "KB201 unsupported-return-annotation",
     "The return annotation is not one the SDK knows.",
     "The decorator raises TypeError. It knows bool, int, float, dict, tuple[float, float], tuple[int, int], "
     "None, and no annotation at all; not str, list, dict[...], Optional, unions, typing.Tuple or a quoted name.",
     "@kbench.task()\ndef score(llm) -> dict[str, float]: ...",
     "@kbench.task()\ndef score(llm) -> dict: ...",
 )
-FUTURE = Rule(
-    "KB202",
-    "future-annotations",
-    Severity.ERROR,
+FUTURE = error(
+    "KB202 future-annotations",
     "`from __future__ import annotations` turns the return annotation into a text, which the SDK refuses.",
     "The decorator raises TypeError. In a notebook the import holds for every later cell as well.",
     "from __future__ import annotations\n\n@kbench.task()\ndef score(llm) -> float: ...",
     "@kbench.task()\ndef score(llm) -> float: ...",
 )
-ASYNC = Rule(
-    "KB204",
-    "async-task",
-    Severity.ERROR,
+ASYNC = error(
+    "KB204 async-task",
     "The task is an `async def`.",
     "The SDK does not await it: the function's body never runs, and no run file is written.",
     "@kbench.task()\nasync def quiz(llm): ...",
     "@kbench.task()\ndef quiz(llm): ...",
 )
-PASS_COUNT = Rule(
-    "KB205",
-    "pass-count-result",
-    Severity.WARNING,
+PASS_COUNT = warning(
+    "KB205 pass-count-result",
     "`tuple[int, int]` is recorded as a value with a confidence interval.",
     "The backend does not know pass counts yet: (7, 10) shows as 7 ± 10.",
     "@kbench.task()\ndef quiz(llm) -> tuple[int, int]:\n    return passed, total",
     "@kbench.task()\ndef quiz(llm) -> float:\n    return passed / total",
 )
-GENERATOR = Rule(
-    "KB206",
-    "generator-task",
-    Severity.ERROR,
+GENERATOR = error(
+    "KB206 generator-task",
     "The task is a generator: it contains `yield`.",
     "Calling it only makes the generator. Its body never runs, and no run file is written.",
     "@kbench.task()\ndef quiz(llm):\n    yield llm.prompt(...)",
     "@kbench.task()\ndef quiz(llm) -> bool:\n    return check(llm.prompt(...))",
 )
-ARGUMENTS = Rule(
-    "KB208",
-    "run-arguments",
-    Severity.ERROR,
+ARGUMENTS = error(
+    "KB208 run-arguments",
     "`.run` or `.evaluate` is called with arguments that do not fit the task's function.",
     "The call raises TypeError before the task starts, and nothing is recorded.",
     "@kbench.task()\ndef ask(llm, question): ...\n\nask.run(kbench.llm)",

@@ -4,34 +4,24 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
 
+from kbench_jupyter.validation.reading.cells import Cell
 from kbench_jupyter.validation.reading.names import words
 from kbench_jupyter.validation.reading.program import BUILTINS
 from kbench_jupyter.validation.reading.scopes import Certainty, Place, Scope, SiteIndex
 from kbench_jupyter.validation.reading.walk import walk_cell
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.cells import Cell
-
-__all__ = ["RULES", "check"]
-
-UNDEFINED = Rule(
-    "KB901",
-    "undefined-name",
-    Severity.ERROR,
+UNDEFINED = error(
+    "KB901 undefined-name",
     "A name is used that no cell defines.",
     "It is known in this kernel because of a cell that was changed or deleted. The server runs the notebook "
     "from the top in a fresh kernel and stops with NameError.",
     "# the cell with `rows = ...` was deleted\nquiz.evaluate(llm=[kbench.llm], evaluation_data=rows)",
     "rows = pd.read_csv(...)\nquiz.evaluate(llm=[kbench.llm], evaluation_data=rows)",
 )
-TOO_EARLY = Rule(
-    "KB902",
-    "used-before-defined",
-    Severity.ERROR,
+TOO_EARLY = error(
+    "KB902 used-before-defined",
     "A name is used in a cell above the one that defines it.",
     "It works here because the cells were executed in another order. The server runs them from the top.",
     "# cell 1\nprint(rows)\n\n# cell 2\nrows = [1, 2]",

@@ -7,53 +7,40 @@ from collections import defaultdict
 
 from kbench_jupyter.validation.reading.task import Task, file_name
 from kbench_jupyter.validation.reading.value import written
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error
 
-__all__ = ["RULES", "check"]
-
-SYNTAX = Rule(
-    "KB101",
-    "syntax-error",
-    Severity.ERROR,
+SYNTAX = error(
+    "KB101 syntax-error",
     "A cell is not valid Python, not even with IPython's syntax.",
     "The notebook stops at this cell on the server, and nothing after it is executed.",
     "answer = (1 + 2",
     "answer = (1 + 2)",
 )
-NO_TASK = Rule(
-    "KB102",
-    "no-task",
-    Severity.ERROR,
+NO_TASK = error(
+    "KB102 no-task",
     "No cell defines a task.",
     "The server runs the notebook, finds no task file, and creates no task.",
     "def capital(llm):\n    ...",
     '@kbench.task(name="Capital")\ndef capital(llm):\n    ...\n\ncapital.run(kbench.llm)',
 )
-SAME_SLUG = Rule(
-    "KB105",
-    "duplicate-task-name",
-    Severity.ERROR,
+SAME_SLUG = error(
+    "KB105 duplicate-task-name",
     "Two stored tasks have one slug, or write to the same files.",
     "The SDK names files after the task, so the second overwrites the first, and the server tells tasks "
     "apart by their slug alone.",
     '@kbench.task(name="My task")\ndef first(llm): ...\n\n@kbench.task(name="my-task")\ndef second(llm): ...',
     '@kbench.task(name="My task")\ndef first(llm): ...\n\n@kbench.task(name="My other task")\ndef second(llm): ...',
 )
-BARE = Rule(
-    "KB107",
-    "bare-decorator",
-    Severity.ERROR,
+BARE = error(
+    "KB107 bare-decorator",
     "The decorator is written without parentheses.",
     "`kbench.task` takes a name and returns the decorator. Without parentheses the function itself becomes "
     "the name, and `.run` does not exist.",
     "@kbench.task\ndef capital(llm): ...",
     "@kbench.task()\ndef capital(llm): ...",
 )
-EMPTY_SLUG = Rule(
-    "KB109",
-    "no-slug",
-    Severity.ERROR,
+EMPTY_SLUG = error(
+    "KB109 no-slug",
     "The task's name has no letter or digit that a slug could be made of.",
     "The server finds a task by the slug of its name.",
     '@kbench.task(name="???")\ndef quiz(llm): ...',
