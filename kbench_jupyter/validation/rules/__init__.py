@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from kbench_jupyter.validation.rules import (
     choice,
     environment,
@@ -11,6 +9,7 @@ from kbench_jupyter.validation.rules import (
     files,
     models,
     prompting,
+    returning,
     running,
     sdk_names,
     signature,
@@ -18,13 +17,11 @@ from kbench_jupyter.validation.rules import (
     structure,
     usage,
 )
+from kbench_jupyter.validation.rules.rule import Check, Rule
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.rules.rule import Check, Rule
+__all__ = ["RULES", "run_all"]
 
-__all__ = ["GROUPS", "RULES", "run_all"]
-
-GROUPS = (
+_GROUPS = (
     structure,
     running,
     choice,
@@ -38,13 +35,16 @@ GROUPS = (
     sdk_names,
     state,
 )
-RULES: dict[str, Rule] = {
+_FOUND = {
     rule.code: rule
-    for rule in sorted((r for group in GROUPS for r in group.RULES), key=lambda rule: rule.code)
+    for group in (*_GROUPS, returning)
+    for rule in vars(group).values()
+    if isinstance(rule, Rule)
 }
+RULES = dict(sorted(_FOUND.items()))
 
 
 def run_all(check: Check) -> None:
     """Let every group of rules report to `check`."""
-    for group in GROUPS:
+    for group in _GROUPS:
         group.check(check)

@@ -40,7 +40,6 @@ SUBTASK = error(
     '@kbench.task(name="Row", store_task=False, store_run=False)\ndef row(llm, q) -> bool: ...\n\n'
     '@kbench.task(name="All")\ndef all_rows(llm) -> float:\n    row.run(llm, "q")\n    ...',
 )
-RULES = (WRONG_SLUG, SEVERAL, CHOOSE, SUBTASK)
 
 
 def check(check: Check) -> None:

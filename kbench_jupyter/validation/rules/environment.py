@@ -54,7 +54,6 @@ OWN_SETTING = warning(
     'os.environ["KBENCH_UPSTREAM_URL"] = "http://127.0.0.1:11434/v1"',
     "%kbench local start --upstream http://127.0.0.1:11434/v1  # is left out of the push",
 )
-RULES = (SECRET, EDITABLE, LEFTOVER, INPUT, OWN_SETTING)
 
 _SETTING = re.compile(r"(?:(?:set_)?env (KBENCH_\w+)|config KBench\b)")
 

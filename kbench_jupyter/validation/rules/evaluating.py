@@ -23,7 +23,6 @@ ITERABLES = error(
     "task.evaluate(llm=kbench.llm, evaluation_data=rows)",
     "task.evaluate(llm=[kbench.llm], evaluation_data=rows)",
 )
-RULES = (ITERABLES,)
 
 _MAX_DEPTH = 8
 # What gives a dict other keys, or a table other columns.

@@ -33,7 +33,6 @@ DATASET = error(
     'rows = pd.read_csv("/kaggle/input/questions/questions.csv")\n%kbench push quiz',
     'rows = pd.read_csv("/kaggle/input/questions/questions.csv")\n%kbench push quiz -d ada/questions',
 )
-RULES = (LOCAL_PATH, DATASET)
 
 _ROOT = "/kaggle/input"
 _MOUNT = re.compile(r"/kaggle/input/(?:datasets/(?P<owner>[\w-]+)/)?(?P<slug>[\w-]+)")

@@ -48,7 +48,6 @@ NO_MODEL = warning(
     "@kbench.task()\ndef capital():\n    kbench.llm.prompt(...)\n\ncapital.run()",
     "@kbench.task()\ndef capital(llm):\n    llm.prompt(...)\n\ncapital.run(kbench.llm)",
 )
-RULES = (HARD_MODEL, JUDGE_FIRST, NO_MODEL)
 
 _Arguments: TypeAlias = list[tuple[str, tuple[Value, ...]]]
 _SDK = Sdk(SDK)

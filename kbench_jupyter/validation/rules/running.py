@@ -29,7 +29,6 @@ NOT_RECORDED = error(
     '@kbench.task(name="Capital", store_run=False)\ndef capital(llm):\n    ...\n\ncapital.run(kbench.llm)',
     '@kbench.task(name="Capital")\ndef capital(llm):\n    ...\n\ncapital.run(kbench.llm)',
 )
-RULES = (NEVER_RUN, NOT_RECORDED)
 
 
 def check(check: Check) -> None:

@@ -42,7 +42,6 @@ VALUE = error(
     'kbench.llm.prompt("2 + 2?", reasoning="maximum")',
     'kbench.llm.prompt("2 + 2?", reasoning="high")',
 )
-RULES = (NAME, PARAMETERS, VALUE)
 
 # What is asked about may be asked for another version than the one that is installed.
 _ASKS_FOR_VERSION = ("__version__", "inspect.signature", "importlib.metadata")

@@ -18,7 +18,7 @@ from kbench_jupyter.validation.reading.task import RunCall, Task
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.reading.value import Func, Stdlib, TaskValue, written
 from kbench_jupyter.validation.rules.evaluating import brought
-from kbench_jupyter.validation.rules.returning import NOTHING_RETURNED, RESULT, returned
+from kbench_jupyter.validation.rules.returning import returned
 from kbench_jupyter.validation.rules.rule import Check, error, warning
 
 ANNOTATION = error(
@@ -64,7 +64,6 @@ ARGUMENTS = error(
     "@kbench.task()\ndef ask(llm, question): ...\n\nask.run(kbench.llm)",
     '@kbench.task()\ndef ask(llm, question): ...\n\nask.run(kbench.llm, question="Why?")',
 )
-RULES = (ANNOTATION, FUTURE, RESULT, ASYNC, PASS_COUNT, GENERATOR, NOTHING_RETURNED, ARGUMENTS)
 
 _SUPPORTED = frozenset({"bool", "int", "float", "dict", "object"})
 _UNSUPPORTED = words("str list set frozenset tuple bytes bytearray complex type range slice memoryview")

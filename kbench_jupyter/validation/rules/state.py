@@ -27,7 +27,6 @@ TOO_EARLY = error(
     "# cell 1\nprint(rows)\n\n# cell 2\nrows = [1, 2]",
     "# cell 1\nrows = [1, 2]\n\n# cell 2\nprint(rows)",
 )
-RULES = (UNDEFINED, TOO_EARLY)
 
 # What IPython and the SDK's own setup put into a notebook's namespace.
 _GIVEN = words(

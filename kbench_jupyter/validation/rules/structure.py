@@ -46,7 +46,6 @@ EMPTY_SLUG = error(
     '@kbench.task(name="???")\ndef quiz(llm): ...',
     '@kbench.task(name="Quiz")\ndef quiz(llm): ...',
 )
-RULES = (SYNTAX, NO_TASK, SAME_SLUG, BARE, EMPTY_SLUG)
 
 
 def check(check: Check) -> None:

@@ -56,7 +56,6 @@ VIDEO = error(
     "Not a YouTube link that the SDK knows: {url}",
     "Use https://www.youtube.com/watch?v=ID, https://www.youtube.com/shorts/ID or https://youtu.be/ID.",
 )
-RULES = (EXPECTATION, TRACES, REPORT, VIDEO)
 
 _NEEDS_A_VALUE = words("len iter sorted list sum max min enumerate")
 _YOUTUBE = re.compile(r"https?://(?:(?:www\.)?youtube\.com/(?:watch\?v=|shorts/)|youtu\.be/)[\w-]")
