@@ -12,7 +12,7 @@ from pathlib import Path
 from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Certainty, Place, SiteIndex
 from kbench_jupyter.validation.rules.brought import Brought
-from kbench_jupyter.validation.rules.built_paths import beginning, is_builder
+from kbench_jupyter.validation.rules.built_paths import built, is_builder
 from kbench_jupyter.validation.rules.guards import is_caught
 from kbench_jupyter.validation.rules.paths import own_machine, read_paths
 from kbench_jupyter.validation.rules.rule import Check, error
@@ -166,10 +166,10 @@ def _mounts(program: Program) -> Iterator[tuple[Place[ast.AST], re.Match[str]]]:
         for match in _whole(str(place.node.value), complete=place.node not in pieces):
             yield place, match
     calls = [place for place in index.calls if is_builder(place.node, place.scope, program)]
-    for built in (*index.built, *calls):
-        text, complete = beginning(built.node, built.scope, program)
-        for match in _whole(text, complete=complete and built.node not in pieces):
-            yield built, match
+    for made in (*index.built, *calls):
+        seen = built(made.node, made.scope, program)
+        for match in _whole(seen.start, complete=seen.complete and made.node not in pieces):
+            yield made, match
 
 
 def _pieces(index: SiteIndex) -> set[ast.AST]:

@@ -11,7 +11,7 @@ from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Place
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.reading.value import Const, keyword_of
-from kbench_jupyter.validation.rules.built_paths import beginning
+from kbench_jupyter.validation.rules.built_paths import built
 
 _READERS = words(
     "open from_path load loadtxt genfromtxt fromfile imread read_text read_bytes read_csv read_json read_parquet"
@@ -78,7 +78,7 @@ def _seen(nodes: list[ast.expr], place: Place[ast.Call], program: Program) -> li
     found: list[tuple[ast.AST, str]] = []
     for node in nodes:
         found += [(node, path) for path in _several(node, place, program)]
-        path, complete = beginning(node, place.scope, program)
+        path, _, complete = built(node, place.scope, program)
         if own_machine(path):
             # A home folder is on the server too, if it is made into a path first: the notebook may write there.
             if path[:1] != "~" or isinstance(program.values.const(node, place.scope), str):

@@ -10,7 +10,7 @@ from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Place
 from kbench_jupyter.validation.reading.sdk.parameters import bind, signature_of
 from kbench_jupyter.validation.reading.value import keyword_of
-from kbench_jupyter.validation.rules.guards import caught_around
+from kbench_jupyter.validation.rules.guards import guard_around
 from kbench_jupyter.validation.rules.prompting import ASKING
 from kbench_jupyter.validation.rules.rule import Check, Rule, error, warning
 
@@ -121,7 +121,7 @@ def _first_unchecked_use(place: Place[ast.Call], program: Program) -> ast.AST | 
 
     def fails(node: ast.AST) -> bool:
         error = _error_on_none(node, parents)
-        return error is not None and not caught_around(error, node, root, scope, program)
+        return error is not None and not guard_around(error, place, program, node)
 
     if fails(call):
         return call
