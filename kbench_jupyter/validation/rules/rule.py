@@ -107,6 +107,7 @@ class Check:
         place: Place[ast.AST],
         message: str = "",
         hint: str = "",
+        /,
         *,
         node: ast.AST | None = None,
         sure: bool = True,
@@ -133,6 +134,7 @@ class Check:
         line: int,
         message: str = "",
         hint: str = "",
+        /,
         *,
         sure: bool = True,
         silenced_by: Collection[int] = (),
@@ -149,7 +151,7 @@ class Check:
         self.findings.append(replace(finding, cell=ref, line=own_line, text=text))
 
     def on_task(
-        self, rule: Rule, task: Task, message: str = "", hint: str = "", *, sure: bool = True, **words: Any
+        self, rule: Rule, task: Task, message: str = "", hint: str = "", /, *, sure: bool = True, **words: Any
     ) -> None:
         """Report a task, at its definition."""
         self.at(rule, task.place, message, hint, sure=sure, task=task.label, **words)
