@@ -156,9 +156,11 @@ class Check:
         """Report a task, at its definition."""
         self.at(rule, task.place, message, hint, sure=sure, task=task.label, **words)
 
-    def on_notebook(self, rule: Rule, message: str, hint: str, *, sure: bool = True) -> None:
+    def on_notebook(
+        self, rule: Rule, message: str = "", hint: str = "", *, sure: bool = True, **words: object
+    ) -> None:
         """Report the notebook as a whole."""
-        self.findings.append(rule.finding(message, hint, {}, sure=sure))
+        self.findings.append(rule.finding(message, hint, words, sure=sure))
 
     def pushed(self, task: Task) -> bool:
         """Whether a task is the one that is pushed, as far as anybody has said."""
