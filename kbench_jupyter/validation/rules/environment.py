@@ -24,6 +24,9 @@ SECRET = error(
     "reads it can use the secret.",
     'client = Client(api_key="...the key itself...")',
     'client = Client(api_key=os.environ["MY_SERVICE_KEY"])',
+    "This line holds what looks like {kind}.",
+    "Read it from the environment or a Kaggle secret, and revoke the one that was written here. If it is no secret, "
+    "write {where}.",
 )
 EDITABLE = warning(
     "KB504 local-install",
@@ -31,6 +34,8 @@ EDITABLE = warning(
     "The folder does not exist on the server, the installation fails there, and the import after it as well.",
     "%pip install -e .",
     "%pip install git+https://github.com/ada/quiz-tools",
+    "{where} is a folder of this machine; the server has nothing to install there.",
+    "Install from PyPI or git+https, or put the package into a Kaggle dataset.",
 )
 LEFTOVER = error(
     "KB505 kbench-leftover",
@@ -38,6 +43,8 @@ LEFTOVER = error(
     "It is not installed on the server: `%kbench` is an unknown magic there, and the notebook stops.",
     'for task in tasks:\n    get_ipython().run_line_magic("kbench", "status")',
     "%kbench status  # on a line of its own: it is left out of the push",
+    "kbench_jupyter is not installed on the server, so this line stops the notebook there.",
+    "Put %kbench on a line of its own outside blocks (it is left out of the push), or tag the cell kbench-skip.",
 )
 INPUT = error(
     "KB506 asks-the-user",
@@ -45,6 +52,8 @@ INPUT = error(
     "Nobody is there to answer when the server runs it: input() and getpass() raise.",
     'topic = input("Topic? ")',
     'topic = "geography"',
+    "{name}() has nobody to ask on the server, and raises.",
+    "Write the value into the notebook, or pass it as an argument.",
 )
 OWN_SETTING = warning(
     "KB507 kbench-setting",
@@ -53,6 +62,8 @@ OWN_SETTING = warning(
     "stored there, and published with the task.",
     'os.environ["KBENCH_UPSTREAM_URL"] = "http://127.0.0.1:11434/v1"',
     "%kbench local start --upstream http://127.0.0.1:11434/v1  # is left out of the push",
+    "{name} is a setting of kbench_jupyter on this machine, and becomes part of the task here.",
+    "Write {instead}: it is left out of the push. Or tag the cell kbench-skip.",
 )
 
 _SETTING = re.compile(r"(?:(?:set_)?env (KBENCH_\w+)|config KBench\b)")
@@ -66,7 +77,7 @@ def check(check: Check) -> None:
         if magic.name == "kbench" or (
             magic.name in ("load_ext", "reload_ext") and magic.argument.strip() == "kbench_jupyter"
         ):
-            _leftover(check, cell, magic.line)
+            check.on_line(LEFTOVER, cell, magic.line)
         elif match := _SETTING.match(f"{magic.name} {magic.argument.strip()}"):
             _own_setting(check, cell, magic.line, match[1] or "%config KBench")
     _own_settings(check)
@@ -81,24 +92,14 @@ def _secrets(check: Check) -> None:
         for secret in find_secrets(text, prose=cell.source.kind != "code"):
             line = text.count("\n", 0, secret.start) + 1
             after = _ends_of_text(cell, line)
+            where = f"# kbench: ignore[KB503] behind {'the closing quotes' if after else 'this line'}"
             if cell.source.kind != "code":
                 where = "<!-- # kbench: ignore[KB503] --> on this line"
-            elif after:
-                where = "# kbench: ignore[KB503] behind the closing quotes"
-            else:
-                where = "# kbench: ignore[KB503] behind this line"
-            told = f"This line holds what looks like {secret.kind}."
-            if secret.name:
-                told = f"{secret.name} is named like a secret, and its value stands in the source."
+            told = f"{secret.name} is named like a secret, and its value stands in the source."
+            message, sure = told if secret.name else "", secret.certain
+            silenced_by = {line, *after}
             check.on_line(
-                SECRET,
-                cell,
-                line,
-                told,
-                "Read it from the environment or a Kaggle secret, and revoke the one that was written here. "
-                f"If it is no secret, write {where}.",
-                sure=secret.certain,
-                silenced_by={line, *after},
+                SECRET, cell, line, message, sure=sure, silenced_by=silenced_by, kind=secret.kind, where=where
             )
 
 
@@ -124,13 +125,7 @@ def _installs(check: Check) -> None:
     for cell, line, text in commands(check.program):
         where = _local_package(text)
         if where and not brought.folder_before(where, cell, line):
-            check.on_line(
-                EDITABLE,
-                cell,
-                line,
-                f"{where} is a folder of this machine; the server has nothing to install there.",
-                "Install from PyPI or git+https, or put the package into a Kaggle dataset.",
-            )
+            check.on_line(EDITABLE, cell, line, where=where)
 
 
 def _local_package(command: str) -> str:
@@ -161,18 +156,6 @@ def _local_package(command: str) -> str:
             return value
         editable = False
     return ""
-
-
-def _leftover(check: Check, cell: Cell, line: int, *, sure: bool = True) -> None:
-    check.on_line(
-        LEFTOVER,
-        cell,
-        line,
-        "kbench_jupyter is not installed on the server, so this line stops the notebook there.",
-        "Put %kbench on a line of its own outside blocks (it is left out of the push), or tag the cell "
-        "kbench-skip.",
-        sure=sure,
-    )
 
 
 def _own_settings(check: Check) -> None:
@@ -206,18 +189,11 @@ def _keys(node: ast.AST) -> list[object]:
 
 
 def _own_setting(check: Check, cell: Cell, line: int, name: str) -> None:
-    instead = (
-        f"%env {name}=... on a line of its own" if name.isidentifier() else f"{name}... on a line of its own"
-    )
+    instead = f"%env {name}=..." if name.isidentifier() else f"{name}..."
+    instead += " on a line of its own"
     if name.startswith("KBENCH_UPSTREAM_"):
         instead = "%kbench local start --upstream URL --key-from VARIABLE"
-    check.on_line(
-        OWN_SETTING,
-        cell,
-        line,
-        f"{name} is a setting of kbench_jupyter on this machine, and becomes part of the task here.",
-        f"Write {instead}: it is left out of the push. Or tag the cell kbench-skip.",
-    )
+    check.on_line(OWN_SETTING, cell, line, name=name, instead=instead)
 
 
 def _imports(check: Check) -> None:
@@ -229,7 +205,7 @@ def _imports(check: Check) -> None:
             if isinstance(node, ast.ImportFrom) and node.module:
                 names = [node.module]
             if any(name.partition(".")[0] == "kbench_jupyter" for name in names):
-                _leftover(check, cell, cell.text_line(getattr(node, "lineno", 1)))
+                check.on_line(LEFTOVER, cell, cell.text_line(getattr(node, "lineno", 1)))
 
 
 def _asks(check: Check) -> None:
@@ -240,15 +216,8 @@ def _asks(check: Check) -> None:
         name = _asking(place, program, mentioned=mentioned)
         # What the kernel raises is a NotImplementedError (tried with ipykernel).
         if name and program.executed(place) and not is_caught("NotImplementedError", place, program):
-            check.at(
-                INPUT,
-                place,
-                f"{name}() has nobody to ask on the server, and raises.",
-                "Read a key from the environment or a Kaggle secret."
-                if name == "getpass"
-                else "Write the value into the notebook, or pass it as an argument.",
-                sure=program.sure(place),
-            )
+            hint = "Read a key from the environment or a Kaggle secret." if name == "getpass" else ""
+            check.at(INPUT, place, "", hint, sure=program.sure(place), name=name)
 
 
 def _asking(place: Place[ast.Call], program: Program, *, mentioned: bool) -> str:

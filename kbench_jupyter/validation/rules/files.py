@@ -24,6 +24,8 @@ LOCAL_PATH = error(
     "The server gets the notebook and the attached datasets, nothing else of this machine.",
     'rows = pd.read_csv("/home/ada/questions.csv")',
     'rows = pd.read_csv("/kaggle/input/questions/questions.csv")  # and push with -d ada/questions',
+    "{path} is read, but nothing in the notebook brings it to the server.",
+    "Put the file into a Kaggle dataset, read it from /kaggle/input/<dataset>/, and push with -d owner/dataset.",
 )
 DATASET = error(
     "KB502 dataset-not-attached",
@@ -32,6 +34,8 @@ DATASET = error(
     "of the version before.",
     'rows = pd.read_csv("/kaggle/input/questions/questions.csv")\n%kbench push quiz',
     'rows = pd.read_csv("/kaggle/input/questions/questions.csv")\n%kbench push quiz -d ada/questions',
+    "{folder} is used, but that dataset is not among those to attach.",
+    "Push with -d {owner}/{slug}.",
 )
 
 _ROOT = "/kaggle/input"
@@ -59,17 +63,8 @@ def _files(check: Check) -> None:
             own = own_machine(path)
             if is_caught("FileNotFoundError", place, program) or (not own and path in brought):
                 continue
-            check.at(
-                LOCAL_PATH,
-                place,
-                f"{path} exists on this machine only."
-                if own
-                else f"{path} is read, but nothing in the notebook brings it to the server.",
-                "Put the file into a Kaggle dataset, read it from /kaggle/input/<dataset>/, and push with "
-                "-d owner/dataset.",
-                node=node,
-                sure=program.sure(place),
-            )
+            message = f"{path} exists on this machine only." if own else ""
+            check.at(LOCAL_PATH, place, message, node=node, sure=program.sure(place), path=path)
 
 
 def _modules(check: Check) -> None:
@@ -87,23 +82,19 @@ def _modules(check: Check) -> None:
             for name in _imported(node) & beside:
                 place: Place[ast.AST] = Place(node, cell, program.module, Certainty.GUARDED)
                 # Whoever names the file as well (%%writefile, a download) brings it.
-                if (
-                    re.search(rf"\b{name}(?:\.py|/)", re.sub(r"#.*", "", program.text))
-                    or f"{name}.py" in brought
-                ):
+                named = re.search(rf"\b{name}(?:\.py|/)", re.sub(r"#.*", "", program.text))
+                if named or f"{name}.py" in brought or _is_installed(name, check, check.folder):
                     continue
-                if _is_installed(name, check):
-                    continue
-                if is_caught("ImportError", place, program):
-                    continue
-                check.at(
-                    LOCAL_PATH,
-                    place,
-                    f"{name} lies beside the notebook and is not sent with it, so the server cannot import it.",
-                    f"Put its lines into a cell (%%writefile {name}.py keeps it a module), or put it into a Kaggle "
-                    "dataset and add its folder to sys.path.",
-                    sure=node in cell.tree.body,
-                )
+                if not is_caught("ImportError", place, program):
+                    check.at(LOCAL_PATH, place, *_module_words(name), sure=node in cell.tree.body)
+
+
+def _module_words(name: str) -> tuple[str, str]:
+    return (
+        f"{name} lies beside the notebook and is not sent with it, so the server cannot import it.",
+        f"Put its lines into a cell (%%writefile {name}.py keeps it a module), or put it into a Kaggle dataset and "
+        "add its folder to sys.path.",
+    )
 
 
 def _beside(folder: Path, text: str) -> set[str]:
@@ -125,12 +116,11 @@ def _imported(node: ast.AST) -> set[str]:
     return set()
 
 
-def _is_installed(name: str, check: Check) -> bool:
+def _is_installed(name: str, check: Check, folder: Path) -> bool:
     """Whether a module is there without the notebook's folder as well, or a command installs something of its name."""
     if any(name.replace("_", "-") in c.text.replace("_", "-") for c in commands(check.program)):
         return True
-    assert check.folder is not None  # noqa: S101 - nothing lies beside a notebook without a folder
-    elsewhere = [p for p in sys.path if p and Path(p).resolve() != check.folder.resolve()]
+    elsewhere = [p for p in sys.path if p and Path(p).resolve() != folder.resolve()]
     return PathFinder.find_spec(name, elsewhere) is not None
 
 
@@ -142,15 +132,9 @@ def _datasets(check: Check) -> None:
         if slug in _OTHER_MOUNTS or slug.lower() in attached or slug in told:
             continue
         told.add(slug)
-        owner = match["owner"] or "OWNER"
-        check.at(
-            DATASET,
-            place,
-            f"{match[0]} is used, but that dataset is not among those to attach.",
-            f"Push with -d {owner}/{slug}.",
-            # Without any dataset named, this may be a look before the push that names them.
-            sure=bool(attached) and check.program.sure(place),
-        )
+        # Without any dataset named, this may be a look before the push that names them.
+        sure = bool(attached) and check.program.sure(place)
+        check.at(DATASET, place, sure=sure, folder=match[0], owner=match["owner"] or "OWNER", slug=slug)
 
 
 def _mounts(program: Program) -> Iterator[tuple[Place[ast.AST], re.Match[str]]]:

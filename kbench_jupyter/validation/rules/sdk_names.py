@@ -87,13 +87,11 @@ class _Look:
                 thing = self.typed.of(node, entered.scope)
                 if isinstance(thing, Func):
                     text = written(node)
-                    self.tell(
-                        PARAMETERS,
-                        entered,
+                    message, hint = (
                         f"{text} is a function; a with needs what it gives.",
                         f"Write with {text}(...):",
-                        node,
                     )
+                    self.tell(PARAMETERS, entered, message, hint, node)
 
     def imports(self, cell: Cell) -> None:
         for node in ast.walk(cell.tree):
@@ -115,14 +113,8 @@ class _Look:
                 return
             if self.sdk.lacks(module, part):
                 place = Place(node, cell, self.program.module, Certainty.GUARDED)
-                self.tell(
-                    NAME,
-                    place,
-                    f"{walked} has no {part!r}.",
-                    self.meant(module, part),
-                    node,
-                    error="ImportError",
-                )
+                message, hint = f"{walked} has no {part!r}.", self.meant(module, part)
+                self.tell(NAME, place, message, hint, node, error="ImportError")
                 return
             module = self.sdk.member(module, part)
             walked = f"{walked}.{part}"
@@ -132,23 +124,17 @@ class _Look:
         thing = self.typed.of(node.value, place.scope)
         if thing is None or not self.typed.lacks(thing, node.attr) or self.typed.is_changed(node.attr):
             return
-        if written(node.value) in self.asked:
+        whose = written(node.value)
+        if whose in self.asked:
             return
         if isinstance(thing, Answer):
-            whose, fields = written(node.value), list(thing.fields)
+            fields = list(thing.fields)
             hint = did_you_mean(node.attr, fields, more=f"its fields: {', '.join(fields)}", parts=True)
-            self.tell(
-                NAME, place, f"{whose} is an answer in {thing.name}, which has no {node.attr!r}.", hint, node
-            )
-            return
-        whose = written(node.value)
-        known = in_words(thing)
-        subject = (
-            f"{whose} has no {node.attr!r}"
-            if isinstance(thing, ModuleThing)
-            else f"{whose} is {known}, which has no {node.attr!r}"
-        )
-        self.tell(NAME, place, f"{subject}.", self.meant(thing, node.attr), node)
+            subject = f"{whose} is an answer in {thing.name}, which"
+        else:
+            hint = self.meant(thing, node.attr)
+            subject = whose if isinstance(thing, ModuleThing) else f"{whose} is {in_words(thing)}, which"
+        self.tell(NAME, place, f"{subject} has no {node.attr!r}.", hint, node)
 
     def subscript(self, place: Place[ast.Subscript]) -> None:
         """Report an answer that is asked for a key, as a dict would be."""
@@ -163,17 +149,12 @@ class _Look:
     def call(self, place: Place[ast.Call]) -> None:
         call = place.node
         thing = self.typed.of(call.func, place.scope)
-        if thing is None or isinstance(thing, Answer) or written(call.func) in self.asked:
+        name = written(call.func)
+        if thing is None or isinstance(thing, Answer) or name in self.asked:
             return
         if self.never_called(thing):
             hint = "Write .prompt(...)." if "prompt" in (self.sdk.names(thing) or ()) else ""
-            self.tell(
-                PARAMETERS,
-                place,
-                f"{written(call.func)} is {in_words(thing)}, and cannot be called.",
-                hint,
-                call,
-            )
+            self.tell(PARAMETERS, place, f"{name} is {in_words(thing)}, and cannot be called.", hint, call)
             return
         signature = signature_of(self.sdk, thing)
         if signature is None:
@@ -187,19 +168,13 @@ class _Look:
                 hint = did_you_mean(fit.unknown, names, form="{}=", more=hint, parts=True)
                 if "extra_api_params" in names and "mean" not in hint:
                     hint = f'What the model\'s API knows goes into extra_api_params={{"{fit.unknown}": ...}}. {hint}'
-            self.tell(
-                PARAMETERS, place, f"{written(call.func)} {fit.problem}.", hint, call, error="TypeError"
-            )
+            self.tell(PARAMETERS, place, f"{name} {fit.problem}.", hint, call, error="TypeError")
         for misfit in misfits(self.sdk, self.program, thing, fit, place.scope):
-            hint = (
-                did_you_mean(str(misfit.value), misfit.choices, form='"{}"', more=misfit.takes)
-                if misfit.choices
-                else misfit.takes
-            )
+            hint, message = misfit.takes, f"{name} {misfit.problem}."
+            if misfit.choices:
+                hint = did_you_mean(str(misfit.value), misfit.choices, form='"{}"', more=hint)
             sure = misfit.sure and self.program.sure(place)
-            self.check.at(
-                VALUE, place, f"{written(call.func)} {misfit.problem}.", hint, node=misfit.node, sure=sure
-            )
+            self.check.at(VALUE, place, message, hint, node=misfit.node, sure=sure)
 
     def never_called(self, thing: Thing) -> bool:
         if isinstance(thing, ModuleThing):

@@ -29,16 +29,7 @@ class Command(NamedTuple):
 
 
 def commands(program: Program) -> Iterator[Command]:
-    """Yield the shell commands of a notebook, in order: ``!...``, ``%pip ...`` and the lines of ``%%bash``.
-
-    Parameters
-    ----------
-    program : Program
-
-    Yields
-    ------
-    Command
-    """
+    """Yield the shell commands of a notebook, in order: ``!...``, ``%pip ...`` and the lines of ``%%bash``."""
     for cell, magic in program.magics:
         if magic.name not in (*_SHELLS, *_INSTALLERS, *_SHELL_CELLS):
             continue
