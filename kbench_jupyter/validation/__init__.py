@@ -29,21 +29,17 @@ __all__ = [
 
 # Read when first asked for: `%load_ext` must not pay for rules nobody has run yet.
 _HOMES = {
-    "RULES": "checker",
-    "check": "checker",
-    "rule": "checker",
-    "tasks_in": "checker",
-    "Finding": "rules.findings",
-    "Severity": "rules.findings",
-    "Fix": "rules.repairs",
-    "fixes": "rules.repairs",
-    "Rule": "rules.rule",
-    "installed": "reading.sdk.installed",
-    "TaskDefinition": "reading.task",
+    "checker": ("RULES", "check", "rule", "tasks_in"),
+    "rules.findings": ("Finding", "Severity"),
+    "rules.repairs": ("Fix", "fixes"),
+    "rules.rule": ("Rule",),
+    "reading.sdk.installed": ("installed",),
+    "reading.task": ("TaskDefinition",),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
