@@ -7,6 +7,7 @@ Only three findings have a fix that cannot change what a task does: a missing ru
 from __future__ import annotations
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -196,8 +197,8 @@ def _not_stored(task: Task) -> tuple[Cell, _Edit] | None:
     last = call.args[-1]
     line = cell.python.split("\n")[(last.end_lineno or 0) - 1].encode()
     until = (call.end_col_offset or 0) - 1 if call.end_lineno == last.end_lineno else None
-    further = line[last.end_col_offset : until].rfind(b")") + 1
-    return _insert(cell, last, ", store_task=False", title, further)
+    around = re.match(rb"[\s)]*\)", line[last.end_col_offset : until])
+    return _insert(cell, last, ", store_task=False", title, around.end() if around else 0)
 
 
 def _insert(
