@@ -12,6 +12,7 @@ from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Place
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.rules.brought import Brought
+from kbench_jupyter.validation.rules.files import imported
 from kbench_jupyter.validation.rules.guards import is_caught
 from kbench_jupyter.validation.rules.rule import Check, error, warning
 from kbench_jupyter.validation.rules.secrets import find_secrets
@@ -81,7 +82,9 @@ def check(check: Check) -> None:
         elif match := _SETTING.match(f"{magic.name} {magic.argument.strip()}"):
             _own_setting(check, cell, magic.line, match[1] or "%config KBench")
     _own_settings(check)
-    _imports(check)
+    for cell, node in check.nodes("kbench_jupyter"):
+        if "kbench_jupyter" in imported(node):
+            check.on_line(LEFTOVER, cell, cell.text_line(getattr(node, "lineno", 1)))
     _asks(check)
 
 
@@ -160,12 +163,9 @@ def _local_package(command: str) -> str:
 
 def _own_settings(check: Check) -> None:
     """``os.environ`` with a name that begins with ``KBENCH_``: by its key, in a call, or in what it is joined with."""
-    for cell in check.program.cells:
-        if "KBENCH_" not in cell.source.text:
-            continue
-        for node in ast.walk(cell.tree):
-            for name in _set_or_read(node):
-                _own_setting(check, cell, cell.text_line(getattr(node, "lineno", 1)), name)
+    for cell, node in check.nodes("KBENCH_"):
+        for name in _set_or_read(node):
+            _own_setting(check, cell, cell.text_line(getattr(node, "lineno", 1)), name)
 
 
 def _set_or_read(node: ast.AST) -> list[str]:
@@ -194,18 +194,6 @@ def _own_setting(check: Check, cell: Cell, line: int, name: str) -> None:
     if name.startswith("KBENCH_UPSTREAM_"):
         instead = "%kbench local start --upstream URL --key-from VARIABLE"
     check.on_line(OWN_SETTING, cell, line, name=name, instead=instead)
-
-
-def _imports(check: Check) -> None:
-    for cell in check.program.cells:
-        if "kbench_jupyter" not in cell.source.text:
-            continue
-        for node in ast.walk(cell.tree):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module]
-            if any(name.partition(".")[0] == "kbench_jupyter" for name in names):
-                check.on_line(LEFTOVER, cell, cell.text_line(getattr(node, "lineno", 1)))
 
 
 def _asks(check: Check) -> None:

@@ -79,7 +79,7 @@ def _modules(check: Check) -> None:
         if not any(name in cell.source.text for name in beside):
             continue
         for node in ast.walk(cell.tree):
-            for name in _imported(node) & beside:
+            for name in imported(node) & beside:
                 place: Place[ast.AST] = Place(node, cell, program.module, Certainty.GUARDED)
                 # Whoever names the file as well (%%writefile, a download) brings it.
                 named = re.search(rf"\b{name}(?:\.py|/)", re.sub(r"#.*", "", program.text))
@@ -107,8 +107,8 @@ def _beside(folder: Path, text: str) -> set[str]:
     }
 
 
-def _imported(node: ast.AST) -> set[str]:
-    """The top-level modules that a statement imports."""
+def imported(node: ast.AST) -> set[str]:
+    """Return the top-level modules that a statement imports."""
     if isinstance(node, ast.Import):
         return {alias.name.partition(".")[0] for alias in node.names}
     if isinstance(node, ast.ImportFrom) and not node.level and node.module:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -100,6 +100,12 @@ class Check:
         """What expressions are to the installed SDK; None where it is not installed."""
         sdk = installed()
         return Typed(sdk, self.program, self.tasks) if sdk is not None else None
+
+    def nodes(self, word: str) -> Iterator[tuple[Cell, ast.AST]]:
+        """Yield every node of the cells that mention a word."""
+        for cell in self.program.cells:
+            if word in cell.source.text:
+                yield from ((cell, node) for node in ast.walk(cell.tree))
 
     def at(
         self,

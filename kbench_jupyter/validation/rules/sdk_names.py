@@ -72,9 +72,8 @@ class _Look:
         }
 
     def report(self) -> None:
-        for cell in self.program.cells:
-            if SDK in cell.source.text:
-                self.imports(cell)
+        for cell, node in self.check.nodes(SDK):
+            self.imports(cell, node)
         # To follow a name may bring a cell into the index that was not there before.
         for attribute in list(self.program.index.attributes):
             self.attribute(attribute)
@@ -93,19 +92,17 @@ class _Look:
                     )
                     self.tell(PARAMETERS, entered, message, hint, node)
 
-    def imports(self, cell: Cell) -> None:
-        for node in ast.walk(cell.tree):
-            if isinstance(node, ast.Import):
-                paths = [(alias.name, "") for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                paths = [(node.module or "", alias.name) for alias in node.names if alias.name != "*"]
-            else:
-                continue
-            for path, name in paths:
-                if path.partition(".")[0] == SDK:
-                    self.imported(cell, node, path, name)
+    def imports(self, cell: Cell, node: ast.AST) -> None:
+        paths: list[tuple[str, str]] = []
+        if isinstance(node, ast.Import):
+            paths = [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            paths = [(node.module or "", alias.name) for alias in node.names if alias.name != "*"]
+        for path, name in paths:
+            if path.partition(".")[0] == SDK:
+                self.imported(cell, node, path, name)
 
-    def imported(self, cell: Cell, node: ast.stmt, path: str, name: str) -> None:
+    def imported(self, cell: Cell, node: ast.AST, path: str, name: str) -> None:
         module: Thing | None = self.sdk.at(SDK)
         walked = SDK
         for part in [*path.split(".")[1:], *([name] if name else [])]:
