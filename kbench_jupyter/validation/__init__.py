@@ -1,4 +1,8 @@
-"""Rules on a task's source, and the rehearsal that runs it in a fresh kernel."""
+"""What is known of a task source before it is pushed: what is in it, what the rules say, and how it runs.
+
+`reading` parses it, `rules` are functions of what was read, `rehearsal` runs it in a fresh kernel, and `checker` is
+the way in. This room must never know the doors, the target, or how a finding or a failure is drawn.
+"""
 
 from __future__ import annotations
 
