@@ -14,7 +14,8 @@ PACKAGE = Path(__file__).parents[1] / "kbench_jupyter"
 #: What each room may import of the package, besides itself, the error tree, the hints and the quick import.
 ARROWS = {
     "api": set(),
-    "notebook": set(),
+    "widgets": set(),
+    "notebook": {"widgets"},
     "execution": set(),
     "display": set(),
     "results": set(),
@@ -23,7 +24,7 @@ ARROWS = {
     "following": {"session", "api", "display"},
     "actions": {"api", "session", "following", "notebook", "validation", "results", "execution", "display"},
     "magics": {"actions", "following", "session", "display", "panels"},
-    "panels": {"actions", "following", "session", "display", "notebook"},
+    "panels": {"actions", "following", "session", "display", "widgets"},
     "local": {"execution"},
 }
 

@@ -8,8 +8,8 @@ from typing import Any
 import anywidget
 import traitlets
 
-from kbench_jupyter.notebook.es_modules import joined
 from kbench_jupyter.notebook.mirror_state import MirrorState
+from kbench_jupyter.widgets.es_modules import joined
 
 
 class NotebookMirror(anywidget.AnyWidget):

@@ -112,7 +112,7 @@ def comparison_panel(
     Panel
     """
     from kbench_jupyter.panels.panel import Panel
-    from kbench_jupyter.panels.results_panel import ResultsPart
+    from kbench_jupyter.panels.results import ResultsPart
 
     return Panel(session, ResultsPart(session, found, models=models, output=output))
 
@@ -132,7 +132,7 @@ def workflow_panel(session: Session, found: Standing) -> Any:
     Panel
     """
     from kbench_jupyter.panels.panel import Panel
-    from kbench_jupyter.panels.workflow import WorkflowPart
+    from kbench_jupyter.panels.workflow.workflow import WorkflowPart
 
     return Panel(session, WorkflowPart(session, found))
 
@@ -159,6 +159,6 @@ def log_panel(session: Session, task: str, models: Sequence[str] = ()) -> object
     NotFoundError
         If there is no such task or no such run.
     """
-    from kbench_jupyter.panels.log_view import open_log_view
+    from kbench_jupyter.panels.log.view import open_log_view
 
     return open_log_view(session, task, models)

@@ -18,7 +18,7 @@ To the browser::
     {"form": {mime type: text}}                                              the static form, a new one
     {"closed": true}                                                         the last word
 
-The browser writes the static form into the notebook whenever that is saved (``notebook/static_form.js``).
+The browser writes the static form into the notebook whenever that is saved (``widgets/static_form.js``).
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ import traitlets
 
 from kbench_jupyter.display.text import SIGNS
 from kbench_jupyter.display.view import forms, shortened
-from kbench_jupyter.notebook import static_form
-from kbench_jupyter.notebook.es_modules import joined
 from kbench_jupyter.panels.part import Part
+from kbench_jupyter.widgets import static_form
+from kbench_jupyter.widgets.es_modules import joined
 
 if TYPE_CHECKING:
     from kbench_jupyter.session.session import Session
@@ -128,8 +128,10 @@ class Panel(anywidget.AnyWidget):
         What is shown.
     """
 
-    _esm = joined(_HERE / "panel_main.js", SIGNS=SIGNS | {"next": "→"})
-    _css = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("widget.css", "panel.css"))
+    _esm = joined(_HERE / "panel.js", SIGNS=SIGNS | {"next": "→"})
+    _css = "".join(
+        (_HERE / name).read_text(encoding="utf-8") for name in ("../widgets/widget.css", "panel.css")
+    )
     root = traitlets.Unicode().tag(sync=True)
     ident = traitlets.Unicode().tag(sync=True)
 

@@ -119,7 +119,7 @@ class PartSession(Session):
 class Part:
     """Something a panel shows.
 
-    Subclasses set `kind` (which component of ``panel_*.js`` draws it), describe themselves in `view`, and
+    Subclasses set `kind` (which script draws it, by `COMPONENTS` of ``base.js``), describe themselves in `view`, and
     answer what the browser asks in methods named ``do_...``, which must return at once.
 
     Parameters

@@ -134,7 +134,7 @@ class RunStatusPart(Part):
         self.start("log", lambda: self._open_log(models))
 
     def _open_log(self, models: list[str]) -> None:
-        from kbench_jupyter.panels.log_view import open_log_view
+        from kbench_jupyter.panels.log.view import open_log_view
 
         view = open_log_view(self.outer, self.watch.slug, models)
         self._close_log()

@@ -282,7 +282,7 @@ def test_a_damaged_file_is_left_out_and_not_called_nothing(
 
 
 def test_the_panel_says_what_the_table_says(tmp_path: Path, session: LoopbackSession) -> None:
-    from kbench_jupyter.panels.results_panel import ResultsPart
+    from kbench_jupyter.panels.results import ResultsPart
 
     record(tmp_path / "quiz/1/own/1", error="Traceback\nOSError: gone")
     record(tmp_path / "quiz/1/small/2", metrics=COSTS)

@@ -19,7 +19,7 @@ from kbench_jupyter.actions.standing import standing
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
 from kbench_jupyter.errors import TaskNotReadyError, ValidationError
-from kbench_jupyter.panels.workflow import WorkflowPart
+from kbench_jupyter.panels.workflow.workflow import WorkflowPart
 
 TASK = """@kbench.task(name="Quiz")
 def ask(llm):

@@ -1,7 +1,7 @@
-// Results (results_panel.py): a chart and a table of all models and versions, and each run in full.
-import { button, clamp, fill, h, number, plural, say } from "./elements.js";
-import { activity, click, enable, mark, notesOf } from "./panel_base.js";
-import { card, cards } from "./panel_status.js";
+// Results (results.py): a chart and a table of all models and versions, and each run in full.
+import { button, clamp, fill, h, number, plural, say } from "../widgets/elements.js";
+import { activity, click, enable, mark, notesOf } from "./base.js";
+import { card, cards } from "./run_status.js";
 
 const dash = (value) => (value === null || value === undefined ? "" : value);
 const short = (value) =>

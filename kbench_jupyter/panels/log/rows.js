@@ -1,8 +1,8 @@
 // The rows that are seen: a log of any length takes as many elements as fit the view.
 //
 // In a log too long for a browser, small moves of the scroll bar are exact and long ones in proportion.
-import { clamp, h, number, say } from "./elements.js";
-import { drawText, isError } from "./log_line.js";
+import { clamp, h, number, say } from "../../widgets/elements.js";
+import { drawText, isError } from "./line.js";
 
 const ROW = 18; // pixels; every row has this height, so that any line's place is known without drawing
 const MOST_PIXELS = 8e6; // browsers do not draw higher elements; longer logs are scrolled in proportion

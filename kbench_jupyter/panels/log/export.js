@@ -1,6 +1,6 @@
 // The buttons that take a run's whole log elsewhere: to the clipboard, or into a file.
-import { button, h, plural } from "./elements.js";
-import { tailOf } from "./log_form.js";
+import { button, h, plural } from "../../widgets/elements.js";
+import { tailOf } from "./form.js";
 
 export function copyAndSave(view) {
   const { store } = view;

@@ -1,6 +1,6 @@
 // The model picker (model_picker.py).
-import { button, clamp, fill, h, plural, say } from "./elements.js";
-import { activity, click, enable, ident, mark, notesOf, slot } from "./panel_base.js";
+import { button, clamp, fill, h, plural, say } from "../widgets/elements.js";
+import { activity, click, enable, ident, mark, notesOf, slot } from "./base.js";
 
 export function pickerPart(store, part, host) {
   const list = h("div", {

@@ -1,7 +1,7 @@
 // Search in one run's log: for a text, for lines of stderr, or for both. The kernel searches all lines.
-import { button, h, number, plural } from "./elements.js";
-import { plain } from "./log_ansi.js";
-import { isError } from "./log_line.js";
+import { button, h, number, plural } from "../../widgets/elements.js";
+import { plain } from "./ansi.js";
+import { isError } from "./line.js";
 
 // Finds a line when there is no kernel to ask, among those that are here.
 function findHere(store, run, needle, from, direction) {

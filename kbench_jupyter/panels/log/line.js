@@ -1,6 +1,6 @@
 // Puts a line's text into a row: styled as the run meant it, with what is searched for marked.
-import { fill, h } from "./elements.js";
-import { piecesOf } from "./log_ansi.js";
+import { fill, h } from "../../widgets/elements.js";
+import { piecesOf } from "./ansi.js";
 
 export const isError = (kind) => kind.toLowerCase() === "e"; // a capital: missed when it was written
 

@@ -1,7 +1,7 @@
 """The log view: a panel with one tab a run, all live at once.
 
-The lines stay in the kernel (`log_buffer`), read once for all views (`log_source`); the browser gets what it
-shows (`log_pump`) and draws it (``log_view.js``). No trait ever holds a line, so none can be saved with the
+The lines stay in the kernel (`buffer`), read once for all views (`source`); the browser gets what it
+shows (`pump`) and draws it (``view.js``). No trait ever holds a line, so none can be saved with the
 notebook; what is saved is the static form.
 """
 
@@ -18,10 +18,10 @@ import traitlets
 from kbench_jupyter.display.html import CODE, FRAME, TONES
 from kbench_jupyter.display.view import Cell, Part, Text, View, count, forms
 from kbench_jupyter.following.log_follow import strip_codes
-from kbench_jupyter.notebook import static_form as saved
-from kbench_jupyter.notebook.es_modules import joined
-from kbench_jupyter.panels.log_pump import LogPump
-from kbench_jupyter.panels.log_source import LogSource, RunLog, log_source
+from kbench_jupyter.panels.log.pump import LogPump
+from kbench_jupyter.panels.log.source import LogSource, RunLog, log_source
+from kbench_jupyter.widgets import static_form as saved
+from kbench_jupyter.widgets.es_modules import joined
 
 if TYPE_CHECKING:
     from kbench_jupyter.session.session import Session
@@ -44,8 +44,10 @@ class LogView(anywidget.AnyWidget):
         Used already on behalf of this widget, which releases it when closed.
     """
 
-    _esm = joined(_HERE / "log_view.js", STYLES={"view": FRAME, "code": CODE, "tones": TONES})
-    _css = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("widget.css", "log_view.css"))
+    _esm = joined(_HERE / "view.js", STYLES={"view": FRAME, "code": CODE, "tones": TONES})
+    _css = "".join(
+        (_HERE / name).read_text(encoding="utf-8") for name in ("../../widgets/widget.css", "view.css")
+    )
     task = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
     #: Its own model id: by it the front end finds its output in the document.

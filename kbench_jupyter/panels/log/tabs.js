@@ -1,5 +1,5 @@
 // A tab a run: its state, its model, how many lines it has printed.
-import { h, number, plural } from "./elements.js";
+import { h, number, plural } from "../../widgets/elements.js";
 
 export class Tabs {
   constructor(view) {

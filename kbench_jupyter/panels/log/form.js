@@ -1,6 +1,6 @@
 // What is saved of the log view with the notebook: the last lines of its runs.
-import { h, number, plural } from "./elements.js";
-import { appear } from "./log_ansi.js";
+import { h, number, plural } from "../../widgets/elements.js";
+import { appear } from "./ansi.js";
 
 const TAIL = 100; // lines of a run
 const RUNS = 20;

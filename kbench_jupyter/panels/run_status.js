@@ -1,6 +1,6 @@
 // Run status (run_status.py): a row a run, changed in place.
-import { button, fill, h, plural, say } from "./elements.js";
-import { activity, click, enable, mark, span } from "./panel_base.js";
+import { button, fill, h, plural, say } from "../widgets/elements.js";
+import { activity, click, enable, mark, span } from "./base.js";
 
 // A table whose rows become cards where there is no room for columns. What is not laid out as a table is none to
 // a screen reader any more, so the roles are spelled out.

@@ -1,8 +1,9 @@
 // What the page knows of the logs: the lines that were lately sent or asked for.
 //
-// All lines are in the kernel; the messages are described in log_pump.py.
-import { fetchTails, formOf } from "./log_form.js";
-import { Store } from "./store.js";
+// All lines are in the kernel; the messages are described in pump.py.
+
+import { Store } from "../../widgets/store.js";
+import { fetchTails, formOf } from "./form.js";
 
 const PAGE = 256; // lines kept and let go together
 const CACHE_BYTES = 12e6; // of lines held in the browser

@@ -1,8 +1,8 @@
 // What all panels share: marks, buttons, the store of their parts, and how a part is drawn.
-import { button, fill, h, say, visible } from "./elements.js";
-import { Store } from "./store.js";
+import { button, fill, h, say, visible } from "../widgets/elements.js";
+import { Store } from "../widgets/store.js";
 
-// What draws each kind of part, by name: (store, part, host) => what ends it. panel_main.js fills it.
+// What draws each kind of part, by name: (store, part, host) => what ends it. panel.js fills it.
 export const COMPONENTS = {};
 
 // A state as colour, shape and word. The shapes (SIGNS) are those of all other places, put before by panel.py.

@@ -26,12 +26,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.display.text import SIGNS
-from kbench_jupyter.panels.log_buffer import LogLine, Search
-from kbench_jupyter.panels.log_lines import CLIP, Pacer, batch, open_lines, size_of
-from kbench_jupyter.panels.log_save import save
+from kbench_jupyter.panels.log.buffer import LogLine, Search
+from kbench_jupyter.panels.log.export import save
+from kbench_jupyter.panels.log.wire import CLIP, Pacer, batch, open_lines, size_of
 
 if TYPE_CHECKING:
-    from kbench_jupyter.panels.log_source import LogSource, RunLog
+    from kbench_jupyter.panels.log.source import LogSource, RunLog
 
 __all__ = ["LogPump"]
 

@@ -1,5 +1,5 @@
 // A line's text: colours and styles as ANSI codes (SGR) set them, and what must only appear spelled out.
-import { ACTED_ON, clamp, spelled, visible } from "./elements.js";
+import { ACTED_ON, clamp, spelled, visible } from "../../widgets/elements.js";
 
 const SGR = /\x1b\[([0-9;:]*)m/g;
 const BEGINS = { 1: "bold", 2: "dim", 3: "italic", 4: "underline", 7: "inverse", 9: "strike" };

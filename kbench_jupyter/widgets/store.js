@@ -1,5 +1,5 @@
 // The browser's end of a widget: its connection with the kernel, its views, its static form.
-import { StaticForm } from "../notebook/static_form.js";
+import { StaticForm } from "./static_form.js";
 
 // One a widget, whichever views come and go. `form` is what a StaticForm asks for.
 export class Store {

@@ -1,14 +1,14 @@
-// The browser's side of the log view (kbench_jupyter/panels/log_view.py): tabs, a bar, rows, a foot.
+// The browser's side of the log view (view.py): tabs, a bar, rows, a foot.
 //
-// The lines are in the kernel. A store (log_store.js), one a widget, holds those that were lately sent or
-// asked for; each view draws the few rows that are seen (log_rows.js).
-import { h, number, plural, say } from "./elements.js";
-import { copyAndSave } from "./log_copy.js";
-import { Rows } from "./log_rows.js";
-import { Search } from "./log_search.js";
-import { LogStore } from "./log_store.js";
-import { Tabs } from "./log_tabs.js";
-import { widget } from "./store.js";
+// The lines are in the kernel. A store (store.js), one a widget, holds those that were lately sent or
+// asked for; each view draws the few rows that are seen (rows.js).
+import { h, number, plural, say } from "../../widgets/elements.js";
+import { widget } from "../../widgets/store.js";
+import { copyAndSave } from "./export.js";
+import { Rows } from "./rows.js";
+import { Search } from "./search.js";
+import { LogStore } from "./store.js";
+import { Tabs } from "./tabs.js";
 
 const GONE =
   "The kernel that read this log is gone. This is what the page had received; run the cell again to read on.";

@@ -6,7 +6,7 @@ import re
 from collections.abc import Generator
 from pathlib import Path
 
-from kbench_jupyter.panels.log_buffer import LogBuffer
+from kbench_jupyter.panels.log.buffer import LogBuffer
 
 __all__ = ["save"]
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import kbench_jupyter
-from kbench_jupyter.notebook.es_modules import joined
+from kbench_jupyter.widgets.es_modules import joined
 
 PACKAGE = Path(kbench_jupyter.__file__).parent
 _TOP = re.compile(r"^(?:const|let|class|(?:async )?function\*?) (\w+)", re.MULTILINE)
@@ -33,7 +33,7 @@ def test_what_a_module_needs_comes_before_it_and_once(tmp_path):
     ]
 
 
-@pytest.mark.parametrize("entry", ["panels/log_view.js", "panels/panel_main.js", "notebook/mirror.js"])
+@pytest.mark.parametrize("entry", ["panels/log/view.js", "panels/panel.js", "notebook/mirror.js"])
 def test_the_modules_of_a_widget_share_one_scope_without_a_name_twice(entry):
     script = joined(PACKAGE / entry)
     names = Counter(_TOP.findall(script))

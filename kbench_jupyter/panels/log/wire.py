@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterable
 from typing import Any
 
-from kbench_jupyter.panels.log_buffer import LogLine
+from kbench_jupyter.panels.log.buffer import LogLine
 
 __all__ = ["CLIP", "Pacer", "batch", "open_lines", "size_of"]
 

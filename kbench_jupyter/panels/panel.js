@@ -1,11 +1,11 @@
 // What draws each kind of part, and the widget itself.
-import { fill, h } from "./elements.js";
-import { COMPONENTS, ident, mark, mount, PanelStore } from "./panel_base.js";
-import { pickerPart } from "./panel_picker.js";
-import { resultsPart } from "./panel_results.js";
-import { statusPart } from "./panel_status.js";
-import { workflowPart } from "./panel_workflow.js";
-import { widget } from "./store.js";
+import { fill, h } from "../widgets/elements.js";
+import { widget } from "../widgets/store.js";
+import { COMPONENTS, ident, mark, mount, PanelStore } from "./base.js";
+import { pickerPart } from "./model_picker.js";
+import { resultsPart } from "./results.js";
+import { statusPart } from "./run_status.js";
+import { workflowPart } from "./workflow/workflow.js";
 
 const SILENT = "The kernel has not answered this click: it is busy, or gone.";
 Object.assign(COMPONENTS, {

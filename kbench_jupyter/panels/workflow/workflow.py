@@ -17,9 +17,9 @@ from kbench_jupyter.display.view import Facts, Table, Text, count
 from kbench_jupyter.errors import KBenchError, RunsFailedError, UsageError
 from kbench_jupyter.panels.model_picker import ModelPicker, scheduling
 from kbench_jupyter.panels.part import Stopped
-from kbench_jupyter.panels.results_panel import ResultsPart
+from kbench_jupyter.panels.results import ResultsPart
 from kbench_jupyter.panels.told import told
-from kbench_jupyter.panels.workflow_standing import StandingPart
+from kbench_jupyter.panels.workflow.standing import StandingPart
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.push import PushResult

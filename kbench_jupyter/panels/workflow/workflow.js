@@ -1,6 +1,6 @@
 // The workflow (workflow.py): a task's way from init to publish.
-import { button, fill, h, plural, say } from "./elements.js";
-import { activity, click, enable, ident, mark, notesOf, slot } from "./panel_base.js";
+import { button, fill, h, plural, say } from "../../widgets/elements.js";
+import { activity, click, enable, ident, mark, notesOf, slot } from "../base.js";
 
 const VERBS = {
   init: "Init",
