@@ -4,18 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbench_jupyter.actions.cards import result_text
-from kbench_jupyter.actions.results import results
+from kbench_jupyter.actions.results import Results, results
 from kbench_jupyter.actions.results_tables import costs
 from kbench_jupyter.display.view import View, duration, money
 from kbench_jupyter.panels.part import Part
 from kbench_jupyter.panels.watches import outcome_of
-
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.results import Results
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 __all__ = ["ResultsPart"]
 
@@ -25,17 +22,7 @@ _WHOLE = 400_000
 
 
 class ResultsPart(Part):
-    """Shows a comparison.
-
-    Parameters
-    ----------
-    session : Session
-    found : Results
-    models : sequence of str
-        What it was limited to, for asking again.
-    output : Path
-        Where downloads lie.
-    """
+    """Shows a comparison, with what it was limited to and where its downloads lie, for asking again."""
 
     kind = "results"
 
@@ -44,7 +31,6 @@ class ResultsPart(Part):
     ) -> None:
         super().__init__(session)
         self._models, self._output = tuple(models), output
-        self._found = found
         self._take(found)
 
     def view(self) -> View:

@@ -10,7 +10,7 @@ import json
 import re
 from pathlib import Path
 
-__all__ = ["joined"]
+__all__ = ["joined", "styles"]
 
 _IMPORT = re.compile(r'^import \{[^}]*\} from "([^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
@@ -43,3 +43,10 @@ def joined(entry: Path, **given: object) -> str:
 
     take(entry.resolve())
     return "\n".join(parts)
+
+
+def styles(*sheets: Path) -> str:
+    """Return style sheets as one."""
+    return "".join(
+        sheet.read_text(encoding="utf-8") for sheet in (Path(__file__).parent / "widget.css", *sheets)
+    )

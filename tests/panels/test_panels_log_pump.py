@@ -13,7 +13,8 @@ from live_logs import LogServer
 
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.panels.log.buffer import LogLine
-from kbench_jupyter.panels.log.pump import BATCH, COPY_MOST, LogPump
+from kbench_jupyter.panels.log.export import COPY_MOST
+from kbench_jupyter.panels.log.pump import BATCH, LogPump
 from kbench_jupyter.panels.log.source import log_source
 from kbench_jupyter.panels.log.wire import Pacer, batch
 from kbench_jupyter.session.session import Session

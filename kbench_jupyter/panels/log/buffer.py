@@ -10,7 +10,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from typing import IO, NamedTuple
 
 from kbench_jupyter.following.log_follow import strip_codes
 
-__all__ = ["LogBuffer", "LogLine", "Search"]
+__all__ = ["LogBuffer", "LogLine"]
 
 #: Bytes of lines a buffer keeps in memory.
 MEMORY = 4_000_000
@@ -29,18 +29,10 @@ _LOST = b"e(this line was not kept: there was no room for it on the disk)"
 
 
 class LogLine(NamedTuple):
-    """A line and what kind it is.
+    """A line and what kind it is."""
 
-    Parameters
-    ----------
-    kind : str
-        ``"o"`` stdout, ``"e"`` stderr; in capitals when it was missed when it was written.
-    text : str
-        May hold colours; never a line end.
-    """
-
-    kind: str
-    text: str
+    kind: str  # "o" stdout, "e" stderr; in capitals when it was missed when it was written
+    text: str  # may hold colours; never a line end
 
 
 @dataclass
@@ -53,13 +45,7 @@ class _Block:
 
 
 class LogBuffer:
-    """One run's lines. Any thread may call anything.
-
-    Parameters
-    ----------
-    memory : int
-        Bytes of lines to keep in memory.
-    """
+    """One run's lines, so many bytes of them in memory. Any thread may call anything."""
 
     def __init__(self, memory: int = MEMORY) -> None:
         self._memory = memory
@@ -72,16 +58,11 @@ class LogBuffer:
         self._tail_bytes = 0
         self._tail_first = 0
         self._file: IO[bytes] | None = None
-        self._file_size = 0
+        self.spilled = 0  # bytes in the file
         self._closed = False
 
     def __len__(self) -> int:
         return self._tail_first + len(self._tail)
-
-    @property
-    def spilled(self) -> int:
-        """Bytes that are in the file."""
-        return self._file_size
 
     def append(self, lines: Iterable[LogLine]) -> None:
         """Add lines at the end; after `close` they are dropped.
@@ -166,11 +147,11 @@ class LogBuffer:
         with suppress(OSError):
             if self._file is None:
                 self._file = tempfile.TemporaryFile(prefix="kbench-log-")  # noqa: SIM115 - closed by `close`
-            self._file.seek(self._file_size)
+            self._file.seek(self.spilled)
             self._file.write(data)
             self._file.flush()
-            block.place = self._file_size
-            self._file_size += block.size
+            block.place = self.spilled
+            self.spilled += block.size
 
     def _fetch(self, block: _Block) -> bytes:
         if self._file is not None and block.place >= 0:
@@ -180,58 +161,3 @@ class LogBuffer:
                 if len(data) == block.size:
                     return data
         return b"\n".join([_LOST] * block.lines)
-
-
-class Search:
-    """The numbers of the lines that hold a text, in either case; grows with the buffer.
-
-    Parameters
-    ----------
-    buffer : LogBuffer
-    text : str
-        What to look for; colours in the lines are looked past.
-    errors : bool
-        Look in stderr only; without a text, each of its lines is a hit.
-    """
-
-    def __init__(self, buffer: LogBuffer, text: str, *, errors: bool = False) -> None:
-        self.text = text
-        self.errors = errors
-        self._buffer = buffer
-        self._needle = text.lower()
-        self._hits = array("Q")
-        self._upto = 0
-
-    def __len__(self) -> int:
-        return len(self._hits)
-
-    def update(self) -> None:
-        """Look through the lines that have come since."""
-        if not self._needle and not self.errors:
-            return
-        for first, raw, text in self._buffer.blocks(self._upto):
-            low = text.lower()
-            if self._needle in low:
-                found = (i for i, line in enumerate(low.split("\n")) if self._needle in line)
-                self._hits.extend(first + i for i in found if not self.errors or raw[i][:1] in b"eE")
-            self._upto = first + len(raw)
-
-    def step(self, line: int, direction: int) -> int | None:
-        """Return the position in the hits of the one behind (1) or before (-1) a line, going round.
-
-        With direction 0 a hit on the line itself counts, too.
-        """
-        if not self._hits:
-            return None
-        if direction < 0:
-            return (bisect_left(self._hits, max(0, line)) - 1) % len(self._hits)
-        place = (
-            bisect_left(self._hits, max(0, line))
-            if direction == 0
-            else bisect_right(self._hits, max(0, line))
-        )
-        return place % len(self._hits)
-
-    def line(self, position: int) -> int:
-        """Return the line number of a hit."""
-        return self._hits[position]

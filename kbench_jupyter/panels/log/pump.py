@@ -23,15 +23,14 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbench_jupyter.display.text import SIGNS
-from kbench_jupyter.panels.log.buffer import LogLine, Search
-from kbench_jupyter.panels.log.export import save
+from kbench_jupyter.panels.log.buffer import LogLine
+from kbench_jupyter.panels.log.export import save, text_in_parts
+from kbench_jupyter.panels.log.search import Search
+from kbench_jupyter.panels.log.source import LogSource, RunLog
 from kbench_jupyter.panels.log.wire import CLIP, Pacer, batch, open_lines, size_of
-
-if TYPE_CHECKING:
-    from kbench_jupyter.panels.log.source import LogSource, RunLog
 
 __all__ = ["LogPump"]
 
@@ -47,22 +46,13 @@ _BEHIND = 4000
 _GLIMPSE = 40
 #: Lines sent at most for one question.
 _MOST_LINES = 2000
-#: Characters of plain text for the clipboard.
-COPY_MOST = 1_000_000
 _VIEWS = 16
 
 _Message = dict[str, Any]
 
 
 class LogPump:
-    """Sends one widget what its views need.
-
-    Parameters
-    ----------
-    source : LogSource
-    send : callable
-        Sends a message to the browser; called in this pump's thread only.
-    """
+    """Sends one widget what its views need, all in its own thread."""
 
     def __init__(self, source: LogSource, send: Callable[[_Message], None]) -> None:
         self._source = source
@@ -163,12 +153,8 @@ class LogPump:
             return None
         if not looked_at:
             self._sent[run_id] = total
-            return batch(
-                run_id,
-                max(start, total - _GLIMPSE),
-                buffer.read(max(start, total - _GLIMPSE), _GLIMPSE),
-                room // 2,
-            )
+            start = max(start, total - _GLIMPSE)
+            return batch(run_id, start, buffer.read(start, _GLIMPSE), room // 2)
         if behind > _BEHIND:
             start = total - _tail_that_fits(buffer.read(total - 1000, 1000), room)
         piece = batch(run_id, start, buffer.read(start, min(total - start, _BEHIND)), room)
@@ -270,23 +256,9 @@ class LogPump:
         self._jobs.append(self._text_job(request, self._source.runs[int(request["run"])]))
 
     def _text_job(self, request: _Message, log: RunLog) -> Generator[None, None, None]:
-        """Send the newest lines as plain text, as many as a clipboard should hold."""
-        blocks: deque[str] = deque()
-        size = 0
-        for _, text in log.buffer.texts(0):
-            blocks.append(text)
-            size += len(text) + 1
-            while len(blocks) > 1 and size - len(blocks[0]) > COPY_MOST:
-                size -= len(blocks.popleft()) + 1
-        whole = "\n".join(blocks)
-        short = whole[-COPY_MOST:]
-        lines = short.count("\n") + 1 if short else 0
-        answer = {"t": "text", "id": request.get("id"), "run": log.run_id, "lines": lines}
-        step = BATCH // 4  # characters take up to four bytes
-        for place in range(0, len(short) or 1, step):
-            last = place + step >= len(short)
-            cut = len(short) < len(whole) or lines < len(log.buffer)
-            self._send(answer | {"part": short[place : place + step], "last": last, "cut": cut})
+        answer = {"t": "text", "id": request.get("id"), "run": log.run_id}
+        for part in text_in_parts(log.buffer, BATCH // 4):  # characters take up to four bytes
+            self._send(answer | part)
             yield
 
     def _save(self, request: _Message) -> None:

@@ -5,54 +5,36 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from kbench_jupyter.actions.choose_runs import address, choose_runs
 from kbench_jupyter.actions.push import state_cell
+from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.following.log_follow import Follow, Line, RunLines
 from kbench_jupyter.panels.log.buffer import LogBuffer, LogLine
-
-if TYPE_CHECKING:
-    from kbench_jupyter.errors import KBenchError
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 __all__ = ["LogSource", "RunLog", "log_source"]
 
 
 @dataclass
 class RunLog:
-    """One run's log as a view shows it.
-
-    Parameters
-    ----------
-    run_id : int
-    model : str
-    state : str
-        In words.
-    tone : str
-        What the state means, one of `kbench_jupyter.display.view.TONES`.
-    done : bool
-        Whether the log has come to its end.
-    problem : str
-        Why it came to its end too early.
-    """
+    """One run's log as a view shows it."""
 
     run_id: int
     model: str
-    state: str
-    tone: str
-    done: bool = False
-    problem: str = ""
+    state: str  # in words
+    tone: str  # what the state means, one of `kbench_jupyter.display.view.TONES`
+    done: bool = False  # whether the log has come to its end
+    problem: str = ""  # why it came to its end too early
     buffer: LogBuffer = field(default_factory=LogBuffer)
-    lines: RunLines | None = None
+    lines: RunLines = field(init=False)
 
     @property
     def open_lines(self) -> list[LogLine]:
         """The lines in the making."""
-        return (
-            [] if self.lines is None or self.done else [as_log_line(line) for line in self.lines.unfinished]
-        )
+        return [] if self.done else [as_log_line(line) for line in self.lines.unfinished]
 
 
 def as_log_line(line: Line) -> LogLine:
@@ -64,20 +46,7 @@ def as_log_line(line: Line) -> LogLine:
 class LogSource:
     """Reads the logs of some runs of a task into buffers, and tells its listeners that something came.
 
-    It closes when its last user has released it.
-
-    Parameters
-    ----------
-    session : Session
-    task : str
-        By name or slug.
-    models : sequence of str
-        None means all.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such task or no such run.
+    No models means all runs. It closes when its last user has released it.
     """
 
     def __init__(self, session: Session, task: str, models: Sequence[str] = ()) -> None:
@@ -91,14 +60,13 @@ class LogSource:
         self.runs: dict[int, RunLog] = {}
         for run in chosen:
             cell = state_cell(run.state)
-            self.runs[run.id] = RunLog(run.id, run.model, cell.text, cell.tone)
+            log = self.runs[run.id] = RunLog(run.id, run.model, cell.text, cell.tone)
+            log.lines = RunLines(self._taker(log))
         self._lock = threading.Lock()
         self._listeners: list[Callable[[int], None]] = []
         self._users = 0
         self._settled = threading.Event()
         self._ended_before = {run.id for run in chosen if run.state.is_terminal}
-        for log in self.runs.values():
-            log.lines = RunLines(self._taker(log))
         self._follow = Follow(
             client, slug, chosen, on_entry=self._entry, on_end=self._end, on_change=self._change
         )
@@ -155,14 +123,11 @@ class LogSource:
         return take
 
     def _entry(self, run_id: int, entry: Any) -> None:
-        lines = self.runs[run_id].lines
-        if lines is not None:
-            lines.feed(entry)
+        self.runs[run_id].lines.feed(entry)
 
     def _end(self, run_id: int, error: KBenchError | None) -> None:
         log = self.runs[run_id]
-        if log.lines is not None:
-            log.lines.end()
+        log.lines.end()
         if error is not None:
             log.problem = str(error)
         log.done = True
@@ -175,11 +140,8 @@ class LogSource:
         if status is None:
             return  # trouble with a look: the next one comes by itself
         log = self.runs[status.run_id]
-        cell = state_cell(status.state)
-        log.state, log.tone = (
-            status.word,
-            cell.tone if status.ending is None or status.state.is_terminal else "warn",
-        )
+        lost = status.ending is not None and not status.state.is_terminal
+        log.state, log.tone = status.word, "warn" if lost else state_cell(status.state).tone
         self._tell(status.run_id)
 
     def _tell(self, run_id: int) -> None:
@@ -194,11 +156,6 @@ def log_source(session: Session, task: str, models: Sequence[str] = ()) -> LogSo
     """Return a source for these runs, one that is in use already where it reads just the same.
 
     The caller counts as a user of it and must release it.
-
-    Raises
-    ------
-    NotFoundError
-        If there is no such task or no such run.
     """
     fresh = LogSource(session, task, models)
     known = _SOURCES.setdefault(session, [])

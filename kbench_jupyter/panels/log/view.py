@@ -9,10 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-from uuid import uuid4
+from typing import Any
 
-import anywidget
 import traitlets
 
 from kbench_jupyter.display.html import CODE, FRAME, TONES
@@ -20,11 +18,9 @@ from kbench_jupyter.display.view import Cell, Part, Text, View, count, forms
 from kbench_jupyter.following.log_follow import strip_codes
 from kbench_jupyter.panels.log.pump import LogPump
 from kbench_jupyter.panels.log.source import LogSource, RunLog, log_source
-from kbench_jupyter.widgets import static_form as saved
-from kbench_jupyter.widgets.es_modules import joined
-
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.widgets.es_modules import joined, styles
+from kbench_jupyter.widgets.widget import Widget
 
 __all__ = ["LogView", "open_log_view"]
 
@@ -35,29 +31,18 @@ _TAIL, _RUNS, _COLUMNS = 100, 20, 2000
 _HERE = Path(__file__).parent
 
 
-class LogView(anywidget.AnyWidget):
-    """Shows the logs of a task's runs.
-
-    Parameters
-    ----------
-    source : LogSource
-        Used already on behalf of this widget, which releases it when closed.
-    """
+class LogView(Widget):
+    """Shows the logs of a task's runs, and releases their source when it is closed."""
 
     _esm = joined(_HERE / "view.js", STYLES={"view": FRAME, "code": CODE, "tones": TONES})
-    _css = "".join(
-        (_HERE / name).read_text(encoding="utf-8") for name in ("../../widgets/widget.css", "view.css")
-    )
+    _css = styles(_HERE / "view.css")
     task = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
-    #: Its own model id: by it the front end finds its output in the document.
-    ident = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, source: LogSource) -> None:
         self._source = source
         self._pump: LogPump | None = None
-        ident = uuid4().hex
-        super().__init__(model_id=ident, ident=ident, task=source.task, label=source.label)
+        super().__init__(task=source.task, label=source.label)
         self._pump = LogPump(source, self.send)
         self.on_msg(self._receive)
         self._pump.start()
@@ -76,15 +61,11 @@ class LogView(anywidget.AnyWidget):
             pump.close()
             self.send({"t": "closed"})
             self._source.release()
-        layout = self.layout
         super().close()
-        if layout is not None:
-            layout.close()
 
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data = bundle[0] if isinstance(bundle, tuple) else bundle or {}
-        return {**data, **forms(static_form(self._source))}, saved.mark(self.ident)
+    def form(self) -> dict[str, Any]:
+        """Return the static form by MIME type."""
+        return forms(static_form(self._source))
 
 
 def static_form(source: LogSource) -> View:
@@ -92,27 +73,18 @@ def static_form(source: LogSource) -> View:
     runs = list(source.runs.values())
     parts: list[Part] = []
     for log in runs[:_RUNS]:
-        parts += [
-            Text(f"{log.model} (run {log.run_id}): {log.state}, {count(len(log.buffer), 'line')}", log.tone)
-        ]
+        lines = count(len(log.buffer), "line")
+        parts.append(Text(f"{log.model} (run {log.run_id}): {log.state}, {lines}", log.tone))
         if log.problem:
             parts.append(Text(log.problem, "bad"))
         if tail := _tail(log):
             parts.append(Text(tail, code=True))
     notes = [f"{len(runs) - _RUNS} more runs are not shown here."] if len(runs) > _RUNS else []
+    following = [(f"%kbench log {source.task}", "print the whole logs")]
+    if any(log.tone == "bad" for log in runs):
+        following.append((f"%kbench status {source.task} --errors", "the whole of each error"))
     return View(
-        Cell(f"Log of {count(len(runs), 'run')} of {source.task}"),
-        parts,
-        notes,
-        [
-            (f"%kbench log {source.task}", "print the whole logs"),
-            *(
-                [(f"%kbench status {source.task} --errors", "the whole of each error")]
-                if any(log.tone == "bad" for log in runs)
-                else []
-            ),
-        ],
-        source.label,
+        Cell(f"Log of {count(len(runs), 'run')} of {source.task}"), parts, notes, following, source.label
     )
 
 

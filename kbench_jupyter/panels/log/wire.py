@@ -18,15 +18,7 @@ _HALF_CODE = re.compile(r"\x1b(\[[0-9;:]*)?$")
 
 
 class Pacer:
-    """Says how long to wait before sending, so that a rate is kept beyond a burst.
-
-    Parameters
-    ----------
-    rate : float
-        Bytes a second.
-    burst : float
-        Bytes that may go at once.
-    """
+    """Says how long to wait before sending: `burst` bytes may go at once, more at `rate` bytes a second."""
 
     def __init__(self, rate: float = 500_000, burst: float = 256_000) -> None:
         self._rate = rate
@@ -51,11 +43,8 @@ def size_of(value: Any) -> int:
 def batch(run_id: int, start: int, lines: Iterable[LogLine], room: int) -> dict[str, Any]:
     """Return lines from number `start` on as a message, as many as fit, at least one.
 
-    Returns
-    -------
-    dict
-        ``run``, ``from``, ``k`` (a letter a line, its kind), ``x`` (the texts) and ``c`` (the whole length
-        of those texts that were clipped, by their index).
+    It has ``run``, ``from``, ``k`` (a letter a line, its kind), ``x`` (the texts) and ``c`` (the whole length of
+    those texts that were clipped, by their index).
     """
     kinds: list[str] = []
     texts: list[str] = []

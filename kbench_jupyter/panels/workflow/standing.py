@@ -3,33 +3,21 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.standing import Standing, standing
 from kbench_jupyter.display.view import View
 from kbench_jupyter.panels.part import Part
 from kbench_jupyter.panels.run_status import RunStatusPart
 from kbench_jupyter.panels.watches import TaskWatch, task_watch
-
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 __all__ = ["StandingPart"]
 
 
 class StandingPart(Part):
-    """Knows how far the current notebook's task has come.
-
-    Parameters
-    ----------
-    session : Session
-    found : Standing
-        How far it has come.
-    output : Path
-        Where results are downloaded to.
-    """
+    """Knows how far the current notebook's task has come; results are downloaded to `output`."""
 
     def __init__(self, session: Session, found: Standing, output: Path) -> None:
         super().__init__(session)
@@ -59,17 +47,7 @@ class StandingPart(Part):
             expiry=found.expiry,
             next=found.next,
             notes=list(found.notes),
-            steps=[
-                {
-                    "name": step.name,
-                    "state": step.state,
-                    "plan": step.plan,
-                    "chained": step.chained or step.plan,
-                    "note": step.note,
-                    "raised": step.raised,
-                }
-                for step in found.steps
-            ],
+            steps=[asdict(step) | {"chained": step.chained or step.plan} for step in found.steps],
         )
 
     def awake(self) -> None:
@@ -79,12 +57,7 @@ class StandingPart(Part):
 
     def _look(self, *, start: bool = False) -> Standing:
         """Read where the task stands now."""
-        found = standing(
-            self.session,
-            self._task,
-            output=self._output,
-            start=start,
-        )
+        found = standing(self.session, self._task, output=self._output, start=start)
         before = self._found
         self._take(found)
         if found.slug != before.slug:
@@ -98,19 +71,21 @@ class StandingPart(Part):
 
     def _let_go(self) -> None:
         """Show nothing any more of the task that was shown before."""
+        self._leave()
+        self.add("status", None)
+        self.add("results", None)
+
+    def _leave(self) -> None:
         watch, self._watch = self._watch, None
         if watch is not None:
             watch.ignore(self._runs_moved)
-        self.add("status", None)
-        self.add("results", None)
 
     def _follow(self, slug: str) -> TaskWatch:
         """Show the runs of a task, from now on."""
         watch = task_watch(self.outer, slug)
         watch.refresh()
         if watch is not self._watch:
-            if self._watch is not None:
-                self._watch.ignore(self._runs_moved)
+            self._leave()
             self._watch = watch
             self.add("status", RunStatusPart(self.outer, watch))
             watch.listen(self._runs_moved)
@@ -135,9 +110,8 @@ class StandingPart(Part):
 
     def asleep(self) -> None:
         """Follow no runs."""
-        if self._watch is not None and not self.get("busy"):
-            self._watch.ignore(self._runs_moved)
-            self._watch = None
+        if not self.get("busy"):
+            self._leave()
 
     def stop_waiting(self) -> None:
         """Wake a step that waits for runs."""
@@ -147,5 +121,4 @@ class StandingPart(Part):
         """End everything that is going on."""
         super().close()
         self._moved.set()
-        if self._watch is not None:
-            self._watch.ignore(self._runs_moved)
+        self._leave()

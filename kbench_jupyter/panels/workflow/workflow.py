@@ -10,23 +10,20 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kbench_jupyter.actions.sources import choose_task
+from kbench_jupyter.actions import dry_run, init, publish, push, results, run, validate
+from kbench_jupyter.actions.sources import ChosenTask, choose_task
+from kbench_jupyter.actions.standing import Standing
 from kbench_jupyter.display.view import Facts, Table, Text, count
 from kbench_jupyter.errors import KBenchError, RunsFailedError, UsageError
-from kbench_jupyter.panels.model_picker import ModelPicker, scheduling
-from kbench_jupyter.panels.part import Stopped
+from kbench_jupyter.panels.model_picker import ModelPicker
 from kbench_jupyter.panels.results import ResultsPart
-from kbench_jupyter.panels.told import told
+from kbench_jupyter.panels.session import Stopped
+from kbench_jupyter.panels.told import lines, scheduling, told
+from kbench_jupyter.panels.watches import TaskWatch
 from kbench_jupyter.panels.workflow.standing import StandingPart
-
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.push import PushResult
-    from kbench_jupyter.actions.sources import ChosenTask
-    from kbench_jupyter.actions.standing import Standing
-    from kbench_jupyter.panels.watches import TaskWatch
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 __all__ = ["WorkflowPart"]
 
@@ -39,16 +36,7 @@ _INTERVAL = 5.0
 
 
 class WorkflowPart(StandingPart):
-    """Takes the current notebook's task along its way.
-
-    Parameters
-    ----------
-    session : Session
-    found : Standing
-        How far it has come.
-    output : Path, optional
-        Where results are downloaded to.
-    """
+    """Takes the current notebook's task along its way."""
 
     kind = "workflow"
 
@@ -62,7 +50,7 @@ class WorkflowPart(StandingPart):
             "watch": self._follow_all,
             "results": self._results,
         }
-        self._pushed: PushResult | None = None
+        self._pushed: push.PushResult | None = None
         self.picker = ModelPicker(session, on_select=lambda models: self.set(models=list(models)))
         self.set(running="", models=[], chain=list(CHAIN))
         self.add("picker", self.picker)
@@ -117,9 +105,7 @@ class WorkflowPart(StandingPart):
     # -- Steps -----------------------------------------------------------------------------------------------
 
     def _auth(self) -> None:
-        from kbench_jupyter.actions.init import auth
-
-        auth(self.session)
+        init.auth(self.session)
         self._look()
 
     def _open(self) -> set[str]:
@@ -166,59 +152,46 @@ class WorkflowPart(StandingPart):
                 self._look()
 
     def _init(self) -> dict[str, Any]:
-        from kbench_jupyter.actions.init import init
-
-        made = init(self.session)
-        lines = [f"Credentials are in {made.env_file}; the default model is {made.default_model}."]
-        lines += [f"Written: {', '.join(made.written)}"] if made.written else []
-        lines += [f"Kept as it was: {', '.join(made.kept)}"] if made.kept else []
-        return _lines(*lines, *made.notes)
+        made = init.init(self.session)
+        said = [f"Credentials are in {made.env_file}; the default model is {made.default_model}."]
+        said += [f"Written: {', '.join(made.written)}"] if made.written else []
+        said += [f"Kept as it was: {', '.join(made.kept)}"] if made.kept else []
+        return lines(*said, *made.notes)
 
     def _chosen(self) -> ChosenTask:
         return choose_task(self.session, self._task or self._found.slug or None)
 
     def _dry_run(self) -> dict[str, Any]:
-        from kbench_jupyter.actions.dry_run import dry_run
-
         # It needs no server, so none is started for it.
         chosen = self._chosen()
-        tried = dry_run(self.session, chosen.slug, chosen=chosen, interrupt=self.interrupt)
+        tried = dry_run.dry_run(self.session, chosen.slug, chosen=chosen, interrupt=self.interrupt)
         return told(tried, Facts, Text, Table)
 
     def _validate(self) -> dict[str, Any]:
-        from kbench_jupyter.actions.validate import validate
-
         found = self._look(start=True)
         chosen = found.chosen if found.chosen and found.slug else self._chosen()
-        valid = validate(self.session, chosen.slug, chosen=chosen, interrupt=self.interrupt)
+        valid = validate.validate(self.session, chosen.slug, chosen=chosen, interrupt=self.interrupt)
         return told(valid, Facts, Table)
 
     def _push(self) -> dict[str, Any]:
-        from kbench_jupyter.actions.push import push
-
-        self._pushed = push(self.session, self._chosen(), wait=0.0, poll_interval=_INTERVAL)
+        self._pushed = push.push(self.session, self._chosen(), wait=0.0, poll_interval=_INTERVAL)
         # Its facts stand in the panel's head; its table holds the findings that stood in nobody's way.
         return told(self._pushed, Table, Text)
 
     def _run(self) -> dict[str, Any]:
-        from kbench_jupyter.actions.run import run
-
         if not self.picker.selected:
             raise UsageError("Which models? None was chosen.", hint="Choose one in the list, then run.")
         self._refuse_if_edited()
         slug = self._found.slug
-        scheduled = run(self.session, slug, self.picker.selected)
+        scheduled = run.run(self.session, slug, self.picker.selected)
         self.picker.select(())
         self._follow(slug)
-        return _lines(*scheduling(scheduled))
+        return lines(*scheduling(scheduled))
 
     def _refuse_if_edited(self) -> None:
-        """Look again before a run: what the panel says of it may have been true before the last edit only.
+        """Look again before a run, and refuse it once where the notebook was edited since the panel was drawn.
 
-        Raises
-        ------
-        UsageError
-            If the notebook is no longer what was pushed. The next click finds the panel saying so, and runs.
+        The next click finds the panel saying so, and runs.
         """
         was_pushed = "push" not in self._open()
         found = self._look(start=True)
@@ -236,7 +209,7 @@ class WorkflowPart(StandingPart):
             self.reporter.progress(f"{ended} of {count(every, 'run')} ended", ended, every)
             self._moved.wait()
             self._moved.clear()
-            if self.stopping:
+            if self.interrupt.is_set():
                 raise Stopped
 
     def _follow_all(self) -> dict[str, Any]:
@@ -252,21 +225,12 @@ class WorkflowPart(StandingPart):
                 hint="Their errors unfold in the table below.",
             )
         many = count(len(watch.newest), "run")
-        return _lines(f"{many} ended, {len(failed)} of them not well." if failed else f"{many} completed.")
+        return lines(f"{many} ended, {len(failed)} of them not well." if failed else f"{many} completed.")
 
     def _results(self) -> dict[str, Any]:
-        from kbench_jupyter.actions.results import results
-
-        found = results(self.session, self._found.slug, output=self._output)
+        found = results.results(self.session, self._found.slug, output=self._output)
         self.add("results", ResultsPart(self.outer, found, output=self._output))
         return told(found)
 
     def _publish(self, *, notebook: bool) -> dict[str, Any]:
-        from kbench_jupyter.actions.publish import publish
-
-        return told(publish(self.session, self._found.slug, notebook=notebook, confirmed=True))
-
-
-def _lines(*lines: str) -> dict[str, Any]:
-    """Return lines in the shape of what `told` returns."""
-    return {"tone": "good", "lines": list(lines), "parts": []}
+        return told(publish.publish(self.session, self._found.slug, notebook=notebook, confirmed=True))
