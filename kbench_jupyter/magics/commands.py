@@ -23,6 +23,7 @@ from kbench_jupyter.actions import (
     run,
     show,
     standing,
+    target,
     tasks,
     up,
     validate,
@@ -32,7 +33,6 @@ from kbench_jupyter.actions.sources import ChosenTask, choose_task, resolve_slug
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.grammar import Call
 from kbench_jupyter.magics.log_file import to_file
-from kbench_jupyter.session import target
 from kbench_jupyter.session.session import Session
 
 

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 from kbench_jupyter.actions.choose_runs import address, choose_runs
 from kbench_jupyter.actions.push import state_cell
 from kbench_jupyter.errors import KBenchError
-from kbench_jupyter.following.log_follow import Follow, Line, RunLines
+from kbench_jupyter.following.logs.follow import Follow, Line, RunLines
 from kbench_jupyter.panels.log.buffer import LogBuffer, LogLine
 from kbench_jupyter.session.session import Session
 
