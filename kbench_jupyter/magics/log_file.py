@@ -5,38 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbench_jupyter.actions.show import exists
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.reporter import FileReporter
-
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 
 def to_file(session: Session, path: Path, read: Callable[[], Any], *, force: bool) -> Any:
     """Write what `read` says to a file, which takes its place only when something was read.
 
-    Parameters
-    ----------
-    session : Session
-        Says nothing but the file's name meanwhile.
-    path : Path
-    read : callable
-        Passes lines on to the session's reporter.
-    force : bool
-        Overwrite a file that is there.
-
-    Returns
-    -------
-    object
-        What `read` returned.
-
-    Raises
-    ------
-    UsageError
-        The file is there already, or cannot be written.
+    Meanwhile the session's reporter writes into the file what `read` passes on, and says nothing.
     """
     if path.exists() and not force:
         raise exists(path, "Name another file, or overwrite it: add --force")

@@ -21,13 +21,7 @@ _PACE = 0.1
 
 
 class StreamReporter:
-    r"""Writes to standard output; a progress line is overwritten with a carriage return.
-
-    Parameters
-    ----------
-    stream : file or None
-        Where to write, by default whatever ``sys.stdout`` is at the time.
-    """
+    """Writes to a stream, by default whatever ``sys.stdout`` is at the time; a progress line is overwritten."""
 
     redraws = True
     withheld = 0
