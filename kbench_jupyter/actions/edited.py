@@ -28,7 +28,7 @@ def digest_of(chosen: ChosenTask, task: Task | None) -> str:
     task : Task or None
         The task on the server, whose datasets a push would keep.
     """
-    from kbench_jupyter.notebook.build import push_notebook
+    from kbench_jupyter.notebook.pushed import push_notebook
 
     try:
         text = push_notebook(chosen.source, choose=chosen.choice)

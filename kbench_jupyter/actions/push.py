@@ -199,7 +199,7 @@ def push(
     WatchTimeoutError
         If `wait` seconds were not enough; the server goes on.
     """
-    from kbench_jupyter.notebook.build import push_notebook
+    from kbench_jupyter.notebook.pushed import push_notebook
 
     _check_datasets(datasets)
     checked = _check(session, chosen, datasets, force=force)

@@ -14,6 +14,7 @@ from typing import Any
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook import percent
+from kbench_jupyter.notebook.build import task_source
 from kbench_jupyter.notebook.source import CellRef, SourceCell, TaskSource
 from kbench_jupyter.quick_import import load
 
@@ -169,8 +170,6 @@ def _bare(line: str) -> str:
 
 
 def _source(notebook: Any, origin: str) -> TaskSource:
-    from kbench_jupyter.notebook.build import task_source
-
     return task_source(_without_ids(notebook) if not origin.endswith(".ipynb") else notebook, origin=origin)
 
 

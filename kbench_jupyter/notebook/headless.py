@@ -16,6 +16,7 @@ from typing import Any
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook.executed import answers_click
+from kbench_jupyter.notebook.files import read_notebook
 from kbench_jupyter.notebook.leave_out import keep
 from kbench_jupyter.notebook.probes import Answer, Surroundings
 from kbench_jupyter.notebook.source import CellRef
@@ -143,8 +144,6 @@ def _history(shell: Any) -> list[str]:
 
 def _pushed_of(path: Path) -> _Code:
     """Return each code cell's text and tags, which may keep it out of the task."""
-    from kbench_jupyter.notebook.files import read_notebook
-
     try:
         cells = read_notebook(path).cells
     except NotebookError:

@@ -23,13 +23,7 @@ _LINKS: weakref.WeakKeyDictionary[Any, Link] = weakref.WeakKeyDictionary()
 
 
 class Link:
-    """What one shell knows of its notebook: executions, and the mirror where there is one.
-
-    Parameters
-    ----------
-    shell : InteractiveShell
-        The shell whose notebook it is.
-    """
+    """What one shell knows of its notebook: executions, and the mirror where there is one."""
 
     def __init__(self, shell: Any) -> None:
         self._shell = weakref.ref(shell)

@@ -17,14 +17,8 @@ from typing import Any
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook.blank_lines import blank_lines_after, outside_strings
-from kbench_jupyter.notebook.leave_out import (
-    as_ipython_calls,
-    foreign_body,
-    keep_prose,
-    tokens_of,
-    transformed,
-    trimmed,
-)
+from kbench_jupyter.notebook.ipython_syntax import as_ipython_calls, tokens_of, transformed
+from kbench_jupyter.notebook.leave_out import foreign_body, keep_prose, trimmed
 from kbench_jupyter.notebook.source import CellRef, LeftOut, SourceCell
 from kbench_jupyter.quick_import import load
 
@@ -61,23 +55,10 @@ _SENTINEL = (("code", "after = 0"), ("markdown", "`" * 40 + "\n" + "~" * 40), ("
 
 
 def write(cells: Sequence[SourceCell]) -> tuple[str, tuple[SourceCell, ...], tuple[LeftOut, ...]]:
-    """Write cells as percent text that is read back as the same cells.
+    """Write cells, none of them empty, as percent text that is read back as the same cells.
 
-    Parameters
-    ----------
-    cells : sequence of SourceCell
-        The cells, none of them empty.
-
-    Returns
-    -------
-    tuple of (str, tuple of SourceCell, tuple of LeftOut)
-        The text, the cells it holds (some rewritten to the same meaning), and the markdown or raw cells
-        that percent format cannot hold.
-
-    Raises
-    ------
-    NotebookError
-        A code cell that percent format cannot hold.
+    Returned are the text, the cells it holds (some rewritten to the same meaning), and the markdown or raw cells
+    that percent format cannot hold. A code cell that it cannot hold is an error.
     """
     kept: list[SourceCell] = []
     left_out: list[LeftOut] = []

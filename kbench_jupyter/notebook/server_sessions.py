@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kbench_jupyter.errors import NotebookError
+from kbench_jupyter.notebook.files import read_notebook
 from kbench_jupyter.notebook.probes import Answer, Surroundings
 
 TIMEOUT_S = 1.0
@@ -136,8 +137,6 @@ def _one_of(paths: list[Path], cell_id: str | None) -> Path:
 
 
 def _cell_ids(path: Path) -> set[str]:
-    from kbench_jupyter.notebook.files import read_notebook
-
     try:
         return {str(cell.get("id")) for cell in read_notebook(path).cells}
     except NotebookError:

@@ -14,7 +14,7 @@ from kbench_jupyter.actions.validate import check
 from kbench_jupyter.api import Client
 from kbench_jupyter.api.transport import Response
 from kbench_jupyter.errors import ValidationError
-from kbench_jupyter.notebook.build import percent_task_source
+from kbench_jupyter.notebook.files import percent_task_source
 
 CELL = """\
 # %%
