@@ -1,7 +1,7 @@
-"""The typed door: ``%kbench`` and ``%%kbench``.
+"""The typed door: ``%kbench`` and ``%%kbench``, their grammar, completion and help.
 
-Registering costs next to nothing: the grammar is plain data, and what a command needs is imported when it
-runs.
+Registering costs next to nothing: what a command needs is imported when the first one runs. The room must never
+know the wire (HTTP) nor the insides of widgets.
 """
 
 from __future__ import annotations
@@ -17,12 +17,7 @@ _NAME = "kbench"
 
 
 class KBenchMagic:
-    """The magic function, with the session it works in.
-
-    Parameters
-    ----------
-    shell : InteractiveShell
-    """
+    """The magic function, with the session it works in."""
 
     def __init__(self, shell: InteractiveShell) -> None:
         self.shell = shell
@@ -135,14 +130,9 @@ def _unshown(shell: Any, result: Any) -> Any:
 
 
 def hushed(line: str) -> tuple[str, str]:
-    """Take a trailing ``;`` or a ``-q`` off a line.
+    """Take a trailing ``;`` or a ``-q`` off a line, and return what is left to parse and what is silenced.
 
-    Returns
-    -------
-    line : str
-        What is left to parse.
-    silent : str
-        ``"result"`` after a ``;`` (as everywhere in IPython), ``"all"`` with ``-q``, else ``""``.
+    That is ``"result"`` after a ``;`` (as everywhere in IPython), ``"all"`` with ``-q``, else ``""``.
     """
     bare = line.rstrip()
     silent = "result" if bare.endswith(";") else ""

@@ -102,20 +102,7 @@ def read_notebook(path: str | Path) -> Any:
 
 
 def notebook_from_json(text: str, name: str) -> Any:
-    """Parse notebook JSON of any format version.
-
-    Parameters
-    ----------
-    text : str
-        Notebook JSON.
-    name : str
-        What a person would call it, for the error.
-
-    Raises
-    ------
-    NotebookError
-        Not JSON, or JSON that is no notebook.
-    """
+    """Parse notebook JSON of any format version; `name` is what a person would call it, for the error."""
     nbformat = load("nbformat")
     if not text.strip():
         raise NotebookError(f"{name} is empty.", hint="Save the notebook first (Ctrl+S).")

@@ -23,6 +23,14 @@ export function enable(node, usable) {
 const usable = (node) => node.getAttribute("aria-disabled") !== "true";
 export const click = (act) => (event) => usable(event.currentTarget) && act(event);
 
+// A button that has the kernel's part do something.
+export const teller = (store, part, label, verb, props) =>
+  button(
+    label,
+    click(() => store.tell(part.name, verb)),
+    props,
+  );
+
 export function span(ms) {
   const s = Math.max(0, ms / 1000);
   if (s < 60) return `${s.toFixed(s < 10 ? 1 : 0)} s`;
@@ -188,11 +196,7 @@ export function activity(store, part, words = (name) => name) {
   const bar = h("progress", { "aria-label": "progress" });
   const said = h("ul", { class: "kbp-said" });
   const written = h("pre", { class: "kbp-written", tabindex: "0", role: "region", "aria-label": "Output" });
-  const stop = button(
-    "Stop",
-    click(() => store.tell(part.name, "stop")),
-    { class: "kbp-small" },
-  );
+  const stop = teller(store, part, "Stop", "stop", { class: "kbp-small" });
   const work = h(
     "div",
     { class: "kbp-work", role: "status" },
@@ -200,7 +204,7 @@ export function activity(store, part, words = (name) => name) {
     said,
     written,
   );
-  const dismiss = button("Dismiss", () => store.tell(part.name, "dismiss"), { class: "kbp-small" });
+  const dismiss = teller(store, part, "Dismiss", "dismiss", { class: "kbp-small" });
   const problem = h("div", { class: "kbp-problem", role: "alert" });
   const update = () => {
     const {

@@ -1,6 +1,6 @@
 // The model picker (model_picker.py).
 import { button, clamp, fill, h, plural, say } from "../widgets/elements.js";
-import { activity, click, enable, ident, mark, notesOf, slot } from "./base.js";
+import { activity, click, enable, ident, mark, notesOf, slot, teller } from "./base.js";
 
 export function pickerPart(store, part, host) {
   const list = h("div", {
@@ -16,14 +16,7 @@ export function pickerPart(store, part, host) {
   const provider = h("select", { "aria-label": "Only models by" });
   const all = button(
     "",
-    click(() =>
-      choose([
-        ...chosen,
-        ...shown()
-          .filter((row) => row.usable)
-          .map((row) => row.id),
-      ]),
-    ),
+    click(() => choose([...chosen, ...selectable().map((row) => row.id)])),
   );
   const none = button(
     "Clear",
@@ -33,11 +26,7 @@ export function pickerPart(store, part, host) {
   const counts = h("span", { class: "kbp-quiet", role: "status" });
   const quota = h("span", { class: "kbp-quiet" });
   const notes = notesOf(part);
-  const run = button(
-    "",
-    click(() => store.tell(part.name, "run")),
-    { class: "kbp-primary" },
-  );
+  const run = teller(store, part, "", "run", { class: "kbp-primary" });
   const outcome = h("div", { class: "kbp-outcome", role: "status" });
   const busy = activity(store, part, (name) => ({ run: "Run", load: "Asking for the models" })[name] ?? name);
   const status = slot(store);
@@ -50,6 +39,7 @@ export function pickerPart(store, part, host) {
 
   const rows = () => [...part.rows.values()];
   const shown = () => rows().filter((row) => !options.get(row.id)?.hidden);
+  const selectable = () => shown().filter((row) => row.usable);
 
   function choose(slugs) {
     chosen = [...new Set(slugs)];
@@ -138,9 +128,8 @@ export function pickerPart(store, part, host) {
     list.hidden = !seen.length;
     nothing.hidden = seen.length > 0 || !!part.state.busy;
     say(nothing, part.rows.size ? "No model matches." : "No models yet.");
-    const selectable = seen.filter((row) => row.usable).length;
-    say(all, `Select all ${selectable} shown`);
-    enable(all, selectable > 0);
+    say(all, `Select all ${selectable().length} shown`);
+    enable(all, selectable().length > 0);
     enable(none, chosen.length > 0);
     say(counts, `${seen.length} of ${plural(part.rows.size, "model")} shown, ${chosen.length} chosen`);
     run.hidden = !part.state.task;

@@ -1,14 +1,11 @@
 // Results (results.py): a chart and a table of all models and versions, and each run in full.
-import { button, clamp, fill, h, number, plural, say } from "../widgets/elements.js";
-import { activity, click, enable, mark, notesOf } from "./base.js";
-import { card, cards } from "./run_status.js";
+import { button, fill, h, number, plural, say } from "../widgets/elements.js";
+import { activity, enable, mark, notesOf, teller } from "./base.js";
+import { card, cards, narrowVersion, region } from "./cards.js";
+import { chartOf, short } from "./chart.js";
+import { inFull } from "./run_detail.js";
 
 const dash = (value) => (value === null || value === undefined ? "" : value);
-const short = (value) =>
-  Number(value)
-    .toPrecision(3)
-    .replace(/\.?0+$/, "");
-
 const COLUMNS = [
   ["model", "Model", (g) => g.model],
   ["version", "Version", (g) => dash(g.version)],
@@ -57,12 +54,8 @@ function compare(a, b) {
 export function resultsPart(store, part, host) {
   const title = h("h3", { class: "kbp-title" });
   const versions = h("select", { "aria-label": "Task version", onchange: () => draw() });
-  const refresh = button(
-    "Fetch again",
-    click(() => store.tell(part.name, "refresh")),
-  );
-  const chart = h("div", { class: "kbp-chart", role: "list" });
-  const caption = h("figcaption", { class: "kbp-quiet" });
+  const refresh = teller(store, part, "Fetch again", "refresh");
+  const chart = chartOf(part);
   const notes = notesOf(part);
   const body = h("tbody");
   const runs = h("tbody");
@@ -88,64 +81,14 @@ export function resultsPart(store, part, host) {
     const seen = (part.state.groups ?? []).filter(
       (g) => !versions.value || String(g.version) === versions.value,
     );
-    const value = (g) =>
-      sort.key === "passed"
-        ? g.passed / g.runs
-        : sort.key === "held"
-          ? g.checks
-            ? g.held / g.checks
-            : null
-          : g[sort.key];
+    const shares = { passed: (g) => g.passed / g.runs, held: (g) => (g.checks ? g.held / g.checks : null) };
+    const value = shares[sort.key] ?? ((g) => g[sort.key]);
     return sort.key ? [...seen].sort((a, b) => compare(value(a), value(b)) * (sort.down ? -1 : 1)) : seen;
-  }
-
-  function barOf(group, low, high) {
-    const at = (value) => `${(100 * (clamp(value, low, high) - low)) / (high - low || 1)}%`;
-    const inUnits = (value) =>
-      part.state.measure === "pass rate" ? `${Math.round(value * 100)} %` : short(value);
-    const text = inUnits(group.value);
-    const known = group.low !== null; // one score alone has no interval
-    const spread = known ? `95 % interval ${inUnits(group.low)} to ${inUnits(group.high)}` : "";
-    const bar = h("span", { class: "kbp-bar" });
-    bar.style.width = at(group.value);
-    const whisker = known ? h("span", { class: "kbp-whisker" }) : null;
-    if (known) {
-      whisker.style.left = at(group.low);
-      whisker.style.width = `calc(${at(group.high)} - ${at(group.low)})`;
-    }
-    return h(
-      "div",
-      { class: "kbp-chart-row", role: "listitem", title: spread },
-      h(
-        "span",
-        { class: "kbp-chart-name" },
-        group.model,
-        group.version ? h("span", { class: "kbp-quiet" }, ` v${group.version}`) : null,
-      ),
-      h("span", { class: "kbp-track", "aria-hidden": "true" }, bar, whisker),
-      h(
-        "span",
-        { class: "kbp-chart-value" },
-        text,
-        known ? h("span", { class: "kbp-heard" }, `, ${spread}`) : null,
-      ),
-    );
   }
 
   function draw() {
     const seen = groups();
-    const pass = part.state.measure === "pass rate";
-    const low = pass ? 0 : Math.min(0, ...seen.map((g) => g.low ?? g.value));
-    const high = pass ? 1 : Math.max(0, ...seen.map((g) => g.high ?? g.value));
-    fill(
-      chart,
-      seen.map((group) => barOf(group, low, high)),
-    );
-    const spread = seen.some((g) => g.low !== null) ? " with 95 % interval" : "";
-    say(
-      caption,
-      `${pass ? "Pass rate" : "Score"}${spread}, by model${versions.hidden ? "" : " and version"}`,
-    );
+    chart.draw(seen, !versions.hidden);
     // A column that holds nothing in any row says nothing.
     const empty = new Set(
       COLUMNS.filter(([, , text]) => seen.every((g) => text(g) === "")).map(([key]) => key),
@@ -178,8 +121,6 @@ export function resultsPart(store, part, host) {
     enable(refresh, !part.state.busy);
   }
 
-  const narrowVersion = (one) =>
-    one.version ? h("span", { class: "kbp-quiet kbp-if-narrow" }, ` v${one.version}`) : null;
   const modelCell = (group) => h("th", { scope: "row" }, group.model, narrowVersion(group));
 
   function runRow(row) {
@@ -217,43 +158,6 @@ export function resultsPart(store, part, host) {
     pressed.setAttribute("aria-expanded", String(opened.has(row.id)));
   }
 
-  function inFull({ facts, assertions, chats, error }) {
-    return [
-      h(
-        "dl",
-        { class: "kbp-facts" },
-        Object.entries(facts)
-          .filter(([, value]) => value)
-          .map(([name, value]) => h("div", {}, h("dt", {}, name), h("dd", {}, value))),
-      ),
-      error
-        ? [
-            h("h4", {}, "Error"),
-            h("pre", { class: "kbp-words", tabindex: "0", role: "region", "aria-label": "Error" }, error),
-          ]
-        : null,
-      assertions.length ? h("h4", {}, "Assertions") : null,
-      h(
-        "ul",
-        { class: "kbp-plain" },
-        assertions.map((a) =>
-          h("li", {}, mark(a.passed ? "passed" : "failed", a.passed ? "good" : "bad"), ` ${a.text}`),
-        ),
-      ),
-      chats.flatMap((chat, i) => [
-        h("h4", {}, chats.length > 1 ? `Conversation ${i + 1}` : "Conversation"),
-        chat.map((message) =>
-          h(
-            "div",
-            { class: `kbp-message kbp-from-${message.role === "user" ? "user" : "model"}` },
-            h("div", { class: "kbp-quiet" }, message.sender || message.role),
-            h("div", { class: "kbp-text" }, message.text),
-          ),
-        ),
-      ]),
-    ];
-  }
-
   function update(news) {
     if (news.keys?.has("groups") || news.replace) {
       for (const id of opened.keys()) if (!part.rows.has(id)) opened.delete(id);
@@ -270,8 +174,6 @@ export function resultsPart(store, part, host) {
     draw();
   }
 
-  const region = (label, table) =>
-    h("div", { class: "kbp-scroll", tabindex: "0", role: "region", "aria-label": label }, table);
   fill(
     host,
     h(
@@ -280,7 +182,7 @@ export function resultsPart(store, part, host) {
       h("div", { class: "kbp-row" }, title, h("span", { class: "kbp-gap" }), versions, refresh),
       busy.work,
       busy.problem,
-      h("figure", {}, chart, caption),
+      chart.el,
       region(
         "Models compared",
         h(

@@ -69,23 +69,17 @@ def _group(group: Any, bar: tuple[float, tuple[float, float] | None], cost: str)
     value, interval = bar
     low, high = interval or (None, None)
     held, every = group.assertions
-    usage = group.usage
-    return {
-        "model": group.model,
-        "version": group.version,
+    same = ("model", "version", "passed", "errored", "score", "latency")
+    return {name: getattr(group, name) for name in same} | {
         "runs": len(group.rows),
-        "passed": group.passed,
-        "errored": group.errored,
         "value": value,
         "low": low,
         "high": high,
-        "score": group.score,
         "held": held,
         "checks": every,
-        "tokens": usage.input_tokens + usage.output_tokens,
-        "cost": usage.cost,
+        "tokens": group.usage.input_tokens + group.usage.output_tokens,
+        "cost": group.usage.cost,
         "costText": cost,
-        "latency": group.latency,
         "latencyText": duration(group.latency),
     }
 

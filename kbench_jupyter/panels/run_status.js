@@ -1,29 +1,7 @@
 // Run status (run_status.py): a row a run, changed in place.
 import { button, fill, h, plural, say } from "../widgets/elements.js";
-import { activity, click, enable, mark, span } from "./base.js";
-
-// A table whose rows become cards where there is no room for columns. What is not laid out as a table is none to
-// a screen reader any more, so the roles are spelled out.
-export function cards(heads, body) {
-  body.setAttribute("role", "rowgroup");
-  const head = ([kind, label, title]) =>
-    h(
-      "th",
-      { scope: "col", role: "columnheader", class: `kbp-a-${kind}`, title: label ? title : null },
-      label || h("span", { class: "kbp-heard" }, title),
-    );
-  return h(
-    "table",
-    { class: "kbp-table kbp-cards", role: "table" },
-    h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads.map(head))),
-    body,
-  );
-}
-
-export const card = (kind, ...content) =>
-  kind === "name"
-    ? h("th", { scope: "row", role: "rowheader", class: "kbp-a-name" }, ...content)
-    : h("td", { role: "cell", class: `kbp-a-${kind}` }, ...content);
+import { activity, click, enable, mark, span, teller } from "./base.js";
+import { card, cards, narrowVersion, region, wholeError } from "./cards.js";
 
 export function statusPart(store, part, host) {
   const title = h("h3", { class: "kbp-title" });
@@ -31,18 +9,9 @@ export function statusPart(store, part, host) {
   const bar = h("progress", { "aria-label": "Runs that have ended" });
   const counts = h("span", { class: "kbp-counts" });
   const heard = h("span", { class: "kbp-heard", role: "status" });
-  const retry = button(
-    "",
-    click(() => store.tell(part.name, "retry")),
-  );
-  const logs = button(
-    "Open logs",
-    click(() => store.tell(part.name, "log")),
-  );
-  const refresh = button(
-    "Refresh",
-    click(() => store.tell(part.name, "refresh")),
-  );
+  const retry = teller(store, part, "", "retry");
+  const logs = teller(store, part, "Open logs", "log");
+  const refresh = teller(store, part, "Refresh", "refresh");
   const trouble = h("div", { class: "kbp-note", role: "status" });
   const note = h("div", { class: "kbp-quiet", role: "status" });
   const body = h("tbody");
@@ -56,7 +25,7 @@ export function statusPart(store, part, host) {
     ["acts", "", "Actions"],
   ];
   const table = cards(heads, body);
-  const area = h("div", { class: "kbp-scroll", tabindex: "0", role: "region", "aria-label": "Runs" }, table);
+  const area = region("Runs", table);
   const busy = activity(
     store,
     part,
@@ -67,7 +36,7 @@ export function statusPart(store, part, host) {
     "div",
     { class: "kbp-row" },
     h("span", { class: "kbp-gap" }),
-    button("Close logs", () => store.tell(part.name, "close_log"), { class: "kbp-small" }),
+    teller(store, part, "Close logs", "close_log", { class: "kbp-small" }),
   );
   const lines = new Map(); // run id -> its row
   let log = null;
@@ -95,11 +64,7 @@ export function statusPart(store, part, host) {
       made.detail = null;
       return made.unfold.setAttribute("aria-expanded", "false");
     }
-    const text = h(
-      "pre",
-      { class: "kbp-words", tabindex: "0", role: "region", "aria-label": "Error" },
-      made.row.error,
-    );
+    const text = wholeError(made.row.error);
     made.detail = h(
       "tr",
       { role: "row", class: "kbp-detail" },
@@ -117,11 +82,7 @@ export function statusPart(store, part, host) {
     const [state, model, run, version, , result] = made.cells;
     if (before.word !== row.word || before.tone !== row.tone) fill(state, mark(row.word, row.tone));
     if (before.model !== row.model || before.version !== row.version)
-      fill(
-        model,
-        row.model,
-        row.version ? h("span", { class: "kbp-quiet kbp-if-narrow" }, ` v${row.version}`) : null,
-      );
+      fill(model, row.model, narrowVersion(row));
     say(run, row.id);
     say(version, row.version ?? "");
     elapsed(made);

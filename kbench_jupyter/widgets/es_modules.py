@@ -20,14 +20,7 @@ def joined(entry: Path, **given: object) -> str:
     """Return a module and all it imports as one module, what is needed first coming first.
 
     All top-level names share one scope then, so each may stand in one module only and keeps its name when
-    it is imported.
-
-    Parameters
-    ----------
-    entry : Path
-        The module whose default export is the widget.
-    **given : object
-        Constants that Python defines for the modules, by name; what JSON can hold.
+    it is imported. The default export of `entry` is the widget; constants that are `given` are defined for all.
     """
     parts = [f"const {name} = {json.dumps(value)};\n" for name, value in given.items()]
     taken: set[Path] = set()
