@@ -169,7 +169,7 @@ class _Parser(argparse.ArgumentParser):
             choices = [choice for arg in self.command.args for choice in arg.choices]
             if meant := did_you_mean(found["given"], choices):
                 hint = f"{meant}\n{hint}"
-        if extra := _unrecognized(message):
+        if extra := next(iter(message.partition("unrecognized arguments: ")[2].split()), ""):
             many = next((a for a in self.command.args if a.many and not a.positional), None)
             flags = [name for arg in self.command.args for name in arg.names if name.startswith("--")]
             if many and not extra.startswith("-"):
@@ -177,12 +177,6 @@ class _Parser(argparse.ArgumentParser):
             elif meant := did_you_mean(extra, flags):
                 hint = f"{meant}\n{hint}"
         raise UsageError(f"%kbench {self.command.name}: {message}.", hint=hint)
-
-
-def _unrecognized(message: str) -> str:
-    """Return the first of the words argparse did not know what to do with, or ""."""
-    _, found, words = message.partition("unrecognized arguments: ")
-    return words.split()[0] if found else ""
 
 
 def _parser(command: Command) -> _Parser:

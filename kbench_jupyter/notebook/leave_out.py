@@ -127,7 +127,8 @@ def _own_lines(lines: list[str], start: int, ref: CellRef) -> list[tuple[int, in
         if special.nested:
             raise _in_the_middle(lines, start + special.at, ref)
         out.append((start + special.first + 1, start + special.last + 1, reason))
-    return _after_leftover_check(lines, start, out, ref)
+    _refuse_leftovers(lines, start, ref)
+    return out
 
 
 def _reason(text: str) -> str | None:
@@ -147,9 +148,7 @@ def _is_python(line: str) -> bool:
     return not re.match(r"\s*kbench\s+-", line)  # `kbench -h` subtracts; nobody means that
 
 
-def _after_leftover_check(
-    lines: list[str], start: int, out: list[tuple[int, int, str]], ref: CellRef
-) -> list[tuple[int, int, str]]:
+def _refuse_leftovers(lines: list[str], start: int, ref: CellRef) -> None:
     """Refuse a line of ours that IPython itself would not take for a magic: ``x = 1; %kbench push``."""
     _, python, origin = transformed(lines[start:])
     previous = None
@@ -160,7 +159,6 @@ def _after_leftover_check(
         if touches and _reason(following.line[token.start[1] :]) and not _is_operand(previous):
             raise _in_the_middle(lines, start + origin[token.start[0] - 1], ref)
         previous = token
-    return out
 
 
 def _is_operand(token: Any) -> bool:

@@ -115,11 +115,8 @@ def _paths_of(kernel_id: str, sessions: Any) -> list[str]:
     paths = []
     for session in sessions if isinstance(sessions, list) else ():
         kernel = session.get("kernel") if isinstance(session, Mapping) else None
-        if (
-            isinstance(kernel, Mapping)
-            and kernel.get("id") == kernel_id
-            and session.get("type") == "notebook"
-        ):
+        is_ours = isinstance(kernel, Mapping) and kernel.get("id") == kernel_id
+        if is_ours and session.get("type") == "notebook":
             paths.append(str(session.get("path") or ""))
     return [path for path in dict.fromkeys(paths) if path]
 

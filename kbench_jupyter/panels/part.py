@@ -46,11 +46,6 @@ class Part:
 
     Subclasses set `kind` (which script draws it, by `COMPONENTS` of ``base.js``), describe themselves in
     `view`, and answer what the browser asks in methods named ``do_...``, which must return at once.
-
-    Parameters
-    ----------
-    session : Session
-        The kernel's.
     """
 
     kind: ClassVar[str] = ""

@@ -114,7 +114,7 @@ def _detail(row: Any) -> dict[str, Any]:
 
     chats = [
         [{"role": m.role, "sender": m.sender, "text": clip(m.text)} for m in chat.messages[:_MESSAGES]]
-        for chat in _conversations(result)
+        for chat in _all("conversations", result)
     ]
     return {
         "facts": {
@@ -127,16 +127,13 @@ def _detail(row: Any) -> dict[str, Any]:
         },
         "assertions": [
             {"passed": a.passed, "text": clip(a.expectation or a.definition), "line": a.line}
-            for a in _assertions(result)
+            for a in _all("assertions", result)
         ],
         "chats": chats[:_MESSAGES],
         "error": clip(result.error_message),
     }
 
 
-def _conversations(result: Any) -> list[Any]:
-    return [*result.conversations, *(chat for sub in result.subruns for chat in _conversations(sub))]
-
-
-def _assertions(result: Any) -> list[Any]:
-    return [*result.assertions, *(a for sub in result.subruns for a in _assertions(sub))]
+def _all(what: str, result: Any) -> list[Any]:
+    """Return a run's conversations or assertions with those of its samples."""
+    return [*getattr(result, what), *(one for sub in result.subruns for one in _all(what, sub))]

@@ -25,12 +25,7 @@ class Stopped(KeyboardInterrupt):
 class PartReporter(SilentReporter):
     """Puts what an action says into a part's state; it agrees to nothing, since a panel asks before it acts.
 
-    Parameters
-    ----------
-    show : callable
-        Changes the state.
-    stop : Event
-        Once it is set, the action ends the next time it says something.
+    It changes the state by `show`. Once `stop` is set, the action ends the next time it says something.
     """
 
     def __init__(self, show: Callable[..., None], stop: threading.Event) -> None:

@@ -16,11 +16,6 @@ class Widget(anywidget.AnyWidget):
 
     Its output carries both forms and a mark by which the browser's side (``static_form.js``) knows it again: a
     page that finds the kernel still there shows the widget again.
-
-    Parameters
-    ----------
-    **traits : object
-        Values of the subclass's traits.
     """
 
     #: The widget's model id: by it the front end finds its output in the document, from the first moment on.

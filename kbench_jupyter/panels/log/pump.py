@@ -181,12 +181,8 @@ class LogPump:
     # -- Answers
 
     def _answer(self, request: _Message) -> None:
-        kind = request.get("t")
+        handler = getattr(self, f"_do_{request.get('t')}", None)
         try:
-            handler = {
-                "hello": self._hello, "show": self._show, "bye": self._bye, "ack": self._ack,
-                "get": self._get, "find": self._find, "text": self._text, "save": self._save,
-            }.get(kind if isinstance(kind, str) else "")  # fmt: skip
             if handler is not None:
                 handler(request)
         except (KeyError, TypeError, ValueError):
@@ -199,7 +195,7 @@ class LogPump:
                 next(job)
                 self._jobs.append(job)
 
-    def _hello(self, request: _Message) -> None:
+    def _do_hello(self, request: _Message) -> None:
         self._acknowledged = self._tick
         self._look(request)
         for run_id, log in self._source.runs.items():
@@ -209,7 +205,7 @@ class LogPump:
             message = {"t": "runs", "task": self._source.task, "runs": states[first : first + 100]}
             self._send(message | {"tick": self._tick, "view": request.get("view")})
 
-    def _show(self, request: _Message) -> None:
+    def _do_show(self, request: _Message) -> None:
         self._look(request)
         run_id = int(request["run"])
         log = self._source.runs[run_id]
@@ -223,19 +219,19 @@ class LogPump:
         if len(self._views) > _VIEWS:  # pages that were closed without a word
             self._views.pop(next(iter(self._views)))
 
-    def _bye(self, request: _Message) -> None:
+    def _do_bye(self, request: _Message) -> None:
         self._views.pop(str(request["view"]), None)
 
-    def _ack(self, request: _Message) -> None:
+    def _do_ack(self, request: _Message) -> None:
         self._acknowledged = min(self._tick, int(request["tick"]))
 
-    def _get(self, request: _Message) -> None:
+    def _do_get(self, request: _Message) -> None:
         run_id, start = int(request["run"]), max(0, int(request["from"]))
         count = min(int(request["count"]), _MOST_LINES)
         lines = self._source.runs[run_id].buffer.read(start, count)
         self._send(batch(run_id, start, lines, BATCH) | {"t": "lines", "id": request.get("id")})
 
-    def _find(self, request: _Message) -> None:
+    def _do_find(self, request: _Message) -> None:
         run_id, text, errors = int(request["run"]), str(request["q"])[:1000], request.get("errors") is True
         search = self._searches.pop(run_id, None)
         if search is None or (search.text, search.errors) != (text, errors):
@@ -252,7 +248,7 @@ class LogPump:
             }
         )  # fmt: skip
 
-    def _text(self, request: _Message) -> None:
+    def _do_text(self, request: _Message) -> None:
         self._jobs.append(self._text_job(request, self._source.runs[int(request["run"])]))
 
     def _text_job(self, request: _Message, log: RunLog) -> Generator[None, None, None]:
@@ -261,7 +257,7 @@ class LogPump:
             self._send(answer | part)
             yield
 
-    def _save(self, request: _Message) -> None:
+    def _do_save(self, request: _Message) -> None:
         self._jobs.append(self._save_job(request, self._source.runs[int(request["run"])]))
 
     def _save_job(self, request: _Message, log: RunLog) -> Generator[None, None, None]:

@@ -94,8 +94,8 @@ class WorkflowPart(StandingPart):
         elif name == "dry-run":
             self.start(name, partial(self._alone, "validate", self._dry_run))
         elif name == "publish" and message.get("confirmed") is True:
-            publish = partial(self._publish, notebook=message.get("notebook") is True)
-            self.start(name, partial(self._alone, name, publish))
+            work = partial(self._publish, notebook=message.get("notebook") is True)
+            self.start(name, partial(self._alone, name, work))
 
     def do_chain(self, message: Mapping[str, Any]) -> None:
         """Do every step that is not done, from the first to the results."""
@@ -142,14 +142,10 @@ class WorkflowPart(StandingPart):
             self.set(broken=name)
             raise
         finally:
-            self._over()
-
-    def _over(self) -> None:
-        """Read the state after a step; if even that fails, the step's own error says more."""
-        self.set(running="")
-        if not self.closed:
-            with suppress(KBenchError):
-                self._look()
+            self.set(running="")
+            if not self.closed:
+                with suppress(KBenchError):  # the step's own error says more
+                    self._look()
 
     def _init(self) -> dict[str, Any]:
         made = init.init(self.session)
