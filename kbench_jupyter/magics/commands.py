@@ -1,241 +1,35 @@
-"""What each subcommand does: a function turns parsed values into one call of an action, and nothing more."""
+"""What each subcommand does: a function turns parsed values into one call of an action, and nothing more.
+
+Here are those that need little of the package; what concerns a task is in ``task_commands.py``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter import panels
-from kbench_jupyter.actions import (
-    config,
-    download,
-    dry_run,
-    fix,
-    init,
-    leaderboard,
-    local,
-    logs,
-    new,
-    publish,
-    push,
-    results,
-    run,
-    show,
-    standing,
-    target,
-    tasks,
-    up,
-    validate,
-    wanted_models,
-)
-from kbench_jupyter.actions.sources import ChosenTask, choose_task, resolve_slug
+from kbench_jupyter.actions import config, init, leaderboard, local, new, target
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.grammar import Call
-from kbench_jupyter.magics.log_file import to_file
 from kbench_jupyter.session.session import Session
 
 
-def handle(session: Session, call: Call, cell: str | None) -> Any:
-    """Carry out a parsed command; `cell` is the body of a ``%%kbench`` cell.
-
-    Returns
-    -------
-    object
-        A value that shows itself, or None.
-    """
-    if cell is not None and not call.command.cell:
-        raise UsageError(
-            f"%kbench {call.command.name} takes no cell.",
-            hint=f"Write it as a line: %kbench {call.command.name}",
-        )
-    return globals()[f"_{call.command.name}"](session, call, cell)
-
-
-def where(session: Session) -> Any:
-    """Say where the notebook's task stands and what comes next; with a panel where one is drawn."""
-    found = standing.standing(session)
-    if panels.draws_widgets(session):
-        return replace(found, live=panels.workflow_panel(session, found))
-    return found
-
-
-def _path(text: str | None) -> Path | None:
+def file_path(text: str | None) -> Path | None:
+    """Return the path that a value names, if there is one."""
     return Path(text).expanduser() if text else None
 
 
-def _chosen(session: Session, call: Call, cell: str | None, *, required: bool = True) -> ChosenTask:
-    return choose_task(session, call.task, file=call.file, cell=cell, required=required)
-
-
 def _init(session: Session, call: Call, cell: str | None) -> Any:
-    example = None if call.no_example else _path(call.example_file)
-    return init.init(session, _path(call.env_file), example_file=example, reset_models=call.reset_models)
+    example = None if call.no_example else file_path(call.example_file)
+    return init.init(session, file_path(call.env_file), example_file=example, reset_models=call.reset_models)
 
 
 def _auth(session: Session, call: Call, cell: str | None) -> Any:
-    return init.auth(session, _path(call.env_file))
-
-
-def _validate(session: Session, call: Call, cell: str | None) -> Any:
-    if call.rows is not None and not call.dry_run:
-        raise UsageError("--rows goes with --dry-run.", hint="%kbench validate --dry-run --rows 5")
-    if call.static and call.dry_run:
-        raise UsageError(
-            "--static runs nothing and --dry-run runs the task: give one of them.",
-            hint="%kbench validate --dry-run",
-        )
-    chosen = _chosen(session, call, cell, required=False)
-    if call.fix:
-        return _fix(session, call, chosen)
-    if call.static:
-        checked = validate.check(session, call.task, chosen=chosen)
-        validate.refuse_errors(checked, "it is not ready to push")
-        return checked
-    how: dict[str, Any] = {
-        "timeout": call.timeout,
-        "env_file": _path(call.env_file),
-        "pass_env": call.pass_env,
-    }
-    if call.dry_run:
-        if call.model:
-            raise UsageError(
-                "A dry run is on the stand-in model.",
-                hint=f"With {call.model}: %kbench validate -m {call.model}",
-            )
-        rows = None if call.rows is None else int(call.rows)
-        return dry_run.dry_run(session, call.task, chosen=chosen, rows=rows, **how)
-    return validate.validate(session, call.task, chosen=chosen, model=call.model, **how)
-
-
-def _fix(session: Session, call: Call, chosen: ChosenTask) -> Any:
-    found = fix.fix(session, chosen, call.task)
-    if not found.fixes or session.shell is None or call.file:
-        return found
-    session.shell.set_next_input(found.fixes[0].new_text)  # front ends take one new cell a command
-    return replace(found, placed=True)
+    return init.auth(session, file_path(call.env_file))
 
 
 def _new(session: Session, call: Call, cell: str | None) -> Any:
     return new.new(session, call.pattern)
-
-
-def _push(session: Session, call: Call, cell: str | None) -> Any:
-    return push.push(
-        session,
-        _chosen(session, call, cell),
-        datasets=call.kaggle_dataset,
-        wait=call.wait,
-        poll_interval=call.poll_interval,
-        force=call.force,
-        again=call.again,
-        detach_datasets=call.detach_datasets,
-    )
-
-
-def _show(session: Session, call: Call, cell: str | None) -> Any:
-    return show.SourceShown(_chosen(session, call, cell, required=False))
-
-
-def _export(session: Session, call: Call, cell: str | None) -> Any:
-    chosen = choose_task(session, file=call.file, cell=cell, required=False)
-    return show.export(session, chosen, Path(call.path).expanduser(), force=call.force)
-
-
-def _pull(session: Session, call: Call, cell: str | None) -> Any:
-    return show.pull(session, resolve_slug(session, call.task), _path(call.output), force=call.force)
-
-
-def _rule(session: Session, call: Call, cell: str | None) -> Any:
-    return show.explain_rule(call.code)
-
-
-def _run(session: Session, call: Call, cell: str | None) -> Any:
-    models = call.model
-    if cell is not None:
-        chosen = choose_task(session, call.task, cell=cell)
-        if not call.retry_errored:
-            models = wanted_models.settle_models(session, models)
-        push.push(session, chosen, wait=0.0, poll_interval=call.poll_interval)
-        slug = chosen.slug
-    else:
-        slug = resolve_slug(session, call.task)
-    nothing_said = not call.model and not call.retry_errored and call.wait is None
-    if nothing_said and panels.draws_widgets(session):
-        return panels.picker_panel(session, slug)
-    return run.run(
-        session,
-        slug,
-        models,
-        retry_errored=call.retry_errored,
-        wait=call.wait,
-        poll_interval=call.poll_interval,
-    )
-
-
-def _list(session: Session, call: Call, cell: str | None) -> Any:
-    return tasks.list_tasks(session, regex=call.regex, status=call.status)
-
-
-def _status(session: Session, call: Call, cell: str | None) -> Any:
-    slug = resolve_slug(session, call.task)
-    found = tasks.status(session, slug, models=call.model, errors=call.errors)
-    if call.live and panels.draws_widgets(session):
-        return replace(found, live=panels.status_panel(session, slug))
-    return found
-
-
-def _log(session: Session, call: Call, cell: str | None) -> Any:
-    slug = resolve_slug(session, call.task)
-    if call.live:
-        return panels.log_panel(session, slug, call.model)
-
-    def read() -> Any:
-        return logs.log(session, slug, models=call.model, follow=not call.no_follow)
-
-    if call.output is None:
-        return read()
-    return to_file(session, Path(call.output).expanduser(), read, force=call.force)
-
-
-def _download(session: Session, call: Call, cell: str | None) -> Any:
-    return download.download(
-        session,
-        resolve_slug(session, call.task),
-        models=call.model,
-        output=Path(call.output).expanduser(),
-        include_source=call.include_source,
-        force=call.force,
-    )
-
-
-def _results(session: Session, call: Call, cell: str | None) -> Any:
-    slug, output = resolve_slug(session, call.task), Path(call.output).expanduser()
-    found = results.results(session, slug, models=call.model, output=output)
-    return _drawn(session, found, call.model, output)
-
-
-def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:
-    """Add the panel to a comparison, or its chart where no panel is drawn."""
-    if panels.draws_widgets(session):
-        return replace(found, live=panels.comparison_panel(session, found, models=models, output=output))
-    if session.shell is not None and hasattr(session.shell, "kernel"):  # a front end that may draw it
-        return results.ChartedResults(
-            found.task, found.rows, found.notes, found.explained, footer=found.footer
-        )
-    return found
-
-
-def _up(session: Session, call: Call, cell: str | None) -> Any:
-    output = Path(call.output).expanduser()
-    chosen = _chosen(session, call, cell)
-    found = up.up(session, chosen, call.model, output=output, confirmed=call.no_confirm)
-    return _drawn(session, found, call.model, output)
-
-
-def _publish(session: Session, call: Call, cell: str | None) -> Any:
-    slug, notebook = resolve_slug(session, call.task), not call.no_publish_backing_notebook
-    return publish.publish(session, slug, notebook=notebook, confirmed=call.no_confirm)
 
 
 def _delete(session: Session, call: Call, cell: str | None) -> Any:
@@ -245,19 +39,11 @@ def _delete(session: Session, call: Call, cell: str | None) -> Any:
     )
 
 
-def _quota(session: Session, call: Call, cell: str | None) -> Any:
-    return tasks.quota(session)
-
-
 def _leaderboard(session: Session, call: Call, cell: str | None) -> Any:
     version = call.version
     if version is not None and version != int(version):
         raise UsageError(f"A version is a whole number, not {version:g}.", hint="%kbench leaderboard -h")
     return leaderboard.leaderboard(session, call.benchmark, None if version is None else int(version))
-
-
-def _models(session: Session, call: Call, cell: str | None) -> Any:
-    return tasks.list_models(session, modality=call.modality, search=call.search)
 
 
 def _target(session: Session, call: Call, cell: str | None) -> Any:
@@ -272,3 +58,9 @@ def _local(session: Session, call: Call, cell: str | None) -> Any:
     return local.command(
         session, call.what, confirmed=call.no_confirm, upstream=call.upstream, key_from=call.key_from
     )
+
+
+def _rule(session: Session, call: Call, cell: str | None) -> Any:
+    from kbench_jupyter.actions.show import explain_rule  # all rules, which take a while to import
+
+    return explain_rule(call.code)

@@ -9,8 +9,25 @@ from typing import Any
 
 from kbench_jupyter.actions.show import exists
 from kbench_jupyter.errors import UsageError
-from kbench_jupyter.magics.reporter import FileReporter
+from kbench_jupyter.following.logs.follow import strip_codes
+from kbench_jupyter.magics.reporter import StreamReporter
 from kbench_jupyter.session.session import Session
+
+
+class FileReporter(StreamReporter):
+    """For a file: what is passed on goes into it without the colours of a terminal, and nothing else does."""
+
+    redraws = False
+
+    def say(self, text: str) -> None:
+        """Keep what is said out of the file."""
+
+    def progress(self, text: str, done: float | None = None, total: float | None = None) -> None:
+        """Keep progress out of the file."""
+
+    def write(self, text: str, stream: str = "stdout") -> None:
+        """Pass output on as plain text."""
+        super().write(strip_codes(text), stream)
 
 
 def to_file(session: Session, path: Path, read: Callable[[], Any], *, force: bool) -> Any:

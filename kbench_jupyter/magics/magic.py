@@ -7,9 +7,9 @@ from typing import Any
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.config import Chosen
 from kbench_jupyter.magics.declaration import GRAMMAR
-from kbench_jupyter.magics.grammar import uncommented
+from kbench_jupyter.magics.grammar import Call, uncommented
 from kbench_jupyter.magics.help import explain, overview
-from kbench_jupyter.magics.reporter import make_reporter
+from kbench_jupyter.magics.reporter import DisplayReporter, StreamReporter
 from kbench_jupyter.session.interrupted import Interrupted
 from kbench_jupyter.session.layers import Layers
 from kbench_jupyter.session.session import Reporter, Session, SilentReporter
@@ -30,15 +30,15 @@ class KBenchMagic:
             return overview(GRAMMAR)
         if call is not None and call.help:
             return explain(call.command)
-        from kbench_jupyter.magics import commands  # all actions, which no help page needs
-
         if call is None:
+            from kbench_jupyter.magics.task_commands import where
+
             _refuse_body(cell)
-            return commands.where(self.session)
+            return where(self.session)
         session = self.session
         session.reporter = self._reporter(quiet=silent == "all")
         try:
-            result = commands.handle(session, call, cell)
+            result = _handler(call, cell)(session, call, cell)
         except KeyboardInterrupt as stop:
             raise _told(stop) from None
         finally:
@@ -47,7 +47,23 @@ class KBenchMagic:
 
     def _reporter(self, *, quiet: bool) -> Reporter:
         """Return a new reporter: what one command may show is counted from nothing."""
-        return SilentReporter() if quiet else make_reporter(self.shell)
+        if quiet:
+            return SilentReporter()
+        return DisplayReporter() if hasattr(self.shell, "kernel") else StreamReporter()
+
+
+def _handler(call: Call, cell: str | None) -> Any:
+    """Return what carries out a command, imported only now: a help page needs none of it."""
+    from kbench_jupyter.magics import commands
+
+    name = call.command.name
+    if cell is not None and not call.command.cell:
+        raise UsageError(f"%kbench {name} takes no cell.", hint=f"Write it as a line: %kbench {name}")
+    if handler := vars(commands).get(f"_{name}"):
+        return handler
+    from kbench_jupyter.magics import task_commands  # with the rules, the client and more
+
+    return vars(task_commands)[f"_{name}"]
 
 
 def _refuse_body(cell: str | None) -> None:

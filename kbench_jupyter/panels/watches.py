@@ -63,7 +63,7 @@ class TaskWatch:
     def newest(self) -> list[RunStatus]:
         """The runs of the newest task version."""
         version = None if self.task is None else self.task.version
-        return [status for status in self.statuses if _version(status) in (version, None)]
+        return [s for s in self.statuses if s.run is None or s.run.task.version in (version, None)]
 
     def outcome(self, run_id: int) -> Outcome | None:
         """Return what an ended run came to, once that is known."""
@@ -186,10 +186,6 @@ def outcome_of(result: Any) -> Outcome:
     word, tone = ("passed", "good") if result.passed else ("failed", "bad")
     has_value = result.score is not None or result.values is not None
     return result_text(result) if has_value else word, tone
-
-
-def _version(status: RunStatus) -> int | None:
-    return None if status.run is None else status.run.task.version
 
 
 _WATCHES: WeakKeyDictionary[Session, dict[tuple[Any, str], TaskWatch]] = WeakKeyDictionary()

@@ -2,7 +2,7 @@
 
 Lines have absolute numbers from 0, which never change, so that a browser that lost some can ask again. They
 are kept as blocks of bytes. When the blocks in memory take more than their limit, the oldest go to a file
-without a name, which the system removes with the process, however that ends.
+without a name, which the system removes when the kernel's process ends, also after a crash.
 """
 
 from __future__ import annotations
