@@ -1,7 +1,7 @@
 """The typed door: ``%kbench`` and ``%%kbench``, their grammar, completion and help.
 
-Registering costs next to nothing: the magic itself is imported with the first line. The room must never know the wire
-(HTTP) nor the insides of widgets.
+Registering costs next to nothing: the magic itself is imported with the first line. This room must never know
+the wire (HTTP) nor the insides of widgets.
 """
 
 from __future__ import annotations
@@ -66,6 +66,5 @@ def unregister(shell: InteractiveShell) -> None:
     """Take the magics and their completion away and end their session."""
     magics = shell.magics_manager.magics
     for kind in ("line", "cell"):
-        take_away = getattr(magics[kind].pop(_NAME, None), "take_away", None)
-        if take_away is not None:
+        if take_away := getattr(magics[kind].pop(_NAME, None), "take_away", None):
             take_away()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.actions import config, init, leaderboard, local, new, target
+from kbench_jupyter.actions import auth, config, init, leaderboard, local, new, target
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.grammar import Call
 from kbench_jupyter.session.session import Session
@@ -25,7 +25,7 @@ def _init(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _auth(session: Session, call: Call, cell: str | None) -> Any:
-    return init.auth(session, file_path(call.env_file))
+    return auth.auth(session, file_path(call.env_file))
 
 
 def _new(session: Session, call: Call, cell: str | None) -> Any:
@@ -61,6 +61,6 @@ def _local(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _rule(session: Session, call: Call, cell: str | None) -> Any:
-    from kbench_jupyter.actions.show import explain_rule  # all rules, which take a while to import
+    from kbench_jupyter.actions.rule import explain_rule  # all rules, which take a while to import
 
     return explain_rule(call.code)

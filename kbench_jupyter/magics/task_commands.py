@@ -8,16 +8,22 @@ from typing import Any
 
 from kbench_jupyter import panels
 from kbench_jupyter.actions import (
+    check,
     download,
+    export,
     fix,
-    logs,
+    list_tasks,
+    log,
+    models,
     publish,
+    pull,
     push,
+    quota,
     results,
     run,
     show,
     standing,
-    tasks,
+    status,
     up,
     validate,
     wanted_models,
@@ -54,8 +60,8 @@ def _validate(session: Session, call: Call, cell: str | None) -> Any:
     if call.fix:
         return _fix(session, call, chosen)
     if call.static:
-        checked = validate.check(session, call.task, chosen=chosen)
-        validate.refuse_errors(checked, "it is not ready to push")
+        checked = check.check(session, call.task, chosen=chosen)
+        check.refuse_errors(checked, "it is not ready to push")
         return checked
     how: dict[str, Any] = {
         "timeout": call.timeout,
@@ -102,11 +108,11 @@ def _show(session: Session, call: Call, cell: str | None) -> Any:
 
 def _export(session: Session, call: Call, cell: str | None) -> Any:
     chosen = choose_task(session, file=call.file, cell=cell, required=False)
-    return show.export(session, chosen, Path(call.path).expanduser(), force=call.force)
+    return export.export(session, chosen, Path(call.path).expanduser(), force=call.force)
 
 
 def _pull(session: Session, call: Call, cell: str | None) -> Any:
-    return show.pull(session, resolve_slug(session, call.task), file_path(call.output), force=call.force)
+    return pull.pull(session, resolve_slug(session, call.task), file_path(call.output), force=call.force)
 
 
 def _run(session: Session, call: Call, cell: str | None) -> Any:
@@ -133,12 +139,12 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _list(session: Session, call: Call, cell: str | None) -> Any:
-    return tasks.list_tasks(session, regex=call.regex, status=call.status)
+    return list_tasks.list_tasks(session, regex=call.regex, status=call.status)
 
 
 def _status(session: Session, call: Call, cell: str | None) -> Any:
     slug = resolve_slug(session, call.task)
-    found = tasks.status(session, slug, models=call.model, errors=call.errors)
+    found = status.status(session, slug, models=call.model, errors=call.errors)
     if call.live and panels.draws_widgets(session):
         return replace(found, live=panels.status_panel(session, slug))
     return found
@@ -150,7 +156,7 @@ def _log(session: Session, call: Call, cell: str | None) -> Any:
         return panels.log_panel(session, slug, call.model)
 
     def read() -> Any:
-        return logs.log(session, slug, models=call.model, follow=not call.no_follow)
+        return log.log(session, slug, models=call.model, follow=not call.no_follow)
 
     if call.output is None:
         return read()
@@ -198,8 +204,8 @@ def _publish(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _quota(session: Session, call: Call, cell: str | None) -> Any:
-    return tasks.quota(session)
+    return quota.quota(session)
 
 
 def _models(session: Session, call: Call, cell: str | None) -> Any:
-    return tasks.list_models(session, modality=call.modality, search=call.search)
+    return models.list_models(session, modality=call.modality, search=call.search)

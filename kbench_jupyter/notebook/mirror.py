@@ -74,8 +74,7 @@ def install(shell: Any) -> None:
 
 def uninstall(shell: Any) -> None:
     """Undo `install`: no recording, no widget, nothing of the notebook kept."""
-    link = _LINKS.pop(shell, None)
-    if link is not None:
+    if link := _LINKS.pop(shell, None):
         link.close()
 
 

@@ -9,6 +9,7 @@ Most cells are plain: a marker and their own text, which needs neither jupytext 
 from __future__ import annotations
 
 import re
+import tokenize
 from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT, PyCF_ONLY_AST
 from collections.abc import Sequence
 from dataclasses import replace
@@ -30,7 +31,6 @@ _FORMAT = {
     "cell_metadata_filter": "-all",
     "root_level_metadata_as_raw_cell": False,
 }
-READ_FORMAT = "py:percent"
 
 _ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Text that jupytext treats in any special way. Without any of it a cell is known to survive, which spares
@@ -85,7 +85,7 @@ def read(text: str) -> Any:
     """
     jupytext = load("jupytext")
     try:
-        return jupytext.reads(text, fmt=READ_FORMAT)
+        return jupytext.reads(text, fmt="py:percent")
     except Exception as error:  # whatever the parser trips over, it is the text that is off
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise NotebookError(
@@ -220,8 +220,6 @@ def _without_markers(cell: SourceCell) -> SourceCell:
 
 def _string_lines(text: str) -> set[int]:
     """Lines (from 0) that begin inside a string, where a ``#`` is no comment."""
-    import tokenize
-
     inside: set[int] = set()
     for group in tokens_of([line + "\n" for line in text.split("\n")]):
         for token in group:

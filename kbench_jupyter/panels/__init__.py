@@ -1,7 +1,7 @@
 """The clicked door: panels that draw where a task stands and call actions, and the log view.
 
 The functions here are what magics call. Importing this module is cheap; ipywidgets come with the first panel.
-The room must never know the wire (HTTP) nor how a command is typed.
+This room must never know the wire (HTTP) nor how a command is typed.
 """
 
 from __future__ import annotations

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from kbench_jupyter.actions.models import ModelList, availability, list_models
+from kbench_jupyter.actions.quota import quota
 from kbench_jupyter.actions.run import run
-from kbench_jupyter.actions.tasks import ModelList, availability, list_models, quota
 from kbench_jupyter.display.view import Text, View, money
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part
@@ -16,6 +17,8 @@ from kbench_jupyter.panels.watches import task_watch
 from kbench_jupyter.session.session import Session
 
 __all__ = ["ModelPicker"]
+
+_OnSelect = Callable[[tuple[str, ...]], None]
 
 
 class ModelPicker(Part):
@@ -28,11 +31,7 @@ class ModelPicker(Part):
     kind = "picker"
 
     def __init__(
-        self,
-        session: Session,
-        task: str | None = None,
-        *,
-        on_select: Callable[[tuple[str, ...]], None] | None = None,
+        self, session: Session, task: str | None = None, *, on_select: _OnSelect | None = None
     ) -> None:
         super().__init__(session)
         self._task = task

@@ -190,8 +190,7 @@ class Panel(Widget):
             self._bye(str(content["bye"]))
         if "seen" in content:
             self.send({"seen": True})
-        part = self._parts.get(str(content.get("part")))
-        if part is not None:
+        if part := self._parts.get(str(content.get("part"))):
             part.receive(content)
 
     def _hello(self, view: str) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.actions import dry_run, init, publish, push, results, run, validate
+from kbench_jupyter.actions import auth, dry_run, init, publish, push, results, run, validate
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.standing import Standing
 from kbench_jupyter.display.view import Facts, Table, Text, count
@@ -105,7 +105,7 @@ class WorkflowPart(StandingPart):
     # -- Steps -----------------------------------------------------------------------------------------------
 
     def _auth(self) -> None:
-        init.auth(self.session)
+        auth.auth(self.session)
         self._look()
 
     def _open(self) -> set[str]:
