@@ -7,13 +7,13 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.display.view import Cell, Facts, Part, Table, Value, duration, money
-from kbench_jupyter.validation.rules.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from kbench_jupyter.api import Run, Task
     from kbench_jupyter.notebook.source import SourceCell, TaskSource
     from kbench_jupyter.results.runfiles import Assertion, RunResult
     from kbench_jupyter.validation import Rule
+    from kbench_jupyter.validation.findings import Finding
 
 _STATES = {
     "COMPLETED": "good",
@@ -123,6 +123,8 @@ def finding_parts(findings: Sequence[Finding]) -> list[Part]:
 
 def code_cell(found: Finding | Rule) -> Cell:
     """Return the code of a rule, in the tone of its severity."""
+    from kbench_jupyter.validation.findings import Severity  # most cards show no finding
+
     return Cell(found.code, "bad" if found.severity is Severity.ERROR else "warn")
 
 

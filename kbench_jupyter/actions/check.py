@@ -14,7 +14,7 @@ from kbench_jupyter.notebook.source import TaskSource
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation import check as check_rules
 from kbench_jupyter.validation import installed
-from kbench_jupyter.validation.rules.findings import Finding, Severity
+from kbench_jupyter.validation.findings import Finding, Severity
 
 _NO_SDK = "kaggle_benchmarks is not installed here: whether its names and parameters are right (KB6xx) was not checked."
 

@@ -10,7 +10,7 @@ from kbench_jupyter.actions.sources import ChosenTask
 from kbench_jupyter.display.view import Cell, Part, Shown, Text, View, count
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation import Fix, fixes
-from kbench_jupyter.validation.rules.findings import Finding
+from kbench_jupyter.validation.findings import Finding
 from kbench_jupyter.validation.rules.secrets import mask
 
 

@@ -20,7 +20,7 @@ from kbench_jupyter.following.creation import watch_creation
 from kbench_jupyter.notebook.pushed import push_notebook
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
-from kbench_jupyter.validation.rules.findings import Finding
+from kbench_jupyter.validation.findings import Finding
 
 #: ``owner/name``, and a version of it.
 _DATASET = re.compile(r"[^/\s]+/[^/\s]+(/versions/\d+)?")

@@ -9,8 +9,7 @@ import sys
 import textwrap
 import unicodedata
 from collections.abc import Sequence
-
-import wcwidth
+from typing import Any
 
 from kbench_jupyter.display.parts import Cell, Facts, Part, Table, View
 
@@ -24,6 +23,8 @@ _CONTROL = re.compile(
 )
 _COLOUR = re.compile("\x1b\\[[0-9;:]*m")
 _NARROWEST = 8
+#: What is drawn here beside ASCII and takes one column: nearly all text is measured without wcwidth's tables.
+_ONE_COLUMN = dict.fromkeys(map(ord, "✓✗…•→─±"), "x")
 #: Characters of a table's cell, and of any other text, that are drawn: whole texts stand in code blocks and files.
 _MOST, _LONGEST = 1_000, 10_000
 
@@ -178,7 +179,8 @@ def _fit(widths: list[int], total: int) -> list[int]:
 
 
 def _fold(text: str, room: int) -> list[str]:
-    return wcwidth.wrap(text, max(1, room)) or [""]
+    fits = _is_plain(text) and max(map(len, text.split()), default=0) <= room  # then they wrap alike
+    return (textwrap.wrap if fits else _wcwidth().wrap)(text, max(1, room)) or [""]
 
 
 def _one_line(text: str) -> str:
@@ -192,15 +194,27 @@ def _with_base(word: str) -> str:
 
 def columns_of(text: str) -> int:
     """Columns a text takes in a terminal."""
-    return wcwidth.width(text)
+    return len(text) if _is_plain(text) else int(_wcwidth().width(text))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether each character takes one column, as is known without looking any of them up."""
+    text = text.translate(_ONE_COLUMN)
+    return text.isascii() and text.isprintable()
+
+
+def _wcwidth() -> Any:
+    import wcwidth  # takes long to import, for most commands have nothing to look up in it
+
+    return wcwidth
 
 
 def _left(text: str, room: int) -> str:
-    return wcwidth.ljust(text, room)
+    return text + " " * (room - columns_of(text))
 
 
 def _right(text: str, room: int) -> str:
-    return wcwidth.rjust(text, room)
+    return " " * (room - columns_of(text)) + text
 
 
 def _sign(value: str | Cell | None) -> str:

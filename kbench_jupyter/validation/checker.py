@@ -10,10 +10,10 @@ from types import MappingProxyType
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.notebook.source import TaskSource
 from kbench_jupyter.validation import rules
+from kbench_jupyter.validation.findings import Finding
 from kbench_jupyter.validation.reading.program import read_program, reading
 from kbench_jupyter.validation.reading.task import TaskDefinition
 from kbench_jupyter.validation.reading.tasks import Tasks
-from kbench_jupyter.validation.rules.findings import Finding
 from kbench_jupyter.validation.rules.rule import Check, Rule
 
 RULES: Mapping[str, Rule] = MappingProxyType(rules.RULES)

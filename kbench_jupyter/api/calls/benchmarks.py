@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from kbench_jupyter.api.calls.caller import Caller
-from kbench_jupyter.api.values.leaderboard import Leaderboard
 from kbench_jupyter.api.values.models import Model
 from kbench_jupyter.api.values.wire import given
+
+if TYPE_CHECKING:
+    from kbench_jupyter.api.values.leaderboard import Leaderboard
 
 __all__ = ["BenchmarkCalls"]
 
@@ -23,6 +26,8 @@ class BenchmarkCalls(Caller):
 
     def leaderboard(self, owner: str, benchmark: str, version: int | None = None) -> Leaderboard:
         """Return a benchmark's leaderboard, at its newest version unless one is named."""
+        from kbench_jupyter.api.values.leaderboard import Leaderboard  # which one command needs
+
         body = {"ownerSlug": owner, "benchmarkSlug": benchmark, **given(versionNumber=version)}
         subject = f"benchmark '{owner}/{benchmark}'"
         return Leaderboard.from_wire(self.call(SERVICE, "GetBenchmarkLeaderboard", body, subject=subject))

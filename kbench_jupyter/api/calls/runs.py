@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.api.calls.caller import TASKS, Caller
 from kbench_jupyter.api.calls.writes import look_again, unconfirmed, unseen
-from kbench_jupyter.api.downloads import Download
-from kbench_jupyter.api.logs.stream import LogStream
 from kbench_jupyter.api.names import normalize_model
 from kbench_jupyter.api.values import parse
 from kbench_jupyter.api.values.runs import LogEntry, Run, ScheduleResult
 from kbench_jupyter.api.values.tasks import TaskSlug
 from kbench_jupyter.api.values.wire import given
 from kbench_jupyter.errors import AmbiguousWriteError, UsageError
+
+if TYPE_CHECKING:  # what most commands do without is imported when it is called for
+    from kbench_jupyter.api.downloads import Download
+    from kbench_jupyter.api.logs.stream import LogStream
 
 __all__ = ["RunCalls"]
 
@@ -142,6 +144,8 @@ class RunCalls(Caller):
             Where nothing was streamed and the whole log comes at once, join what neighbouring entries of
             one stream wrote into one: several times faster, for when only the text counts.
         """
+        from kbench_jupyter.api.logs.stream import LogStream
+
         return LogStream(
             self,
             run_id,
@@ -191,6 +195,8 @@ class RunCalls(Caller):
         validator : str, optional
             The `Download.validator` of what is there already; without it `start` is ignored.
         """
+        from kbench_jupyter.api.downloads import Download
+
         return Download(self, run_id, include_source=include_source, start=start, validator=validator)
 
 
