@@ -37,6 +37,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
         os.environ.pop(name, None)
     own_kernel.use(Path(home))
+    quick_start = str(Path(__file__).parent / "quick_start")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [quick_start, os.environ.get("PYTHONPATH")]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
