@@ -101,6 +101,8 @@ def shown(result: Any) -> Seen:
 
 def typed(line: str) -> Doing:
     def prepare(place: Place) -> Callable[[], Seen]:
+        place.api.pace = 3 if "--wait" in line or line.startswith("up ") else None
+
         def do() -> Seen:
             with redirect_stdout(io.StringIO()):
                 return shown(place.shell.run_line_magic("kbench", line))
@@ -111,14 +113,14 @@ def typed(line: str) -> Doing:
 
 
 def logged(line: str) -> Doing:
-    """Follow the log into a file: what counts is each line of it."""
+    """Follow the log into a file: what counts is each line that a run wrote; what is said beside them is a remark."""
 
     def prepare(place: Place) -> Callable[[], Seen]:
         def do() -> Seen:
             with redirect_stdout(io.StringIO()):
-                place.shell.run_line_magic("kbench", f"{line} -o log.txt")
+                said = shown(place.shell.run_line_magic("kbench", f"{line} -o log.txt"))
             wrote = re.findall(r"run \d+ wrote line \d+", (place.folder / "log.txt").read_text())
-            return Seen("\n".join(sorted(wrote)))
+            return Seen("\n".join(sorted(wrote)), f"{said.text}\n{said.notes}")
 
         return do
 
@@ -131,6 +133,7 @@ def after_a_push(line: str) -> Doing:
     def prepare(place: Place) -> Callable[[], Seen]:
         with redirect_stdout(io.StringIO()):
             place.shell.run_line_magic("kbench", "run quiz -m m4")
+        place.api.pace = 3 if line.startswith("log") else None
         return (logged if line.startswith("log") else typed)(line)(place)
 
     return prepare
@@ -215,6 +218,7 @@ def _opened(place: Place, part: Any) -> Any:
 def workflow(verb: str, **more: Any) -> Doing:
     def prepare(place: Place) -> Callable[[], Seen]:
         part = _opened(place, WorkflowPart(place.session, standing(place.session), place.folder / "out"))
+        place.api.pace = 3 if verb == "chain" else None
         part.picker.load()
         part.picker.select(["m4"] if verb == "chain" or more.get("step") == "run" else [])
 

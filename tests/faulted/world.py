@@ -78,6 +78,8 @@ class LivingApi(FakeApi):
             for name in ("m1", "m2", "m3", "m4")
         ]
         self.published = 0
+        #: Looks after which a run has ended; None lets it wait for ever.
+        self.pace: int | None = None
         self.looks: Counter[int] = Counter()
         self.text = push_notebook(percent_task_source(TASK, origin="task.ipynb"))
         for name in ("quiz", "essay", "riddle"):
@@ -119,7 +121,7 @@ class LivingApi(FakeApi):
         for run in self.runs:
             if run["state"].endswith(("QUEUED", "RUNNING")):
                 self.looks[run["id"]] += 1
-                if self.looks[run["id"]] > 3:
+                if self.pace is not None and self.looks[run["id"]] > self.pace:
                     version = run["taskSlug"]["versionNumber"]
                     run.update(self.run(run["id"], run["modelVersionSlug"], "COMPLETED", version))
                     self.archives[run["id"]] = self.archive(run["id"])
