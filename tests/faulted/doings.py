@@ -33,6 +33,8 @@ from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
 #: What differs between two times the same is shown.
 _PASSING = re.compile(r"127\.0\.0\.1:\d+|\b\d[\d.]*\s?(?:ms|s|min|h|d)\b|\(\d\d:\d\d UTC\)|/tmp/\S+")
+#: What a step says of an answer that was lost, among the lines of what it came to.
+_REMARK = re.compile(r", '[^']*(?:has appeared since|answer was lost)[^']*'")
 #: Longest that any of it may take, however often it is tried again.
 LONGEST = 60.0
 
@@ -204,10 +206,13 @@ def state_of(part: Part) -> Seen:
     """Return what a panel shows: what was done came to, its rows, and how its task stands."""
     # After a step that was done the panel looks again; where that fails, the steps stay as they were last seen.
     looked = () if part.get("outcome") else ("version", "steps")
-    names = (*looked, "task", "outcome", "models", "groups", "quota", "note")
+    # The quota is shown where it can be had; a panel of models is complete without.
+    names = (*looked, "task", "outcome", "models", "groups", "note")
     said = [f"{name}: {part.get(name)}" for name in names if part.get(name) is not None]
+    found = [remark for line in said for remark in _REMARK.findall(line)]
+    said = [_REMARK.sub("", line) for line in said]
     rows = [str(row) for row in part.rows]
-    return Seen(plain("\n".join(said + rows)), "\n".join(part.get("notes") or []))
+    return Seen(plain("\n".join(said + rows)), "\n".join([*(part.get("notes") or []), *found]))
 
 
 def _opened(place: Place, part: Any) -> Any:
