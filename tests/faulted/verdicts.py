@@ -136,15 +136,12 @@ def carry_out(name: str, shell: InteractiveShell, folder: Path, lots: Lots) -> E
 
 
 def _still_there(before: set[threading.Thread]) -> list[threading.Thread]:
-    """Return our threads that do not end: what is being fetched when a panel is closed, is fetched to its end."""
-    ours = [
-        thread
-        for thread in threading.enumerate()
-        if thread not in before and thread.name.startswith("kbench") and thread.is_alive()
-    ]
-    for thread in ours:
+    """Return the client's threads that do not end: what is being fetched or asked, is to its end."""
+    its = [thread for thread in threading.enumerate() if thread not in before]
+    its = [thread for thread in its if not thread.name.endswith(("(_serve)", "(_accept)"))]  # the server's
+    for thread in its:
         thread.join(10)
-    return [thread for thread in ours if thread.is_alive()]
+    return [thread for thread in its if thread.is_alive()]
 
 
 @dataclass
