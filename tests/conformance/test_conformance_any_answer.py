@@ -22,12 +22,12 @@ from kagglesdk.benchmarks.types import benchmarks_api_service as boards
 from kagglesdk.kaggle_object import FieldMetadata, KaggleObject, ListSerializer
 from kagglesdk.models.types import model_proxy_api_service as proxies
 from kagglesdk.security.types.oauth_service import IntrospectTokenResponse
+
+from kbench_jupyter.actions.leaderboard import leaderboard
 from kbench_jupyter.actions.list_tasks import list_tasks
 from kbench_jupyter.actions.models import list_models
 from kbench_jupyter.actions.quota import quota
 from kbench_jupyter.actions.status import status
-
-from kbench_jupyter.actions.leaderboard import leaderboard
 from kbench_jupyter.api import Client, Credentials, Limits, Request, Response
 from kbench_jupyter.display.view import forms
 from kbench_jupyter.errors import KBenchError
