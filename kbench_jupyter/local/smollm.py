@@ -15,6 +15,7 @@ from typing import Any
 
 import httpx
 
+from kbench_jupyter.execution.environment import base_environment
 from kbench_jupyter.local.models import Model, ModelError
 
 log = logging.getLogger("kbench.local.smollm")
@@ -122,6 +123,7 @@ class SmolLM:
         self._process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "kbench_jupyter.local.engine",
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
+            env=base_environment(),
         )  # fmt: skip
         assert self._process.stdin is not None  # noqa: S101 - asked for above
         assert self._process.stdout is not None  # noqa: S101

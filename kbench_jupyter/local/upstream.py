@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import ipaddress
 import logging
 import os
+import socket
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -93,6 +95,19 @@ def _shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
 
 
+def _on_this_machine(url: str) -> bool:
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host in ("localhost", "ip6-localhost", socket.gethostname().lower()) or host.endswith(".localhost"):
+        return True
+    try:  # "127.1" and "2130706433" are 127.0.0.1 to every connection
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)[0][4][0]
+        address = ipaddress.ip_address(str(found).partition("%")[0])
+    except (OSError, ValueError, UnicodeError):
+        return False
+    here = getattr(address, "ipv4_mapped", None) or address
+    return bool(here.is_loopback or here.is_unspecified)
+
+
 class Upstream:
     """The provider of an endpoint's models.
 
@@ -112,8 +127,12 @@ class Upstream:
         self._secret = f"{url.strip().rstrip('/')}\n{key}"
         self._key_right = f"is {key_from} right?" if key_from else "it may want a key: --key-from VARIABLE"
         headers = {"Authorization": f"Bearer {key}"} if key else {}
+        # A proxy would be handed the key, in plain text, to reach what is here already.
+        direct = httpx.AsyncHTTPTransport() if _on_this_machine(url) else None
         timeout = httpx.Timeout(600, connect=10)
-        self._client = httpx.AsyncClient(base_url=url.rstrip("/"), headers=headers, timeout=timeout)
+        self._client = httpx.AsyncClient(
+            base_url=url.rstrip("/"), headers=headers, timeout=timeout, transport=direct
+        )
         self._models: tuple[Model, ...] = ()
         self._looked = float("-inf")
         self._looking = asyncio.Lock()

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.execution.environment import server_environment
 
 INSTALL = "%pip install 'kbench-jupyter[local]'"
 _NEEDED = (
@@ -139,6 +140,11 @@ def launch(folder: Path, port: int, endpoint: Endpoint | None = None) -> tuple[s
     path = folder / "start.log"
     if path.exists() and path.stat().st_size > 2**20:
         path.unlink(missing_ok=True)
+    environment, told = server_environment()
+    line = {
+        "endpoint": [endpoint.url, endpoint.key, endpoint.key_from] if endpoint else None,
+        "environment": told,
+    }
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         begin = os.fstat(descriptor).st_size
@@ -151,11 +157,11 @@ def launch(folder: Path, port: int, endpoint: Endpoint | None = None) -> tuple[s
                 str(folder),
                 "--port",
                 str(port),
-                "--idle-minutes",
-                os.environ.get("KBENCH_IDLE_MINUTES") or "720",
-                *(["--endpoint-on-stdin"] if endpoint else []),
+                *([] if os.environ.get("KBENCH_IDLE_MINUTES") else ["--idle-minutes", "720"]),
+                "--told-on-stdin",
             ],
-            stdin=subprocess.PIPE if endpoint else subprocess.DEVNULL,
+            env=environment,
+            stdin=subprocess.PIPE,
             stdout=descriptor,
             stderr=descriptor,
             cwd=folder,
@@ -164,9 +170,9 @@ def launch(folder: Path, port: int, endpoint: Endpoint | None = None) -> tuple[s
         )
     finally:
         os.close(descriptor)
-    if endpoint and process.stdin:
-        with suppress(OSError), process.stdin as pipe:  # it may have ended: its exit code says so
-            pipe.write(json.dumps([endpoint.url, endpoint.key, endpoint.key_from]).encode() + b"\n")
+    assert process.stdin is not None  # noqa: S101 - asked for above
+    with suppress(OSError), process.stdin as pipe:  # it may have ended: its exit code says so
+        pipe.write(json.dumps(line).encode() + b"\n")
     # Somebody has to take note of its end one day, or it stays behind as a zombie.
     threading.Thread(target=process.wait, name="kbench-local-server", daemon=True).start()
     return process, begin

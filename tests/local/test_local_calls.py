@@ -205,6 +205,46 @@ def test_another_host_name_is_turned_away(server):
     assert error_of(server.post("ListBenchmarkTasks", headers=headers))[0] == 421
 
 
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LocalHost", "[::1]"])
+def test_the_names_of_this_machine_are_answered_and_nothing_like_them(server, name):
+    def status(host):
+        headers = {"Authorization": f"Bearer {server.token}", "Host": host}
+        return server.post("ListBenchmarkTasks", headers=headers).status_code
+
+    assert [status(host) for host in (name, f"{name}:80", f"{name}:65535")] == [200] * 3
+    # HTTP itself takes the space after a header's value away, so there is none among these.
+    endings = (
+        "evil",
+        ".evil.example",
+        ":evil",
+        ":80:80",
+        ":",
+        "]",
+        "@evil.example",
+        ":80@evil.example",
+        "%0",
+        "/x",
+        ",x",
+    )
+    assert [
+        (host, status(host)) for host in (name + ending for ending in endings) if status(host) != 421
+    ] == []
+    others = (
+        "",
+        "evil",
+        "::1",
+        "[::1",
+        "::1]",
+        "[::1]:",
+        "[[::1]]",
+        "[127.0.0.1]",
+        "[localhost]",
+        "127.0.0.1.",
+        "evil:127.0.0.1",
+    )
+    assert [host for host in others if status(host) not in (400, 421)] == []
+
+
 def test_a_body_that_is_too_large_or_no_json_is_turned_away(server):
     url = f"{server.url}/v1/{TASKS}/ListBenchmarkTasks"
     headers = {"Authorization": f"Bearer {server.token}"}
