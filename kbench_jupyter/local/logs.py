@@ -4,12 +4,73 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
+from collections import deque
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import IO, Any
 
 KEEPALIVE = 15.0
 """Seconds of silence after which a follower is told that the stream is alive."""
 NAME = "log.jsonl"
+MOST, LAST = 19 * 2**20, 2**20
+"""Characters of a job's output that its log has from its beginning, and from its end."""
+_ENTRY = 2**16
+
+
+class LogWriter:
+    """Writes a job's output as entries: its beginning as it comes, and, of one without measure, its end at the end.
+
+    Parameters
+    ----------
+    file : text file
+        Where the entries go, a line of JSON each.
+    """
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+        self._began = time.monotonic()
+        self._left = MOST
+        self._last: deque[dict[str, Any]] = deque()
+        self._held = self._left_out = 0
+
+    def __call__(self, stream: str, text: str) -> None:
+        """Write text of one of the two streams; it need not be whole lines."""
+        seconds = round(time.monotonic() - self._began, 3)
+        for start in range(0, len(text), _ENTRY):
+            piece = text[start : start + _ENTRY]
+            entry = {"stream_name": stream, "time": seconds, "data": piece}
+            if self._left > 0:
+                self._left -= len(piece)
+                self._write(entry)
+                if self._left <= 0:
+                    self._note(
+                        seconds,
+                        "Of what follows the log keeps the last MB, which comes when the job has ended.",
+                    )
+                continue
+            self._last.append(entry)
+            self._held += len(piece)
+            while self._held - len(self._last[0]["data"]) >= LAST:
+                gone = len(self._last.popleft()["data"])
+                self._held -= gone
+                self._left_out += gone
+        self._file.flush()
+
+    def end(self) -> None:
+        """Write what was held back."""
+        if self._left_out:
+            seconds = self._last[0]["time"]
+            self._note(seconds, f"The log is too long: {self._left_out:,} characters are left out here.")
+        for entry in self._last:
+            self._write(entry)
+        self._file.flush()
+
+    def _note(self, seconds: float, text: str) -> None:
+        self._write({"stream_name": "stderr", "time": seconds, "data": f"\n[{text}]\n"})
+
+    def _write(self, entry: dict[str, Any]) -> None:
+        self._file.write(json.dumps(entry) + "\n")
 
 
 class LiveLog:

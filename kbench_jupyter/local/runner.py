@@ -13,7 +13,6 @@ import json
 import os
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -30,14 +29,11 @@ from kbench_jupyter.execution import (
 )
 from kbench_jupyter.local import archive
 from kbench_jupyter.local.job import BEGUN, Ahead, Job, Verdict
+from kbench_jupyter.local.logs import LogWriter
 from kbench_jupyter.local.notebooks import read_notebook
 from kbench_jupyter.local.outcome import apply_choice, find_choice, judge
 from kbench_jupyter.local.store import ERRORED
 from kbench_jupyter.quick_import import load
-
-MOST_LOG = 20 * 2**20
-"""Characters of log a job may write."""
-_ENTRY = 2**16
 
 # After the notebook, the names of the tasks it holds, for `%choose` with a variable.
 _PROBE = """
@@ -47,30 +43,6 @@ _found = {k: v.name for k, v in list(globals().items())
 with open(%r, "w") as _file:
     _json.dump(_found, _file)
 """
-
-
-class Log:
-    """Writes log entries to stdout, up to a limit."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._left = MOST_LOG
-
-    def __call__(self, stream: str, text: str) -> None:
-        """Write text as one or more entries."""
-        if self._left <= 0:
-            return
-        self._left -= len(text)
-        if self._left <= 0:
-            stream, text = (
-                "stderr",
-                f"\n[The log is longer than {MOST_LOG // 2**20} MB; the rest is left out.]\n",
-            )
-        for start in range(0, len(text), _ENTRY):
-            seconds = round(time.monotonic() - self._began, 3)
-            entry = {"stream_name": stream, "time": seconds, "data": text[start : start + _ENTRY]}
-            sys.stdout.write(json.dumps(entry) + "\n")
-        sys.stdout.flush()
 
 
 def main() -> None:
@@ -89,12 +61,13 @@ def main() -> None:
     sys.stdout.buffer.flush()
     gone = threading.Event()
     threading.Thread(target=_watch_stdin, args=(gone,), daemon=True).start()
-    log = Log()
+    log = LogWriter(sys.stdout)
     try:
         verdict = _run(job, kernel, log, gone)
     except ExecutionError as error:
         log("stderr", "\n".join(error.lines()) + "\n")
         verdict = Verdict(ERRORED, "\n".join(error.lines()))
+    log.end()
     if not gone.is_set():
         verdict.write(Path(job.folder))
     sys.stdout.flush()
@@ -122,7 +95,7 @@ def _working(scratch: str) -> Path:
     return folder
 
 
-def _run(job: Job, kernel: KernelAhead | None, log: Log, gone: threading.Event) -> Verdict:
+def _run(job: Job, kernel: KernelAhead | None, log: LogWriter, gone: threading.Event) -> Verdict:
     nbformat, notebook = load("nbformat"), read_notebook(job.text)
     working = _working(job.scratch)
     names = Path(job.scratch) / "names.json"
@@ -159,12 +132,13 @@ def _choose(working: Path, names: Path, choice: str, outcome: Outcome) -> None:
         apply_choice(working, json.loads(names.read_text()).get(choice, choice))
 
 
-def _keep(job: Job, working: Path, executed: Any, log: Log) -> None:
+def _keep(job: Job, working: Path, executed: Any, log: LogWriter) -> None:
     executed.metadata.pop("widgets", None)
     notebooks = {archive.EXECUTED: load("nbformat").writes(executed), archive.SOURCE: job.text}
     left_out = archive.pack(working, Path(job.folder) / "output.zip", notebooks)
     if left_out:
-        log("stderr", f"[The output is too large; left out: {', '.join(left_out[:10])}]\n")
+        first = ", ".join(left_out[:10]) + (", ..." if len(left_out) > 10 else "")
+        log("stderr", f"[The output is larger than {archive.MOST_BYTES >> 30} GB; left out: {first}]\n")
 
 
 if __name__ == "__main__":

@@ -23,6 +23,8 @@ from kbench_jupyter.local import schema
 QUEUED, RUNNING, COMPLETED, ERRORED = "QUEUED", "RUNNING", "COMPLETED", "ERRORED"
 WITHOUT_RUN, INVALID = "KERNEL_WITHOUT_RUN", "VALIDATION_FAILED"
 GOING = (QUEUED, RUNNING)
+_MOST_ERROR = 50_000
+"""Characters of an error that are kept; a traceback says what it is at its end."""
 
 
 @dataclass(frozen=True)
@@ -184,7 +186,9 @@ class Store:
     def set_version(self, version_id: int, state: str, error: str | None = None) -> None:
         """Record how far a creation has come."""
         with self._write() as db:
-            db.execute("UPDATE versions SET state = ?, error = ? WHERE id = ?", (state, error, version_id))
+            db.execute(
+                "UPDATE versions SET state = ?, error = ? WHERE id = ?", (state, _cut(error), version_id)
+            )
 
     def publish(self, slug: str, *, notebook: bool) -> None:
         """Mark a task as public, and its notebook too if asked."""
@@ -238,7 +242,7 @@ class Store:
         with self._write() as db:
             db.execute(
                 "UPDATE runs SET state = ?, end_time = ?, error = ?, result = ? WHERE id = ?",
-                (state, time.time(), error, json.dumps(result) if result else None, run_id),
+                (state, time.time(), _cut(error), json.dumps(result) if result else None, run_id),
             )
 
     # -- processes, models, tokens ----------------------------------------------------------------
@@ -274,6 +278,13 @@ class Store:
         """Say whether the model proxy knows a token and it has not expired."""
         sql = "SELECT 1 FROM proxy_tokens WHERE digest = ? AND expires >= ?"
         return bool(self._read(sql, (_digest(token), time.time())))
+
+
+def _cut(error: str | None) -> str | None:
+    if error is None or len(error) <= _MOST_ERROR:
+        return error
+    half = _MOST_ERROR // 2
+    return f"{error[:half]}\n[{len(error) - 2 * half:,} characters are left out here.]\n{error[-half:]}"
 
 
 def _digest(token: str) -> str:
