@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.session import local_server
+from kbench_jupyter.session.layers import Layers
 from kbench_jupyter.session.server_settings import differences, environment, in_force
-from kbench_jupyter.session.settings import SERVER_SETTINGS, SETTINGS, Layers, Setting
+from kbench_jupyter.session.settings import SERVER_SETTINGS, SETTINGS, Setting
 from kbench_jupyter.session.target import home
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ from kbench_jupyter.actions.push import state_cell
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.display.view import Cell, Shown, Table, View, count
 from kbench_jupyter.errors import KBenchError, NotFoundError
-from kbench_jupyter.following.log_live import Belt, LiveLogs
-from kbench_jupyter.following.log_screen import Screen
+from kbench_jupyter.following.logs.live import Belt, LiveLogs
+from kbench_jupyter.following.logs.screen import Screen
 from kbench_jupyter.session.interrupted import Interrupted
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.steps import Step, steps_of
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Value, View
 from kbench_jupyter.errors import KBenchError, LocalServerError, NotebookError, ValidationError
-from kbench_jupyter.results.downloads import Origin, holds, run_folder
+from kbench_jupyter.results.downloads import holds, run_folder
 from kbench_jupyter.session import envfile
 from kbench_jupyter.session.proxy_variables import EXPIRY
 
@@ -227,12 +227,12 @@ def _sent(session: Session, found: Standing) -> bool:
     )
 
 
-def _compared(found: Standing, compared: Collection[Origin], output: Path) -> bool:
+def _compared(found: Standing, compared: Collection[object], output: Path) -> bool:
     ended = [run for run in found.runs if run.state == "COMPLETED"]
     return bool(ended) and all(_is_known(found, run, compared, output) for run in ended)
 
 
-def _is_known(found: Standing, run: Run, compared: Collection[Origin], output: Path) -> bool:
+def _is_known(found: Standing, run: Run, compared: Collection[object], output: Path) -> bool:
     """Return whether this very run was compared or downloaded, and not another of its id."""
     if found.target is None:
         return False

@@ -321,7 +321,7 @@ def _models(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _target(session: Session, call: Call, cell: str | None) -> Any:
-    from kbench_jupyter.session.target import target
+    from kbench_jupyter.actions.target import target
 
     return target(session, call.name)
 

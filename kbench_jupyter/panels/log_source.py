@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary
 
 from kbench_jupyter.actions.choose_runs import address, choose_runs
 from kbench_jupyter.actions.push import state_cell
-from kbench_jupyter.following.log_follow import Follow, Line, RunLines
+from kbench_jupyter.following.logs.follow import Follow, Line, RunLines
 from kbench_jupyter.panels.log_buffer import LogBuffer, LogLine
 
 if TYPE_CHECKING:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.execution import NextKernel
     from kbench_jupyter.notebook.current import CurrentNotebook
     from kbench_jupyter.notebook.source import TaskSource
-    from kbench_jupyter.results.downloads import Origin
 
 
 class Reporter(Protocol):
@@ -100,8 +99,8 @@ class Session:
         self.tried: set[str] = set()
         #: What was pushed from here, by the digest of the push.
         self.sources: dict[str, TaskSource] = {}
-        #: Runs whose results were compared here. Ids alone would not do: they begin again after a reset.
-        self.compared: set[Origin] = set()
+        #: The origin of each run whose results were compared here. Ids alone begin again after a reset.
+        self.compared: set[object] = set()
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._client_key: object = None

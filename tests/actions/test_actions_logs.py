@@ -16,8 +16,9 @@ from watch_doubles import Said
 from kbench_jupyter.actions.logs import WORKERS, log
 from kbench_jupyter.api import LogEntry
 from kbench_jupyter.errors import NotFoundError
-from kbench_jupyter.following import log_live, log_readers
-from kbench_jupyter.following.log_screen import Screen
+from kbench_jupyter.following.logs import live as log_live
+from kbench_jupyter.following.logs import readers as log_readers
+from kbench_jupyter.following.logs.screen import Screen
 from kbench_jupyter.session.interrupted import Interrupted
 
 LOGS = "GetBenchmarkTaskRunLogs"

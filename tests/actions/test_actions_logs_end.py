@@ -17,7 +17,7 @@ from watch_doubles import Said
 
 from kbench_jupyter.actions.logs import log
 from kbench_jupyter.errors import ServerError, TransportError
-from kbench_jupyter.following import log_live
+from kbench_jupyter.following.logs import live as log_live
 from kbench_jupyter.magics.log_file import to_file
 
 LOGS = "GetBenchmarkTaskRunLogs"

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from kbench_jupyter.actions import target as targets
 from kbench_jupyter.errors import CredentialsError, LocalServerError, TargetError, TransportError
 from kbench_jupyter.magics.reporter import StreamReporter
-from kbench_jupyter.session import target as targets
+from kbench_jupyter.session.layers import Layers
 from kbench_jupyter.session.local_process import LocalServer
 from kbench_jupyter.session.session import Session
-from kbench_jupyter.session.settings import Layers
 
 
 def session(**environ: str) -> Session:

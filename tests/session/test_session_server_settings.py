@@ -17,9 +17,9 @@ from kbench_jupyter.actions.tasks import list_models
 from kbench_jupyter.actions.validate import validate
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session import local_server
+from kbench_jupyter.session.layers import Layers
 from kbench_jupyter.session.server_settings import model_notes, with_model_notes
 from kbench_jupyter.session.session import Session
-from kbench_jupyter.session.settings import Layers
 
 pytestmark = pytest.mark.slow
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.api.states import RunState
 from kbench_jupyter.api.terminal import Line, Terminal, strip_codes
-from kbench_jupyter.following.log_readers import LogReaders
+from kbench_jupyter.following.logs.readers import LogReaders
 from kbench_jupyter.following.runs import RunChange, Watch
 
 if TYPE_CHECKING:

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.api.states import RunState
 from kbench_jupyter.errors import KBenchError
-from kbench_jupyter.following.log_follow import Follow
+from kbench_jupyter.following.logs.follow import Follow
 from kbench_jupyter.following.rounds import Trouble
 
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client, LogEntry, Run, TaskSlug
-    from kbench_jupyter.following.log_screen import Screen
+    from kbench_jupyter.following.logs.screen import Screen
     from kbench_jupyter.following.runs import RunChange
     from kbench_jupyter.session.session import Reporter
 
