@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
+import sqlite3
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,16 +20,18 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kbench_jupyter._version import __version__
-from kbench_jupyter.local import archive, logs
+from kbench_jupyter.local import archive, clean, logs
 from kbench_jupyter.local.calls_models import ModelCalls
 from kbench_jupyter.local.calls_tasks import TaskCalls
-from kbench_jupyter.local.home import Home, proof_of
+from kbench_jupyter.local.home import Home, not_stored, proof_of
 from kbench_jupyter.local.logs import LiveLog
 from kbench_jupyter.local.model_proxy import ModelProxy
 from kbench_jupyter.local.models import Models
 from kbench_jupyter.local.queue import Queue
-from kbench_jupyter.local.store import GOING, QUEUED, RUNNING, Store
-from kbench_jupyter.local.web import CallError, Guard, envelope
+from kbench_jupyter.local.store import GOING, QUEUED, RUNNING, Run, Store
+from kbench_jupyter.local.web import CallError, Guard, envelope, number_of
+
+log = logging.getLogger("kbench.local")
 
 Json = dict[str, Any]
 Call = Callable[[Json], Awaitable[Json | Response]]
@@ -87,6 +92,7 @@ class Api:
             (_OAUTH, "IntrospectToken"): about.introspect,
             (_LOCAL, "GetStatus"): self.status,
             (_LOCAL, "CancelRun"): self.cancel,
+            (_LOCAL, "Clean"): self.clean,
             (_LOCAL, "Shutdown"): self.shutdown,
         }
 
@@ -108,6 +114,9 @@ class Api:
             answer = await call(body)
         except CallError as error:
             return envelope(error.code, error.message)
+        except (OSError, sqlite3.OperationalError) as error:
+            log.warning("%s failed: %s", method, error)
+            return envelope(507, not_stored(error))
         return answer if isinstance(answer, Response) else JSONResponse(answer)
 
     async def logs(self, body: Json) -> Response:
@@ -118,6 +127,7 @@ class Api:
         if run.state == RUNNING and (live := self._queue.live_log(run)):
             headers = {"Cache-Control": "no-store"}
             return StreamingResponse(_events(live), media_type="text/event-stream", headers=headers)
+        self._refuse_cleaned(run)
         found = await run_in_threadpool(logs.persisted, self._queue.folder_of(run))
         return Response(found, media_type="application/json")
 
@@ -127,11 +137,28 @@ class Api:
         path = self._queue.folder_of(run) / "output.zip"
         if run.state in GOING:
             raise CallError(404, f"Run {run.id} has not ended: there is no output yet.")
+        self._refuse_cleaned(run)
         if not path.exists():
             raise CallError(404, f"Run {run.id} left no output: it ended before it had any.")
         if not body.get("includeSource"):
             path = await run_in_threadpool(archive.without_source, path)
         return _PostedFile(path, media_type="application/zip", filename=f"{run.slug}-{run.id}.zip")
+
+    def _refuse_cleaned(self, run: Run) -> None:
+        if run.start_time and not self._queue.folder_of(run).exists():
+            raise CallError(
+                404, f"The log and the output of run {run.id} were deleted by `%kbench local clean`."
+            )
+
+    async def clean(self, body: Json) -> Json:
+        """Delete logs and outputs (a call of our own), or say what would be; see `clean.clean`."""
+        limits = [
+            number_of(body, name) if name in body else None for name in ("olderThanSeconds", "keepBytes")
+        ]
+        found = await run_in_threadpool(
+            clean.clean, self._home, self._store, *limits, really=body.get("really") is True
+        )
+        return asdict(found)
 
     async def status(self, body: Json) -> Json:
         """What this server is doing (a call of our own); ``brief`` spares the look at its models."""

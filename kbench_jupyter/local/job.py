@@ -7,8 +7,12 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kbench_jupyter.local.home import write_private
+
 #: The first line a runner writes once it has its job: until then another one may do it.
 BEGUN = b"begun\n"
+#: The exit code of a runner that could not leave its verdict.
+NOT_STORED = 74
 
 
 @dataclass(frozen=True)
@@ -100,9 +104,7 @@ class Verdict:
 
     def write(self, folder: Path) -> None:
         """Leave it in the job's folder, in one step: it is the mark of a job that has ended."""
-        temporary = folder / "verdict.json.part"
-        temporary.write_text(json.dumps(asdict(self)))
-        temporary.replace(folder / "verdict.json")
+        write_private(folder / "verdict.json", json.dumps(asdict(self)))
 
     @classmethod
     def read(cls, folder: Path) -> Verdict | None:

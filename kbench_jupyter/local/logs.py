@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import IO, Any
 
+from kbench_jupyter.local.home import not_stored
+
 KEEPALIVE = 15.0
 """Seconds of silence after which a follower is told that the stream is alive."""
 NAME = "log.jsonl"
@@ -84,16 +86,33 @@ class LiveLog:
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME
-        self._file = self._path.open("ab")
+        self._file = self._path.open("ab", buffering=0)
+        self._missing = 0
         self._ended = False
+        self.problem = ""
         self._changed = asyncio.Condition()
 
     async def append(self, line: bytes) -> None:
-        """Add an entry, a line of JSON with its end."""
-        self._file.write(line)
-        self._file.flush()
+        """Add an entry, a line of JSON with its end: as a whole, or, where the disk is full, not at all."""
+        self._add(line)
         async with self._changed:
             self._changed.notify_all()
+
+    def _add(self, line: bytes) -> None:
+        if self._missing:  # say so first
+            text = f"\n[{self._missing} entries of the log are missing here. {self.problem}]\n"
+            entry = {"stream_name": "stderr", "time": json.loads(line)["time"], "data": text}
+            line = json.dumps(entry).encode() + b"\n" + line
+        before, rest = self._file.tell(), memoryview(line)
+        try:
+            while rest:  # after a write that fell short the next one fails, and says why
+                rest = rest[self._file.write(rest) :]
+            self._missing = 0
+        except OSError as error:
+            self._file.truncate(before)
+            self._file.seek(before)
+            self._missing += 1
+            self.problem = not_stored(error)
 
     async def end(self) -> None:
         """Tell the followers that nothing more will come."""

@@ -10,17 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
+import os
 import secrets
 import shutil
+import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kbench_jupyter.local import environment
-from kbench_jupyter.local.home import Home
-from kbench_jupyter.local.job import BEGUN, Job, Verdict
+from kbench_jupyter.local.home import Home, not_stored
+from kbench_jupyter.local.job import BEGUN, NOT_STORED, Job, Verdict
 from kbench_jupyter.local.logs import LiveLog
 from kbench_jupyter.local.models import Model, Models
 from kbench_jupyter.local.processes import kill_tree
@@ -97,7 +100,10 @@ class Queue:
 
     async def start(self) -> None:
         """Settle what an earlier server left, and begin to work."""
-        self._recover()
+        try:
+            self._recover()
+        except sqlite3.OperationalError as error:  # the disk is full: a later start settles the rest
+            log.warning("what an earlier server left cannot be settled: %s", error)
         self._tasks = [asyncio.create_task(self._work()) for _ in range(self._workers)]
 
     def _recover(self) -> None:
@@ -181,9 +187,12 @@ class Queue:
                 self._going[job.key] = job
             try:
                 await self._do(job)
+            except (OSError, sqlite3.OperationalError) as error:
+                log.warning("%s: %s", job.key, error)
+                await self._settle(job, Verdict(ERRORED, not_stored(error)))
             except Exception:
                 log.exception("%s failed in the server itself", job.key)
-                self._settle(job, Verdict(ERRORED, "The embedded server failed; its log says how."))
+                await self._settle(job, Verdict(ERRORED, "The embedded server failed; its log says how."))
             finally:
                 async with self._news:
                     del self._going[job.key]
@@ -205,25 +214,46 @@ class Queue:
         shutil.rmtree(job.folder, ignore_errors=True)
         job.folder.mkdir(mode=0o700)
         job.live = LiveLog(job.folder)
-        if job.run:
-            self._store.start_run(job.run.id)
-        else:
-            self._store.set_version(job.version.id, RUNNING)
         try:
-            self._settle(job, await self._execute(job))
+            if job.run:
+                self._store.start_run(job.run.id)
+            else:
+                self._store.set_version(job.version.id, RUNNING)
+            await self._settle(job, await self._carry_out(job, job.live))
         finally:
-            self._store.forget_process(job.key)
+            with contextlib.suppress(sqlite3.OperationalError):  # a restart finds that it is gone
+                self._store.forget_process(job.key)
             # The state first, the end of the log after it: who follows the log looks at the state then.
             await job.live.end()
+
+    async def _carry_out(self, job: _Going, live: LiveLog) -> Verdict:
+        try:
+            verdict = await self._execute(job)
+        finally:
+            # Before the state is recorded: if the disk is full, this may be what fills it.
             if job.runner is not None:
                 await asyncio.to_thread(shutil.rmtree, job.runner.scratch, ignore_errors=True)
+        if not live.problem:
+            return verdict
+        said = f"{verdict.error or ''}\nPart of its log is missing. {live.problem}".strip()
+        return replace(verdict, error=said)
 
-    def _settle(self, job: _Going, verdict: Verdict) -> None:
-        if job.run:
-            self._store.end_run(job.run.id, verdict.state, verdict.error, verdict.result)
-        else:
-            self._store.set_version(job.version.id, verdict.state, verdict.error)
-        log.info("%s of %s: %s", job.key, job.version.slug, verdict.state)
+    async def _settle(self, job: _Going, verdict: Verdict) -> None:
+        """Record how a job ended; while that cannot be stored, try again."""
+        while True:
+            try:
+                if job.run:
+                    self._store.end_run(job.run.id, verdict.state, verdict.error, verdict.result)
+                else:
+                    self._store.set_version(job.version.id, verdict.state, verdict.error)
+            except sqlite3.OperationalError as error:
+                if self._closing:  # the next start settles it
+                    return
+                log.warning("how %s ended cannot be stored yet: %s", job.key, error)
+                await asyncio.sleep(1)
+            else:
+                log.info("%s of %s: %s", job.key, job.version.slug, verdict.state)
+                return
 
     async def _execute(self, job: _Going) -> Verdict:
         model = await (self._models.find(job.run.model) if job.run else self._models.default())
@@ -246,6 +276,8 @@ class Queue:
             return Verdict(ERRORED, job.stop)
         assert job.runner is not None  # noqa: S101 - the loop has run at least once
         code, noise = job.runner.process.returncode, job.runner.noise
+        if code == NOT_STORED:
+            return Verdict(ERRORED, not_stored(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
         return Verdict.read(job.folder) or Verdict(
             ERRORED, f"The runner process ended unexpectedly (exit code {code}).\n{noise}".strip()
         )

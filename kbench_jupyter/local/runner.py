@@ -11,6 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import sys
 import threading
 from pathlib import Path
@@ -28,7 +29,8 @@ from kbench_jupyter.execution import (
     shield_from_dotenv,
 )
 from kbench_jupyter.local import archive
-from kbench_jupyter.local.job import BEGUN, Ahead, Job, Verdict
+from kbench_jupyter.local.home import not_stored
+from kbench_jupyter.local.job import BEGUN, NOT_STORED, Ahead, Job, Verdict
 from kbench_jupyter.local.logs import LogWriter
 from kbench_jupyter.local.notebooks import read_notebook
 from kbench_jupyter.local.outcome import apply_choice, find_choice, judge
@@ -67,12 +69,19 @@ def main() -> None:
     except ExecutionError as error:
         log("stderr", "\n".join(error.lines()) + "\n")
         verdict = Verdict(ERRORED, "\n".join(error.lines()))
+    except OSError as error:  # one of ours: a task's own is an outcome
+        verdict = Verdict(ERRORED, not_stored(error))
+        shutil.rmtree(_working(job.scratch), ignore_errors=True)  # room for this to be recorded in
     log.end()
+    code = 0
     if not gone.is_set():
-        verdict.write(Path(job.folder))
+        try:
+            verdict.write(Path(job.folder))
+        except OSError:
+            code = NOT_STORED
     sys.stdout.flush()
     # The watching thread sits in a read that nothing will end.
-    os._exit(0)
+    os._exit(code)
 
 
 def _watch_stdin(gone: threading.Event) -> None:

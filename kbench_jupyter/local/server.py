@@ -95,7 +95,9 @@ async def _serve(settings: Settings, home: Home) -> None:
     listener = _listen(settings.port, home.last_port())
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    store = Store(home.database)
+    home.keep_reserves()
+    home.make_room("starting")
+    store = Store(home.database, home.make_room)
     providers: list[Provider] = [SmolLM(), *([others] if others else [])]
     models = Models(providers)
     queue = Queue(
@@ -121,6 +123,7 @@ async def _serve(settings: Settings, home: Home) -> None:
         await models.close()
         store.close()
         home.remove_state()
+        home.keep_reserves()
         log.info("stopped")
 
 
@@ -218,5 +221,8 @@ def _log_to(path: Path) -> None:
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.getLogger("kbench").setLevel(logging.INFO)
+    logging.raiseExceptions = (
+        False  # a full disk is no reason to write a traceback for each line that was to be logged
+    )
     # Unhandled errors go where people look.
     sys.excepthook = lambda *error: log.critical("the server failed", exc_info=error)

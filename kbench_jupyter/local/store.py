@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -88,14 +88,18 @@ class Store:
     ----------
     path : Path
         The database file; made when absent.
+    make_room : callable
+        Called before each write: it may free what space it can.
 
     Raises
     ------
     LocalServerError
-        The file is not a database of ours, or of a newer version than this program knows.
+        The file cannot be used: it is not a database of ours, the disk is full, or it is of a newer version than
+        this program knows.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, make_room: Callable[[], None] = lambda: None) -> None:
+        self._make_room = make_room
         self._lock = threading.RLock()
         self._path = path
         try:
@@ -105,9 +109,14 @@ class Store:
             self._db.execute("PRAGMA foreign_keys = ON")
             self._migrate()
         except sqlite3.DatabaseError as error:
+            full = isinstance(
+                error, sqlite3.OperationalError
+            )  # or the disk fails; the file itself is as it should be
             raise LocalServerError(
                 f"The embedded server's database cannot be used: {path} ({error})",
-                hint="%kbench local reset makes a new one (its tasks and runs are lost).",
+                hint=f"Free some space on the disk of {path.parent}, then try again."
+                if full
+                else "%kbench local reset makes a new one (its tasks and runs are lost).",
             ) from error
 
     def _migrate(self) -> None:
@@ -130,13 +139,15 @@ class Store:
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
+            self._make_room()
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite rolls back by itself when the disk is full
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
         with self._lock:
@@ -230,6 +241,11 @@ class Store:
         marks = ",".join("?" * len(states))
         return [_run(r) for r in self._read(f"{_RUNS} WHERE r.state IN ({marks}) ORDER BY r.id", states)]
 
+    def ended(self) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+        """Return the numbers of the versions and of the runs that have ended, and when each was asked for."""
+        versions = self._read("SELECT id, create_time FROM versions WHERE state NOT IN (?, ?)", GOING)
+        return versions, self._read("SELECT id, queue_time FROM runs WHERE state NOT IN (?, ?)", GOING)
+
     def start_run(self, run_id: int) -> None:
         """Record that a run has begun."""
         with self._write() as db:
@@ -264,6 +280,8 @@ class Store:
 
     def model_id(self, slug: str) -> int:
         """Return the number of a model, the same for ever."""
+        if found := self._read("SELECT id FROM model_ids WHERE slug = ?", (slug,)):
+            return int(found[0][0])
         with self._write() as db:
             db.execute("INSERT INTO model_ids (slug) VALUES (?) ON CONFLICT DO NOTHING", (slug,))
             return int(db.execute("SELECT id FROM model_ids WHERE slug = ?", (slug,)).fetchone()[0])

@@ -336,5 +336,11 @@ def _local(session: Session, call: Call, cell: str | None) -> Any:
     from kbench_jupyter.actions import local
 
     return local.command(
-        session, call.what, confirmed=call.no_confirm, upstream=call.upstream, key_from=call.key_from
+        session,
+        call.what,
+        confirmed=call.no_confirm,
+        upstream=call.upstream,
+        key_from=call.key_from,
+        older_than=call.older_than,
+        keep=call.keep,
     )

@@ -7,6 +7,7 @@ the token, and only then is the token sent.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import importlib.util
@@ -93,7 +94,8 @@ def proves_itself(server: LocalServer) -> bool:
 def call(server: LocalServer, method: str, **body: object) -> dict[str, Any] | None:
     """Make a call of the server's own service; None when it fails."""
     headers = {"Authorization": f"Bearer {server.token}"}
-    return _request("POST", f"{server.url}/v1/local.LocalService/{method}", headers=headers, json=body)
+    url = f"{server.url}/v1/local.LocalService/{method}"
+    return _request("POST", url, headers=headers, json=body, timeout=(2, 600 if method == "Clean" else 10))
 
 
 def _request(verb: str, url: str, **options: Any) -> dict[str, Any] | None:
@@ -102,7 +104,7 @@ def _request(verb: str, url: str, **options: Any) -> dict[str, Any] | None:
 
     with suppress(requests.RequestException, ValueError), requests.Session() as session:
         session.trust_env = False  # a proxy has no business with loopback, and .netrc none with our token
-        answer = session.request(verb, url, timeout=(2, 10), allow_redirects=False, **options)
+        answer = session.request(verb, url, **{"timeout": (2, 10), **options}, allow_redirects=False)
         found = answer.json() if answer.status_code == 200 else None
         return found if isinstance(found, dict) else None
     return None
@@ -129,6 +131,8 @@ def check_folder(folder: Path) -> None:
         probe.touch(mode=0o600)
         probe.unlink()
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # the server has room of its own for that
+            return
         raise LocalServerError(
             f"The embedded server's folder cannot be written: {folder} ({error.strerror or error})",
             hint="Set KBENCH_HOME to a folder you may write.",
@@ -145,7 +149,10 @@ def launch(folder: Path, port: int, endpoint: Endpoint | None = None) -> tuple[s
         "endpoint": [endpoint.url, endpoint.key, endpoint.key_from] if endpoint else None,
         "environment": told,
     }
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:  # the disk is full; the server may start all the same
+        descriptor = os.open(os.devnull, os.O_WRONLY)
     try:
         begin = os.fstat(descriptor).st_size
         process = subprocess.Popen(

@@ -38,7 +38,8 @@ _ALREADY_RUNNING = 4  # exit code of `python -m kbench_jupyter.local`
 _COURTESY = 5.0
 """Seconds that a server somebody else is starting has to answer, before ours is tried again."""
 _OURS = ("server.sqlite3", "server.sqlite3-wal", "server.sqlite3-shm", "server.log", "server.log.1",
-         "start.log", "server.json", "runs", "creations", "work")  # fmt: skip
+         "start.log", "server.json", "runs", "creations", "work", "reserve-running",
+         "reserve-starting", "reserve-state")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -247,6 +248,33 @@ def log_tail(home: str | Path | None = None, lines: int = 50) -> str:
         return ""
 
 
+def clean(server: LocalServer, limits: Mapping[str, int], *, really: bool) -> Mapping[str, int]:
+    """Have a server delete logs and outputs, or say what would go.
+
+    Parameters
+    ----------
+    server : LocalServer
+    limits : mapping
+        ``olderThanSeconds`` and ``keepBytes``, either or both.
+    really : bool
+        Delete, instead of only adding up.
+
+    Returns
+    -------
+    mapping
+        ``jobs`` and ``bytes`` that went, or would, and the bytes ``kept``.
+
+    Raises
+    ------
+    LocalServerError
+        It does not answer, or is of an older version.
+    """
+    answer = call(server, "Clean", **limits, really=really)
+    if answer is None:
+        raise LocalServerError("The embedded server did not clean up.", hint="%kbench local log says why.")
+    return answer
+
+
 def reset(home: str | Path | None = None) -> None:
     """Stop the server and delete all its tasks, runs and logs. Its token stays.
 
@@ -280,6 +308,11 @@ def _did_not_start(folder: Path, begin: int, why: str) -> LocalServerError:
     if refused and "\n" not in words:  # as `LocalServerError.lines` gives it: it knows itself what to do
         advice = "\n".join(line.strip() for line in hint.splitlines())
         return LocalServerError(f"The embedded server does not start: {words}", hint=advice)
+    if not said and shutil.disk_usage(folder).free < 2**16:
+        return LocalServerError(
+            f"The embedded server does not start: no space is left on the disk of {folder}.",
+            hint="Free some space there, then try again.",
+        )
     detail = "\n".join((said or log_tail(folder, 15)).splitlines()[-15:])
     return LocalServerError(
         f"The embedded server does not start: {why}.", detail=detail or None, hint="%kbench local log"
