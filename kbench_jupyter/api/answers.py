@@ -226,7 +226,7 @@ def _reading(answer: Answer, subject: str, said: str) -> tuple[type[ApiError], s
         return (
             ServerError,
             f"{method}: the server failed ({status}){said}",
-            "Nothing is wrong on your side. Try again in a few minutes.",
+            None if status == 507 else "Nothing is wrong on your side. Try again in a few minutes.",
         )
     return ApiError, f"{method} was refused ({status}){said}", None
 
