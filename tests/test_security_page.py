@@ -12,7 +12,9 @@ def test_every_test_that_the_security_page_names_exists() -> None:
     page = (ROOT / "docs" / "security.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`(tests/[^`]+)`", page))
     assert len(named) > 10
-    assert not [name for name in sorted(named) if "def test_" not in (ROOT / name).read_text(encoding="utf-8")]
+    assert not [
+        name for name in sorted(named) if "def test_" not in (ROOT / name).read_text(encoding="utf-8")
+    ]
 
 
 def test_every_promise_names_a_test() -> None:

@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -72,9 +72,14 @@ class FreshKernel:
     kernel_name : str
         ``"python3"`` is this interpreter, whatever kernelspec of that name is installed; any other name
         is looked up among the installed kernelspecs.
+    around : sequence of str
+        What comes before the command of this interpreter's kernel; ``{own}`` in it is a folder that the kernel needs.
     """
 
-    def __init__(self, cwd: Path, env: Mapping[str, str], kernel_name: str = "python3") -> None:
+    def __init__(
+        self, cwd: Path, env: Mapping[str, str], kernel_name: str = "python3", around: Sequence[str] = ()
+    ) -> None:
+        self._around = around
         self.cwd = cwd
         self.env = env
         self.kernel_name = kernel_name
@@ -131,11 +136,13 @@ class FreshKernel:
         from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
         from jupyter_client.manager import AsyncKernelManager
 
+        around = [part.replace("{own}", str(self._folder)) for part in self._around]
+
         class ThisInterpreter(KernelSpecManager):
             def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
                 if kernel_name != "python3":
                     return super().get_kernel_spec(kernel_name)
-                argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+                argv = [*around, sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
                 return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
         manager = AsyncKernelManager(

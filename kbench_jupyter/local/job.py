@@ -37,6 +37,8 @@ class Job:
         Proxy slug of the model under test.
     timeout : float
         Seconds for the whole notebook.
+    around : list of str
+        What comes before the kernel's command.
     """
 
     kind: str
@@ -47,6 +49,7 @@ class Job:
     env: dict[str, str]
     model: str
     timeout: float
+    around: list[str]
 
     def dumps(self) -> bytes:
         """Write it as one line."""
@@ -68,10 +71,13 @@ class Ahead:
         A folder of the coming job's own.
     env : dict
         The kernel's environment as far as it is known.
+    around : list of str
+        What comes before the kernel's command.
     """
 
     scratch: str
     env: dict[str, str]
+    around: list[str]
 
     def dumps(self) -> bytes:
         """Write it as one line."""

@@ -28,6 +28,7 @@ from kbench_jupyter.local.logs import LiveLog
 from kbench_jupyter.local.models import Model, Models
 from kbench_jupyter.local.processes import kill_tree
 from kbench_jupyter.local.runners import Runner, Runners
+from kbench_jupyter.local.sandbox import Sandbox
 from kbench_jupyter.local.store import ERRORED, GOING, QUEUED, RUNNING, Run, Store, Version
 
 log = logging.getLogger("kbench.local.queue")
@@ -71,6 +72,8 @@ class Queue:
         Whether the next job's runner is kept ready.
     url : callable
         Returns the server's own base address (known only once it listens).
+    sandbox : Sandbox or None
+        What the kernels are started in.
     """
 
     def __init__(
@@ -83,6 +86,7 @@ class Queue:
         timeout: float,
         ahead: bool,
         url: Callable[[], str],
+        sandbox: Sandbox | None = None,
     ) -> None:
         self._home = home
         self._store = store
@@ -90,7 +94,7 @@ class Queue:
         self._workers = workers
         self._timeout = timeout
         self._url = url
-        self._runners = Runners(home, store, ahead=ahead)
+        self._runners = Runners(home, store, ahead=ahead, sandbox=sandbox)
         self._going: dict[str, _Going] = {}
         self._news = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
@@ -301,6 +305,7 @@ class Queue:
             env=env,
             model=model.proxy_slug,
             timeout=self._timeout,
+            around=self._runners.around(runner),
         )
         return order.dumps()
 

@@ -93,7 +93,7 @@ def _watch_stdin(gone: threading.Event) -> None:
 def _kernel_ahead(early: Ahead) -> KernelAhead | None:
     load("nbformat")
     with contextlib.suppress(ExecutionError):  # the job itself will say so
-        return KernelAhead(_working(early.scratch), early.env, warm_up=WARM_UP)
+        return KernelAhead(_working(early.scratch), early.env, warm_up=WARM_UP, around=early.around)
     return None
 
 
@@ -126,6 +126,7 @@ def _run(job: Job, kernel: KernelAhead | None, log: LogWriter, gone: threading.E
         on_event=on_event,
         interrupt=gone,
         ahead=kernel,
+        around=job.around,
     )
     executed: Any = outcome.notebook
     if choice:

@@ -21,6 +21,7 @@ from kbench_jupyter.execution.environment import base_environment, kernel_enviro
 from kbench_jupyter.local.home import Home
 from kbench_jupyter.local.job import Ahead
 from kbench_jupyter.local.processes import kill_tree, start_time
+from kbench_jupyter.local.sandbox import Sandbox
 from kbench_jupyter.local.store import Store
 
 log = logging.getLogger("kbench.local.runners")
@@ -99,9 +100,12 @@ class Runners:
         Where scratch folders are made, and where processes are noted for a later server to end.
     ahead : bool
         Whether any is started before its job.
+    sandbox : Sandbox or None
+        What their kernels are started in.
     """
 
-    def __init__(self, home: Home, store: Store, *, ahead: bool) -> None:
+    def __init__(self, home: Home, store: Store, *, ahead: bool, sandbox: Sandbox | None = None) -> None:
+        self._sandbox = sandbox
         self._home = home
         self._store = store
         self._ahead: asyncio.Task[Runner] | None = None
@@ -130,6 +134,10 @@ class Runners:
             self._store.forget_process(runner.scratch.name)
         return runner, early
 
+    def around(self, runner: Runner) -> list[str]:
+        """Return what comes before the command of a runner's kernel."""
+        return self._sandbox.around(runner.scratch) if self._sandbox else []
+
     async def close(self) -> None:
         """End the one that is ready."""
         self._off = True
@@ -141,7 +149,7 @@ class Runners:
         runner = await Runner.start(self._home.work / f"ahead-{secrets.token_hex(4)}")
         self._store.note_process(runner.scratch.name, runner.process.pid, runner.started)
         env = {**kernel_environment(), "HOME": str(runner.home)}
-        await runner.tell(Ahead(str(runner.scratch), env).dumps())
+        await runner.tell(Ahead(str(runner.scratch), env, self.around(runner)).dumps())
         return runner
 
     async def _usable(self, ahead: asyncio.Task[Runner]) -> Runner | None:

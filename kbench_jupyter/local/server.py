@@ -27,6 +27,7 @@ from kbench_jupyter.local.home import Home
 from kbench_jupyter.local.model_proxy import ModelProxy
 from kbench_jupyter.local.models import Models, Provider
 from kbench_jupyter.local.queue import Queue
+from kbench_jupyter.local.sandbox import Sandbox, wanted
 from kbench_jupyter.local.smollm import SmolLM
 from kbench_jupyter.local.store import Store
 
@@ -95,6 +96,7 @@ async def _serve(settings: Settings, home: Home) -> None:
     listener = _listen(settings.port, home.last_port())
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
+    sandbox = Sandbox(port) if wanted() else None
     home.keep_reserves()
     home.make_room("starting")
     store = Store(home.database, home.make_room)
@@ -108,6 +110,7 @@ async def _serve(settings: Settings, home: Home) -> None:
         timeout=settings.timeout,
         ahead=settings.ahead,
         url=lambda: url,
+        sandbox=sandbox,
     )
     server = _Server(lambda: _announce(home, url, port))
     in_force = _in_force(settings, others, home.token)
@@ -116,12 +119,14 @@ async def _serve(settings: Settings, home: Home) -> None:
     await queue.start()
     watching = asyncio.create_task(_stop_when_idle(server, api, queue, settings.idle))
     try:
-        await server.serve(sockets=[listener])
+        await server.serve(sockets=[listener, *([sandbox.listener] if sandbox else [])])
     finally:
         watching.cancel()
         await queue.close()
         await models.close()
         store.close()
+        if sandbox:
+            sandbox.close()
         home.remove_state()
         home.keep_reserves()
         log.info("stopped")

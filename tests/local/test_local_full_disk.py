@@ -130,7 +130,7 @@ def test_on_a_full_disk_pushing_is_refused_and_reading_stopping_starting_and_cle
     assert found["jobs"] >= 2
     assert server.run(run["id"], "before")["state"] == "COMPLETED"
     gone = server.post("DownloadBenchmarkTaskRunOutput", {"runId": run["id"]})
-    assert gone.status_code == 404
+    assert gone.status_code == 410
     assert "%kbench local clean" in gone.json()["message"]
     disk.free()
     server.push("after", plain("after"))
