@@ -42,16 +42,8 @@ _PROXY, _OAUTH, _LOCAL = "models.ModelProxyApiService", "security.OAuthService",
 class Api:
     """All calls by name, those with files and streams among them.
 
-    Parameters
-    ----------
-    home, store, models, queue
-        What the calls act on.
-    url : callable
-        Returns the server's own base address.
-    shut_down : callable
-        Ends the server.
-    in_force : mapping
-        The settings it was started with, by their names, without a secret.
+    `url` returns the server's own base address, `shut_down` ends the server, and `in_force` are the settings it was
+    started with, by their names, without a secret.
     """
 
     def __init__(
@@ -147,7 +139,7 @@ class Api:
     def _refuse_cleaned(self, run: Run) -> None:
         if run.start_time and not self._queue.folder_of(run).exists():
             raise CallError(
-                404, f"The log and the output of run {run.id} were deleted by `%kbench local clean`."
+                410, f"The log and the output of run {run.id} were deleted by `%kbench local clean`."
             )
 
     async def clean(self, body: Json) -> Json:
@@ -209,15 +201,7 @@ async def _events(live: LiveLog) -> AsyncIterator[str]:
 
 
 def make_app(api: Api, proxy: ModelProxy, token: str) -> ASGIApp:
-    """Put the routes behind the guard.
-
-    Parameters
-    ----------
-    api, proxy
-        Who answers.
-    token : str
-        The API's token.
-    """
+    """Put the routes behind the guard, which wants the API's token."""
     routes = [
         Route("/v1/{service}/{method}", api.answer, methods=["POST"]),
         Route("/api/v1/{service}/{method}", api.answer, methods=["POST"]),

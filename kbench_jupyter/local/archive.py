@@ -17,21 +17,9 @@ _PASSED_OVER = frozenset({"__pycache__", ".ipynb_checkpoints", ".env"})
 
 
 def pack(working: Path, archive: Path, notebooks: dict[str, str]) -> list[str]:
-    """Zip a working directory and the notebooks, in one step.
+    """Zip a working directory (links in it are passed over) and notebooks, which replace files of their names.
 
-    Parameters
-    ----------
-    working : Path
-        The folder; links in it are passed over.
-    archive : Path
-        The zip to make.
-    notebooks : dict
-        Names and texts of files to add, in place of files of that name.
-
-    Returns
-    -------
-    list of str
-        Files that were left out because the output would have grown too large.
+    Returns what was left out because the output would have grown too large.
     """
     left_out, total = [], 0
     with _made(archive) as file:

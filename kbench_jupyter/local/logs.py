@@ -76,13 +76,7 @@ class LogWriter:
 
 
 class LiveLog:
-    """The log of a job that is going.
-
-    Parameters
-    ----------
-    folder : Path
-        The job's folder.
-    """
+    """The log, in its folder, of a job that is going."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / NAME

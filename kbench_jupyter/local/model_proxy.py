@@ -20,15 +20,7 @@ from kbench_jupyter.local.store import Store
 
 
 class ModelProxy:
-    """The two routes.
-
-    Parameters
-    ----------
-    models : Models
-        Who answers.
-    store : Store
-        Which tokens are let in.
-    """
+    """The two routes."""
 
     def __init__(self, models: Models, store: Store) -> None:
         self._models = models

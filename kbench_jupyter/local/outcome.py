@@ -53,17 +53,7 @@ def apply_choice(working: Path, task_name: str) -> None:
 
 
 def judge(job: Job, working: Path, outcome: Outcome) -> Verdict:
-    """Say how a job ended.
-
-    Parameters
-    ----------
-    job : Job
-        What was to be done.
-    working : Path
-        The kernel's working directory, after `apply_choice`.
-    outcome : Outcome
-        How the execution ended.
-    """
+    """Say how a job ended, by its execution and by what is in the working directory after `apply_choice`."""
     if not outcome.ok:
         return Verdict(ERRORED, _why(job, outcome))
     if job.kind == "creation" and (refused := _refuse(job, working)):

@@ -15,7 +15,6 @@ import sys
 import tempfile
 from pathlib import Path
 
-import kbench_jupyter
 from kbench_jupyter.errors import LocalServerError
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", *(
@@ -103,7 +102,7 @@ def _python() -> list[str]:
         sys.base_prefix,
         *site.getsitepackages(),
         site.getusersitepackages(),
-        *kbench_jupyter.__path__,
+        str(Path(__file__).parents[1]),
     ]
     return [*own, *(place for place in os.environ.get("PYTHONPATH", "").split(os.pathsep) if place)]
 

@@ -141,6 +141,7 @@ def _in_force(settings: Settings, others: upstream.Upstream | None, token: str) 
         "workers": str(settings.workers),
         "run_timeout": f"{settings.timeout:.15g}",
         "idle_minutes": f"{settings.idle / 60:.15g}",
+        "sandbox": "bwrap" if wanted() else "",
     }
 
 

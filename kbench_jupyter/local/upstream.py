@@ -30,41 +30,21 @@ _FRESH = 30.0
 """Seconds a list of models is good for while prompts are answered."""
 _NOW = 2.0
 """Seconds it is good for when somebody asks what there is, or when the last look failed."""
+_MOST = 64 * 2**20
+"""Bytes an answer may have."""
 _LOOK = 3.0
 """Seconds a look may take: every listing waits for it."""
 
 
 def from_environment() -> Upstream | None:
-    """Return the endpoint that the environment names, if it names one.
-
-    Raises
-    ------
-    LocalServerError
-        As `named`.
-    """
+    """Return the endpoint that the environment names, if it names one; raises LocalServerError as `named`."""
     url = os.environ.get("KBENCH_UPSTREAM_URL", "").strip()
     key = os.environ.get("KBENCH_UPSTREAM_API_KEY", "").strip()
     return named(url, key, "KBENCH_UPSTREAM_API_KEY", by="KBENCH_UPSTREAM_URL") if url else None
 
 
 def named(url: str, key: str, key_from: str, *, by: str = "--upstream") -> Upstream:
-    """Return the endpoint at an address.
-
-    Parameters
-    ----------
-    url : str
-    key : str
-        Its key, or the empty text.
-    key_from : str
-        The variable that holds the key, for messages.
-    by : str
-        What names the address, for messages.
-
-    Raises
-    ------
-    LocalServerError
-        If it can be no endpoint, or no key.
-    """
+    """Return the endpoint at an address, which `by` names; raises LocalServerError if it can be none, or no key."""
     _check(url, by)
     if not key.isascii() or not key.isprintable():
         raise LocalServerError(
@@ -83,7 +63,7 @@ def _check(url: str, by: str) -> None:
         possible = False
     if not possible:
         raise LocalServerError(
-            f"{by} is no web address: {url.rpartition('@')[2]!r}.",
+            f"{by} is no web address: {url.rpartition('@')[2][:200]!r}.",
             hint="Write it with http:// or https://: %kbench local start --upstream http://localhost:11434/v1"
             + ("" if by.startswith("-") else f"\nor do without it: %env {by}="),
         )
@@ -159,7 +139,7 @@ class Upstream:
     async def _look(self) -> None:
         try:
             async with asyncio.timeout(_LOOK):
-                answer = await self._client.get("/models")
+                answer = await self._ask("GET", "/models")
             answer.raise_for_status()
             self._models = tuple(_model(item) for item in answer.json()["data"])
             self._problem = None
@@ -170,6 +150,16 @@ class Upstream:
                 log.warning("%s", problem)
             self._problem = problem
 
+    async def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request, and read no answer without an end."""
+        body = bytearray()
+        async with self._client.stream(method, path, **options) as answer:
+            async for piece in answer.aiter_bytes():
+                body += piece
+                if len(body) > _MOST:
+                    raise httpx.DecodingError(f"an answer of more than {_MOST >> 20} MB")
+        return httpx.Response(answer.status_code, content=bytes(body), request=answer.request)
+
     async def prepare(self) -> None:
         """Nothing to get ready."""
 
@@ -177,7 +167,8 @@ class Upstream:
         """Pass a request through."""
         request = {name: value for name, value in body.items() if value is not None}
         try:
-            answer = await self._client.post("/chat/completions", json={**request, "model": model.proxy_slug})
+            body = {**request, "model": model.proxy_slug}
+            answer = await self._ask("POST", "/chat/completions", json=body)
         except httpx.HTTPError as error:
             message = f"The model endpoint at {self.address} does not answer: {self._why(error)}."
             raise ModelError(502, message, "upstream_error") from error
@@ -193,7 +184,7 @@ class Upstream:
 
     def _refusal(self, answer: httpx.Response) -> ModelError:
         try:
-            message = str(answer.json()["error"]["message"])
+            message = str(answer.json()["error"]["message"])[:2000]
         except (ValueError, KeyError, TypeError):
             message = answer.text.strip()[:300]
         if answer.status_code in (401, 403):
@@ -213,6 +204,8 @@ class Upstream:
             }.get(status, "")
         if isinstance(error, (httpx.TimeoutException, TimeoutError)):
             return "time-out"
+        if isinstance(error, httpx.DecodingError):
+            return str(error)
         return (
             "connection failed" if isinstance(error, httpx.TransportError) else "an answer of another shape"
         )
@@ -224,14 +217,10 @@ class Upstream:
 
 def _model(item: dict[str, Any]) -> Model:
     name = str(item["id"])
-    inputs = (
-        item.get("architecture", {}).get("input_modalities")
-        if isinstance(item.get("architecture"), dict)
-        else None
-    )
-    known = tuple(
-        str(m).upper() for m in inputs or () if str(m).lower() in ("text", "image", "video", "audio")
-    )
+    about = item.get("architecture")
+    inputs = about.get("input_modalities") if isinstance(about, dict) else None
+    named = [str(one).upper() for one in inputs or ()]
+    known = tuple(one for one in named if one in ("TEXT", "IMAGE", "VIDEO", "AUDIO"))
     owner = str(item.get("owned_by") or (name.split("/")[0] if "/" in name else ""))
     return Model(canonical(name), name, str(item.get("name") or name), owner, inputs=known or ("TEXT",))
 
@@ -242,8 +231,5 @@ def _name_cost(reply: Any) -> None:
     if isinstance(usage, dict) and "cost" in usage and not isinstance(usage["cost"], dict):
         dollars = usage.pop("cost")
         if isinstance(dollars, (int, float)) and not isinstance(dollars, bool):
-            nano = {
-                "input_tokens_cost_nanodollars": 0,
-                "output_tokens_cost_nanodollars": round(dollars * 1e9),
-            }
-            usage["cost"] = nano
+            nano = round(dollars * 1e9)
+            usage["cost"] = {"input_tokens_cost_nanodollars": 0, "output_tokens_cost_nanodollars": nano}

@@ -61,7 +61,6 @@ print("LOOKED", j.dumps({
     "ports": [p for p in PORTS if reachable(p)],
     "processes": len([p for p in os.listdir("/proc") if p.isdigit()]),
     "proxy": reachable(int(os.environ["MODEL_PROXY_URL"].rpartition(":")[2].split("/")[0])),
-    "name": socket.gethostname() and os.getuid() is not None,
 }))
 """
 

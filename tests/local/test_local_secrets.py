@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ import psutil
 import pytest
 from local_server_process import plain, wait_for
 
+from kbench_jupyter.local.models import Model, ModelError
 from kbench_jupyter.local.upstream import Upstream
 from kbench_jupyter.session import local_server
 
@@ -185,3 +187,24 @@ def test_an_endpoint_elsewhere_is_reached_through_the_proxy(two, monkeypatch):
 
     asyncio.run(use())
     assert proxy.seen == [("http://models.example.org/v1/models", None)]
+
+
+def test_an_answer_without_end_is_cut_and_said(two, monkeypatch):
+    endpoint, _ = two
+
+    def endless(handler):
+        handler.send_response(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            while True:
+                handler.wfile.write(b"x" * 2**20)
+
+    monkeypatch.setattr(Proxy, "do_GET", endless)
+
+    async def use():
+        upstream = Upstream(f"http://127.0.0.1:{endpoint.server_port}/v1", KEY)
+        with pytest.raises(ModelError, match="an answer of more than 64 MB"):
+            await upstream.chat(Model("m", "m", "m"), {"messages": []})
+        await upstream.close()
+
+    asyncio.run(use())
