@@ -9,6 +9,8 @@ from typing import Any
 
 #: The first line a runner writes once it has its job: until then another one may do it.
 BEGUN = b"begun\n"
+#: What a runner is told on stdin when its job is to end early.
+END = b"end\n"
 
 
 @dataclass(frozen=True)

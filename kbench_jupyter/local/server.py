@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import logging.handlers
 import os
@@ -21,9 +22,11 @@ from starlette.types import ASGIApp
 
 from kbench_jupyter._version import __version__
 from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.execution.processes import adopt_orphans, birth
 from kbench_jupyter.local import upstream, wire
 from kbench_jupyter.local.app import Api, make_app
-from kbench_jupyter.local.home import Home
+from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.home import Home, write_private
 from kbench_jupyter.local.model_proxy import ModelProxy
 from kbench_jupyter.local.models import Models, Provider
 from kbench_jupyter.local.queue import Queue
@@ -83,7 +86,10 @@ def serve(settings: Settings) -> None:
     home = Home(settings.home)
     try:
         with FileLock(home.lock, timeout=0):
+            # Who holds the home, also while it starts or does not answer.
+            write_private(home.path / "server.pid", json.dumps([os.getpid(), birth(os.getpid())]))
             _log_to(home.log)
+            adopt_orphans()
             asyncio.run(_serve(settings, home))
     except Timeout:
         raise AlreadyRunningError(f"An embedded server is running in {home.path} already.") from None
@@ -96,12 +102,14 @@ async def _serve(settings: Settings, home: Home) -> None:
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     store = Store(home.database)
-    providers: list[Provider] = [SmolLM(), *([others] if others else [])]
+    children = Children(home.work)
+    providers: list[Provider] = [SmolLM(children, home.work / "engine"), *([others] if others else [])]
     models = Models(providers)
     queue = Queue(
         home,
         store,
         models,
+        children,
         workers=settings.workers,
         timeout=settings.timeout,
         ahead=settings.ahead,
@@ -203,7 +211,8 @@ class _Server(uvicorn.Server):
 async def _stop_when_idle(server: _Server, api: Api, queue: Queue, idle: float) -> None:
     while idle:
         await asyncio.sleep(min(idle, 30))
-        if time.monotonic() - api.last_call > idle and not queue.busy:
+        jobs = await queue.count()
+        if time.monotonic() - api.last_call > idle and not jobs["going"] + jobs["waiting"]:
             log.info("stopping after %g s without a call", idle)
             server.stop()
             return

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import importlib.util
 import json
 import logging
 import secrets
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
 
+from kbench_jupyter.local.children import Children
 from kbench_jupyter.local.models import Model, ModelError
 
 log = logging.getLogger("kbench.local.smollm")
@@ -53,12 +52,15 @@ class SmolLM:
 
     Parameters
     ----------
-    weights : Path or None
-        The weights; looked up in the installed package when left out.
+    children : Children
+        Who starts and ends the engine.
+    home : Path
+        The engine's home folder.
     """
 
-    def __init__(self, weights: Path | None = None) -> None:
-        self._given = weights
+    def __init__(self, children: Children, home: Path) -> None:
+        self._children = children
+        self._home = home
         self._process: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
         self._client: httpx.AsyncClient | None = None
@@ -66,14 +68,11 @@ class SmolLM:
     @property
     def problem(self) -> str | None:
         """What is missing."""
-        if self._weights() is None:
+        if find_weights() is None:
             return f"The weights of {MODEL.slug} are not installed: {INSTALL}"
         if importlib.util.find_spec("xllamacpp") is None:
             return f"xllamacpp, which runs {MODEL.slug}, is not installed: pip install xllamacpp"
         return None
-
-    def _weights(self) -> Path | None:
-        return self._given or find_weights()
 
     async def models(self, *, now: bool = False) -> Sequence[Model]:  # noqa: ARG002
         """List the one model, if it can run."""
@@ -118,12 +117,9 @@ class SmolLM:
         if self.problem:
             raise ModelError(503, self.problem, "server_error")
         key = secrets.token_urlsafe(24)
-        order = {"weights": str(self._weights()), "key": key, "context": CONTEXT, "parallel": PARALLEL}
-        self._process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "kbench_jupyter.local.engine",
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
-        assert self._process.stdin is not None  # noqa: S101 - asked for above
+        order = {"weights": str(find_weights()), "key": key, "context": CONTEXT, "parallel": PARALLEL}
+        self._process = await self._children.start("engine", self._home)
+        assert self._process.stdin is not None  # noqa: S101 - Children.start asks for it
         assert self._process.stdout is not None  # noqa: S101
         self._process.stdin.write(json.dumps(order).encode() + b"\n")
         try:
@@ -141,13 +137,13 @@ class SmolLM:
         self._client = self._process = None
         if client is not None:
             await client.aclose()
-        if process is not None and process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.wait()
+        if process is not None:
+            await self._children.end(process)
 
     async def close(self) -> None:
-        """End the engine."""
+        """End the engine, also one that is still loading."""
+        if self._process is not None:
+            await self._children.end(self._process)
         async with self._starting:
             await self._end()
 

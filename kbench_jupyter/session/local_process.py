@@ -30,6 +30,7 @@ _NEEDED = (
     "uvicorn",
     "httpx",
     "filelock",
+    "re2",
     "psutil",
     "nbclient",
     "ipykernel",
