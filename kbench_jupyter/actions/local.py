@@ -47,8 +47,10 @@ class LocalShown(Shown):
     def view(self) -> View:
         """Describe the server."""
         parts = [Facts(self.facts), *([Text(self.text, code=True)] if self.text else ())]
-        running = self.title.tone == "good"
-        steps = [("%kbench local stop", "stop it")] if running else [("%kbench local start", "start it")]
+        steps = {
+            "good": [("%kbench local stop", "stop it")],
+            "bad": [("%kbench local stop", "end it"), ("%kbench local start", "end it and start another")],
+        }.get(self.title.tone, [("%kbench local start", "start it")])
         return View(self.title, parts, notes=self.notes, next=steps)
 
 
@@ -97,18 +99,30 @@ def command(
         return LocalShown(title, {}, local_server.log_tail(place, _LOG_LINES) or "(empty)")
     if what == "reset":
         return _reset(session, place, confirmed)
-    found = local_server.find(place)
-    return (
-        _running(session, found, "is running")
-        if found
-        else LocalShown(Cell("The embedded server is not running"), {})
-    )
+    if (found := local_server.find(place)) is not None:
+        return _running(session, found, "is running")
+    return _silent(place) or LocalShown(Cell("The embedded server is not running"), {})
+
+
+def _silent(place: Any) -> LocalShown | None:
+    """Describe a server that runs and does not answer; None when there is none."""
+    if (silent := local_server.silent(place)) is None:
+        return None
+    pid, hangs = silent
+    note = "It has answered before: it hangs." if hangs else "It has not answered yet: it may be starting."
+    facts = {"process": str(pid), "state in": str(local_server.home_folder(place))}
+    return LocalShown(Cell("The embedded server runs, but does not answer", "bad"), facts, notes=(note,))
 
 
 def _start(session: Session, place: Any, endpoint: Endpoint | None) -> LocalShown:
-    if endpoint and local_server.find(place) is None:
-        key = f", its key from {endpoint.key_from}" if endpoint.key else ""
-        session.reporter.say(f"Starting the embedded server with the models of {_shown(endpoint)}{key}.")
+    if local_server.find(place) is None:
+        if (silent := local_server.silent(place)) and silent[1]:
+            session.reporter.say(
+                f"The embedded server (process {silent[0]}) does not answer: unless it does soon, it is ended first."
+            )
+        if endpoint:
+            key = f", its key from {endpoint.key_from}" if endpoint.key else ""
+            session.reporter.say(f"Starting the embedded server with the models of {_shown(endpoint)}{key}.")
     server = local_server.ensure_running(place, endpoint=endpoint)
     if endpoint and not server.started:
         _refuse_other(local_server.status(place, models=False), endpoint)
@@ -173,6 +187,8 @@ def _stop(session: Session, place: Any) -> LocalShown:
         session.reporter.say(
             f"Stopping the embedded server at {before.server.url}; its tasks and runs stay in {before.server.home}."
         )
+    elif silent := local_server.silent(place):
+        session.reporter.say(f"Ending the embedded server (process {silent[0]}), which does not answer.")
     stopped = local_server.stop(place)
     facts = {}
     if before is not None and before.going:

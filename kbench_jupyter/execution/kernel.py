@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import ExecutionError
+from kbench_jupyter.execution.processes import end_marked
 
 STARTUP_SECONDS = 90.0
 """How long a kernel may take to answer; generous, because a cold disk and two cores are common."""
@@ -205,7 +206,7 @@ class FreshKernel:
                 await self.manager.interrupt_kernel()
 
     async def close(self, *, now: bool) -> None:
-        """End the kernel and everything it started in its process group.
+        """End the kernel and everything it started, daemons included.
 
         Parameters
         ----------
@@ -221,7 +222,7 @@ class FreshKernel:
                 with suppress(OSError, RuntimeError):
                     await self.manager.shutdown_kernel(now=True)
         finally:
-            self._kill_group()
+            self._end_what_it_started()
             shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _ask_to_end(self) -> None:
@@ -229,11 +230,13 @@ class FreshKernel:
             self.client.shutdown()
             await asyncio.wait_for(self.manager.provisioner.wait(), _POLITE_SECONDS)
 
-    def _kill_group(self) -> None:
-        # A subprocess that a cell left behind is in the kernel's own session and group.
+    def _end_what_it_started(self) -> None:
+        # What a cell left behind is mostly in the kernel's own session and group, and has its environment.
         if self._pgid is not None and hasattr(os, "killpg") and self._pgid != os.getpgrp():
             with suppress(OSError):
                 os.killpg(self._pgid, signal.SIGKILL)
+        if self.manager is not None:
+            end_marked("IPYTHONDIR", self._folder)
 
     def _stderr_tail(self, lines: int = 20) -> str:
         with suppress(OSError):

@@ -45,7 +45,9 @@ def birth(pid: int) -> str:
 
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another C library, or a sandbox: then the other ways must do
+        with suppress(
+            OSError, AttributeError
+        ):  # another C library, or a sandbox: then the other ways must do
             ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), 0, 0, 0)
 
 
@@ -130,7 +132,10 @@ def _end(find: Callable[[], list[Any]]) -> None:
         found = [process for process in find() if _runs(process)]
         if not found:
             return
-        for end in (psutil.Process.suspend, psutil.Process.kill):  # who is stopped cannot fork another one meanwhile
+        for end in (
+            psutil.Process.suspend,
+            psutil.Process.kill,
+        ):  # who is stopped cannot fork another one meanwhile
             for process in found:
                 with suppress(psutil.Error):
                     end(process)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import secrets
 import shutil
 import time
@@ -233,12 +234,11 @@ class Queue:
         early = True
         while early and not job.begun and not job.stop:  # the one that waited may have died unnoticed
             job.runner, early = await self._runners.take(job.key)
-            if early and not await to_thread(self._store.waiting):
+            if early:
                 # The next one warms up while this one talks to its model, not while it imports the SDK itself.
-                self._runners.expect()
+                await self._expect_next()
             await self._see_through(job, job.runner, await self._order(job, job.runner, model))
-        if not await to_thread(self._store.waiting):
-            self._runners.expect()
+        await self._expect_next()
         if job.stop == STOPPED and not job.run:
             return Verdict(QUEUED)
         if job.stop:
@@ -248,6 +248,11 @@ class Queue:
         return await to_thread(Verdict.read, job.folder) or Verdict(
             ERRORED, f"The runner process ended unexpectedly (exit code {code}).\n{noise}".strip()
         )
+
+    async def _expect_next(self) -> None:
+        # While others wait for a worker, it takes a core that no worker needs.
+        if len(self._going) < (os.cpu_count() or 1) or not await to_thread(self._store.waiting):
+            self._runners.expect()
 
     def _warm_up(self, model: Model) -> None:
         """Have a model get ready, once for all jobs that begin meanwhile, and to its end even if they end before."""
