@@ -46,13 +46,7 @@ def _own_first(path: str | None) -> str:
 
 
 def check_installed() -> None:
-    """Raise unless this interpreter can start a kernel.
-
-    Raises
-    ------
-    ExecutionError
-        ipykernel is not installed.
-    """
+    """Raise ExecutionError unless this interpreter can start a kernel."""
     if importlib.util.find_spec("ipykernel") is None:
         raise ExecutionError(
             f"No kernel can be started: ipykernel is not installed in {sys.executable}.",
@@ -87,13 +81,7 @@ class FreshKernel:
         self._stderr = self._folder / "stderr"
 
     async def start(self) -> None:
-        """Start the process and wait until it answers.
-
-        Raises
-        ------
-        ExecutionError
-            It does not start or does not answer; the detail is what it wrote to stderr.
-        """
+        """Start the process and wait until it answers, or raise ExecutionError with what it wrote to stderr."""
         try:
             await self._launch()
             self.client = self.manager.client()
@@ -151,13 +139,7 @@ class FreshKernel:
         return manager
 
     async def quietly(self, code: str) -> None:
-        """Execute Python that is no part of a notebook: no output, no number, nothing in its namespace.
-
-        Raises
-        ------
-        ExecutionError
-            The kernel died of it.
-        """
+        """Execute Python that is no part of a notebook: no output, no number, nothing in its namespace."""
         await self.outlive(
             self.client.execute_interactive(
                 code, silent=True, store_history=False, allow_stdin=False, output_hook=lambda _message: None
@@ -165,13 +147,7 @@ class FreshKernel:
         )
 
     async def change_environment(self, changes: Mapping[str, str | None]) -> None:
-        """Set variables of a kernel that runs, or take those away that are to be None.
-
-        Raises
-        ------
-        ExecutionError
-            The kernel died of it.
-        """
+        """Set variables of a kernel that runs, or take those away that are to be None."""
         told = {name: value for name, value in changes.items() if name not in _STRAY}
         if "PATH" in told:
             told["PATH"] = _own_first(told["PATH"])
@@ -179,13 +155,7 @@ class FreshKernel:
             await self.quietly(f"exec({_CHANGE!r}, {{'changes': {told!r}}})")
 
     async def outlive(self, awaited: Coroutine[Any, Any, Any]) -> None:
-        """Wait for something, or for the kernel's death.
-
-        Raises
-        ------
-        ExecutionError
-            The kernel died first.
-        """
+        """Wait for something; raise ExecutionError if the kernel dies first."""
         wanted = asyncio.ensure_future(awaited)
         death = asyncio.ensure_future(self.manager.provisioner.wait())
         try:
@@ -206,13 +176,7 @@ class FreshKernel:
                 await self.manager.interrupt_kernel()
 
     async def close(self, *, now: bool) -> None:
-        """End the kernel and everything it started, daemons included.
-
-        Parameters
-        ----------
-        now : bool
-            Kill it at once instead of asking first.
-        """
+        """End the kernel and everything it started, daemons included; `now` does not ask first."""
         try:
             if not now:
                 await self._ask_to_end()

@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -77,17 +77,17 @@ def end_tree(pid: int) -> None:
 
     with suppress(psutil.Error):
         root = psutil.Process(pid)
-        _end(lambda: [root, *_below(root)])
+        _end(lambda: _families([root]))
 
 
-def end_children(spared: Iterable[int] = ()) -> None:
+def end_children(spared: Collection[int] = ()) -> None:
     """Kill all descendants of this process, but for certain children and theirs."""
     import psutil
 
     def children() -> list[Any]:
         return [child for child in psutil.Process().children() if child.pid not in spared]
 
-    _end(lambda: [member for child in children() for member in (child, *_below(child))])
+    _end(lambda: _families(children()))
     for child in children():
         with suppress(OSError, AttributeError):  # AttributeError: Windows, where nobody is a zombie
             os.waitpid(child.pid, os.WNOHANG)
@@ -102,35 +102,30 @@ def end_marked(variable: str, folder: Path) -> None:
 
     spared = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
 
-    def marked() -> list[Any]:
-        return [p for p in psutil.process_iter() if p.pid not in spared and _names(p, variable, folder)]
+    def marked() -> Iterator[Any]:
+        for process in psutil.process_iter():
+            with suppress(psutil.Error, OSError):  # gone, or somebody else's
+                place = Path(process.environ().get(variable, os.sep))
+                if process.pid not in spared and place.is_relative_to(folder):
+                    yield process
 
     _end(marked)
 
 
-def _names(process: Any, variable: str, folder: Path) -> bool:
+def _families(roots: Iterable[Any]) -> Iterator[Any]:
     import psutil
 
-    with suppress(psutil.Error, OSError):  # gone, or somebody else's
-        return Path(process.environ().get(variable, "/")).is_relative_to(folder)
-    return False
+    for root in roots:
+        with suppress(psutil.Error):
+            yield from [root, *root.children(recursive=True)]
 
 
-def _below(process: Any) -> list[Any]:
-    import psutil
-
-    with suppress(psutil.Error):
-        return list(process.children(recursive=True))
-    return []
-
-
-def _end(find: Callable[[], list[Any]]) -> None:
+def _end(find: Callable[[], Iterable[Any]]) -> None:
     """Kill what is found, until nothing is found."""
     import psutil
 
     for _ in range(_ROUNDS):
-        found = [process for process in find() if _runs(process)]
-        if not found:
+        if not (found := [process for process in find() if birth(process.pid)]):
             return
         for end in (
             psutil.Process.suspend,
@@ -141,13 +136,5 @@ def _end(find: Callable[[], list[Any]]) -> None:
                     end(process)
         # psutil's own waiting would take a child's exit status away from whoever waits for that.
         deadline = time.monotonic() + _DYING
-        while any(map(_runs, found)) and time.monotonic() < deadline:
+        while any(birth(process.pid) for process in found) and time.monotonic() < deadline:
             time.sleep(0.002)
-
-
-def _runs(process: Any) -> bool:
-    import psutil
-
-    with suppress(psutil.Error):
-        return bool(process.status() != psutil.STATUS_ZOMBIE)
-    return False

@@ -13,7 +13,6 @@ from kbench_jupyter.execution.events import CellFailed, CellOutput, Event, faile
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 _DISPLAYED = ("execute_result", "display_data", "update_display_data")
 
-
 #: Where nbclient's own words go: nowhere. It logs through the running application (IPython, a kernel), which
 #: prints them; what happened is in the `Outcome`.
 _UNHEARD = logging.getLogger(f"{__name__}.nbclient")

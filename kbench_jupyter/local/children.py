@@ -15,14 +15,9 @@ _MARK = "HOME"
 
 
 class Children:
-    """The server's children: runners and the small model's engine.
+    """The server's children: runners and the small model's engine. The home of each lies in `work`.
 
     Each ends by itself when its stdin does, which is when the server ends, in whatever way.
-
-    Parameters
-    ----------
-    work : Path
-        The folder for scratch folders.
     """
 
     def __init__(self, work: Path) -> None:
@@ -38,20 +33,7 @@ class Children:
     async def start(
         self, module: str, home: Path, stderr: int | IO[bytes] = asyncio.subprocess.DEVNULL
     ) -> asyncio.subprocess.Process:
-        """Start a module of this package with pipes for stdin and stdout, and none of the user's secrets.
-
-        Parameters
-        ----------
-        module : str
-        home : Path
-            Its home folder, below the folder for scratch folders.
-        stderr : int or file
-
-        Raises
-        ------
-        OSError
-            The system has no room for another process.
-        """
+        """Start a module of this room with pipes for stdin and stdout, and none of the user's secrets."""
         async with self._starting:
             process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", f"kbench_jupyter.local.{module}",

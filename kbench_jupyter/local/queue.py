@@ -56,20 +56,9 @@ class _Going:
 
 
 class Queue:
-    """The workers.
+    """The workers: how many, how many seconds a notebook has, and whether the next job's runner is kept ready.
 
-    Parameters
-    ----------
-    home, store, models, children
-        Where things are kept, who answers prompts, and who starts processes.
-    workers : int
-        Jobs that go at once.
-    timeout : float
-        Seconds for one notebook.
-    ahead : bool
-        Whether the next job's runner is kept ready.
-    url : callable
-        Returns the server's own base address (known only once it listens).
+    The server's own address is asked for, because it is known only once the server listens.
     """
 
     def __init__(

@@ -53,17 +53,7 @@ class Runner:
 
 
 class Runners:
-    """Where the queue gets its runners from.
-
-    Parameters
-    ----------
-    work : Path
-        Where scratch folders are made.
-    children : Children
-        Who starts and ends them.
-    ahead : bool
-        Whether any is started before its job.
-    """
+    """Where the queue gets its runners from, with scratch folders in `work`; none before its job unless `ahead`."""
 
     def __init__(self, work: Path, children: Children, *, ahead: bool) -> None:
         self._work = work

@@ -39,32 +39,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass(frozen=True)
 class Settings:
-    """What a server can be told.
+    """What a server can be told."""
 
-    Parameters
-    ----------
-    home : Path
-        Where it keeps everything.
-    port : int
-        0 takes the port used last if it is free, else any.
-    workers : int
-        Notebooks that are executed at once.
-    timeout : float
-        Seconds for one notebook.
-    idle : float
-        Seconds without a call or a job after which it stops; 0 is never.
-    ahead : bool
-        Whether the next job's kernel is kept ready.
-    endpoint : tuple of str or None
-        Address, key and the key's variable of a model endpoint; None is what the environment names.
-    """
-
-    home: Path
-    port: int = 0
-    workers: int = 2
-    timeout: float = 3600.0
-    idle: float = 0.0
-    ahead: bool = True
+    home: Path  # where it keeps everything
+    port: int = 0  # 0 takes the port used last if it is free, else any
+    workers: int = 2  # notebooks that are executed at once
+    timeout: float = 3600.0  # seconds for one notebook
+    idle: float = 0.0  # seconds without a call or a job after which it stops; 0 is never
+    ahead: bool = True  # whether the next job's kernel is kept ready
+    #: Address, key and the key's variable of a model endpoint; None is what the environment names.
     endpoint: tuple[str, str, str] | None = field(default=None, repr=False)
 
 
@@ -146,7 +129,8 @@ def _in_force(settings: Settings, others: upstream.Upstream | None, token: str) 
 
 def _listen(port: int, last: int) -> socket.socket:
     for candidate in (port,) if port else (last, 0):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Said to be TCP: else asyncio lets small answers wait for each other (Nagle), 40 ms each.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
