@@ -116,7 +116,7 @@ def test_lists_are_filtered_and_paged(server, task):
 def test_no_filter_stops_the_server(server):
     """With the engine that Python has, each of these would take longer than anybody waits."""
     server.call("CreateBenchmarkTask", {"slug": "a" * 60, "text": "broken"})
-    for pattern in ["(a+)+$x", "(a|aa)+b", "(.*a){30}$b", "((a*)*)*b"]:
+    for pattern in ["(a+)+$x", "(a|aa)+$x", "(.*a){30}$x", "((a*)*)*$x"]:
         assert server.call("ListBenchmarkTasks", {"regexFilter": pattern}) == {}
     found = server.call("ListBenchmarkTasks", {"regexFilter": "^(a+)+$"})["tasks"]
     assert [task["slug"]["taskSlug"] for task in found] == ["a" * 60]
