@@ -10,12 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter._version import __version__
+from kbench_jupyter.errors import KBenchError
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from kbench_jupyter.api import Client
-    from kbench_jupyter.errors import KBenchError
     from kbench_jupyter.scripts import (
         auth,
         check,
@@ -52,6 +52,22 @@ __all__ = [
 ]
 
 
+def _draw(error: KBenchError) -> list[str]:
+    from kbench_jupyter.display.text import block
+
+    return block(error.title, "31", error.lines())
+
+
+def _inert(text: str) -> str:
+    from kbench_jupyter.display.text import visible
+
+    return visible(text)
+
+
+KBenchError.draw = _draw
+KBenchError.inert = staticmethod(_inert)
+
+
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Add ``%kbench`` and ``%%kbench`` to `shell` (what ``%load_ext kbench_jupyter`` calls)."""
     from kbench_jupyter.magics import register
@@ -75,7 +91,7 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     import importlib
 
-    home = {"Client": "api", "KBenchError": "errors"}.get(name, "scripts")
+    home = "api" if name == "Client" else "scripts"
     return getattr(importlib.import_module(f"{__name__}.{home}"), name)
 
 

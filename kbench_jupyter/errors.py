@@ -29,6 +29,9 @@ cell is marked failed all the same, so that *Run All* stops.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import ClassVar
+
 __all__ = [
     "AmbiguousWriteError",
     "ApiError",
@@ -53,9 +56,6 @@ __all__ = [
 ]
 
 
-_RED = "31"
-
-
 class KBenchError(Exception):
     """Root of every error this package raises on purpose.
 
@@ -70,6 +70,10 @@ class KBenchError(Exception):
     """
 
     title = "kbench"
+    # Drawing lies above errors, so the package says how when it is imported: an error as lines of a notebook, and a
+    # text with nothing in it that a terminal acts on.
+    draw: ClassVar[Callable[[KBenchError], list[str]]]
+    inert: ClassVar[Callable[[str], str]]
 
     def __init__(self, message: str, *, hint: str | None = None, detail: str | None = None) -> None:
         super().__init__(message)
@@ -84,11 +88,9 @@ class KBenchError(Exception):
     @property
     def __notes__(self) -> list[str]:
         # What a plain traceback shows below the message (PEP 678): in a script nothing else shows the hint. Put
-        # together when it is asked for, as hints are refined on the way up, and with nothing a terminal acts on.
-        from kbench_jupyter.display.text import visible
-
+        # together when it is asked for, as hints are refined on the way up.
         explained = "\n".join(self._explanation()).strip("\n")
-        return [*([visible(explained)] if explained else []), *self._added]
+        return [*([type(self).inert(explained)] if explained else []), *self._added]
 
     @__notes__.setter
     def __notes__(self, notes: list[str]) -> None:
@@ -114,9 +116,7 @@ class KBenchError(Exception):
     def _render_traceback_(self) -> list[str]:
         # IPython asks for this instead of formatting a traceback (InteractiveShell.showtraceback). A
         # subclass of its own UsageError would print a full traceback from a magic (ipython#14024).
-        from kbench_jupyter.display.text import block
-
-        return block(self.title, _RED, self.lines())
+        return self.draw()
 
 
 class UsageError(KBenchError):

@@ -5,57 +5,113 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "kbench_jupyter"
 
-#: What each room may import of the package, besides itself, the error tree, the hints and the quick import.
+#: The modules below all rooms, which everybody may import.
+BELOW = {"errors", "hints", "quick_import", "_version"}
+
+#: What each room may import of the package, besides itself and what lies below all rooms.
 ARROWS = {
     "api": set(),
     "notebook": set(),
     "execution": set(),
     "display": set(),
     "results": set(),
+    "patterns": set(),
     "validation": {"notebook", "execution"},
-    "session": {"api", "notebook", "execution", "display", "results"},
+    "session": {"api", "notebook", "execution", "display"},
     "following": {"session", "api", "display"},
-    "actions": {"api", "session", "following", "notebook", "validation", "results", "execution", "display"},
+    "actions": {
+        "api",
+        "session",
+        "following",
+        "notebook",
+        "validation",
+        "results",
+        "execution",
+        "display",
+        "patterns",
+    },
     "magics": {"actions", "following", "session", "display", "panels"},
     "panels": {"actions", "following", "session", "display", "notebook"},
     "local": {"execution"},
 }
 
 
-def imports_of(path: Path) -> set[str]:
-    """Return the dotted names of this package that a module imports."""
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+def module_name(path: Path) -> str:
+    """Return a module's dotted name, a package's without ``__init__``."""
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+#: Every module of the package, by its dotted name.
+MODULES = {module_name(path): path for path in PACKAGE.rglob("*.py")}
+
+
+def imports_of(name: str) -> set[str]:
+    """Return the modules of this package that a module imports: at its top, inside functions and for types."""
+    found = set()
+    for node in ast.walk(ast.parse(MODULES[name].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names.update(alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names.add(node.module)
-            if node.module == "kbench_jupyter":
-                names.update(f"kbench_jupyter.{alias.name}" for alias in node.names)
-    return {name for name in names if name.startswith("kbench_jupyter.")}
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, f"{name} imports by dots; the name in full says which room it asks"
+            inner = {f"{node.module}.{alias.name}" for alias in node.names} & MODULES.keys()
+            found.update(inner or {str(node.module)})
+    return found & MODULES.keys() - {name}
+
+
+GRAPH = {name: imports_of(name) for name in MODULES}
+
+
+def room_of(name: str) -> str:
+    """Return the room of a module; a module of no room stands for itself."""
+    return name.split(".")[1] if "." in name else name
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    try:
+        TopologicalSorter(GRAPH).prepare()
+    except CycleError as error:
+        pytest.fail("a circle of imports: " + " <- ".join(error.args[1]))
+
+
+def test_a_circle_would_be_found_wherever_its_imports_stand() -> None:
+    assert "kbench_jupyter.display.text" in GRAPH["kbench_jupyter"], "an import inside a function"
+    assert "kbench_jupyter.api.client" in GRAPH["kbench_jupyter.api"], "an import for types"
 
 
 @pytest.mark.parametrize("room", ARROWS)
 def test_a_room_imports_only_the_rooms_below_it(room: str) -> None:
-    allowed = ARROWS[room] | {room, "errors", "hints", "quick_import", "_version"}
+    allowed = ARROWS[room] | {room} | BELOW
     wrong = {
-        f"{path.relative_to(PACKAGE)} imports {name}"
-        for path in (PACKAGE / room).rglob("*.py")
-        for name in imports_of(path)
-        if name.split(".")[1] not in allowed
+        f"{name} imports {imported}"
+        for name, imports in GRAPH.items()
+        if room_of(name) == room
+        for imported in imports
+        if room_of(imported) not in allowed
     }
     assert not wrong
 
 
-def test_every_room_has_its_arrows_declared() -> None:
-    rooms = {path.parent.name for path in PACKAGE.glob("*/__init__.py")}
-    assert rooms == set(ARROWS)
+@pytest.mark.parametrize("name", sorted(BELOW))
+def test_what_lies_below_all_rooms_imports_none_of_them(name: str) -> None:
+    assert {room_of(imported) for imported in GRAPH[f"kbench_jupyter.{name}"]} <= BELOW
+
+
+def test_every_room_has_its_arrows_declared_and_says_what_it_must_never_know() -> None:
+    faces = {path.parent.name: path.read_text(encoding="utf-8") for path in PACKAGE.glob("*/__init__.py")}
+    assert faces.keys() == ARROWS.keys()
+    silent = [
+        room
+        for room, face in faces.items()
+        if "must never know" not in (ast.get_docstring(ast.parse(face)) or "")
+    ]
+    assert not silent
 
 
 def test_loading_the_extension_imports_nothing_slow() -> None:

@@ -50,3 +50,16 @@ def test_every_file_and_make_target_it_names_exists(page) -> None:
     for path in set(re.findall(r"\]\((?!https?:|#)([^)#]+)", text)):
         known = [page.parent / path, ROOT / path.replace("notebooks/", "notebooks/", 1)]
         assert any(one.exists() for one in known), path
+
+
+def test_every_module_and_name_that_the_map_of_the_house_names_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    paths = {path for path in re.findall(r"`([\w/]+(?:\.py|/))`", text) if "VERB" not in path}
+    assert len(paths) > 30
+    missing = [
+        path for path in paths if not any((root / path).exists() for root in (ROOT, ROOT / "kbench_jupyter"))
+    ]
+    assert not missing
+    for name, path in re.findall(r"`(\w+)` (?:in|of) `(\w+/[\w/]+\.py)`", text):
+        code = (ROOT / "kbench_jupyter" / path).read_text(encoding="utf-8")
+        assert re.search(rf"^ *(def|class) {name}\b", code, re.MULTILINE), f"{name} in {path}"

@@ -19,11 +19,24 @@ TONES = ("good", "bad", "busy", "warn", "quiet", "")
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell or fact with a tone: ``Cell("COMPLETED", "good")``; `href` makes it a link in HTML."""
+    """A table cell or fact with a tone: ``Cell("COMPLETED", "good")``.
+
+    Parameters
+    ----------
+    text : str
+        What is drawn.
+    tone : str
+        One of `TONES`.
+    href : str, optional
+        Makes it a link in HTML.
+    value : object, optional
+        The number, time or truth that the text says, for data frames and files; None where the text is all there is.
+    """
 
     text: str
     tone: str = ""
     href: str | None = None
+    value: Any = None
 
 
 #: What stands in a table cell or beside a fact's name.
@@ -121,12 +134,12 @@ class Shown:
         raise NotImplementedError
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the rows of the first table of the view, as text by column."""
+        """Return the rows of the first table of the view, by column: numbers, times and truths as such, else text."""
         table = next((part for part in self.view().parts if isinstance(part, Table)), None)
         if table is None:
             return []
         heads = [head.removesuffix(">") for head in table.columns]
-        return [dict(zip(heads, map(_plain, row), strict=True)) for row in table.rows]
+        return [dict(zip(heads, map(_bare, row), strict=True)) for row in table.rows]
 
     def to_dataframe(self) -> Any:
         """Return :meth:`records` as a ``pandas.DataFrame``.
@@ -173,8 +186,10 @@ def shortened(view: View, most: int) -> View:
     return replace(view, parts=parts)
 
 
-def _plain(value: Value) -> str:
-    return value.text if isinstance(value, Cell) else value or ""
+def _bare(value: Value) -> Any:
+    if isinstance(value, Cell):
+        return value.text if value.value is None else value.value
+    return value or ""
 
 
 def count(number: int, thing: str, things: str | None = None) -> str:

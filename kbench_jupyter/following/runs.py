@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from kbench_jupyter.api.states import RunState
 from kbench_jupyter.display.view import count, duration
 from kbench_jupyter.errors import WatchTimeoutError
-from kbench_jupyter.following.log_readers import LogReaders
+from kbench_jupyter.following.logs.readers import LogReaders
 from kbench_jupyter.following.rounds import Clock, Rounds, TimeUp, Trouble
 from kbench_jupyter.following.status import RunStatus, judge
 

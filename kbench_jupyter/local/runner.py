@@ -12,8 +12,10 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import sys
+import tempfile
 import threading
 import time
 from pathlib import Path
@@ -39,7 +41,7 @@ from kbench_jupyter.local.store import ERRORED
 from kbench_jupyter.quick_import import load
 
 _LAST_WORDS = 5.0
-"""Seconds to remove what lies in temporary folders once the server is gone."""
+"""Seconds to end in good order once the server is gone."""
 MOST_LOG = 20 * 2**20
 """Characters of log a job may write."""
 _ENTRY = 2**16
@@ -89,8 +91,7 @@ def main() -> None:
     if not line:  # nobody needed it
         if kernel is not None:
             kernel.close()
-        end_children()
-        os._exit(0)
+        _leave(0)
     job = Job.loads(line)
     sys.stdout.buffer.write(BEGUN)
     sys.stdout.buffer.flush()
@@ -105,8 +106,7 @@ def main() -> None:
     if not gone.is_set():
         verdict.write(Path(job.folder))
     sys.stdout.flush()
-    # The watching thread sits in a read that nothing will end.
-    os._exit(0)
+    _leave(0)
 
 
 def _own_what_is_started() -> None:
@@ -116,6 +116,8 @@ def _own_what_is_started() -> None:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: reap())
     # A task may have stopped its runner: that would not see its stdin end.
     signal_when_parent_dies("SIGCONT")
+    # Short on purpose, as `execution.kernel` says; in a folder that goes even when there is no time to clean up.
+    tempfile.tempdir = tempfile.mkdtemp(prefix="kb-")
 
 
 def _watch_stdin(gone: threading.Event) -> None:
@@ -126,8 +128,14 @@ def _watch_stdin(gone: threading.Event) -> None:
     gone.set()
     end_children()
     threading.main_thread().join(_LAST_WORDS)
+    _leave(1)
+
+
+def _leave(code: int) -> None:
     end_children()
-    os._exit(1)
+    shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
+    # At once: a thread may sit in a read that nothing will end.
+    os._exit(code)
 
 
 def _kernel_ahead(early: Ahead) -> KernelAhead | None:

@@ -36,8 +36,8 @@ class KBenchMagic:
         """The kernel's session, made when first needed."""
         if self._session is None:
             from kbench_jupyter.magics.config import Chosen
+            from kbench_jupyter.session.layers import Layers
             from kbench_jupyter.session.session import Session
-            from kbench_jupyter.session.settings import Layers
 
             self._session = Session(self.shell, self._reporter(quiet=False), Layers(Chosen(self.config)))
         return self._session

@@ -114,7 +114,7 @@ class FileReporter(StreamReporter):
 
     def write(self, text: str, stream: str = "stdout") -> None:
         """Pass output on as plain text."""
-        from kbench_jupyter.following.log_follow import strip_codes
+        from kbench_jupyter.following.logs.follow import strip_codes
 
         super().write(strip_codes(text), stream)
 

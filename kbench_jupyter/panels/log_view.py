@@ -17,7 +17,7 @@ import traitlets
 
 from kbench_jupyter.display.html import CODE, FRAME, TONES
 from kbench_jupyter.display.view import Cell, Part, Text, View, count, forms
-from kbench_jupyter.following.log_follow import strip_codes
+from kbench_jupyter.following.logs.follow import strip_codes
 from kbench_jupyter.notebook import static_form as saved
 from kbench_jupyter.notebook.es_modules import joined
 from kbench_jupyter.panels.log_pump import LogPump

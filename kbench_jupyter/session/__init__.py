@@ -1,4 +1,7 @@
-"""What every action shares: the target, settings, the env file, the reporter, and the embedded server's process.
+"""What every action shares: the session, the target, the settings, and the embedded server's process.
 
-It knows where each choice was made and which server is spoken to. It must never know the verbs.
+This room knows which server is spoken to and where each choice was made. It must never know the verbs.
+
+Others use ``session.Session`` and ``session.Reporter``, ``target.Target``, ``settings``, ``server_settings``,
+``envfile``, ``local_server`` and ``interrupted.Interrupted``.
 """

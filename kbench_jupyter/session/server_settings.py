@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.hints import did_you_mean
-from kbench_jupyter.session.settings import SERVER_SETTINGS, Layers, Setting
+from kbench_jupyter.session.layers import Layers
+from kbench_jupyter.session.settings import SERVER_SETTINGS, Setting
 
 if TYPE_CHECKING:
     from kbench_jupyter.session.local_server import LocalStatus

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.execution import NextKernel
     from kbench_jupyter.notebook.current import CurrentNotebook
     from kbench_jupyter.notebook.source import TaskSource
-    from kbench_jupyter.results.downloads import Origin
 
 
 class Reporter(Protocol):
@@ -94,14 +93,14 @@ class Session:
         self.chosen: str | None = None
         #: The task that was pushed last; what commands mean where there is no notebook to say.
         self.pushed = ""
-        #: Sources that ran through a rehearsal here, by `edited.source_digest`.
+        #: Sources that ran through a rehearsal here, by `pushes.source_digest`.
         self.validated: set[str] = set()
         #: Sources that ran through a dry run here, by the same digest.
         self.tried: set[str] = set()
         #: What was pushed from here, by the digest of the push.
         self.sources: dict[str, TaskSource] = {}
-        #: Runs whose results were compared here. Ids alone would not do: they begin again after a reset.
-        self.compared: set[Origin] = set()
+        #: The origin of each run whose results were compared here. Ids alone begin again after a reset.
+        self.compared: set[object] = set()
         self._lock = threading.Lock()
         self._client: Client | None = None
         self._client_key: object = None

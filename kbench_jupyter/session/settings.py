@@ -7,14 +7,13 @@ extension loads, so it imports next to nothing itself.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from kbench_jupyter.errors import UsageError
-
-_PREFIX = "KBENCH_"
+from kbench_jupyter.session.layers import PREFIX
+from kbench_jupyter.session.target import check_name
 
 
 def gigabytes(value: object) -> float:
@@ -43,8 +42,6 @@ def _text(value: object) -> str:
 
 
 def _target(value: object) -> str:
-    from kbench_jupyter.session.target import check_name
-
     check_name(_text(value))
     return str(value)
 
@@ -132,7 +129,7 @@ class Setting:
     @property
     def variable(self) -> str:
         """The environment variable."""
-        return _PREFIX + self.name.upper()
+        return PREFIX + self.name.upper()
 
     def shown(self, value: str) -> str:
         """Return a value as it may be shown: an address without user name, password and query."""
@@ -176,47 +173,3 @@ SERVER_SETTINGS = (
     Setting("run_timeout", "seconds it gives a run", "3600"),
     Setting("idle_minutes", "minutes without a call after which it stops", "720"),
 )
-
-
-class Layers(Mapping[str, str]):
-    """Environment variables with what ``%config`` chose above and ``KBENCH_`` lines of ``.env`` below.
-
-    Parameters
-    ----------
-    chosen : mapping
-        Setting names and values; looked at anew each time.
-    environ : mapping
-        By default the process's environment.
-    """
-
-    def __init__(self, chosen: Mapping[str, str], environ: Mapping[str, str] | None = None) -> None:
-        self.chosen = chosen
-        self.environ: Mapping[str, str] = os.environ if environ is None else environ
-
-    def source(self, variable: str) -> tuple[str, str] | None:
-        """Return a variable's value and where it comes from, or None where it is nowhere."""
-        name = variable.removeprefix(_PREFIX).lower()
-        if variable.startswith(_PREFIX) and self.chosen.get(name):
-            return self.chosen[name], f"%config KBench.{name}"
-        if self.environ.get(variable) or (variable in self.environ and not variable.startswith(_PREFIX)):
-            return self.environ[variable], f"environment variable {variable}"
-        if variable.startswith(_PREFIX):
-            from kbench_jupyter.session import envfile
-
-            path = Path(self.environ.get("KBENCH_ENV_FILE", ".env")).expanduser()
-            if value := envfile.read(path).get(variable):
-                return value, str(path)
-        return None
-
-    def __getitem__(self, variable: str) -> str:
-        found = self.source(variable)
-        if found is None:
-            raise KeyError(variable)
-        return found[0]
-
-    def __iter__(self) -> Iterator[str]:
-        chosen = (_PREFIX + name.upper() for name, value in self.chosen.items() if value)
-        return iter(dict.fromkeys([*chosen, *self.environ]))
-
-    def __len__(self) -> int:
-        return len(list(iter(self)))

@@ -9,17 +9,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from kbench_jupyter.display.view import Facts, Shown, View
 from kbench_jupyter.errors import CredentialsError, LocalServerError, TargetError
 from kbench_jupyter.hints import did_you_mean
-from kbench_jupyter.session.settings import Layers
+from kbench_jupyter.session.layers import Layers
 
 if TYPE_CHECKING:
     from kbench_jupyter.api import Credentials
-    from kbench_jupyter.session.session import Session
 
 KAGGLE = "kaggle"
 LOCAL = "local"
@@ -34,11 +32,11 @@ TOKEN_PAGE = "https://www.kaggle.com/settings/api"  # noqa: S105 - an address, n
 #: Who can read what is public at the embedded server.
 NOBODY_ELSE = "nobody but you reaches it there"
 
-_TOKEN_ADVICE = f"Make a token at {TOKEN_PAGE} and save it as ~/.kaggle/access_token"
+TOKEN_ADVICE = f"Make a token at {TOKEN_PAGE} and save it as ~/.kaggle/access_token"
 _ANOTHER_SERVER = "A server on this machine takes a token of its own: set KAGGLE_API_TOKEN to that one."
-_BY_ADDRESS = "KBENCH_API_URL is set"
+BY_ADDRESS = "KBENCH_API_URL is set"
 _NO_CREDENTIALS = "no Kaggle credentials found"
-_NONE_FOUND = "no Kaggle credentials were found."
+NONE_FOUND = "no Kaggle credentials were found."
 
 
 @dataclass(frozen=True)
@@ -127,11 +125,11 @@ def resolve_target(
     if address:
         check_address(address)  # before it is shown anywhere: it might hold a password
         # It decides the target: starting a server would not help where it leads nowhere.
-        advice = f"KBENCH_API_URL names that address: correct it, or unset it: {_how_to_unset(environ)}"
+        advice = f"KBENCH_API_URL names that address: correct it, or unset it: {how_to_unset(environ)}"
         credentials = find_credentials(environ)
         if credentials and is_loopback(address):  # not Kaggle, so a token of Kaggle's is not what it lacks
             credentials.advice = _ANOTHER_SERVER
-        return Target(KAGGLE, address.rstrip("/"), credentials, _BY_ADDRESS, advice)
+        return Target(KAGGLE, address.rstrip("/"), credentials, BY_ADDRESS, advice)
     name, reason = chosen, "chosen with %kbench target"
     if name is None and (name := environ.get("KBENCH_TARGET")):
         reason = _set_by(environ, "KBENCH_TARGET")
@@ -147,8 +145,8 @@ def resolve_target(
         return _local(reason, environ, on_start, start=start)
     if credentials is None:
         raise CredentialsError(
-            f"The target is kaggle ({reason}), but {_NONE_FOUND}",
-            hint=f"{_TOKEN_ADVICE}, or run tasks on this machine: %kbench target local",
+            f"The target is kaggle ({reason}), but {NONE_FOUND}",
+            hint=f"{TOKEN_ADVICE}, or run tasks on this machine: %kbench target local",
         )
     return Target(KAGGLE, KAGGLE_URL, credentials, reason)
 
@@ -178,7 +176,7 @@ def _local(
     except LocalServerError as error:
         if reason == _NO_CREDENTIALS:
             error.message = f"No Kaggle credentials were found, so the target is local. {error.message}"
-            error.hint = f"{error.hint or '%kbench local log'}\nor, for Kaggle: {_TOKEN_ADVICE}"
+            error.hint = f"{error.hint or '%kbench local log'}\nor, for Kaggle: {TOKEN_ADVICE}"
         raise
     if server is None:
         raise LocalServerError("The embedded server is not running.", hint="%kbench local start")
@@ -191,27 +189,6 @@ def _local(
     )
     advice = "Nothing listens there. %kbench local start starts the embedded server."
     return Target(LOCAL, server.url, credentials, reason, advice)
-
-
-@dataclass(frozen=True)
-class TargetShown(Shown):
-    """Which server is spoken to."""
-
-    target: Target
-
-    def view(self) -> View:
-        """Describe the target."""
-        other = LOCAL if self.target.name == KAGGLE else KAGGLE
-        steps = [] if self.target.reason == _BY_ADDRESS else [(f"%kbench target {other}", "switch")]
-        facts: dict[str, Any] = {
-            "target": self.target.name,
-            "address": self.target.base_url,
-            "credentials": self.target.credentials.source if self.target.credentials else "none",
-            "why": self.target.reason,
-        }
-        remark = self.target.credentials.remark if self.target.credentials else ""
-        notes = [remark] if remark else []
-        return View(f"Speaking to {self.target.name}", [Facts(facts)], notes=notes, next=steps)
 
 
 def _source(environ: Mapping[str, str], variable: str) -> str:
@@ -235,7 +212,7 @@ def _set_by(environ: Mapping[str, str], variable: str) -> str:
     return f"{variable} is set in {where}" if where else f"{variable} is set"
 
 
-def _how_to_unset(environ: Mapping[str, str]) -> str:
+def how_to_unset(environ: Mapping[str, str]) -> str:
     """Say how to unset the address, wherever it was set."""
     where = _source(environ, "KBENCH_API_URL")
     if where.startswith("%config"):
@@ -243,46 +220,3 @@ def _how_to_unset(environ: Mapping[str, str]) -> str:
     if where:
         return f"take the line KBENCH_API_URL out of {where}"
     return "%env KBENCH_API_URL="
-
-
-def _not_switched(session: Session, error: CredentialsError) -> CredentialsError:
-    """Return the error of a switch to Kaggle that failed, with the target that stays."""
-    stays = session.chosen or session.environ.get("KBENCH_TARGET") or LOCAL  # the default without credentials
-    if stays != LOCAL:
-        return error
-    if not error.message.endswith(_NONE_FOUND):  # they are there, and damaged
-        return CredentialsError(f"The target stays {stays}. {error.message}", hint=error.hint)
-    return CredentialsError(f"The target stays {stays}: {_NONE_FOUND}", hint=_TOKEN_ADVICE)
-
-
-def target(session: Session, name: str | None = None) -> TargetShown:
-    """Show the target, or set it for this kernel.
-
-    Parameters
-    ----------
-    session : Session
-    name : str, optional
-        ``"kaggle"`` or ``"local"``.
-
-    Raises
-    ------
-    TargetError, CredentialsError
-        If that target cannot be had; the one before stays.
-    """
-    if name is not None:
-        check_name(name)
-        if session.environ.get("KBENCH_API_URL"):
-            raise TargetError(
-                f"{_BY_ADDRESS} and decides the target.",
-                hint=f"Unset it first: {_how_to_unset(session.environ)}",
-            )
-        before, session.chosen = session.chosen, name
-        try:
-            return TargetShown(session.target())
-        except CredentialsError as error:
-            session.chosen = before
-            raise _not_switched(session, error) from None
-        except Exception:
-            session.chosen = before
-            raise
-    return TargetShown(session.target())

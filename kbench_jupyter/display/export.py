@@ -1,0 +1,45 @@
+"""Records as CSV or JSON, for files and for other programs."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+__all__ = ["as_csv", "as_json"]
+
+# A spreadsheet takes a cell that begins so for a formula, and the text came from a model or a server.
+# Source: OWASP, CSV Injection.
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+def as_csv(records: Sequence[Mapping[str, Any]]) -> str:
+    """Write records as CSV, a line of names first; nothing where there are none.
+
+    A text that a spreadsheet would run as a formula gets an apostrophe before it. Numbers are as they are.
+    """
+    if not records:
+        return ""
+    out = io.StringIO()
+    writer = csv.DictWriter(out, list(records[0]))
+    writer.writeheader()
+    writer.writerows({name: _csv_cell(value) for name, value in record.items()} for record in records)
+    return out.getvalue()
+
+
+def as_json(records: Sequence[Mapping[str, Any]]) -> str:
+    """Write records as a JSON list of objects; times are ISO 8601."""
+    return json.dumps(list(records), indent=2, ensure_ascii=False, default=_json_value)
+
+
+def _csv_cell(value: Any) -> Any:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _json_value(value: Any) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)

@@ -1,0 +1,1 @@
+"""Logs of runs read live, many at once, and put on one screen."""

@@ -1,0 +1,53 @@
+"""Where a setting stands: chosen in this kernel, in the environment or in ``.env``, the first of these that has it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+PREFIX = "KBENCH_"
+
+
+class Layers(Mapping[str, str]):
+    """Environment variables with what ``%config`` chose above and ``KBENCH_`` lines of ``.env`` below.
+
+    Parameters
+    ----------
+    chosen : mapping
+        Setting names and values; looked at anew each time.
+    environ : mapping
+        By default the process's environment.
+    """
+
+    def __init__(self, chosen: Mapping[str, str], environ: Mapping[str, str] | None = None) -> None:
+        self.chosen = chosen
+        self.environ: Mapping[str, str] = os.environ if environ is None else environ
+
+    def source(self, variable: str) -> tuple[str, str] | None:
+        """Return a variable's value and where it comes from, or None where it is nowhere."""
+        name = variable.removeprefix(PREFIX).lower()
+        if variable.startswith(PREFIX) and self.chosen.get(name):
+            return self.chosen[name], f"%config KBench.{name}"
+        if self.environ.get(variable) or (variable in self.environ and not variable.startswith(PREFIX)):
+            return self.environ[variable], f"environment variable {variable}"
+        if variable.startswith(PREFIX):
+            from kbench_jupyter.session import envfile
+
+            path = Path(self.environ.get("KBENCH_ENV_FILE", ".env")).expanduser()
+            if value := envfile.read(path).get(variable):
+                return value, str(path)
+        return None
+
+    def __getitem__(self, variable: str) -> str:
+        found = self.source(variable)
+        if found is None:
+            raise KeyError(variable)
+        return found[0]
+
+    def __iter__(self) -> Iterator[str]:
+        chosen = (PREFIX + name.upper() for name, value in self.chosen.items() if value)
+        return iter(dict.fromkeys([*chosen, *self.environ]))
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
