@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbench_jupyter.display.view import Cell, Facts, Shown, Text, View, count, size
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session import envfile, local_server
 from kbench_jupyter.session.local_process import Endpoint
+from kbench_jupyter.session.local_server import LocalStatus
 from kbench_jupyter.session.server_settings import UPSTREAM, environment, notes_on
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.settings import SERVER_SETTINGS
 from kbench_jupyter.session.target import home
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from kbench_jupyter.session.local_server import LocalStatus
-    from kbench_jupyter.session.session import Session
 
 _LOG_LINES = 60
 _CLEAN = "%kbench local clean --older-than 30d --keep 2GB"
@@ -31,16 +28,9 @@ _WITH_ENDPOINT = "%kbench local start --upstream URL --key-from VARIABLE"
 
 @dataclass(frozen=True)
 class LocalShown(Shown):
-    """The embedded server, or a word on what was done with it.
+    """The embedded server, or a word on what was done with it; `text` holds lines of its log.
 
-    Parameters
-    ----------
-    title : Cell
-    facts : mapping
-    text : str
-        Lines of its log.
-    notes : tuple of str
-        Why models are missing, and which settings of this kernel's environment it does not have.
+    Notes say why models are missing, and which settings of this kernel's environment it does not have.
     """
 
     title: Cell
@@ -51,8 +41,10 @@ class LocalShown(Shown):
     def view(self) -> View:
         """Describe the server."""
         parts = [Facts(self.facts), *([Text(self.text, code=True)] if self.text else ())]
-        running = self.title.tone == "good"
-        steps = [("%kbench local stop", "stop it")] if running else [("%kbench local start", "start it")]
+        steps = {
+            "good": [("%kbench local stop", "stop it")],
+            "bad": [("%kbench local stop", "end it"), ("%kbench local start", "end it and start another")],
+        }.get(self.title.tone, [("%kbench local start", "start it")])
         return View(self.title, parts, notes=self.notes, next=steps)
 
 
@@ -70,7 +62,6 @@ def command(
 
     Parameters
     ----------
-    session : Session
     what : str
         ``"start"``, ``"stop"``, ``"status"``, ``"log"``, ``"clean"`` or ``"reset"``.
     confirmed : bool
@@ -111,18 +102,30 @@ def command(
         return LocalShown(title, {}, local_server.log_tail(place, _LOG_LINES) or "(empty)")
     if what == "reset":
         return _reset(session, place, confirmed)
-    found = local_server.find(place)
-    return (
-        _running(session, found, "is running")
-        if found
-        else LocalShown(Cell("The embedded server is not running"), {})
-    )
+    if (found := local_server.find(place)) is not None:
+        return _running(session, found, "is running")
+    return _silent(place) or LocalShown(Cell("The embedded server is not running"), {})
+
+
+def _silent(place: Any) -> LocalShown | None:
+    """Describe a server that runs and does not answer; None when there is none."""
+    if (silent := local_server.silent(place)) is None:
+        return None
+    pid, hangs = silent
+    note = "It has answered before: it hangs." if hangs else "It has not answered yet: it may be starting."
+    facts = {"process": str(pid), "state in": str(local_server.home_folder(place))}
+    return LocalShown(Cell("The embedded server runs, but does not answer", "bad"), facts, notes=(note,))
 
 
 def _start(session: Session, place: Any, endpoint: Endpoint | None) -> LocalShown:
-    if endpoint and local_server.find(place) is None:
-        key = f", its key from {endpoint.key_from}" if endpoint.key else ""
-        session.reporter.say(f"Starting the embedded server with the models of {_shown(endpoint)}{key}.")
+    if local_server.find(place) is None:
+        if (silent := local_server.silent(place)) and silent[1]:
+            session.reporter.say(
+                f"The embedded server (process {silent[0]}) does not answer: unless it does soon, it is ended first."
+            )
+        if endpoint:
+            key = f", its key from {endpoint.key_from}" if endpoint.key else ""
+            session.reporter.say(f"Starting the embedded server with the models of {_shown(endpoint)}{key}.")
     server = local_server.ensure_running(place, endpoint=endpoint)
     if endpoint and not server.started:
         _refuse_other(local_server.status(place, models=False), endpoint)
@@ -187,12 +190,13 @@ def _stop(session: Session, place: Any) -> LocalShown:
         session.reporter.say(
             f"Stopping the embedded server at {before.server.url}; its tasks and runs stay in {before.server.home}."
         )
+    elif silent := local_server.silent(place):
+        session.reporter.say(f"Ending the embedded server (process {silent[0]}), which does not answer.")
     stopped = local_server.stop(place)
     facts = {}
     if before is not None and before.going:
-        facts["ended early"] = (
-            f"{count(before.going, 'job')}; runs among them read errored, schedule them again"
-        )
+        ended = count(before.going, "job")
+        facts["ended early"] = f"{ended}; runs among them read errored, schedule them again"
     if before is not None and before.waiting:
         facts["waiting"] = f"{count(before.waiting, 'job')} for the next start"
     return LocalShown(Cell("The embedded server " + ("has stopped" if stopped else "was not running")), facts)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import ExecutionError
+from kbench_jupyter.execution.processes import end_marked
 
 STARTUP_SECONDS = 90.0
 """How long a kernel may take to answer; generous, because a cold disk and two cores are common."""
@@ -45,13 +46,7 @@ def _own_first(path: str | None) -> str:
 
 
 def check_installed() -> None:
-    """Raise unless this interpreter can start a kernel.
-
-    Raises
-    ------
-    ExecutionError
-        ipykernel is not installed.
-    """
+    """Raise ExecutionError unless this interpreter can start a kernel."""
     if importlib.util.find_spec("ipykernel") is None:
         raise ExecutionError(
             f"No kernel can be started: ipykernel is not installed in {sys.executable}.",
@@ -91,13 +86,7 @@ class FreshKernel:
         self._stderr = self._folder / "stderr"
 
     async def start(self) -> None:
-        """Start the process and wait until it answers.
-
-        Raises
-        ------
-        ExecutionError
-            It does not start or does not answer; the detail is what it wrote to stderr.
-        """
+        """Start the process and wait until it answers, or raise ExecutionError with what it wrote to stderr."""
         try:
             await self._launch()
             self.client = self.manager.client()
@@ -157,13 +146,7 @@ class FreshKernel:
         return manager
 
     async def quietly(self, code: str) -> None:
-        """Execute Python that is no part of a notebook: no output, no number, nothing in its namespace.
-
-        Raises
-        ------
-        ExecutionError
-            The kernel died of it.
-        """
+        """Execute Python that is no part of a notebook: no output, no number, nothing in its namespace."""
         await self.outlive(
             self.client.execute_interactive(
                 code, silent=True, store_history=False, allow_stdin=False, output_hook=lambda _message: None
@@ -171,13 +154,7 @@ class FreshKernel:
         )
 
     async def change_environment(self, changes: Mapping[str, str | None]) -> None:
-        """Set variables of a kernel that runs, or take those away that are to be None.
-
-        Raises
-        ------
-        ExecutionError
-            The kernel died of it.
-        """
+        """Set variables of a kernel that runs, or take those away that are to be None."""
         told = {name: value for name, value in changes.items() if name not in _STRAY}
         if "PATH" in told:
             told["PATH"] = _own_first(told["PATH"])
@@ -185,13 +162,7 @@ class FreshKernel:
             await self.quietly(f"exec({_CHANGE!r}, {{'changes': {told!r}}})")
 
     async def outlive(self, awaited: Coroutine[Any, Any, Any]) -> None:
-        """Wait for something, or for the kernel's death.
-
-        Raises
-        ------
-        ExecutionError
-            The kernel died first.
-        """
+        """Wait for something; raise ExecutionError if the kernel dies first."""
         wanted = asyncio.ensure_future(awaited)
         death = asyncio.ensure_future(self.manager.provisioner.wait())
         try:
@@ -212,13 +183,7 @@ class FreshKernel:
                 await self.manager.interrupt_kernel()
 
     async def close(self, *, now: bool) -> None:
-        """End the kernel and everything it started in its process group.
-
-        Parameters
-        ----------
-        now : bool
-            Kill it at once instead of asking first.
-        """
+        """End the kernel and everything it started, daemons included; `now` does not ask first."""
         try:
             if not now:
                 await self._ask_to_end()
@@ -228,7 +193,7 @@ class FreshKernel:
                 with suppress(OSError, RuntimeError):
                     await self.manager.shutdown_kernel(now=True)
         finally:
-            self._kill_group()
+            self._end_what_it_started()
             shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _ask_to_end(self) -> None:
@@ -236,11 +201,13 @@ class FreshKernel:
             self.client.shutdown()
             await asyncio.wait_for(self.manager.provisioner.wait(), _POLITE_SECONDS)
 
-    def _kill_group(self) -> None:
-        # A subprocess that a cell left behind is in the kernel's own session and group.
+    def _end_what_it_started(self) -> None:
+        # What a cell left behind is mostly in the kernel's own session and group, and has its environment.
         if self._pgid is not None and hasattr(os, "killpg") and self._pgid != os.getpgrp():
             with suppress(OSError):
                 os.killpg(self._pgid, signal.SIGKILL)
+        if self.manager is not None:
+            end_marked("IPYTHONDIR", self._folder)
 
     def _stderr_tail(self, lines: int = 20) -> str:
         with suppress(OSError):

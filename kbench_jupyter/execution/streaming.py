@@ -15,7 +15,6 @@ MOST_TEXT = 20 * 2**20
 """Characters of what a notebook prints that its copy with outputs keeps."""
 _DISPLAYED = ("execute_result", "display_data", "update_display_data")
 
-
 #: Where nbclient's own words go: nowhere. It logs through the running application (IPython, a kernel), which
 #: prints them; what happened is in the `Outcome`.
 _UNHEARD = logging.getLogger(f"{__name__}.nbclient")

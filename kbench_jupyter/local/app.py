@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import os
 import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -34,7 +35,7 @@ from kbench_jupyter.local.web import CallError, Guard, envelope, number_of
 log = logging.getLogger("kbench.local")
 
 Json = dict[str, Any]
-Call = Callable[[Json], Awaitable[Json | Response]]
+Call = Callable[[Json], Any]
 _TASKS, _BENCHMARKS = "benchmarks.BenchmarkTasksApiService", "benchmarks.BenchmarksApiService"
 _PROXY, _OAUTH, _LOCAL = "models.ModelProxyApiService", "security.OAuthService", "local.LocalService"
 
@@ -103,7 +104,9 @@ class Api:
         if not isinstance(body, dict):
             return envelope(400, "The request is not a JSON object.")
         try:
-            answer = await call(body)
+            # What asks the database alone does so beside the event loop, and holds nobody up.
+            beside = not inspect.iscoroutinefunction(call)
+            answer = await (run_in_threadpool(call, body) if beside else call(body))
         except CallError as error:
             return envelope(error.code, error.message)
         except (OSError, sqlite3.OperationalError) as error:
@@ -113,7 +116,7 @@ class Api:
 
     async def logs(self, body: Json) -> Response:
         """GetBenchmarkTaskRunLogs: a stream from the first entry on while the run goes, an array after."""
-        run = self._tasks.run(body)
+        run = await run_in_threadpool(self._tasks.run, body)
         if run.state == QUEUED:
             raise CallError(404, f"Run {run.id} is queued: it has no log yet.")
         if run.state == RUNNING and (live := self._queue.live_log(run)):
@@ -125,7 +128,7 @@ class Api:
 
     async def download(self, body: Json) -> Response:
         """DownloadBenchmarkTaskRunOutput: a zip; parts of it by ``Range``."""
-        run = self._tasks.run(body)
+        run = await run_in_threadpool(self._tasks.run, body)
         path = self._queue.folder_of(run) / "output.zip"
         if run.state in GOING:
             raise CallError(404, f"Run {run.id} has not ended: there is no output yet.")
@@ -160,7 +163,7 @@ class Api:
             "url": self._url(),
             "home": str(self._home.path),
             "settings": dict(self._in_force),
-            **self._queue.count(),
+            **await self._queue.count(),
         }
         if body.get("brief"):
             return about
@@ -169,7 +172,7 @@ class Api:
 
     async def cancel(self, body: Json) -> Json:
         """End a run (a call of our own): it reads ERRORED, cancelled."""
-        return {"cancelled": await self._queue.cancel(self._tasks.run(body))}
+        return {"cancelled": await self._queue.cancel(await run_in_threadpool(self._tasks.run, body))}
 
     async def shutdown(self, _body: Json) -> Json:
         """End the server (a call of our own)."""

@@ -132,8 +132,8 @@ class Home:
                 self.state.unlink()
 
 
-_RESERVES = {"running": 2**22, "starting": 2**18, "state": 2**14}
-"""Bytes set aside: to record how runs ended, to open the database, and to say where the server is."""
+_RESERVES = {"running": 2**22, "starting": 2**18, "holder": 2**13, "state": 2**14}
+"""Bytes set aside: to record how runs ended, to open the database, and to say who the server is and where."""
 _LOW = 2**20
 """Bytes of free space below which they are given up."""
 

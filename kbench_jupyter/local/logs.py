@@ -123,6 +123,7 @@ class LiveLog:
                 ended = self._ended
                 while line := file.readline():
                     yield line.decode().rstrip("\n")
+                    await asyncio.sleep(0)  # a reader as quick as this file would hold up everybody else
                 if ended:
                     return
                 if await self._silent(file.tell()):

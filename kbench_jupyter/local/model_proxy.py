@@ -12,6 +12,7 @@ import time
 import uuid
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -29,7 +30,7 @@ class ModelProxy:
     async def openai(self, request: Request) -> Response:
         """Answer a chat completion."""
         try:
-            self._admit(request)
+            await self._admit(request)
             body = await _body(request)
             if body.get("stream"):
                 raise ModelError(400, "This model proxy answers in one piece: leave out `stream`.")
@@ -43,7 +44,7 @@ class ModelProxy:
     async def openai_models(self, request: Request) -> Response:
         """List the models in OpenAI's shape."""
         try:
-            self._admit(request)
+            await self._admit(request)
         except ModelError as error:
             return JSONResponse({"error": {"message": error.message}}, error.status)
         listed = [
@@ -56,7 +57,7 @@ class ModelProxy:
         """Answer a generateContent call."""
         name, _, verb = request.path_params["call"].rpartition(":")
         try:
-            self._admit(request)
+            await self._admit(request)
             if verb != "generateContent":
                 raise ModelError(404, f"This model proxy knows generateContent only, not {verb!r}.")
             return JSONResponse(_to_genai(await self._answer(name, _from_genai(await _body(request)))))
@@ -64,10 +65,10 @@ class ModelProxy:
             detail = {"code": error.status, "message": error.message, "status": error.kind.upper()}
             return JSONResponse({"error": detail}, error.status)
 
-    def _admit(self, request: Request) -> None:
+    async def _admit(self, request: Request) -> None:
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         token = request.headers.get("x-goog-api-key", "").strip() or bearer
-        if not token or not self._store.token_valid(token):
+        if not token or not await run_in_threadpool(self._store.token_valid, token):
             raise ModelError(
                 401,
                 "The model proxy's token is missing, wrong or expired (it lives 2 hours): `%kbench auth` gets "

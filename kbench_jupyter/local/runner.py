@@ -1,9 +1,10 @@
 """The process of one job: ``python -m kbench_jupyter.local.runner``, started by `queue`.
 
 It is told what to do in one line on stdin, writes log entries as JSON lines to stdout while the notebook
-runs, and leaves the output and then the verdict in the job's folder. When stdin ends, the server is gone
-or has lost interest: the kernel is ended, and no verdict is left. A line before that of the job may tell
-it to get ready (`job.Ahead`).
+runs, and leaves the output and then the verdict in the job's folder. A line before that of the job may tell
+it to get ready (`job.Ahead`). A line after it tells it that nobody wants the job any more: the running cell is
+interrupted, and no verdict is left. When stdin ends, the server is gone, and all that the job has started ends
+at once.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import sys
+import tempfile
 import threading
 from pathlib import Path
 from typing import Any
@@ -28,6 +31,7 @@ from kbench_jupyter.execution import (
     execute_notebook,
     shield_from_dotenv,
 )
+from kbench_jupyter.execution.processes import adopt_orphans, end_children, reap, signal_when_parent_dies
 from kbench_jupyter.local import archive
 from kbench_jupyter.local.home import not_stored
 from kbench_jupyter.local.job import BEGUN, NOT_STORED, Ahead, Job, Verdict
@@ -36,6 +40,9 @@ from kbench_jupyter.local.notebooks import read_notebook
 from kbench_jupyter.local.outcome import apply_choice, find_choice, judge
 from kbench_jupyter.local.store import ERRORED
 from kbench_jupyter.quick_import import load
+
+_LAST_WORDS = 5.0
+"""Seconds to end in good order once the server is gone."""
 
 # After the notebook, the names of the tasks it holds, for `%choose` with a variable.
 _PROBE = """
@@ -49,15 +56,16 @@ with open(%r, "w") as _file:
 
 def main() -> None:
     """Do the job on stdin."""
+    _own_what_is_started()
     line = sys.stdin.buffer.readline()
-    early = Ahead.loads(line)
+    early = Ahead.loads(line) if line else None
     kernel = _kernel_ahead(early) if early else None
     if early:
         line = sys.stdin.buffer.readline()
     if not line:  # nobody needed it
         if kernel is not None:
             kernel.close()
-        os._exit(0)
+        _leave(0)
     job = Job.loads(line)
     sys.stdout.buffer.write(BEGUN)
     sys.stdout.buffer.flush()
@@ -80,14 +88,36 @@ def main() -> None:
         except OSError:
             code = NOT_STORED
     sys.stdout.flush()
-    # The watching thread sits in a read that nothing will end.
-    os._exit(code)
+    _leave(code)
+
+
+def _own_what_is_started() -> None:
+    """See to it that all processes of the job stay below this one, and that it notices the server's end."""
+    adopt_orphans()
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: reap())
+    # A task may have stopped its runner: that would not see its stdin end.
+    signal_when_parent_dies("SIGCONT")
+    # Short on purpose, as `execution.kernel` says; in a folder that goes even when there is no time to clean up.
+    tempfile.tempdir = tempfile.mkdtemp(prefix="kb-")
 
 
 def _watch_stdin(gone: threading.Event) -> None:
     with contextlib.suppress(OSError, ValueError):
-        sys.stdin.buffer.read()
+        if sys.stdin.buffer.readline():
+            gone.set()
+            sys.stdin.buffer.read()
     gone.set()
+    end_children()
+    threading.main_thread().join(_LAST_WORDS)
+    _leave(1)
+
+
+def _leave(code: int) -> None:
+    end_children()
+    shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
+    # At once: a thread may sit in a read that nothing will end.
+    os._exit(code)
 
 
 def _kernel_ahead(early: Ahead) -> KernelAhead | None:
@@ -128,6 +158,7 @@ def _run(job: Job, kernel: KernelAhead | None, log: LogWriter, gone: threading.E
         ahead=kernel,
         around=job.around,
     )
+    end_children()
     executed: Any = outcome.notebook
     if choice:
         executed.cells.pop()

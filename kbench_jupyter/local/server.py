@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import logging.handlers
 import os
@@ -21,9 +22,11 @@ from starlette.types import ASGIApp
 
 from kbench_jupyter._version import __version__
 from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.execution.processes import adopt_orphans, birth
 from kbench_jupyter.local import upstream, wire
 from kbench_jupyter.local.app import Api, make_app
-from kbench_jupyter.local.home import Home
+from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.home import Home, write_private
 from kbench_jupyter.local.model_proxy import ModelProxy
 from kbench_jupyter.local.models import Models, Provider
 from kbench_jupyter.local.queue import Queue
@@ -37,32 +40,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass(frozen=True)
 class Settings:
-    """What a server can be told.
+    """What a server can be told."""
 
-    Parameters
-    ----------
-    home : Path
-        Where it keeps everything.
-    port : int
-        0 takes the port used last if it is free, else any.
-    workers : int
-        Notebooks that are executed at once.
-    timeout : float
-        Seconds for one notebook.
-    idle : float
-        Seconds without a call or a job after which it stops; 0 is never.
-    ahead : bool
-        Whether the next job's kernel is kept ready.
-    endpoint : tuple of str or None
-        Address, key and the key's variable of a model endpoint; None is what the environment names.
-    """
-
-    home: Path
-    port: int = 0
-    workers: int = 2
-    timeout: float = 3600.0
-    idle: float = 0.0
-    ahead: bool = True
+    home: Path  # where it keeps everything
+    port: int = 0  # 0 takes the port used last if it is free, else any
+    workers: int = 2  # notebooks that are executed at once
+    timeout: float = 3600.0  # seconds for one notebook
+    idle: float = 0.0  # seconds without a call or a job after which it stops; 0 is never
+    ahead: bool = True  # whether the next job's kernel is kept ready
+    #: Address, key and the key's variable of a model endpoint; None is what the environment names.
     endpoint: tuple[str, str, str] | None = field(default=None, repr=False)
 
 
@@ -84,7 +70,11 @@ def serve(settings: Settings) -> None:
     home = Home(settings.home)
     try:
         with FileLock(home.lock, timeout=0):
+            # Who holds the home, also while it starts or does not answer.
+            home.make_room("holder")
+            write_private(home.path / "server.pid", json.dumps([os.getpid(), birth(os.getpid())]))
             _log_to(home.log)
+            adopt_orphans()
             asyncio.run(_serve(settings, home))
     except Timeout:
         raise AlreadyRunningError(f"An embedded server is running in {home.path} already.") from None
@@ -100,12 +90,14 @@ async def _serve(settings: Settings, home: Home) -> None:
     home.keep_reserves()
     home.make_room("starting")
     store = Store(home.database, home.make_room)
-    providers: list[Provider] = [SmolLM(), *([others] if others else [])]
+    children = Children(home.work)
+    providers: list[Provider] = [SmolLM(children, home.work / "engine"), *([others] if others else [])]
     models = Models(providers)
     queue = Queue(
         home,
         store,
         models,
+        children,
         workers=settings.workers,
         timeout=settings.timeout,
         ahead=settings.ahead,
@@ -147,7 +139,8 @@ def _in_force(settings: Settings, others: upstream.Upstream | None, token: str) 
 
 def _listen(port: int, last: int) -> socket.socket:
     for candidate in (port,) if port else (last, 0):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Said to be TCP: else asyncio lets small answers wait for each other (Nagle), 40 ms each.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -212,7 +205,8 @@ class _Server(uvicorn.Server):
 async def _stop_when_idle(server: _Server, api: Api, queue: Queue, idle: float) -> None:
     while idle:
         await asyncio.sleep(min(idle, 30))
-        if time.monotonic() - api.last_call > idle and not queue.busy:
+        jobs = await queue.count()
+        if time.monotonic() - api.last_call > idle and not jobs["going"] + jobs["waiting"]:
             log.info("stopping after %g s without a call", idle)
             server.stop()
             return

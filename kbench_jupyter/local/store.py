@@ -100,10 +100,13 @@ class Store:
 
     def __init__(self, path: Path, make_room: Callable[[], None] = lambda: None) -> None:
         self._make_room = make_room
-        self._lock = threading.RLock()
+        self._lock, self._reading = threading.RLock(), threading.Lock()
         self._path = path
         try:
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+            self._db, self._reader = (
+                sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+                for _ in range(2)
+            )
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
@@ -133,8 +136,9 @@ class Store:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._lock, self._reading:
             self._db.close()
+            self._reader.close()
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
@@ -150,8 +154,9 @@ class Store:
                 raise
 
     def _read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
-        with self._lock:
-            return self._db.execute(sql, tuple(parameters)).fetchall()
+        # On a connection of its own: no reader waits for a write to reach the disk.
+        with self._reading:
+            return self._reader.execute(sql, tuple(parameters)).fetchall()
 
     # -- tasks ------------------------------------------------------------------------------------
 
@@ -246,6 +251,11 @@ class Store:
         versions = self._read("SELECT id, create_time FROM versions WHERE state NOT IN (?, ?)", GOING)
         return versions, self._read("SELECT id, queue_time FROM runs WHERE state NOT IN (?, ?)", GOING)
 
+    def waiting(self) -> int:
+        """Return how many creations and runs are queued."""
+        both = "SELECT (SELECT count(*) FROM versions WHERE state = ?) + (SELECT count(*) FROM runs WHERE state = ?)"
+        return int(self._read(both, (QUEUED, QUEUED))[0][0])
+
     def start_run(self, run_id: int) -> None:
         """Record that a run has begun."""
         with self._write() as db:
@@ -261,22 +271,12 @@ class Store:
                 (state, time.time(), _cut(error), json.dumps(result) if result else None, run_id),
             )
 
-    # -- processes, models, tokens ----------------------------------------------------------------
+    # -- models, tokens ---------------------------------------------------------------------------
 
-    def note_process(self, job: str, pid: int, started: float) -> None:
-        """Remember a job's process, so that a restart can end it."""
+    def forget_tokens(self, job: str) -> None:
+        """Forget a job's token: it has ended."""
         with self._write() as db:
-            db.execute("INSERT OR REPLACE INTO processes VALUES (?, ?, ?)", (job, pid, started))
-
-    def forget_process(self, job: str) -> None:
-        """Forget a job's process and its token: it has ended."""
-        with self._write() as db:
-            db.execute("DELETE FROM processes WHERE job = ?", (job,))
             db.execute("DELETE FROM proxy_tokens WHERE job = ?", (job,))
-
-    def processes(self) -> list[tuple[str, int, float]]:
-        """Return (job, pid, start time) of the processes that were going."""
-        return [tuple(row) for row in self._read("SELECT job, pid, started FROM processes")]
 
     def model_id(self, slug: str) -> int:
         """Return the number of a model, the same for ever."""

@@ -18,15 +18,7 @@ MOST_BODY = 64 * 2**20
 
 
 class CallError(Exception):
-    """A call that is answered with an error envelope.
-
-    Parameters
-    ----------
-    code : int
-        HTTP status, and the envelope's code.
-    message : str
-        What is wrong and what to do.
-    """
+    """A call that is answered with an error envelope; its code is the HTTP status, too."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -42,14 +34,7 @@ def envelope(code: int, message: str) -> JSONResponse:
 class Guard:
     """ASGI middleware: host check, authentication, body limit.
 
-    Parameters
-    ----------
-    app : ASGI application
-        What lies behind.
-    token : str
-        The API's token.
-    open_paths : tuple of str
-        Beginnings of paths that have an authentication of their own, or need none.
+    Paths that begin as one of `open_paths` have an authentication of their own, or need none.
     """
 
     def __init__(self, app: ASGIApp, token: str, open_paths: tuple[str, ...]) -> None:

@@ -18,6 +18,8 @@ import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,7 @@ from typing import Any
 
 from kbench_jupyter.errors import LocalServerError
 from kbench_jupyter.execution.environment import server_environment
+from kbench_jupyter.execution.processes import birth
 
 INSTALL = "%pip install 'kbench-jupyter[local]'"
 _NEEDED = (
@@ -32,6 +35,7 @@ _NEEDED = (
     "uvicorn",
     "httpx",
     "filelock",
+    "re2",
     "psutil",
     "nbclient",
     "ipykernel",
@@ -39,6 +43,11 @@ _NEEDED = (
     "kaggle_benchmarks",
 )
 PACE = 0.1
+_DYING = 5.0
+"""Seconds a killed process may take to be gone."""
+_ANSWER = (2.0, 5.0)
+"""Seconds to connect and to answer."""
+_LOGS = ("start.log", "server.log")
 
 
 @dataclass(frozen=True)
@@ -95,7 +104,8 @@ def call(server: LocalServer, method: str, **body: object) -> dict[str, Any] | N
     """Make a call of the server's own service; None when it fails."""
     headers = {"Authorization": f"Bearer {server.token}"}
     url = f"{server.url}/v1/local.LocalService/{method}"
-    return _request("POST", url, headers=headers, json=body, timeout=(2, 600 if method == "Clean" else 10))
+    timeout = (2.0, 600.0) if method == "Clean" else _ANSWER
+    return _request("POST", url, headers=headers, json=body, timeout=timeout)
 
 
 def _request(verb: str, url: str, **options: Any) -> dict[str, Any] | None:
@@ -104,7 +114,7 @@ def _request(verb: str, url: str, **options: Any) -> dict[str, Any] | None:
 
     with suppress(requests.RequestException, ValueError), requests.Session() as session:
         session.trust_env = False  # a proxy has no business with loopback, and .netrc none with our token
-        answer = session.request(verb, url, **{"timeout": (2, 10), **options}, allow_redirects=False)
+        answer = session.request(verb, url, **{"timeout": _ANSWER, **options}, allow_redirects=False)
         found = answer.json() if answer.status_code == 200 else None
         return found if isinstance(found, dict) else None
     return None
@@ -139,11 +149,14 @@ def check_folder(folder: Path) -> None:
         ) from error
 
 
-def launch(folder: Path, port: int, endpoint: Endpoint | None = None) -> tuple[subprocess.Popen[bytes], int]:
-    """Start the process; return it and where in ``start.log`` its words begin."""
+def launch(
+    folder: Path, port: int, endpoint: Endpoint | None = None
+) -> tuple[subprocess.Popen[bytes], Mapping[str, int]]:
+    """Start the process; return it and where in each log its words begin."""
     path = folder / "start.log"
     if path.exists() and path.stat().st_size > 2**20:
         path.unlink(missing_ok=True)
+    begin = {name: (folder / name).stat().st_size for name in _LOGS if (folder / name).exists()}
     environment, told = server_environment()
     line = {
         "endpoint": [endpoint.url, endpoint.key, endpoint.key_from] if endpoint else None,
@@ -154,7 +167,6 @@ def launch(folder: Path, port: int, endpoint: Endpoint | None = None) -> tuple[s
     except OSError:  # the disk is full; the server may start all the same
         descriptor = os.open(os.devnull, os.O_WRONLY)
     try:
-        begin = os.fstat(descriptor).st_size
         process = subprocess.Popen(
             [
                 sys.executable,
@@ -193,27 +205,46 @@ def exit_code(process: subprocess.Popen[bytes]) -> int | None:
         return None
 
 
-def alive(server: LocalServer) -> bool:
-    """Say whether the server's process is still there."""
-    if sys.platform == "win32":  # os.kill would end it there
-        return proves_itself(server)
-    try:
-        os.kill(server.pid, 0)
-        # In a container nobody may take note of an orphan's end: it stays in the table as a zombie.
-        return Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return not Path("/proc/self").exists()  # no such table on this platform: kill found it
-    except OSError:
-        return False  # gone, or the number belongs to somebody else's process by now
+def words_since(folder: Path, begin: Mapping[str, int]) -> str:
+    """Return what a server has written since it was launched: to its own stderr, or else to its log."""
+    for name in _LOGS:
+        with suppress(OSError), (folder / name).open("rb") as file:
+            start, size = begin.get(name, 0), os.fstat(file.fileno()).st_size
+            file.seek(start if start <= size else 0)  # a log that has grown too long was begun again
+            if said := file.read().decode(errors="replace").strip():
+                return said
+    return ""
 
 
-def kill(server: LocalServer) -> None:
-    """End a server that does not stop when told; raises LocalServerError."""
-    try:
-        os.kill(server.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-    except OSError as error:
-        raise LocalServerError(
-            f"The embedded server (process {server.pid}) cannot be stopped: {error.strerror or error}",
-            hint=f"Type `kill {server.pid}` in a terminal.",
-        ) from error
-    (server.home / "server.json").unlink(missing_ok=True)
+def holder(folder: Path) -> int | None:
+    """Return the process of the server that has a home, also while it starts or hangs; None when none runs."""
+    with suppress(OSError, ValueError, TypeError):
+        pid, born = json.loads((folder / "server.pid").read_text())
+        if born and birth(int(pid)) == born:
+            return int(pid)
+    return None
+
+
+def see_end(pid: int, patience: float) -> None:
+    """Wait for the end of a server that was told to end, and kill it when that takes too long.
+
+    Raises
+    ------
+    LocalServerError
+        It cannot be ended.
+    """
+    born = birth(pid)
+    for seconds in (patience, _DYING):
+        deadline = time.monotonic() + seconds
+        while born and birth(pid) == born:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(PACE)
+        else:
+            return
+        with suppress(OSError):
+            os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    raise LocalServerError(
+        f"The embedded server (process {pid}) cannot be stopped.",
+        hint=f"Type `kill -9 {pid}` in a terminal.",
+    )

@@ -8,13 +8,15 @@ only then is the token sent.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
+import signal
 import time
 from collections import deque
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,22 +26,25 @@ from kbench_jupyter.session.local_process import (
     PACE,
     Endpoint,
     LocalServer,
-    alive,
     call,
     check_folder,
     check_installed,
     exit_code,
-    kill,
+    holder,
     launch,
     proves_itself,
+    see_end,
+    words_since,
 )
 
 _ALREADY_RUNNING = 4  # exit code of `python -m kbench_jupyter.local`
-_COURTESY = 5.0
-"""Seconds that a server somebody else is starting has to answer, before ours is tried again."""
+_COURTESY = 10.0
+"""Seconds a server that has the home gets to answer, before another one is tried."""
+_MOMENT = 3.0
+"""Seconds a server that does not answer gets to end by itself."""
 _OURS = ("server.sqlite3", "server.sqlite3-wal", "server.sqlite3-shm", "server.log", "server.log.1",
-         "start.log", "server.json", "runs", "creations", "work", "reserve-running",
-         "reserve-starting", "reserve-state")  # fmt: skip
+         "start.log", "server.json", "server.pid", "runs", "creations", "work", "reserve-running",
+         "reserve-starting", "reserve-holder", "reserve-state")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,32 @@ def find(home: str | Path | None = None) -> LocalServer | None:
     return found[0] if found else None
 
 
+def silent(home: str | Path | None = None) -> tuple[int, bool] | None:
+    """Find a server that runs and does not answer: for when `find` has found none.
+
+    Parameters
+    ----------
+    home : path, optional
+        See `home_folder`.
+
+    Returns
+    -------
+    tuple of int and bool, or None
+        Its process, and whether it has answered before: then it hangs, else it may be starting.
+    """
+    folder = home_folder(home)
+    pid = holder(folder)
+    return (pid, _announced(folder) == pid) if pid else None
+
+
+def _announced(folder: Path) -> int:
+    """Return the process of the state file; 0 when there is none."""
+    try:
+        return int(json.loads((folder / "server.json").read_text())["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
 def _found(folder: Path, *, brief: bool) -> tuple[LocalServer, dict[str, Any]] | None:
     """Find a server; return it and what it says of itself."""
     try:
@@ -121,6 +152,8 @@ def ensure_running(
     endpoint: Endpoint | None = None,
 ) -> LocalServer:
     """Find the server, or start it and wait until it answers. Several callers at once get the same one.
+
+    One that has answered and does not any more is ended first.
 
     Parameters
     ----------
@@ -149,6 +182,10 @@ def ensure_running(
         return server
     check_installed()
     check_folder(folder)
+    if (server := _wait_for_holder(folder, time.monotonic() + timeout)) is not None:
+        return server
+    if (left := silent(folder)) and left[1]:
+        _stop_silent(left[0])
     deadline = time.monotonic() + timeout
     process, begin = launch(folder, port, endpoint)
     while time.monotonic() < deadline:
@@ -158,7 +195,7 @@ def ensure_running(
         if code == _ALREADY_RUNNING:
             # Another one has the home: it is about to answer, or about to end and leave it to us. It is left
             # in peace for a while first: launching against it again and again only slows its start.
-            if (server := _wait_for_other(folder, min(deadline, time.monotonic() + _COURTESY))) is not None:
+            if (server := _wait_for_holder(folder, deadline)) is not None:
                 return server
             process, begin = launch(folder, port, endpoint)
         elif code is not None:
@@ -168,16 +205,24 @@ def ensure_running(
     raise _did_not_start(folder, begin, f"no answer within {timeout:g} s")
 
 
-def _wait_for_other(folder: Path, until: float) -> LocalServer | None:
-    while time.monotonic() < until:
+def _wait_for_holder(folder: Path, deadline: float) -> LocalServer | None:
+    """Wait until the server that has the home answers, ends, or has had its time."""
+    deadline = min(deadline, time.monotonic() + _COURTESY)
+    while holder(folder) is not None and time.monotonic() < deadline:
         if (server := find(folder)) is not None:
             return server
         time.sleep(PACE)
     return None
 
 
+def _stop_silent(pid: int) -> None:
+    with suppress(OSError):
+        os.kill(pid, signal.SIGTERM)
+    see_end(pid, _MOMENT)
+
+
 def stop(home: str | Path | None = None, *, timeout: float = 20.0) -> bool:
-    """Stop the server, and everything it has started.
+    """Stop the server, and everything it has started. One that does not answer is ended by force after a moment.
 
     Runs that are going read ERRORED; what is queued waits for the next start.
 
@@ -199,18 +244,14 @@ def stop(home: str | Path | None = None, *, timeout: float = 20.0) -> bool:
         It cannot be stopped.
     """
     folder = home_folder(home)
-    server = find(folder)
-    if server is None:
-        (folder / "server.json").unlink(missing_ok=True)
-        return False
-    call(server, "Shutdown")
-    deadline = time.monotonic() + timeout
-    while alive(server):
-        if time.monotonic() > deadline:
-            kill(server)
-            break
-        time.sleep(PACE)
-    return True
+    server, pid = find(folder), holder(folder)
+    if server is not None:
+        call(server, "Shutdown")
+        see_end(server.pid, timeout)
+    elif pid is not None:
+        _stop_silent(pid)
+    (folder / "server.json").unlink(missing_ok=True)
+    return server is not None or pid is not None
 
 
 def status(home: str | Path | None = None, *, models: bool = True) -> LocalStatus | None:
@@ -281,29 +322,47 @@ def reset(home: str | Path | None = None) -> None:
     Raises
     ------
     LocalServerError
-        It cannot be stopped, or its files cannot be deleted.
+        It cannot be stopped, another one has been started since, or its files cannot be deleted.
     """
     folder = home_folder(home)
     stop(folder)
+    with _without_server(folder):
+        try:
+            for name in _OURS:
+                path = folder / name
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            raise LocalServerError(
+                f"The embedded server's folder {folder} cannot be emptied: {error.strerror or error}",
+                hint="Delete it by hand.",
+            ) from error
+
+
+@contextmanager
+def _without_server(folder: Path) -> Iterator[None]:
+    """Keep servers out of the home meanwhile; refuse where one has it."""
+    if (
+        not folder.exists() or importlib.util.find_spec("filelock") is None
+    ):  # then no server of ours can start
+        yield
+        return
+    from filelock import FileLock, Timeout
+
     try:
-        for name in _OURS:
-            path = folder / name
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-    except OSError as error:
+        lock = FileLock(folder / "server.lock").acquire(timeout=_MOMENT)
+    except Timeout:
         raise LocalServerError(
-            f"The embedded server's folder {folder} cannot be emptied: {error.strerror or error}",
-            hint="Delete it by hand.",
-        ) from error
+            f"An embedded server runs in {folder}: nothing was deleted.", hint="%kbench local stop"
+        ) from None
+    with lock:
+        yield
 
 
-def _did_not_start(folder: Path, begin: int, why: str) -> LocalServerError:
-    said = ""
-    with suppress(OSError), (folder / "start.log").open("rb") as file:
-        file.seek(begin)
-        said = file.read().decode(errors="replace").strip()
+def _did_not_start(folder: Path, begin: Mapping[str, int], why: str) -> LocalServerError:
+    said = words_since(folder, begin)
     words, refused, hint = said.partition("\n\n→ ")
     if refused and "\n" not in words:  # as `LocalServerError.lines` gives it: it knows itself what to do
         advice = "\n".join(line.strip() for line in hint.splitlines())
@@ -313,7 +372,7 @@ def _did_not_start(folder: Path, begin: int, why: str) -> LocalServerError:
             f"The embedded server does not start: no space is left on the disk of {folder}.",
             hint="Free some space there, then try again.",
         )
-    detail = "\n".join((said or log_tail(folder, 15)).splitlines()[-15:])
+    detail = "\n".join(said.splitlines()[-15:])
     return LocalServerError(
         f"The embedded server does not start: {why}.", detail=detail or None, hint="%kbench local log"
     )

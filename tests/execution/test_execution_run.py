@@ -139,6 +139,25 @@ def test_processes_that_a_cell_left_behind_are_ended(scratch):
         psutil.Process(pid).wait(timeout=5)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX daemons")
+def test_a_daemon_that_a_cell_has_started_ends_with_the_kernel(scratch):
+    daemon = """
+        import os, subprocess, sys
+        read, write = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            daemon = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+            os.write(write, str(daemon.pid).encode())
+            os._exit(0)
+        os.wait()
+        print(os.read(read, 99).decode())
+    """
+    events = []
+    assert execute(notebook(textwrap.dedent(daemon)), cwd=scratch, events=events).ok
+    pid = int(text_of(events))
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
 def test_the_kernel_sees_the_given_environment_and_nothing_else(scratch, monkeypatch):
     monkeypatch.setenv("KAGGLE_KEY", "not-for-kernels")
     events = []

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import stat
+import time
 
 import pytest
 import requests
@@ -110,6 +111,25 @@ def test_lists_are_filtered_and_paged(server, task):
     done = server.call("ListBenchmarkTasks", {"statusFilter": "completed"})["tasks"]
     assert task in [t["slug"]["taskSlug"] for t in done]
     assert not [t for t in done if t["slug"]["taskSlug"].startswith("page-")]
+
+
+def test_no_filter_stops_the_server(server):
+    """With the engine that Python has, each of these would take longer than anybody waits."""
+    server.call("CreateBenchmarkTask", {"slug": "a" * 60, "text": "broken"})
+    for pattern in ["(a+)+$x", "(a|aa)+$x", "(.*a){30}$x", "((a*)*)*$x"]:
+        assert server.call("ListBenchmarkTasks", {"regexFilter": pattern}) == {}
+    found = server.call("ListBenchmarkTasks", {"regexFilter": "^(a+)+$"})["tasks"]
+    assert [task["slug"]["taskSlug"] for task in found] == ["a" * 60]
+
+
+def test_a_small_answer_on_a_kept_connection_does_not_wait_for_anything(server):
+    took = []
+    with requests.Session() as session:
+        for _ in range(20):
+            begin = time.perf_counter()
+            session.get(f"{server.url}/ping", params={"nonce": "x" * 20}, timeout=10).raise_for_status()
+            took.append(time.perf_counter() - begin)
+    assert min(took) < 0.03, "40 ms is what an acknowledgement of a first half is put off"
 
 
 def test_a_run_goes_through_its_states_and_a_score_of_zero_is_a_score(server, task):

@@ -7,16 +7,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from kbench_jupyter.api import Client, Download, Run
 from kbench_jupyter.errors import DownloadError, TransportError
 from kbench_jupyter.results.archive import BrokenArchiveError, Limits, Stopped, Unpacked, unpack
 from kbench_jupyter.results.downloads import Origin, stage
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, Download, Run
-
-__all__ = ["Meter", "fetch_file", "fetch_run"]
 
 #: Times an archive is fetched from its beginning. The client resumes by itself wherever the server lets it.
 TRIES = 3
@@ -25,47 +20,34 @@ PAUSE = 0.5
 
 
 class Meter:
-    """How far all downloads of one command are, and the way to stop them; used from every thread.
-
-    Parameters
-    ----------
-    runs : int
-        How many runs are to be downloaded.
-    """
+    """How far the downloads of so many runs are, and the way to stop them; used from every thread."""
 
     def __init__(self, runs: int) -> None:
         self.stopping = threading.Event()
         self._runs = runs
         self._lock = threading.Lock()
-        self._bytes: dict[int, int] = {}
-        self._totals: dict[int, int | None] = {}
+        self._begun: dict[int, Download] = {}
         self._open: set[Download] = set()
 
-    def opening(self, download: Download) -> None:
-        """Note a download that is about to begin."""
+    @contextmanager
+    def over(self, run_id: int, download: Download) -> Iterator[None]:
+        """Open a download and close it, so that it counts and can be stopped meanwhile."""
         with self._lock:
-            self._open.add(download)
+            self._open.add(download)  # before it opens, which may take long
         if self.stopping.is_set():
             download.close()
-
-    def opened(self, run_id: int, download: Download) -> None:
-        """Note a download that has begun."""
-        with self._lock:
-            self._bytes[run_id] = download.position
-            self._totals[run_id] = download.total
+        try:
+            with download:
+                with self._lock:
+                    self._begun[run_id] = download
+                yield
+        finally:
+            with self._lock:
+                self._open.discard(download)
 
     def begun(self, run_id: int) -> bool:
         """Return whether a run's download ever began."""
-        return run_id in self._bytes
-
-    def moved(self, run_id: int, position: int) -> None:
-        """Note how many bytes have come."""
-        self._bytes[run_id] = position
-
-    def closed(self, download: Download) -> None:
-        """Note a download that has ended, one way or another."""
-        with self._lock:
-            self._open.discard(download)
+        return run_id in self._begun
 
     def stop(self) -> None:
         """End all downloads at once; what they have staged is removed by their threads."""
@@ -82,9 +64,10 @@ class Meter:
         no sizes.
         """
         with self._lock:
-            done, totals = sum(self._bytes.values()), list(self._totals.values())
-        known = [total for total in totals if total is not None]
-        if not known or len(known) < len(totals):
+            begun = list(self._begun.values())
+        done = sum(download.position for download in begun)
+        known = [download.total for download in begun if download.total is not None]
+        if not known or len(known) < len(begun):
             return done, None
         return done, round(sum(known) * self._runs / len(known))
 
@@ -101,26 +84,8 @@ def fetch_run(
 ) -> Unpacked:
     """Download one run's output to its folder, replacing what is there only when all of it has come.
 
-    Parameters
-    ----------
-    client : Client
-    run_id : int
-    folder : Path
-        The run's folder.
-    include_source : bool
-        Whether to ask for the notebooks too.
-    limits : Limits
-        What the archive may amount to.
-    meter : Meter
-    origin : Origin, optional
-        What the folder is to say it holds.
-
-    Raises
-    ------
-    KBenchError
-        Why it could not be had; the copy before stands.
-    Stopped
-        If the meter says stop.
+    The folder is then to say that it holds the run of `origin`. `limits` are of what the archive may amount to.
+    Raises KBenchError with why it could not be had (the copy before stands), and Stopped if the meter says stop.
     """
     with stage(folder) as staging:
         archive = staging.path / "archive.zip"
@@ -151,19 +116,7 @@ def fetch_run(
 def fetch_file(client: Client, run: Run, name: str) -> str:
     """Return the text of one file of a run's output, notebooks included; keeps nothing on disk.
 
-    Parameters
-    ----------
-    client : Client
-    run : Run
-    name : str
-        The file's path inside the output.
-
-    Raises
-    ------
-    DownloadError
-        If the output has no such file, or it is no UTF-8 text.
-    KBenchError
-        If the output cannot be had.
+    Raises DownloadError if there is no such file, or it is no UTF-8 text.
     """
     with tempfile.TemporaryDirectory(prefix="kbench-") as temporary:
         folder = Path(temporary) / "run"
@@ -177,17 +130,11 @@ def fetch_file(client: Client, run: Run, name: str) -> str:
 def _receive(client: Client, run_id: int, archive: Path, include_source: bool, meter: Meter) -> None:
     _stop_if_asked(meter)
     download = client.download_output(run_id, include_source=include_source)
-    meter.opening(download)  # before it opens, which may take long: so that it can be stopped
-    try:
-        # Unbuffered: pieces come large, and go to the disk as they are.
-        with download, _writing(archive) as write:
-            meter.opened(run_id, download)
-            for piece in download.iter_bytes():
-                write(piece)
-                meter.moved(run_id, download.position)
-                _stop_if_asked(meter)
-    finally:
-        meter.closed(download)
+    # Unbuffered: pieces come large, and go to the disk as they are.
+    with meter.over(run_id, download), _writing(archive) as write:
+        for piece in download.iter_bytes():
+            write(piece)
+            _stop_if_asked(meter)
     _stop_if_asked(meter)
 
 

@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.choose_runs import address, choose_runs
-from kbench_jupyter.actions.push import state_cell
+from kbench_jupyter.actions.address import address
+from kbench_jupyter.actions.cards import run_cells
+from kbench_jupyter.actions.choose_runs import choose_runs
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
-from kbench_jupyter.display.view import Cell, Shown, Table, View, count
+from kbench_jupyter.api import Client, LogEntry, LogStream, Run, TaskSlug
+from kbench_jupyter.display.view import Shown, Table, View, count
 from kbench_jupyter.errors import KBenchError, NotFoundError
 from kbench_jupyter.following.logs.live import Belt, LiveLogs
 from kbench_jupyter.following.logs.screen import Screen
 from kbench_jupyter.session.interrupted import Interrupted
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, LogEntry, LogStream, Run, TaskSlug
-    from kbench_jupyter.session.session import Reporter, Session
-
-__all__ = ["LogResult", "LoggedRun", "log"]
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 
 #: Logs fetched at a time.
 WORKERS = 8
@@ -34,17 +31,7 @@ _TURN = 0.5
 
 @dataclass(frozen=True)
 class LoggedRun:
-    """A run whose log was shown.
-
-    Parameters
-    ----------
-    run : Run
-        As last seen.
-    lines : int
-        How many lines were shown.
-    problem : str
-        Why there were none, or not all.
-    """
+    """A run, as last seen, whose log was shown: how many lines, and why there were none or not all."""
 
     run: Run
     lines: int = 0
@@ -62,24 +49,18 @@ class LogResult(Shown):
 
     def view(self) -> View:
         """Describe the runs, not their logs."""
-        rows: list[list[str | Cell | None]] = []
-        for logged in self.runs:
-            run = logged.run
-            version = str(run.task.version or "")
-            rows.append(
-                [
-                    run.model,
-                    str(run.id),
-                    version,
-                    state_cell(run.state),
-                    f"{logged.lines:,}",
-                    _why(logged, self.explained),
-                ]
-            )
+        rows = [
+            [*run_cells(logged.run), f"{logged.lines:,}", _why(logged, self.explained)]
+            for logged in self.runs
+        ]
+        withheld = (
+            f"{self.withheld:,} more lines were not shown: a notebook's cell cannot hold them. "
+            f"All of them: %kbench log {self.task} --live, or into a file: %kbench log {self.task} -o log.txt"
+        )
         return View(
             f"Log of {count(len(self.runs), 'run')} of {self.task}",
             [Table(["model", "run", "version>", "state", "lines>", "why"], rows, drop_empty=True)],
-            notes=self._notes(),
+            notes=[withheld] if self.withheld else (),
             next=self._steps(),
             footer=self.footer,
         )
@@ -95,14 +76,6 @@ class LogResult(Shown):
         if any(logged.run.error_message for logged in self.runs):
             steps.insert(1, (f"%kbench status {self.task} --errors", "the whole of each error"))
         return steps
-
-    def _notes(self) -> list[str]:
-        if not self.withheld:
-            return []
-        return [
-            f"{self.withheld:,} more lines were not shown: a notebook's cell cannot hold them. "
-            f"All of them: %kbench log {self.task} --live, or into a file: %kbench log {self.task} -o log.txt"
-        ]
 
 
 def _why(logged: LoggedRun, explained: RunErrors) -> str:
@@ -123,7 +96,6 @@ def log(session: Session, task: str, *, models: Sequence[str] = (), follow: bool
 
     Parameters
     ----------
-    session : Session
     task : str
         By name or slug, with or without owner.
     models : sequence of str
@@ -156,7 +128,7 @@ def log(session: Session, task: str, *, models: Sequence[str] = (), follow: bool
     try:
         logged = _show_whole(client, [run for run in runs if run not in live], screen, is_all=not live)
         if live:
-            logged |= _show_live(client, slug, live, screen, session.reporter, session.reviver(target))
+            logged |= _show_live(session, target, slug, live, screen)
     except KeyboardInterrupt:
         screen.close()
         going = [run for run in runs if not run.state.is_terminal]
@@ -174,14 +146,9 @@ def log(session: Session, task: str, *, models: Sequence[str] = (), follow: bool
 
 
 def _show_live(
-    client: Client,
-    slug: TaskSlug,
-    runs: Sequence[Run],
-    screen: Screen,
-    reporter: Reporter,
-    on_trouble: Callable[[object], None] | None,
+    session: Session, target: Target, slug: TaskSlug, runs: Sequence[Run], screen: Screen
 ) -> dict[int, LoggedRun]:
-    logs = LiveLogs(client, slug, runs, reporter, on_trouble)
+    logs = LiveLogs(session.client(target), slug, runs, session.reporter, session.reviver(target))
     logs.show(screen)
     if len(logs.errors) == len(runs):  # nothing was read to its end: that is no log shown
         raise next(iter(logs.errors.values()))

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.display.view import count
+from kbench_jupyter.results.runfiles import RunResult
+from kbench_jupyter.validation.rehearsal.run import Rehearsal
 from kbench_jupyter.validation.rehearsal.tracebacks import last_frame, missing_variable, raised, tell
-
-if TYPE_CHECKING:
-    from kbench_jupyter.results.runfiles import RunResult
-    from kbench_jupyter.validation.rehearsal.run import Rehearsal
-
-__all__ = ["own_errors", "raised_over_answer", "samples"]
 
 # What no answer can cause.
 _OWN = frozenset({
@@ -43,12 +38,7 @@ def samples(run: RunResult) -> Iterator[RunResult]:
 def raised_over_answer(rehearsal: Rehearsal, runs: Sequence[RunResult]) -> str:
     """Return what was raised where an answer of the stand-in may be the cause, else "".
 
-    Parameters
-    ----------
-    rehearsal : Rehearsal
-        One in which a model was asked.
-    runs : sequence of RunResult
-        Those of the task that would be pushed.
+    A model was asked in the `rehearsal`; `runs` are those of the task that would be pushed.
     """
     failure, error = rehearsal.failure, rehearsal.outcome.error
     if failure is not None:

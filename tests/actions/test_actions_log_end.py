@@ -15,7 +15,7 @@ import pytest
 from loopback_session import LIMITS, LoopbackSession, add_run
 from watch_doubles import Said
 
-from kbench_jupyter.actions.logs import log
+from kbench_jupyter.actions.log import log
 from kbench_jupyter.errors import ServerError, TransportError
 from kbench_jupyter.following.logs import live as log_live
 from kbench_jupyter.magics.log_file import to_file
@@ -209,7 +209,7 @@ import resource, sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[3])
 from loopback_session import LIMITS, LoopbackSession
-from kbench_jupyter.actions.logs import log
+from kbench_jupyter.actions.log import log
 from kbench_jupyter.magics.log_file import to_file
 from kbench_jupyter.magics.reporter import StreamReporter
 

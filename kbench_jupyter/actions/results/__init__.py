@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kbench_jupyter.actions.results_tables import (
+from kbench_jupyter.actions.download import DownloadResult, download, origin_of
+from kbench_jupyter.actions.download.result import placed
+from kbench_jupyter.actions.results.tables import (
     assertion_parts,
     comparison,
     error_parts,
@@ -15,15 +17,12 @@ from kbench_jupyter.actions.results_tables import (
     few_note,
 )
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
+from kbench_jupyter.api import Run
 from kbench_jupyter.display.view import Shown, View, count
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.results.chart import MIME_TYPE, caption, measure, value_and_interval, vega_lite
 from kbench_jupyter.results.comparison import Group, Row, group, read_rows
-
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.download import DownloadResult
-    from kbench_jupyter.api import Run
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 _BAR = 30
 #: Runs that are named where they left nothing.
@@ -32,22 +31,12 @@ _NAMED = 6
 
 @dataclass(frozen=True)
 class Results(Shown):
-    """A task's runs side by side.
-
-    Parameters
-    ----------
-    task : str
-        Slug.
-    rows : tuple of Row
-        One a run, newest task version first, then by model.
-    notes : tuple of str
-        What was left out, and why.
-    explained : RunErrors
-        Explains the errors of its runs.
-    """
+    """A task's runs side by side."""
 
     task: str
+    #: One a run, newest task version first, then by model.
     rows: tuple[Row, ...] = ()
+    #: What was left out, and why.
     notes: tuple[str, ...] = ()
     explained: RunErrors = NO_SOURCE
 
@@ -159,8 +148,6 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
 
     Parameters
     ----------
-    session : Session
-    slug : str
     models : sequence of str
         Only these models; all where empty.
     output : Path
@@ -173,8 +160,6 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
     DownloadError
         If an output cannot be fetched.
     """
-    from kbench_jupyter.actions.download import download, origin_of, placed
-
     downloaded = download(session, slug, models=models, output=output)
     session.reporter.close()
     target = session.target()
@@ -204,7 +189,7 @@ def _read(downloaded: DownloadResult, output: Path, named: str, target: str) -> 
 
     def note(path: Path, why: ValueError) -> None:
         accounted.add(path.parent.name)
-        notes.append(_damage(path, why, named))
+        notes.append(f"left out: {path.parent}: {why}. To fetch it again: %kbench download {named} -f")
 
     runs = _listed(downloaded)
     listed = frozenset(run.id for run in runs)
@@ -224,7 +209,3 @@ def _nothing_left(runs: Sequence[Run]) -> list[str]:
     ]
     more = [f"and {len(runs) - _NAMED} more"] if len(runs) > _NAMED else []
     return [f"{count(len(runs), 'run')} left nothing to compare: {'; '.join([*said, *more])}"]
-
-
-def _damage(path: Path, why: ValueError, named: str) -> str:
-    return f"left out: {path.parent}: {why}. To fetch it again: %kbench download {named} -f"

@@ -6,23 +6,21 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.choose_runs import address, choose_runs
-from kbench_jupyter.actions.download_result import DownloadedRun, DownloadResult, names, placed, refuse_file
-from kbench_jupyter.actions.download_run import Meter, fetch_file, fetch_run
+from kbench_jupyter.actions.address import address
+from kbench_jupyter.actions.choose_runs import choose_runs
+from kbench_jupyter.actions.download.fetch import Meter, fetch_run
+from kbench_jupyter.actions.download.result import DownloadedRun, DownloadResult, names, placed, refuse_file
+from kbench_jupyter.api import Client, Run
 from kbench_jupyter.display.view import count, size
 from kbench_jupyter.errors import DownloadError, KBenchError, NotFoundError, UsageError
 from kbench_jupyter.results.archive import Limits, Stopped, TooLargeError
 from kbench_jupyter.results.downloads import Origin, clean, holds, prune, run_folder
 from kbench_jupyter.session.interrupted import Interrupted
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.settings import gigabytes
 
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, Run
-    from kbench_jupyter.session.session import Session
-
-__all__ = ["DownloadResult", "DownloadedRun", "Origin", "download", "fetch_file", "origin_of", "placed"]
+__all__ = ["DownloadResult", "download", "origin_of"]
 
 #: Downloads at a time.
 WORKERS = 8
@@ -107,16 +105,18 @@ class _Job:
     def fetch(self, runs: Sequence[Run], *, force: bool) -> tuple[tuple[DownloadedRun, ...], tuple[Run, ...]]:
         """Download what is not there; return all of it, in the order of the runs, and those that left nothing."""
         empty: set[int] = set()
-        folders = {run.id: self._folder(run) for run in runs}
+        folders = {
+            run.id: run_folder(self.output, self.task, run.task.version, run.model, run.id) for run in runs
+        }
         for parent in {folder.parent for folder in folders.values()}:
             clean(parent)
-        missing = [run for run in runs if force or not self._is_here(run, folders[run.id])]
         here = {
             run.id: DownloadedRun(run, folders[run.id], _size(folders[run.id]), cached=True)
             for run in runs
-            if run not in missing
+            if not force
+            and holds(folders[run.id], source=self.include_source, origin=origin_of(self.target, run))
         }
-        if missing:
+        if missing := [run for run in runs if run.id not in here]:
             already = f"; {len(here)} there already" if here else ""
             self.session.reporter.say(
                 f"Downloading {count(len(missing), 'run')} of {self.task} to {self.output / self.task}{already}."
@@ -126,21 +126,14 @@ class _Job:
             for run in failed:
                 prune(folders[run.id], self.output)
             # A run that was killed may have had no output yet: that is its failure, and no reason to stop here.
+            nothing = {run.id for run, error in failed.items() if isinstance(error, NotFoundError)}
             if here:
-                empty = {run.id for run, error in failed.items() if _left_nothing(run, error)}
+                empty = {run.id for run in failed if run.state == "ERRORED"} & nothing
             failed = {run: error for run, error in failed.items() if run.id not in empty}
             if failed:
                 raise self._failure(failed, len(here), len(runs))
-        return (
-            tuple(here[run.id] for run in runs if run.id not in empty),
-            tuple(run for run in runs if run.id in empty),
-        )
-
-    def _folder(self, run: Run) -> Path:
-        return run_folder(self.output, self.task, run.task.version, run.model, run.id)
-
-    def _is_here(self, run: Run, folder: Path) -> bool:
-        return holds(folder, source=self.include_source, origin=origin_of(self.target, run))
+        fetched = tuple(here[run.id] for run in runs if run.id in here)
+        return fetched, tuple(run for run in runs if run.id in empty)
 
     def _fetch_all(
         self, runs: Sequence[Run], folders: dict[int, Path]
@@ -157,8 +150,11 @@ class _Job:
                         failed[run] = outcome
                     else:
                         done[run.id] = outcome
-            except KeyboardInterrupt:
-                self._stop(pool, meter)
+            except BaseException as error:
+                meter.stop()
+                pool.shutdown(wait=True, cancel_futures=True)
+                if not isinstance(error, KeyboardInterrupt):
+                    raise
                 for run in runs:
                     prune(folders[run.id], self.output)
                 raise Interrupted(
@@ -166,9 +162,6 @@ class _Job:
                     "and are in place; of the others nothing is left.",
                     hint=f"Fetch the others: %kbench download {self.task} (with the same options)",
                 ) from None
-            except BaseException:
-                self._stop(pool, meter)
-                raise
             finally:
                 self.session.reporter.close()
         return done, failed
@@ -203,17 +196,13 @@ class _Job:
             text = f"{over} of {count(len(futures), 'run')} of {self.task}, {size(come)}"
             self.session.reporter.progress(text, come, total)
 
-    @staticmethod
-    def _stop(pool: ThreadPoolExecutor, meter: Meter) -> None:
-        meter.stop()
-        pool.shutdown(wait=True, cancel_futures=True)
-
     def _failure(self, failed: dict[Run, KBenchError], here: int, wanted: int) -> DownloadError:
         lines = []
         for run, error in failed.items():
-            lines.append(f"{run.model} (run {run.id}): {error}")
-            if error.hint:
-                lines.append(f"    → {error.hint}")
+            lines += [
+                f"{run.model} (run {run.id}): {error}",
+                *([f"    → {error.hint}"] if error.hint else []),
+            ]
         rest = f" The other {here} are in {self.output / self.task}." if here else ""
         hint = f"Try again (what is there is kept): %kbench download {self.task}{placed(self.output)}"
         if any(isinstance(error, TooLargeError) for error in failed.values()):
@@ -240,10 +229,6 @@ def _limits(session: Session) -> Limits:
     except ValueError as error:
         raise UsageError(f"{LIMIT} takes {error}.", hint=f"%env {LIMIT}=50") from None
     return replace(Limits(), total=round(total * 1e9), ratio=float("inf"))
-
-
-def _left_nothing(run: Run, error: KBenchError) -> bool:
-    return run.state == "ERRORED" and isinstance(error, NotFoundError)
 
 
 def _size(folder: Path) -> int:

@@ -3,119 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions import pushes
+from kbench_jupyter.actions.auth import expiry_of, say_expiry, why_stale
 from kbench_jupyter.actions.download import origin_of
-from kbench_jupyter.actions.edited import digest_of, source_digest
-from kbench_jupyter.actions.init import say_expiry, why_stale
-from kbench_jupyter.actions.push import find_task, first_run_raised, page_of
+from kbench_jupyter.actions.pushed_task import find_task, first_run_raised
+from kbench_jupyter.actions.pushes import digest_of, pushed_digest, source_digest
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
-from kbench_jupyter.actions.steps import Step, steps_of
-from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Value, View
+from kbench_jupyter.actions.standing.shown import Standing
+from kbench_jupyter.actions.standing.steps import steps_of
+from kbench_jupyter.api import Run, Task
 from kbench_jupyter.errors import KBenchError, LocalServerError, NotebookError, ValidationError
 from kbench_jupyter.results.downloads import holds, run_folder
 from kbench_jupyter.session import envfile
-from kbench_jupyter.session.proxy_variables import EXPIRY
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Run, Task
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.session.target import Target
-
-_TONES = {"done": "good", "going": "busy", "next": "", "later": "quiet", "failed": "bad"}
-
-
-@dataclass(frozen=True)
-class Standing(Shown):
-    """How far a task has come.
-
-    Parameters
-    ----------
-    target : Target or None
-        None when there is none to be had.
-    place : str
-        The target in words.
-    origin : str
-        The notebook's name.
-    chosen : ChosenTask or None
-        The task source; None where there is no notebook to be found.
-    slug : str
-        The task, or "" where the notebook does not settle it.
-    task : Task or None
-        As the server knows it.
-    runs : tuple of Run
-        Of the newest version.
-    env_file : Path
-    expiry : str
-        When the model proxy credentials end, in words.
-    digest : str
-        Of what a push would send; "" without a source.
-    steps : tuple of Step
-    notes : tuple of str
-    """
-
-    target: Target | None
-    place: str
-    origin: str
-    chosen: ChosenTask | None
-    slug: str
-    task: Task | None
-    runs: tuple[Run, ...]
-    env_file: Path
-    expiry: str
-    digest: str
-    steps: tuple[Step, ...] = ()
-    notes: tuple[str, ...] = ()
-
-    @property
-    def next(self) -> str:
-        """The name of the step that comes next; "" when all are done."""
-        return next((step.name for step in self.steps if step.state in ("next", "failed", "going")), "")
-
-    @property
-    def version(self) -> int | None:
-        """The task's newest version on the server."""
-        return None if self.task is None else self.task.version
-
-    @property
-    def page(self) -> str:
-        """The task's page; "" where it has none."""
-        return "" if self.task is None else page_of(self.task)
-
-    def view(self) -> View:
-        """Describe the way, and what to type next."""
-        facts: dict[str, Value] = {
-            "target": self.place,
-            "notebook": self.origin,
-            "task": self.slug or "not settled",
-            "version": str(self.version or ""),
-            "page": Cell(self.page, href=self.page),
-            "credentials": self.expiry,
-        }
-        rows: list[list[Value]] = [
-            [
-                step.name,
-                Cell(step.state, "warn" if step.raised else _TONES[step.state]),
-                step.note or step.plan,
-            ]
-            for step in self.steps
-        ]
-        parts: list[Part] = [Facts(facts), Table(["step", "state", ""], rows)]
-        upcoming = next((step for step in self.steps if step.name == self.next), None)
-        steps = [(_command(upcoming.name, self.slug), upcoming.plan)] if upcoming else []
-        title = f"Next: {upcoming.name}" if upcoming else Cell("Everything is done", "good")
-        return View(
-            title, parts, self.notes, [*steps, ("%kbench -h", "all commands")], footer=self.footer
-        )  # fmt: skip
-
-
-def _command(step: str, slug: str) -> str:
-    words = {"push": "push --wait", "run": "run -m MODEL", "watch": "status", "publish": f"publish {slug}"}
-    return f"%kbench {words.get(step, step)}"
+__all__ = ["Standing", "standing"]
 
 
 def standing(
@@ -129,7 +34,6 @@ def standing(
 
     Parameters
     ----------
-    session : Session
     task : str, optional
         The task meant, where the notebook stores several.
     output : Path
@@ -162,7 +66,7 @@ def standing(
     stale = why_stale(values, target)
     found = Standing(
         target, place, origin, chosen, slug, server_task, runs, session.env_file,
-        f"not usable: {stale}" if stale else say_expiry(_expiry(values.get(EXPIRY, ""))),
+        f"not usable: {stale}" if stale else say_expiry(expiry_of(values)),
         digest_of(chosen, server_task) if chosen and slug else "",
         notes=tuple(notes), footer=target.label if target else "",
     )  # fmt: skip
@@ -193,7 +97,7 @@ def _target(session: Session, notes: list[str], *, start: bool) -> tuple[Target 
         notes.append(str(error))
         return None, "none"
     except KBenchError as error:
-        notes.append(" ".join([str(error), error.hint or ""]).strip())
+        notes.append(_said(error))
         return None, "none"
     return target, target.place
 
@@ -204,7 +108,7 @@ def _source(
     try:
         chosen = choose_task(session, required=False)
     except NotebookError as error:
-        notes.append(" ".join([str(error), error.hint or ""]).strip())
+        notes.append(_said(error))
         return None, "", "not found"
     notes += chosen.notes
     slug = chosen.slug
@@ -216,15 +120,15 @@ def _source(
         try:
             choose_task(session)
         except ValidationError as error:
-            notes.append(" ".join([str(error), error.hint or ""]).strip())
+            notes.append(_said(error))
     return replace(chosen, slug=slug), slug, chosen.source.origin
 
 
 def _sent(session: Session, found: Standing) -> bool:
     """Return whether the newest version is this source, however its creation ends."""
-    return found.target is not None and pushes.is_unchanged(
-        session.state_folder, found.target.base_url, found.slug, found.version, found.digest
-    )
+    if found.target is None or found.task is None or not found.digest:
+        return False
+    return pushed_digest(session, found.target, found.task) == found.digest
 
 
 def _compared(found: Standing, compared: Collection[object], output: Path) -> bool:
@@ -241,9 +145,5 @@ def _is_known(found: Standing, run: Run, compared: Collection[object], output: P
     return origin in compared or holds(folder, source=False, origin=origin)
 
 
-def _expiry(text: str) -> datetime | None:
-    try:
-        expiry = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return expiry if expiry.tzinfo else expiry.replace(tzinfo=UTC)
+def _said(error: KBenchError) -> str:
+    return " ".join([str(error), error.hint or ""]).strip()

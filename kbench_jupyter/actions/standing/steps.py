@@ -3,61 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.push import creation_notes, first_run_raised
+from kbench_jupyter.actions.pushed_task import creation_notes, first_run_raised
 from kbench_jupyter.actions.run_errors import RunErrors
+from kbench_jupyter.actions.standing.shown import Standing, Step
 from kbench_jupyter.display.view import count
 from kbench_jupyter.session.target import NOBODY_ELSE
-
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.standing import Standing
-
-__all__ = ["STEPS", "Step", "steps_of"]
 
 #: The steps of a task's way, in order.
 STEPS = ("init", "validate", "push", "run", "watch", "results", "publish")
 
 
-@dataclass(frozen=True)
-class Step:
-    """One step of a task's way.
-
-    Parameters
-    ----------
-    name : str
-        One of `STEPS`.
-    state : str
-        ``"done"``, ``"going"``, ``"failed"``, ``"next"`` or ``"later"``.
-    plan : str
-        What it will do.
-    note : str
-        What there is already, or what is missing.
-    chained : str
-        What it will do once the steps before it are done, where that is something else.
-    raised : bool
-        Whether it is done, and came to an error of the task's.
-    """
-
-    name: str
-    state: str
-    plan: str
-    note: str = ""
-    chained: str = ""
-    raised: bool = False
-
-
 def steps_of(found: Standing, done: Mapping[str, bool], *, sent: bool) -> tuple[Step, ...]:
-    """Give each step its state: all before the first that is not done are behind the user.
+    """Give each step its state: all before the first that is not `done` are behind the user.
 
-    Parameters
-    ----------
-    found : Standing
-    done : mapping
-        Whether each of `STEPS` is done.
-    sent : bool
-        Whether the newest version is this source, however its creation ends.
+    `sent` says whether the newest version is this source, however its creation ends.
     """
     plans, notes = _plans(found, sent=sent), _notes(found, done)
     chained = {} if done["push"] else {"run": _run_plan(found, _version_to_come(found, sent=sent))}

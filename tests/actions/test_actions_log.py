@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from loopback_session import LoopbackSession, add_run
 from watch_doubles import Said
 
-from kbench_jupyter.actions.logs import WORKERS, log
+from kbench_jupyter.actions.log import WORKERS, log
 from kbench_jupyter.api import LogEntry
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.following.logs import live as log_live

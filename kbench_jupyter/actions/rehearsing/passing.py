@@ -5,47 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.execution.environment import kernel_environment, passed_names
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation.rehearsal.tracebacks import missing_variable
-
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)
 class Passing:
-    """The environment of a rehearsal's task.
-
-    Parameters
-    ----------
-    source : mapping
-        All the user has: their environment, and what stands in their env file.
-    names : sequence of str
-        The variables that the task gets beside those of every task.
-    """
+    """The environment of a rehearsal's task: all that the user has, and the names of what was asked for."""
 
     source: Mapping[str, str]
     names: Sequence[str]
 
     @classmethod
     def of(cls, session: Session, env_file: Mapping[str, str], asked: Sequence[str] = ()) -> Passing:
-        """Gather what was asked for with ``--pass-env`` and in ``KBENCH_PASS_ENV``.
-
-        Parameters
-        ----------
-        session : Session
-        env_file : mapping
-            The env file's values.
-        asked : sequence of str
-
-        Raises
-        ------
-        UsageError
-            If what was asked for is no variable's name.
-        """
+        """Gather what was `asked` for with ``--pass-env``, and in ``KBENCH_PASS_ENV``; refuse what is no name."""
         setting = passed_names({"KBENCH_PASS_ENV": session.environ.get("KBENCH_PASS_ENV") or ""})
         names = list(dict.fromkeys([*asked, *setting]))
         for name in names:

@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.answers import own_errors
 from kbench_jupyter.actions.cards import last_line
+from kbench_jupyter.actions.rehearsing.answers import own_errors
+from kbench_jupyter.actions.sources import ChosenTask
 from kbench_jupyter.api.names import task_slug
 from kbench_jupyter.display.view import count
 from kbench_jupyter.errors import ValidationError
+from kbench_jupyter.results.runfiles import RunResult
+from kbench_jupyter.session.target import Target
+from kbench_jupyter.validation import tasks_in
+from kbench_jupyter.validation.rehearsal.run import Rehearsal
 from kbench_jupyter.validation.rehearsal.tracebacks import raised, tell
-
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.sources import ChosenTask
-    from kbench_jupyter.results.runfiles import RunResult
-    from kbench_jupyter.session.target import Target
-    from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
 # What the task SDK (0.6.2) writes to stderr, and goes on after.
 _NOT_STORED = re.compile(r"Failed to store run .*?: (.+)")
@@ -29,18 +27,9 @@ _RETURN = "A task may return a bool, an int, a float, a dict or a tuple[float, f
 
 
 def runs_of_task(chosen: ChosenTask, runs: Sequence[RunResult]) -> tuple[RunResult, ...]:
-    """Return the runs of the task that would be pushed, and leave out those of its helpers.
-
-    Parameters
-    ----------
-    chosen : ChosenTask
-    runs : sequence of RunResult
-        The runs that a rehearsal recorded and that are no part of another one.
-    """
+    """Return those of a rehearsal's outermost runs that are of the task that would be pushed, without its helpers'."""
     if chosen.slug:
         return tuple(run for run in runs if task_slug(run.task) == chosen.slug)
-    from kbench_jupyter.validation import tasks_in
-
     # Where no task is settled on, each is meant that is stored; a name may be known only by running.
     helpers = {task.slug for task in tasks_in(chosen.source) if not task.stored}
     known = set(chosen.stored) if all(task.slug for task in chosen.tasks) else set()
@@ -51,10 +40,9 @@ def runs_of_task(chosen: ChosenTask, runs: Sequence[RunResult]) -> tuple[RunResu
 
 
 def sdk_said(rehearsal: Rehearsal) -> list[str]:
-    """Return what the task SDK wrote about results that it could not use, what is about the task itself first.
+    """Return what the task SDK wrote about results it could not use: reasons for runs not stored, then wrong types.
 
-    Reasons for runs that were not stored come before wrong types. Of each, the last one said is first: a task's own run
-    ends after those nested in it.
+    Of each, the last one said is first: a task's own run ends after those nested in it.
     """
     outputs = [output for cell in rehearsal.outcome.notebook.cells for output in cell.get("outputs", ())]
     text = "".join(output.text for output in outputs if output.get("name") == "stderr")
@@ -67,43 +55,21 @@ def sdk_notes(rehearsal: Rehearsal) -> list[str]:
 
 
 def refuse_unrecorded(chosen: ChosenTask, rehearsal: Rehearsal, runs: Sequence[RunResult]) -> None:
-    """Raise if the task that would be pushed left no run.
-
-    Parameters
-    ----------
-    chosen : ChosenTask
-    rehearsal : Rehearsal
-        One whose cells all ran.
-    runs : sequence of RunResult
-        All that it recorded.
-
-    Raises
-    ------
-    ValidationError
-        With the task SDK's own reason where it gave one.
-    """
+    """Raise ValidationError, with the task SDK's reason, if the task that would be pushed left no run."""
     if runs_of_task(chosen, runs):
         return
     task = f"the task {chosen.slug}{_where(chosen)}" if chosen.slug else "this task"
     helpers = ", ".join(dict.fromkeys(run.task for run in runs))
-    others = f"{count(len(runs), 'run')} of {helpers}: a helper task, whose runs the server does not keep."
+    others = f"Recorded: {count(len(runs), 'run')} of {helpers}: a helper task, whose runs the server does not keep."
+    why = f"All cells ran, but {task} recorded no run: the server would keep nothing of it."
+    details, hint = [others, *rehearsal.hints] if runs else rehearsal.hints, _END
     if said := sdk_said(rehearsal):
-        raise ValidationError(
-            f"All cells ran, but {task} recorded no run. The task SDK says why: {said[0]}",
-            detail="\n".join([*said[1:], *([f"Recorded: {others}"] if runs else []), *rehearsal.hints]),
-            hint=_RETURN,
-        )
-    if runs:
-        raise ValidationError(
-            f"All cells ran, but {task} recorded no run: the server would keep nothing of it.",
-            detail="\n".join([f"Recorded: {others}", *rehearsal.hints]),
-            hint=_END,
-        )
-    raise ValidationError(
-        f"All cells ran, but no run was recorded: the server would keep nothing of {task}.",
-        detail="\n".join(rehearsal.hints),
-        hint=f"{_END}\nA task that returns a value needs a return annotation (-> bool, -> float, ...).",
-    )
+        why = f"All cells ran, but {task} recorded no run. The task SDK says why: {said[0]}"
+        details, hint = [*said[1:], *details], _RETURN
+    elif not runs:
+        why = f"All cells ran, but no run was recorded: the server would keep nothing of {task}."
+        hint = f"{_END}\nA task that returns a value needs a return annotation (-> bool, -> float, ...)."
+    raise ValidationError(why, detail="\n".join(details), hint=hint)
 
 
 def _where(chosen: ChosenTask) -> str:
@@ -112,20 +78,9 @@ def _where(chosen: ChosenTask) -> str:
 
 
 def refuse_failed_cell(rehearsal: Rehearsal, runs: Sequence[RunResult], hint: str) -> None:
-    """Raise if a cell failed.
+    """Raise ValidationError if a cell failed, naming the line that did, and the other one to look at.
 
-    Parameters
-    ----------
-    rehearsal : Rehearsal
-    runs : sequence of RunResult
-        Those of the task that would be pushed.
-    hint : str
-        What to type, where the failure itself says nothing.
-
-    Raises
-    ------
-    ValidationError
-        Naming the line that failed, and the other one to look at.
+    `runs` are those of the task that would be pushed; `hint` is what to type where the failure itself says nothing.
     """
     failure = rehearsal.failure
     if failure is None:
@@ -144,18 +99,9 @@ def refuse_failed_cell(rehearsal: Rehearsal, runs: Sequence[RunResult], hint: st
 
 
 def refuse_errored(runs: Sequence[RunResult], mend: Callable[[str, bool], str]) -> None:
-    """Raise if a run errored although its cell went on, or one of its samples did whatever a model answered.
+    """Raise ValidationError if a run errored though its cell went on, or one of its samples whatever was answered.
 
-    Parameters
-    ----------
-    runs : sequence of RunResult
-    mend : callable
-        Given an error message and whether a model's endpoint is to blame, what to do about it.
-
-    Raises
-    ------
-    ValidationError
-        With the first one's own error.
+    `mend` says what to do about an error message, given whether a model's endpoint is to blame.
     """
     errored = own_errors(runs)
     if not errored:

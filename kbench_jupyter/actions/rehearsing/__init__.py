@@ -1,24 +1,48 @@
-"""Rehearsing: where a rehearsal runs, what it leaves behind, and the kernel that is kept for the next one."""
+"""What `validate` and `dry_run` share: a rehearsal in a fresh kernel, and the kernel that is kept for the next one.
+
+`passing` says which environment variables the task gets, `judging` and `answers` what a rehearsal came to.
+"""
 
 from __future__ import annotations
 
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
 
+from kbench_jupyter.actions.cards import notes_on
+from kbench_jupyter.actions.check import Checked
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.notebook.source import TaskSource
 from kbench_jupyter.results.runfiles import RunResult, read_run_files
 from kbench_jupyter.session.interrupted import Interrupted
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.settings import switch
-
-if TYPE_CHECKING:
-    from kbench_jupyter.notebook.source import TaskSource
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.validation.rehearsal.run import Progress, Rehearsal
+from kbench_jupyter.validation.rehearsal.run import TIMEOUT, Progress, Rehearsal, rehearse
 
 _SETTING = "KBENCH_KERNEL_AHEAD"
+
+
+@dataclass(frozen=True)
+class Rehearsed(Checked):
+    """What the rules and a rehearsal had to say: the runs of the task that would be pushed, and how to push it."""
+
+    rehearsal: Rehearsal | None = None
+    runs: tuple[RunResult, ...] = ()
+    push: str = "%kbench push"
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the rehearsal took."""
+        return self.rehearsal.outcome.seconds if self.rehearsal else None
+
+    @property
+    def remarks(self) -> list[str]:
+        """What to know of the source, the checks and the rehearsal."""
+        hints = self.rehearsal.hints if self.rehearsal else ()
+        return [*notes_on(self.source), *self.notes, *hints]
 
 
 def rehearse_source(
@@ -32,54 +56,19 @@ def rehearse_source(
 ) -> tuple[Rehearsal, tuple[RunResult, ...]]:
     """Rehearse a task source, and have a kernel ready for the next time.
 
-    Parameters
-    ----------
-    session : Session
-    source : TaskSource
-    env : mapping
-        The kernel's whole environment.
-    timeout : float or None
-        Seconds for the whole rehearsal, by default the rehearsal's own.
-    interrupt : threading.Event or None
-        Setting it stops the rehearsal.
-    prelude : str
-        Python to execute before the first cell.
-
-    Returns
-    -------
-    rehearsal : Rehearsal
-    runs : tuple of RunResult
-        The runs it recorded; their files are gone.
+    `env` is the kernel's whole environment, `prelude` Python to execute before the first cell. Returned are the
+    rehearsal and the runs it recorded, whose files are gone.
 
     Raises
     ------
-    UsageError
-        If the setting is neither on nor off.
-    ExecutionError
-        If no kernel can be started.
-    Interrupted
-        If it was stopped.
+    UsageError, ExecutionError, Interrupted
+        If the setting is neither on nor off, no kernel can be started, or it was stopped.
     """
-    keep = _keeps_ahead(session)
-    try:
-        return _rehearse(session, source, env, timeout, interrupt, prelude)
-    finally:
-        # Not before: those who never rehearse pay nothing, and most who mend a cell rehearse again.
-        if keep:
-            session.next_kernel.expect(env)
-
-
-def _rehearse(
-    session: Session,
-    source: TaskSource,
-    env: Mapping[str, str],
-    timeout: float | None,
-    interrupt: threading.Event | None,
-    prelude: str,
-) -> tuple[Rehearsal, tuple[RunResult, ...]]:
-    from kbench_jupyter.validation.rehearsal.run import TIMEOUT, rehearse
-
-    with session.next_kernel.place(env) as place:
+    with ExitStack() as after:
+        if _keeps_ahead(session):
+            # Not before: those who never rehearse pay nothing, and most who mend a cell rehearse again.
+            after.callback(session.next_kernel.expect, env)
+        place = after.enter_context(session.next_kernel.place(env))
         try:
             rehearsal = rehearse(
                 source,

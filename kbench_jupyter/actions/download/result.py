@@ -7,31 +7,16 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.push import state_cell
+from kbench_jupyter.actions.cards import run_cells
+from kbench_jupyter.api import Run
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View, count, size
 from kbench_jupyter.errors import UsageError
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Run
-
-__all__ = ["DownloadResult", "DownloadedRun", "names", "placed", "refuse_file"]
 
 
 @dataclass(frozen=True)
 class DownloadedRun:
-    """A run whose output is on disk.
-
-    Parameters
-    ----------
-    run : Run
-    folder : Path
-    size : int
-        Bytes on disk.
-    cached : bool
-        Whether it was there before.
-    """
+    """A run whose output is on disk: where, how many bytes, and whether it was there before."""
 
     run: Run
     folder: Path
@@ -41,23 +26,13 @@ class DownloadedRun:
 
 @dataclass(frozen=True)
 class DownloadResult(Shown):
-    """What was downloaded, and where it lies.
-
-    Parameters
-    ----------
-    task : str
-    folder : Path
-        The task's folder.
-    runs : tuple of DownloadedRun
-    pending : tuple of Run
-        Runs that have not ended, and so have nothing to download yet.
-    empty : tuple of Run
-        Runs that errored before they had an output.
-    """
+    """What was downloaded, and where it lies."""
 
     task: str
+    #: The task's folder.
     folder: Path
     runs: tuple[DownloadedRun, ...] = ()
+    #: Runs that have not ended, and runs that errored before they had an output.
     pending: tuple[Run, ...] = ()
     empty: tuple[Run, ...] = ()
 
@@ -67,16 +42,9 @@ class DownloadResult(Shown):
         title = f"Downloaded {count(len(fresh), 'run')} of {self.task} ({size(sum(d.size for d in fresh))})"
         if not fresh:
             title = f"All {count(len(self.runs), 'run')} of {self.task} were there already"
-        rows: list[list[str | Cell | None]] = [
-            [
-                done.run.model,
-                str(done.run.id),
-                str(done.run.task.version or "unset"),
-                state_cell(done.run.state),
-                size(done.size),
-                Cell("there already", "quiet") if done.cached else Cell("downloaded", "good"),
-            ]
-            for done in self.runs
+        was = {True: Cell("there already", "quiet"), False: Cell("downloaded", "good")}
+        rows = [
+            [*run_cells(done.run, unset="unset"), size(done.size), was[done.cached]] for done in self.runs
         ]
         notes = [f"Not ended yet, so not here: {names(self.pending)}"] if self.pending else []
         notes += [f"Errored before they had an output: {names(self.empty)}"] if self.empty else []
@@ -98,13 +66,7 @@ def placed(output: Path) -> str:
 
 
 def refuse_file(output: Path) -> None:
-    """Refuse a folder for downloads that cannot be made, since a file has its name or one above it.
-
-    Raises
-    ------
-    UsageError
-        Says which file.
-    """
+    """Refuse a folder for downloads that cannot be made, since a file has its name or one above it."""
     try:
         there = next((path for path in (output, *output.parents) if path.exists()), Path())
     except OSError:  # none that may be looked into: the download itself says so
