@@ -25,15 +25,18 @@ from typing import TYPE_CHECKING, Any
 from kbench_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
+    from kbench_jupyter.actions.auth import AuthResult
+    from kbench_jupyter.actions.check import Checked
     from kbench_jupyter.actions.download import DownloadResult
     from kbench_jupyter.actions.dry_run import DryRun
-    from kbench_jupyter.actions.init import AuthResult
+    from kbench_jupyter.actions.list_tasks import TaskList
     from kbench_jupyter.actions.local import LocalShown
+    from kbench_jupyter.actions.models import ModelList
     from kbench_jupyter.actions.push import PushResult
     from kbench_jupyter.actions.results import Results
     from kbench_jupyter.actions.run import ScheduledRuns
-    from kbench_jupyter.actions.tasks import ModelList, TaskList, TaskStatus
-    from kbench_jupyter.actions.validate import Checked, ValidateResult
+    from kbench_jupyter.actions.status import TaskStatus
+    from kbench_jupyter.actions.validate import ValidateResult
     from kbench_jupyter.session.session import Session
 
 __all__ = [
@@ -65,9 +68,9 @@ def session() -> Session:
 
 def auth(env_file: _Path | None = None) -> AuthResult:
     """Fetch model proxy credentials into the env file and this process (see ``%kbench auth``)."""
-    from kbench_jupyter.actions import init
+    from kbench_jupyter.actions import auth
 
-    return init.auth(session(), None if env_file is None else Path(env_file))
+    return auth.auth(session(), None if env_file is None else Path(env_file))
 
 
 def check(file: _Path, task: str | None = None) -> Checked:
@@ -85,11 +88,11 @@ def check(file: _Path, task: str | None = None) -> Checked:
     NotebookError
         If the file cannot be read. Findings are returned, not raised.
     """
-    from kbench_jupyter.actions import validate
+    from kbench_jupyter.actions import check
     from kbench_jupyter.actions.sources import choose_task
 
     chosen = choose_task(session(), task, file=os.fspath(file), required=False)
-    return validate.check(session(), task, chosen=chosen)
+    return check.check(session(), task, chosen=chosen)
 
 
 def validate(
@@ -230,23 +233,23 @@ def start_local(upstream: str | None = None, *, key_from: str | None = None) -> 
 
 def status(task: str, *, models: _Names = ()) -> TaskStatus:
     """Return a task and its runs, of all models or those named."""
-    from kbench_jupyter.actions import tasks
+    from kbench_jupyter.actions import status
 
-    return tasks.status(session(), _slug(task), models=_names(models))
+    return status.status(session(), _slug(task), models=_names(models))
 
 
 def list_tasks(*, regex: str | None = None, status: str | None = None) -> TaskList:
     """Return your tasks, all or those whose name or state fits."""
-    from kbench_jupyter.actions import tasks
+    from kbench_jupyter.actions import list_tasks
 
-    return tasks.list_tasks(session(), regex=regex, status=status)
+    return list_tasks.list_tasks(session(), regex=regex, status=status)
 
 
 def list_models(*, modality: str | None = None, search: str | None = None) -> ModelList:
     """Return the models that tasks can run on, all or those that fit."""
-    from kbench_jupyter.actions import tasks
+    from kbench_jupyter.actions import models
 
-    return tasks.list_models(session(), modality=modality, search=search)
+    return models.list_models(session(), modality=modality, search=search)
 
 
 def download(

@@ -1,21 +1,68 @@
-"""Cards: how runs, assertions and findings look wherever a result shows them."""
+"""Cards: how tasks, runs, assertions and findings look wherever a result shows them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.display.view import Cell, Facts, Part, Table, Value, duration, money
 from kbench_jupyter.validation.rules.findings import Finding, Severity
 
 if TYPE_CHECKING:
+    from kbench_jupyter.api import Run, Task
     from kbench_jupyter.notebook.source import SourceCell, TaskSource
     from kbench_jupyter.results.runfiles import Assertion, RunResult
+    from kbench_jupyter.validation import Rule
+
+_STATES = {
+    "COMPLETED": "good",
+    "ERRORED": "bad",
+    "KERNEL_WITHOUT_RUN": "bad",
+    "VALIDATION_FAILED": "bad",
+    "NO_MODEL_SPECIFIED": "bad",
+    "QUEUED": "quiet",
+    "RUNNING": "busy",
+    "VALIDATING": "busy",
+    "SCORE_PENDING": "busy",
+}
+_VERDICTS = {True: Cell("passed", "good"), False: Cell("failed", "bad")}
+
+
+def state_cell(state: str) -> Cell:
+    """Return a creation or run state as a word with its tone."""
+    return Cell(str(state).lower().replace("_", " "), _STATES.get(str(state), "warn"))
+
+
+def page_of(task: Task) -> str:
+    """Return the address of the task's page; "" for one of the embedded server, which has none."""
+    return "" if task.url.startswith("/benchmarks/tasks/local/") else task.web_url
+
+
+def page_cell(task: Task) -> Cell:
+    """Return the address of the task's page as a link to it."""
+    return Cell(page_of(task), href=page_of(task))
+
+
+def run_cells(run: Run, *, unset: str = "") -> list[Value]:
+    """Return what a table says first of a run: model, run, version and state."""
+    return [run.model, str(run.id), str(run.task.version or unset), state_cell(run.state)]
+
+
+def when(time: datetime | None) -> str:
+    """Say a moment, in UTC, to the second."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if time else ""
+
+
+def elapsed(run: Run) -> str:
+    """Say how long a run took, or has been going."""
+    end = run.end_time or (None if run.state.is_terminal else datetime.now(UTC))
+    return duration((end - run.start_time).total_seconds()) if run.start_time and end else ""
 
 
 def run_parts(run: RunResult, source: TaskSource) -> list[Part]:
     """Return the parts that show one run: facts, and a line for each assertion with its place in `source`."""
-    verdict = Cell("passed", "good") if run.passed else Cell("errored" if run.errored else "failed", "bad")
+    verdict = Cell("errored", "bad") if run.errored else _VERDICTS[bool(run.passed)]
     facts: dict[str, Value] = {
         "task": run.task,
         "model": run.model,
@@ -29,12 +76,7 @@ def run_parts(run: RunResult, source: TaskSource) -> list[Part]:
     parts: list[Part] = [Facts(facts)]
     if run.assertions:
         rows: list[list[Value]] = [
-            [
-                Cell("passed", "good") if a.passed else Cell("failed", "bad"),
-                a.expectation or a.definition,
-                place_of(a, source),
-            ]
-            for a in run.assertions
+            [_VERDICTS[a.passed], a.expectation or a.definition, place_of(a, source)] for a in run.assertions
         ]
         parts.append(Table(["assertion", "expectation", "where"], rows))
     return parts
@@ -71,15 +113,17 @@ def finding_parts(findings: Sequence[Finding]) -> list[Part]:
     """Return the parts that show findings."""
     if not findings:
         return []
-    rows: list[list[Value]] = [
-        [
-            Cell(f.code, "bad" if f.severity is Severity.ERROR else "warn"),
-            f.where,
-            f.message + (f" → {f.hint}" if f.hint else ""),
-        ]
-        for f in findings
+    return [
+        Table(
+            ["rule", "where", "what"],
+            [[code_cell(f), f.where, f.message + (f" → {f.hint}" if f.hint else "")] for f in findings],
+        )
     ]
-    return [Table(["rule", "where", "what"], rows)]
+
+
+def code_cell(found: Finding | Rule) -> Cell:
+    """Return the code of a rule, in the tone of its severity."""
+    return Cell(found.code, "bad" if found.severity is Severity.ERROR else "warn")
 
 
 def finding_lines(finding: Finding) -> list[str]:

@@ -4,53 +4,19 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.actions.wanted_models import is_pattern, wanted_models
-from kbench_jupyter.api.names import task_slug
+from kbench_jupyter.api import Client, Run, TaskSlug
 from kbench_jupyter.display.view import count
-from kbench_jupyter.errors import ApiError, NotFoundError, UsageError
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, Run, TaskSlug
-    from kbench_jupyter.session.session import Session
-
-__all__ = ["address", "choose_runs", "models_of", "none_of", "runs_on"]
-
-
-def address(task: str) -> TaskSlug:
-    """Return the address of a task named as a person would: ``"My Task"``, ``"owner/my_task"``.
-
-    Raises
-    ------
-    UsageError
-        If that names no task.
-    """
-    from kbench_jupyter.api import TaskSlug
-
-    parsed = TaskSlug.parse(task)
-    slug = task_slug(parsed.task)
-    if not slug:
-        raise UsageError(f"{task!r} is not a task's name.", hint="Your tasks: %kbench list")
-    return replace(parsed, task=slug)
+from kbench_jupyter.errors import ApiError, NotFoundError
+from kbench_jupyter.session.session import Session
 
 
 def runs_on(client: Client, slug: TaskSlug | str, models: Sequence[str]) -> list[Run]:
-    """Return a task's runs on the models that names and patterns stand for, oldest first.
+    """Return a task's runs on the models named, oldest first; none named means all.
 
-    Parameters
-    ----------
-    client : Client
-    slug : TaskSlug or str
-    models : sequence of str
-        In any spelling, ``*``, ``?`` and ``[...]`` as in file names; none means all.
-
-    Raises
-    ------
-    UsageError
-        If a name is several.
+    Names stand in any spelling, with ``*``, ``?`` and ``[...]`` as in file names.
     """
     wanted = wanted_models(models)
     # The server knows names alone.

@@ -3,47 +3,39 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.display.view import Cell, Shown, Table, Value, View
+from kbench_jupyter.display.view import Cell, Shown, Table, View
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.session import local_server
 from kbench_jupyter.session.layers import Layers
+from kbench_jupyter.session.local_server import LocalStatus
 from kbench_jupyter.session.server_settings import differences, environment, in_force
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.settings import SERVER_SETTINGS, SETTINGS, Setting
 from kbench_jupyter.session.target import home
-
-if TYPE_CHECKING:
-    from kbench_jupyter.session.local_server import LocalStatus
-    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)
 class SettingsShown(Shown):
-    """Each setting, its value and where it came from.
-
-    Parameters
-    ----------
-    rows : tuple of tuple of str
-        Setting, value, where it came from, what it is.
-    notes : tuple of str
-    wrong : tuple of str
-        The settings whose value cannot be, which a note explains.
-    """
+    """Settings: of each its name, its value, where that came from, and what it is."""
 
     rows: tuple[tuple[str, str, str, str], ...]
     notes: tuple[str, ...] = ()
+    #: The settings whose value cannot be, which a note explains.
     wrong: tuple[str, ...] = ()
 
     def view(self) -> View:
         """Describe the settings."""
-        rows: list[list[Value]] = [
-            [name, Cell(value, "bad") if name in self.wrong else value, *more]
-            for name, value, *more in self.rows
-        ]
+        table = Table(
+            ["setting", "value", "from", "is"],
+            [
+                [name, Cell(value, "bad") if name in self.wrong else value, *more]
+                for name, value, *more in self.rows
+            ],
+        )
         return View(
             "Settings",
-            [Table(["setting", "value", "from", "is"], rows)],
+            [table],
             notes=self.notes,
             next=[
                 ("%config KBench.target = 'local'", "set one for this kernel"),

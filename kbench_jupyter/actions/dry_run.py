@@ -9,33 +9,28 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.answers import raised_over_answer, samples
-from kbench_jupyter.actions.cards import finding_parts, notes_on
-from kbench_jupyter.actions.edited import source_digest
-from kbench_jupyter.actions.judging import (
+from kbench_jupyter.actions.cards import finding_parts
+from kbench_jupyter.actions.check import check, refuse_errors
+from kbench_jupyter.actions.pushes import source_digest
+from kbench_jupyter.actions.rehearsing import Rehearsed, rehearse_source
+from kbench_jupyter.actions.rehearsing.answers import raised_over_answer, samples
+from kbench_jupyter.actions.rehearsing.judging import (
     refuse_errored,
     refuse_failed_cell,
     refuse_unrecorded,
     runs_of_task,
     sdk_notes,
 )
-from kbench_jupyter.actions.passing import Passing
-from kbench_jupyter.actions.rehearsing import rehearse_source
+from kbench_jupyter.actions.rehearsing.passing import Passing
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
-from kbench_jupyter.actions.validate import Checked, check, refuse_errors
-from kbench_jupyter.display.view import Cell, Facts, Part, Text, View, count, duration
+from kbench_jupyter.display.view import Cell, Facts, Part, Text, Value, View, count, duration
 from kbench_jupyter.errors import ExecutionError, UsageError
 from kbench_jupyter.session import envfile
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation.rehearsal import first_rows
 from kbench_jupyter.validation.rehearsal.endpoint import Calls, StandIn
 from kbench_jupyter.validation.rehearsal.stand_in import MODEL
-
-if TYPE_CHECKING:
-    from kbench_jupyter.results.runfiles import RunResult
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
 _MEANS_NOTHING = (
     "The stand-in knows nothing: whether its answers pass says nothing about the task or any model."
@@ -45,75 +40,45 @@ _NAMED = re.compile(r"\bllms\s*\[\s*['\"]([^'\"]+)['\"]\s*\]")
 
 
 @dataclass(frozen=True)
-class DryRun(Checked):
-    """What a dry run found.
+class DryRun(Rehearsed):
+    """What a dry run found."""
 
-    Parameters
-    ----------
-    rehearsal : Rehearsal
-    runs : tuple of RunResult
-        Those of the task that would be pushed.
-    calls : int
-        Answers the stand-in gave.
-    input_tokens, output_tokens : int
-        About as many as a real model would count.
-    rows : int
-        Samples that were evaluated: subruns, or runs without any.
-    raised : str
-        What the task raised over an answer, or "".
-    rehearse, push : str
-        What to type to rehearse it with a model, and to push it.
-    """
-
-    rehearsal: Rehearsal | None = None
-    runs: tuple[RunResult, ...] = ()
+    #: Answers the stand-in gave, with about as many tokens as a real model would count.
     calls: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
+    #: Samples that were evaluated: subruns, or runs without any.
     rows: int = 0
+    #: What the task raised over an answer, or "".
     raised: str = ""
+    #: What to type to rehearse it with a model.
     rehearse: str = "%kbench validate"
-    push: str = "%kbench push"
 
     def view(self) -> View:
         """Describe what ran, and what that cannot tell."""
         ran = f"{count(self.calls, 'call')}, about {count(self.input_tokens + self.output_tokens, 'token')}"
         title = Cell(f"Dry run: the task runs and records; {ran}, {count(self.rows, 'sample')}", "good")
-        parts: list[Part] = [self._facts()]
+        facts: dict[str, Value] = {
+            "recorded": f"{count(len(self.runs), 'run')} of {self.runs[0].task}" if self.runs else "none",
+            "samples": f"{self.rows:,}" if self.rows != len(self.runs) else "",
+            "model calls": f"{self.calls:,}",
+            "tokens": f"about {self.input_tokens:,} in, {self.output_tokens:,} out",
+            "took": duration(self.seconds),
+        }
+        parts: list[Part] = [Facts(facts)]
+        lesson = _MEANS_NOTHING
         if self.raised:
             title = Cell("Dry run: an error was raised after an answer of the stand-in", "warn")
             parts.append(Text(self.raised, "warn", code=True))
+            lesson = "Where the answer is the cause: a model may answer so, too, and then the run counts as errored."
         elif not self.calls:
             title = Cell("Dry run: the task runs and records, and asks no model", "warn")
-        lesson = (
-            "Where the answer is the cause: a model may answer so, too, and then the run counts as errored."
-            if self.raised
-            else _MEANS_NOTHING
-        )
         return View(
             title,
             [*parts, *finding_parts(self.findings)],
-            notes=[
-                *notes_on(self.source),
-                *self.notes,
-                *(self.rehearsal.hints if self.rehearsal else ()),
-                lesson,
-            ],
+            notes=[*self.remarks, lesson],
             next=[(self.rehearse, "run it once with a real model"), (self.push, "send it to the target")],
             footer=self.footer,
-        )
-
-    def _facts(self) -> Facts:
-        recorded = [f"{count(len(self.runs), 'run')} of {self.runs[0].task}"] if self.runs else ["none"]
-        seconds = self.rehearsal.outcome.seconds if self.rehearsal else None
-        return Facts(
-            {
-                "recorded": recorded[0],
-                "samples": f"{self.rows:,}" if self.rows != len(self.runs) else "",
-                "model calls": f"{self.calls:,}",
-                "tokens": f"about {self.input_tokens:,} in, {self.output_tokens:,} out",
-                "took": duration(seconds),
-            }
         )
 
 
@@ -132,21 +97,12 @@ def dry_run(
 
     Parameters
     ----------
-    session : Session
-    task : str, optional
-        The task meant, by name or slug.
-    chosen : ChosenTask, optional
-        Another source than the current notebook's.
     rows : int, optional
         How many rows ``.evaluate`` runs at the most; by default all.
-    timeout : float, optional
-        Seconds for the whole run.
-    pass_env : sequence of str
-        Names of environment variables that the task gets beside those it has on the server.
     env_file : Path, optional
         Where `pass_env` is looked for beside the environment; by default the session's.
-    interrupt : threading.Event, optional
-        Setting it, in any thread, stops the run as Ctrl+C does.
+    task, chosen, timeout, pass_env, interrupt
+        As `validate` takes them.
 
     Returns
     -------
@@ -163,11 +119,7 @@ def dry_run(
     ExecutionError
         If the task SDK is not installed, or no kernel can be started.
     """
-    if rows is not None and rows < 1:
-        raise UsageError(
-            f"--rows takes a number above 0, not {rows}.", hint="%kbench validate --dry-run --rows 5"
-        )
-    _check_installed()
+    _refuse_impossible(rows)
     chosen = chosen or choose_task(session, task, required=False)
     checked = check(session, task, chosen=chosen)
     refuse_errors(checked, "it was not run")
@@ -204,11 +156,20 @@ def dry_run(
     )
 
 
-def _models(chosen: ChosenTask, passing: Passing) -> list[str]:
-    """Return the names of models that the task may look up, as far as a rehearsal would find them.
+def _refuse_impossible(rows: int | None) -> None:
+    if rows is not None and rows < 1:
+        raise UsageError(
+            f"--rows takes a number above 0, not {rows}.", hint="%kbench validate --dry-run --rows 5"
+        )
+    if importlib.util.find_spec("kaggle_benchmarks") is None:
+        raise ExecutionError(
+            "A dry run needs the task SDK, and this Python has no package kaggle_benchmarks.",
+            hint="%pip install kaggle_benchmarks 'hishel<2' jupyter_bokeh",
+        )
 
-    Where it is not known yet which there are, those that the task looks up: each may be there.
-    """
+
+def _models(chosen: ChosenTask, passing: Passing) -> list[str]:
+    """Return the models that a rehearsal would find; where that is not known yet, those that the task looks up."""
     known = [name for name in passing.source.get("LLMS_AVAILABLE", "").split(",") if name]
     return known or _NAMED.findall(chosen.source.text)
 
@@ -234,11 +195,3 @@ def _remarks(calls: Calls, rows: int | None) -> Iterator[str]:
         yield f"Only the model was told: {error}"
     if calls.unfit:
         yield f"{count(calls.unfit, 'answer')} may not fit the schema: the stand-in found no value for it."
-
-
-def _check_installed() -> None:
-    if importlib.util.find_spec("kaggle_benchmarks") is None:
-        raise ExecutionError(
-            "A dry run needs the task SDK, and this Python has no package kaggle_benchmarks.",
-            hint="%pip install kaggle_benchmarks 'hishel<2' jupyter_bokeh",
-        )

@@ -3,36 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import finding_parts
-from kbench_jupyter.actions.validate import check
+from kbench_jupyter.actions.check import check
+from kbench_jupyter.actions.sources import ChosenTask
 from kbench_jupyter.display.view import Cell, Part, Shown, Text, View, count
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.validation import Fix, fixes
+from kbench_jupyter.validation.rules.findings import Finding
 from kbench_jupyter.validation.rules.secrets import mask
-
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.sources import ChosenTask
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.validation import Fix
-    from kbench_jupyter.validation.rules.findings import Finding
 
 
 @dataclass(frozen=True)
 class Fixes(Shown):
-    """Repairs that change nothing about what a task does.
-
-    Parameters
-    ----------
-    fixes : tuple of Fix
-        One a cell.
-    left : tuple of Finding
-        Findings that need a person.
-    placed : bool
-        Whether the first fix was put into the next cell.
-    """
+    """Repairs, one a cell, that change nothing about what a task does, and the findings that need a person."""
 
     fixes: tuple[Fix, ...] = ()
     left: tuple[Finding, ...] = ()
+    #: Whether the first fix was put into the next cell.
     placed: bool = False
 
     def view(self) -> View:
@@ -41,19 +29,15 @@ class Fixes(Shown):
         for fix in self.fixes:
             parts += [Text(f"cell {fix.cell.number}: {fix.title}"), Text(mask(fix.new_text), code=True)]
         if self.left:
-            parts += [
-                Text(f"{count(len(self.left), 'finding')} without a safe fix:"),
-                *finding_parts(self.left),
-            ]
+            parts.append(Text(f"{count(len(self.left), 'finding')} without a safe fix:"))
+            parts += finding_parts(self.left)
         if not self.fixes:
             return View(Cell("Nothing here has a safe fix", "warn" if self.left else "good"), parts)
-        notes = (
-            ("The first of them is in the cell below: let it replace the old one.",) if self.placed else ()
-        )
+        notes = ["The first of them is in the cell below: let it replace the old one."]
         return View(
             Cell(f"{count(len(self.fixes), 'safe fix', 'safe fixes')}; your cells are as they were", "good"),
             parts,
-            notes=notes,
+            notes=notes if self.placed else (),
             next=[("%kbench validate --static", "check again when you have taken them over")],
         )
 
@@ -63,13 +47,9 @@ def fix(session: Session, chosen: ChosenTask, task: str | None = None) -> Fixes:
 
     Parameters
     ----------
-    session : Session
-    chosen : ChosenTask
     task : str, optional
         The task meant, by name or slug.
     """
-    from kbench_jupyter.validation import fixes
-
     findings = check(session, task, chosen=chosen).findings
     left = tuple(finding for finding in findings if not fixes(chosen.source, [finding]))
     return Fixes(tuple(fixes(chosen.source, findings)), left)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from kbench_jupyter.api import Leaderboard, TaskResult
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count
 from kbench_jupyter.errors import UsageError
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Leaderboard, TaskResult
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)
@@ -48,7 +45,6 @@ def leaderboard(session: Session, benchmark: str, version: int | None = None) ->
 
     Parameters
     ----------
-    session : Session
     benchmark : str
         ``owner/benchmark``.
     version : int, optional

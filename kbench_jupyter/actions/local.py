@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbench_jupyter.display.view import Cell, Facts, Shown, Text, View, count, size
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session import envfile, local_server
 from kbench_jupyter.session.local_process import Endpoint
+from kbench_jupyter.session.local_server import LocalStatus
 from kbench_jupyter.session.server_settings import UPSTREAM, environment, notes_on
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.settings import SERVER_SETTINGS
 from kbench_jupyter.session.target import home
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from kbench_jupyter.session.local_server import LocalStatus
-    from kbench_jupyter.session.session import Session
 
 _LOG_LINES = 60
 _CLEAN = "%kbench local clean --older-than 30d --keep 2GB"
@@ -31,16 +28,9 @@ _WITH_ENDPOINT = "%kbench local start --upstream URL --key-from VARIABLE"
 
 @dataclass(frozen=True)
 class LocalShown(Shown):
-    """The embedded server, or a word on what was done with it.
+    """The embedded server, or a word on what was done with it; `text` holds lines of its log.
 
-    Parameters
-    ----------
-    title : Cell
-    facts : mapping
-    text : str
-        Lines of its log.
-    notes : tuple of str
-        Why models are missing, and which settings of this kernel's environment it does not have.
+    Notes say why models are missing, and which settings of this kernel's environment it does not have.
     """
 
     title: Cell
@@ -70,7 +60,6 @@ def command(
 
     Parameters
     ----------
-    session : Session
     what : str
         ``"start"``, ``"stop"``, ``"status"``, ``"log"``, ``"clean"`` or ``"reset"``.
     confirmed : bool
@@ -111,12 +100,9 @@ def command(
         return LocalShown(title, {}, local_server.log_tail(place, _LOG_LINES) or "(empty)")
     if what == "reset":
         return _reset(session, place, confirmed)
-    found = local_server.find(place)
-    return (
-        _running(session, found, "is running")
-        if found
-        else LocalShown(Cell("The embedded server is not running"), {})
-    )
+    if found := local_server.find(place):
+        return _running(session, found, "is running")
+    return LocalShown(Cell("The embedded server is not running"), {})
 
 
 def _start(session: Session, place: Any, endpoint: Endpoint | None) -> LocalShown:
@@ -190,9 +176,8 @@ def _stop(session: Session, place: Any) -> LocalShown:
     stopped = local_server.stop(place)
     facts = {}
     if before is not None and before.going:
-        facts["ended early"] = (
-            f"{count(before.going, 'job')}; runs among them read errored, schedule them again"
-        )
+        ended = count(before.going, "job")
+        facts["ended early"] = f"{ended}; runs among them read errored, schedule them again"
     if before is not None and before.waiting:
         facts["waiting"] = f"{count(before.waiting, 'job')} for the next start"
     return LocalShown(Cell("The embedded server " + ("has stopped" if stopped else "was not running")), facts)

@@ -1,24 +1,20 @@
-"""New: worked patterns of the task SDK, each put into a new cell, and the source of a notebook that teaches it.
+"""New: worked patterns of the task SDK, each put into a new cell.
 
-A pattern is one percent-format file in ``patterns/``: a markdown cell that says what it shows (a title, a sentence,
-where it matters a paragraph that begins with "Needs", then more), one code cell that is a whole task, and a
-markdown cell on what to keep in mind. ``%kbench new`` shows the sentence and hands out the code cell;
-``notebooks/build.py`` makes the notebook of all three.
+``%kbench new`` shows a pattern's sentence and hands out its code cell; ``notebooks/build.py`` makes a notebook of all
+three cells. How a pattern is written says `kbench_jupyter.patterns`.
 """
 
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.display.view import Shown, Table, Text, Value, View, count
+from kbench_jupyter.display.view import Shown, Table, Text, View, count
 from kbench_jupyter.errors import KBenchError, UsageError
 from kbench_jupyter.hints import did_you_mean
-
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 #: The names of all patterns, in the order in which they are best read.
 NAMES = (
@@ -43,15 +39,7 @@ NAMES = (
 
 @dataclass(frozen=True)
 class Pattern:
-    """A worked pattern.
-
-    Parameters
-    ----------
-    name : str
-        What stands after ``%kbench new``.
-    intro, code, outro : str
-        The three cells: what it shows, a whole task, what to keep in mind.
-    """
+    """A worked pattern: its name, and its cells (what it shows, a whole task, what to keep in mind)."""
 
     name: str
     intro: str
@@ -80,22 +68,13 @@ class Pattern:
 
 @dataclass(frozen=True)
 class NewCell(Shown):
-    """A pattern, explained.
-
-    Parameters
-    ----------
-    pattern : Pattern
-    placed : bool
-        Whether it was put into a new cell.
-    seen : bool
-        Whether the user sees that cell, so that its text need not be shown again.
-    stored : str
-        The slug of a task that the notebook stores already, or "".
-    """
+    """A pattern, explained."""
 
     pattern: Pattern
+    #: Whether it was put into a new cell, and whether the user sees that, so that its text need not be shown again.
     placed: bool = False
     seen: bool = False
+    #: The slug of a task that the notebook stores already, or "".
     stored: str = ""
 
     def view(self) -> View:
@@ -123,27 +102,13 @@ class PatternList(Shown):
 
     def view(self) -> View:
         """List the patterns."""
-        rows: list[list[Value]] = [[p.name, p.summary] for p in self.patterns]
-        return View(
-            count(len(rows), "pattern"),
-            [Table(["pattern", "shows"], rows)],
-            next=[("%kbench new NAME", "put a worked cell below")],
-        )
+        table = Table(["pattern", "shows"], [(p.name, p.summary) for p in self.patterns])
+        steps = [("%kbench new NAME", "put a worked cell below")]
+        return View(count(len(self.patterns), "pattern"), [table], next=steps)
 
 
 def read_pattern(name: str) -> Pattern:
-    """Read a pattern.
-
-    Parameters
-    ----------
-    name : str
-        One of :data:`NAMES`; also with spaces or underscores, in any case.
-
-    Raises
-    ------
-    UsageError
-        If there is none of that name; names the nearest one.
-    """
+    """Read a pattern by its name in `NAMES`, with spaces or underscores too, in any case; refuse another name."""
     from kbench_jupyter.notebook.percent import read
 
     wanted = re.sub(r"[\s_]+", "-", name.strip().lower())
@@ -168,7 +133,6 @@ def new(session: Session, name: str | None = None) -> NewCell | PatternList:
 
     Parameters
     ----------
-    session : Session
     name : str, optional
 
     Raises
@@ -176,25 +140,18 @@ def new(session: Session, name: str | None = None) -> NewCell | PatternList:
     UsageError
         If there is no such pattern; names the nearest one.
     """
+    from kbench_jupyter.actions.sources import choose_task
+
     if name is None:
         return PatternList(tuple(read_pattern(known) for known in NAMES))
     pattern = read_pattern(name)
-    stored = _stored(session)
     if session.shell is None:
-        return NewCell(pattern, stored=stored)
+        return NewCell(pattern)
+    stored = ""
+    with suppress(KBenchError):  # no notebook, or one that is half written: there is nothing to say about it
+        stored = next(iter(choose_task(session, required=False).stored), "")
     session.shell.set_next_input(pattern.code)
     return NewCell(pattern, placed=True, seen=_sees_cells(session), stored=stored)
-
-
-def _stored(session: Session) -> str:
-    from kbench_jupyter.actions.sources import choose_task
-
-    if session.shell is None:
-        return ""
-    try:
-        return next(iter(choose_task(session, required=False).stored), "")
-    except KBenchError:  # no notebook, or one that is half written: there is nothing to say about it
-        return ""
 
 
 def _sees_cells(session: Session) -> bool:

@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions.push import page_of
+from kbench_jupyter.actions.cards import page_cell
 from kbench_jupyter.actions.pushed_task import get_task
+from kbench_jupyter.api import Task
 from kbench_jupyter.display.view import Cell, Facts, Shown, View
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import NOBODY_ELSE
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Task
-    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)
 class Published(Shown):
-    """A task that is public.
-
-    Parameters
-    ----------
-    task : Task
-    changed : bool
-        Whether it was not, before.
-    notebook_wanted : bool
-        Whether the backing notebook was to be published too.
-    """
+    """A task that is public: whether it was not before, and whether its backing notebook was to be as well."""
 
     task: Task
     changed: bool
@@ -43,13 +31,8 @@ class Published(Shown):
             )
         title = f"{task.slug.task} is public" + ("" if self.changed else " already; nothing was changed")
         notebook = "public" if task.is_backing_notebook_published else "private"
-        page = Cell(page_of(task), href=page_of(task))
-        return View(
-            Cell(title, "good"),
-            [Facts({"page": page, "notebook": notebook})],
-            notes=notes,
-            footer=self.footer,
-        )
+        facts = Facts({"page": page_cell(task), "notebook": notebook})
+        return View(Cell(title, "good"), [facts], notes=notes, footer=self.footer)
 
 
 def publish(session: Session, slug: str, *, notebook: bool = True, confirmed: bool = False) -> Published:
@@ -59,8 +42,6 @@ def publish(session: Session, slug: str, *, notebook: bool = True, confirmed: bo
 
     Parameters
     ----------
-    session : Session
-    slug : str
     notebook : bool
         Publish the backing notebook as well.
     confirmed : bool

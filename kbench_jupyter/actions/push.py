@@ -5,22 +5,22 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbench_jupyter.actions import pushes
-from kbench_jupyter.actions.cards import finding_parts, notes_on
-from kbench_jupyter.actions.edited import source_digest
+from kbench_jupyter.actions.cards import finding_parts, notes_on, page_cell, state_cell
+from kbench_jupyter.actions.check import Checked, check, refuse_errors
+from kbench_jupyter.actions.pushed_task import creation_notes, find_task, first_run_raised, refuse_unready
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors
 from kbench_jupyter.actions.sources import ChosenTask
-from kbench_jupyter.actions.validate import Checked, check, refuse_errors
-from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Text, Value, View
-from kbench_jupyter.errors import NotFoundError, TaskNotReadyError, UsageError, ValidationError
+from kbench_jupyter.api import Task
+from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Text, View
+from kbench_jupyter.errors import TaskNotReadyError, UsageError, ValidationError
+from kbench_jupyter.following.creation import watch_creation
+from kbench_jupyter.notebook.pushed import push_notebook
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 from kbench_jupyter.validation.rules.findings import Finding
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, Task
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.session.target import Target
 
 #: ``owner/name``, and a version of it.
 _DATASET = re.compile(r"[^/\s]+/[^/\s]+(/versions/\d+)?")
@@ -32,76 +32,57 @@ POLL_INTERVAL = 60.0
 
 @dataclass(frozen=True)
 class PushResult(Shown):
-    """What was pushed.
+    """What was pushed."""
 
-    Parameters
-    ----------
-    task : Task
-        As the server answered, or as it was when waiting ended.
-    origin : str
-        What the task source came from.
-    findings : tuple of Finding
-        Warnings that stood in nobody's way.
-    notes : tuple of str
-    changed : bool
-        False when the server had exactly this already, and nothing was sent.
-    again, rehearse, dry_run : str
-        What to type to send it all the same, to rehearse it, and to run it on the stand-in model.
-    tried : bool
-        Whether this source was run here, with a model or on the stand-in.
-    explained : RunErrors
-        Explains errors of its runs.
-    """
-
+    #: As the server answered, or as it was when waiting ended.
     task: Task
+    #: What the task source came from.
     origin: str = ""
+    #: Warnings that stood in nobody's way.
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
+    #: False when the server had exactly this already, and nothing was sent.
     changed: bool = True
+    #: What to type to send it all the same, to rehearse it, and to run it on the stand-in model.
     again: str = "%kbench push --again"
     rehearse: str = "%kbench validate"
     dry_run: str = "%kbench validate --dry-run"
+    #: Whether this source was run here, with a model or on the stand-in.
     tried: bool = True
     explained: RunErrors = NO_SOURCE
 
     def view(self) -> View:
         """Describe the push."""
-        task = self.task
-        ready = task.creation_state == "COMPLETED"
-        version = f", version {task.version}" if task.version else ""
-        facts: dict[str, Value] = {
-            "task": task.slug.task,
-            "from": self.origin,
-            "state": state_cell(task.creation_state),
-            "page": Cell(page_of(task), href=page_of(task)),
-            "datasets": ", ".join(task.datasets),
-        }
-        step = (f"%kbench run {task.slug.task} -m MODEL --wait", "run it on a model (list: %kbench models)")
-        if not ready:
-            step = (f"%kbench status {task.slug.task}", "see when the server has created it")
-        title = Cell(f"Pushed {task.slug.task}{version}", "good")
-        parts: list[Part] = [Facts(facts), *finding_parts(self.findings)]
-        steps = [step]
-        if first_run_raised(task):
-            title = Cell(f"Pushed {task.slug.task}{version}, and its first run raised an error", "warn")
+        task, slug, raised = self.task, self.task.slug.task, first_run_raised(self.task)
+        named = f"{slug}, version {task.version}" if task.version else slug
+        facts = Facts(
+            {
+                "task": slug,
+                "from": self.origin,
+                "state": state_cell(task.creation_state),
+                "page": page_cell(task),
+                "datasets": ", ".join(task.datasets),
+            }
+        )
+        steps = [(f"%kbench run {slug} -m MODEL --wait", "run it on a model (list: %kbench models)")]
+        if task.creation_state != "COMPLETED":
+            steps = [(f"%kbench status {slug}", "see when the server has created it")]
+        title = Cell(f"Pushed {named}", "good")
+        parts: list[Part] = [facts, *finding_parts(self.findings)]
+        if raised:
+            title = Cell(f"Pushed {named}, and its first run raised an error", "warn")
             parts.insert(1, Text(self.explained.whole(task.creation_error_message), code=True))
-            steps = [(self.rehearse, "see it here, mend it, then push again"), step]
+            steps.insert(0, (self.rehearse, "see it here, mend it, then push again"))
         elif not self.tried:
             steps.append((self.dry_run, "it was never run here: try it on a stand-in model, at no cost"))
         if not self.changed:
-            title = Cell(f"Unchanged since {task.slug.task}{version}: nothing was pushed", title.tone)
+            title = Cell(f"Unchanged since {named}: nothing was pushed", title.tone)
             steps.append((self.again, "push it all the same"))
-        notes = [*self.notes, *([] if first_run_raised(task) else creation_notes(task, self.explained))]
+        notes = self.notes if raised else [*self.notes, *creation_notes(task, self.explained)]
         return View(title, parts, notes=notes, next=steps, footer=self.footer)
 
     def refuse_raised(self) -> None:
-        """Raise if the version's first run did, before anything else is run of it.
-
-        Raises
-        ------
-        ValidationError
-            With the error of that run.
-        """
+        """Raise ValidationError if the version's first run raised an error, before anything else is run of it."""
         if first_run_raised(self.task):
             slug, error = self.task.slug.task, self.task.creation_error_message
             raise ValidationError(
@@ -110,50 +91,6 @@ class PushResult(Shown):
                 hint=f"See it here, mend it, then push again: {self.rehearse}\n"
                 f"To run it all the same: %kbench run {slug} -m MODEL",
             )
-
-
-def first_run_raised(task: Task) -> bool:
-    """Whether the server created a version, and the run that it made for that ended in an error."""
-    return task.creation_state == "COMPLETED" and "Traceback (most recent call last)" in (
-        task.creation_error_message or ""
-    )
-
-
-def creation_notes(task: Task, explained: RunErrors = NO_SOURCE) -> list[str]:
-    """Return what the creation of a version that can be run has to say all the same.
-
-    Parameters
-    ----------
-    task : Task
-    explained : RunErrors
-        Explains an error in it.
-    """
-    if task.creation_state != "COMPLETED" or not task.creation_error_message:
-        return []
-    if first_run_raised(task):
-        return [f"Its first run raised an error: {explained.line(task.creation_error_message)}"]
-    return [f"The server remarks: {explained.line(task.creation_error_message)}"]
-
-
-def page_of(task: Task) -> str:
-    """Return the address of the task's page; "" for one of the embedded server, which has none."""
-    return "" if task.url.startswith("/benchmarks/tasks/local/") else task.web_url
-
-
-def state_cell(state: str) -> Cell:
-    """Return a creation or run state as a word with its tone."""
-    tones = {
-        "COMPLETED": "good",
-        "ERRORED": "bad",
-        "KERNEL_WITHOUT_RUN": "bad",
-        "VALIDATION_FAILED": "bad",
-        "NO_MODEL_SPECIFIED": "bad",
-        "QUEUED": "quiet",
-        "RUNNING": "busy",
-        "VALIDATING": "busy",
-        "SCORE_PENDING": "busy",
-    }
-    return Cell(str(state).lower().replace("_", " "), tones.get(str(state), "warn"))
 
 
 def push(
@@ -171,7 +108,6 @@ def push(
 
     Parameters
     ----------
-    session : Session
     chosen : ChosenTask
         The source and the task in it.
     datasets : sequence of str
@@ -199,8 +135,6 @@ def push(
     WatchTimeoutError
         If `wait` seconds were not enough; the server goes on.
     """
-    from kbench_jupyter.notebook.build import push_notebook
-
     _check_datasets(datasets)
     checked = _check(session, chosen, datasets, force=force)
     target = session.target()
@@ -219,21 +153,23 @@ def push(
         "again": chosen.line("push --again"),
         "rehearse": chosen.line("validate"),
         "dry_run": chosen.line("validate --dry-run"),
-        "tried": source_digest(chosen.source) in session.validated | session.tried,
+        "tried": pushes.source_digest(chosen.source) in session.validated | session.tried,
         "explained": RunErrors(chosen.source),
         "footer": target.label,
     }
-    if before and not again and _is_there(session, target, before, digest):
+    created = before is not None and before.creation_state == "COMPLETED"
+    if before and created and not again and pushes.pushed_digest(session, target, before) == digest:
         return PushResult(before, chosen.source.origin, checked.findings, changed=False, **lines)
     session.reporter.say(f"Pushing {chosen.slug} from {chosen.source.origin} to {target.place}.")
     task = client.create_task(
         chosen.slug, text, datasets=attached, known_version=(before.version or 0) if before else 0
     )
     _refuse_answer(task)
-    pushes.remember(session.state_folder, target.base_url, chosen.slug, task.version, digest)
+    pushes.remember(session, target, chosen.slug, task.version, digest)
     notes = _notes(chosen, task, kept)
     if wait is not None:
-        task = _wait_created(session, target, task, lines["explained"], wait, poll_interval)
+        task = _watch(session, target, task.slug.task, task.version, wait, poll_interval)
+        refuse_unready(task, lines["explained"])
     return PushResult(task, chosen.source.origin, checked.findings, tuple(notes), **lines)
 
 
@@ -268,92 +204,36 @@ def _notes(chosen: ChosenTask, task: Task, kept: Sequence[str]) -> list[str]:
     return notes
 
 
-def _is_there(session: Session, target: Target, before: Task, digest: str) -> bool:
-    """Return whether the newest version, well created, is what would be pushed."""
-    return before.creation_state == "COMPLETED" and pushes.is_unchanged(
-        session.state_folder, target.base_url, before.slug.task, before.version, digest
-    )
-
-
-def find_task(client: Client, slug: str) -> Task | None:
-    """Return the task, or None when there is none of that name."""
-    try:
-        return client.get_task(slug)
-    except NotFoundError:
-        return None
-
-
 def _settle_before(
     session: Session, target: Target, chosen: ChosenTask, wait: float | None, poll_interval: float
 ) -> Task | None:
-    client, slug = session.client(target), chosen.slug
-    before = find_task(client, slug)
+    """Return the version before as it ended; how it ended does not matter to the next push."""
+    slug = chosen.slug
+    before = find_task(session.client(target), slug)
     if before is None or not before.creation_state.is_pending:
         return before
+    pending = f"Version {before.version} of {slug} is still being created"
     if wait is None:
         raise TaskNotReadyError(
-            f"Version {before.version} of {slug} is still being created ({str(before.creation_state).lower()}).",
+            f"{pending} ({str(before.creation_state).lower()}).",
             hint=f"Wait for it, then push: {chosen.line('push --wait')}",
         )
-    session.reporter.say(f"Version {before.version} of {slug} is still being created: waiting for it first.")
-    from kbench_jupyter.following.creation import watch_creation
-
-    # How that one ends does not matter to the next push.
-    return watch_creation(
-        client,
-        slug,
-        before.version,
-        timeout=wait or None,
-        max_interval=target.poll_interval(poll_interval),
-        reporter=session.reporter,
-        on_trouble=session.reviver(target),
-    )
+    session.reporter.say(f"{pending}: waiting for it first.")
+    return _watch(session, target, slug, before.version, wait, poll_interval)
 
 
-def _wait_created(
-    session: Session, target: Target, task: Task, explained: RunErrors, wait: float, poll_interval: float
+def _watch(
+    session: Session, target: Target, slug: str, version: int | None, wait: float, poll_interval: float
 ) -> Task:
-    from kbench_jupyter.following.creation import watch_creation
-
-    created = watch_creation(
+    """Return a version once its creation has ended."""
+    return watch_creation(
         session.client(target),
-        task.slug.task,
-        task.version,
+        slug,
+        version,
         timeout=wait or None,
         max_interval=target.poll_interval(poll_interval),
         reporter=session.reporter,
         on_trouble=session.reviver(target),
-    )
-    refuse_unready(created, explained)
-    return created
-
-
-def refuse_unready(task: Task, explained: RunErrors = NO_SOURCE) -> None:
-    """Raise TaskNotReadyError, with its error `explained`, unless the task's newest version can be run."""
-    state = task.creation_state
-    if state == "COMPLETED":
-        return
-    name = f"{task.slug.task}, version {task.version}" if task.version else task.slug.task
-    if state.is_pending:
-        raise TaskNotReadyError(
-            f"{name} is still being created ({str(state).lower()}).", hint=f"%kbench status {task.slug.task}"
-        )
-    hints = {
-        "KERNEL_WITHOUT_RUN": "End the notebook with my_task.run(kbench.llm), then %kbench push again.",
-        "VALIDATION_FAILED": "Mend what the message says, then %kbench push again.",
-        "NO_MODEL_SPECIFIED": "Pass kbench.llm to .run(...), then %kbench push again.",
-    }
-    reasons = {
-        "KERNEL_WITHOUT_RUN": "the notebook ran, but recorded no run",
-        "VALIDATION_FAILED": "the server did not accept it",
-        "NO_MODEL_SPECIFIED": "it names no model",
-        "ERRORED": "the notebook failed while it ran",
-    }
-    message = reasons.get(str(state), f"its creation ended as {str(state).lower()}")
-    raise TaskNotReadyError(
-        f"{name} cannot be run: {message}.",
-        detail=explained.whole(task.creation_error_message) or task.error,
-        hint=hints.get(str(state), "%kbench validate shows what happens in a fresh kernel."),
     )
 
 

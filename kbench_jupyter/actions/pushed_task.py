@@ -1,17 +1,40 @@
-"""A task as the server knows it, or a word on why it does not."""
+"""A task as the server knows it: whether it is there, whether it can be run, and what to say where it cannot."""
 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
+from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors
 from kbench_jupyter.actions.sources import choose_task
-from kbench_jupyter.errors import KBenchError, NotFoundError
+from kbench_jupyter.api import Client, Task
+from kbench_jupyter.errors import KBenchError, NotFoundError, TaskNotReadyError
 from kbench_jupyter.hints import did_you_mean
+from kbench_jupyter.session.session import Session
 
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, Task
-    from kbench_jupyter.session.session import Session
+# Why a creation that ended in a state left nothing to run, and what to do about it.
+_ENDINGS = {
+    "KERNEL_WITHOUT_RUN": (
+        "the notebook ran, but recorded no run",
+        "End the notebook with my_task.run(kbench.llm), then %kbench push again.",
+    ),
+    "VALIDATION_FAILED": (
+        "the server did not accept it",
+        "Mend what the message says, then %kbench push again.",
+    ),
+    "NO_MODEL_SPECIFIED": ("it names no model", "Pass kbench.llm to .run(...), then %kbench push again."),
+    "ERRORED": (
+        "the notebook failed while it ran",
+        "%kbench validate shows what happens in a fresh kernel.",
+    ),
+}
+
+
+def find_task(client: Client, slug: str) -> Task | None:
+    """Return the task, or None when there is none of that name."""
+    try:
+        return client.get_task(slug)
+    except NotFoundError:
+        return None
 
 
 def get_task(session: Session, client: Client, slug: str) -> Task:
@@ -21,8 +44,6 @@ def get_task(session: Session, client: Client, slug: str) -> Task:
     ----------
     session : Session
         Its notebook may hold the task, not pushed yet.
-    client : Client
-    slug : str
 
     Raises
     ------
@@ -59,3 +80,34 @@ def _unknown_task(session: Session, client: Client, slug: str) -> tuple[str, str
         did_you_mean(slug, names, more="your tasks: %kbench list") if names else "Push it first: %kbench push"
     )
     return f"The server knows no task {slug!r}.", hint
+
+
+def refuse_unready(task: Task, explained: RunErrors = NO_SOURCE) -> None:
+    """Raise TaskNotReadyError, with its error `explained`, unless the task's newest version can be run."""
+    state = task.creation_state
+    if state == "COMPLETED":
+        return
+    name = f"{task.slug.task}, version {task.version}" if task.version else task.slug.task
+    if state.is_pending:
+        raise TaskNotReadyError(
+            f"{name} is still being created ({str(state).lower()}).", hint=f"%kbench status {task.slug.task}"
+        )
+    other = f"its creation ended as {str(state).lower()}", _ENDINGS["ERRORED"][1]
+    why, hint = _ENDINGS.get(str(state), other)
+    detail = explained.whole(task.creation_error_message) or task.error
+    raise TaskNotReadyError(f"{name} cannot be run: {why}.", detail=detail, hint=hint)
+
+
+def first_run_raised(task: Task) -> bool:
+    """Whether the server created a version, and the run that it made for that ended in an error."""
+    return task.creation_state == "COMPLETED" and "Traceback (most recent call last)" in (
+        task.creation_error_message or ""
+    )
+
+
+def creation_notes(task: Task, explained: RunErrors = NO_SOURCE) -> list[str]:
+    """Return what the creation of a version that can be run has to say all the same, its error `explained`."""
+    if task.creation_state != "COMPLETED" or not task.creation_error_message:
+        return []
+    what = "Its first run raised an error" if first_run_raised(task) else "The server remarks"
+    return [f"{what}: {explained.line(task.creation_error_message)}"]

@@ -1,8 +1,8 @@
-"""What was pushed last from this machine, so that the same source is not pushed again unasked.
+"""What was pushed last from this machine, and whether the notebook still is that: what runs is what the server has.
 
-The server hands a task's source out only with a run's output, so the memory is ours: a digest a task, in
-the folder where the embedded server keeps its state too. It holds no source and no secret; losing it costs
-nothing but one push that could have been spared.
+The server hands a task's source out only with a run's output, so what was pushed is remembered here: a digest a task,
+in the folder where the embedded server keeps its state too. It holds no source and no secret. Losing it costs nothing
+but one push that could have been spared.
 """
 
 from __future__ import annotations
@@ -10,53 +10,77 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from kbench_jupyter.actions.sources import ChosenTask, choose_task
+from kbench_jupyter.api import Task
+from kbench_jupyter.errors import KBenchError, NotebookError, ValidationError
+from kbench_jupyter.notebook.pushed import push_notebook
+from kbench_jupyter.notebook.source import TaskSource
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 
 _FILE = "pushes.json"
 
 
-def digest(text: str, datasets: Sequence[str]) -> str:
+def digest(text: str, datasets: Sequence[str] = ()) -> str:
     """Return a digest of what a push would send."""
     return hashlib.sha256(json.dumps([text, sorted(datasets)]).encode()).hexdigest()
 
 
-def is_unchanged(folder: Path, server: str, slug: str, version: int | None, digest: str) -> bool:
-    """Return whether a task's newest version is the one pushed last from here, with the same digest.
+def source_digest(source: TaskSource) -> str:
+    """Return the digest of a task source, whatever a push would add to it."""
+    return digest(source.text)
 
-    Parameters
-    ----------
-    folder : Path
-        Where the memory lies.
-    server : str
-        The target's address.
-    slug : str
-    version : int or None
-        The newest version on the server.
-    digest : str
-        Of what would be pushed now.
+
+def digest_of(chosen: ChosenTask, task: Task | None) -> str:
+    """Return the digest of what a push of `chosen` would send, with the datasets of the `task` on the server.
+
+    It is "" where nothing could be pushed.
     """
-    return version is not None and newest(folder, server, slug) == (version, digest)
-
-
-def newest(folder: Path, server: str, slug: str) -> tuple[int, str] | None:
-    """Return version and digest of what was pushed last from here, or None where that is not known."""
-    match _read(folder).get(f"{server} {slug}"):
-        case [int(version), str(digest)]:
-            return version, digest
-    return None
-
-
-def remember(folder: Path, server: str, slug: str, version: int | None, digest: str) -> None:
-    """Remember a push; a folder that cannot be written is not worth failing a push for."""
-    known = _read(folder) | {f"{server} {slug}": [version, digest]}
     try:
+        text = push_notebook(chosen.source, choose=chosen.choice)
+    except (NotebookError, ValidationError):
+        return ""
+    return digest(text, task.datasets if task else ())
+
+
+def pushed_digest(session: Session, target: Target, task: Task) -> str:
+    """Return the digest of a task's newest version, "" unless that was pushed from here."""
+    match _read(session.state_folder).get(f"{target.base_url} {task.slug.task}"):
+        case [int(version), str(pushed)] if version == task.version:
+            return pushed
+    return ""
+
+
+def edits_since(session: Session, target: Target, task: Task) -> str:
+    """Say that the current notebook has changed since a task's newest version was pushed from it, else "".
+
+    Nothing is said where it is not known: of a version that was pushed from elsewhere, or of a task that the
+    notebook does not hold.
+    """
+    slug, pushed = task.slug.task, pushed_digest(session, target, task)
+    with suppress(KBenchError):
+        chosen = choose_task(session, slug) if pushed else None
+        if chosen and slug in chosen.stored and digest_of(chosen, task) not in ("", pushed):
+            return (
+                f"{chosen.source.origin} has changed since version {task.version} was pushed, which is what runs. "
+                f"To send the changes first: {chosen.line('push --wait')}"
+            )
+    return ""
+
+
+def remember(session: Session, target: Target, slug: str, version: int | None, digest: str) -> None:
+    """Remember a push of a task; a folder that cannot be written is no reason for a push to fail."""
+    folder = session.state_folder
+    known = _read(folder) | {f"{target.base_url} {slug}": [version, digest]}
+    with suppress(OSError):
         folder.mkdir(parents=True, exist_ok=True)
         temporary = folder / f".{_FILE}.new"
         temporary.write_text(json.dumps(known, indent=1), encoding="utf-8")
         temporary.replace(folder / _FILE)
-    except OSError:
-        return
 
 
 def _read(folder: Path) -> dict[str, Any]:

@@ -3,38 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from kbench_jupyter.actions.edited import edits_since
-from kbench_jupyter.actions.push import refuse_unready, state_cell
-from kbench_jupyter.actions.pushed_task import get_task
+from kbench_jupyter.actions.cards import elapsed, state_cell
+from kbench_jupyter.actions.pushed_task import get_task, refuse_unready
+from kbench_jupyter.actions.pushes import edits_since
 from kbench_jupyter.actions.run_errors import NO_SOURCE, errors_of
-from kbench_jupyter.actions.tasks import elapsed
 from kbench_jupyter.actions.wanted_models import expand, unknown_models
+from kbench_jupyter.api import Client, Run, ScheduleResult, Task
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count
 from kbench_jupyter.errors import NotFoundError, RunsFailedError, UsageError
 from kbench_jupyter.following.scheduled import await_scheduled
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, Run, ScheduleResult, Task
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.session.target import Target
+from kbench_jupyter.following.watch import wait_for_runs
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 
 
 @dataclass(frozen=True)
 class ScheduledRuns(Shown):
-    """What was scheduled, and where those runs stand.
-
-    Parameters
-    ----------
-    task : Task
-    scheduled : tuple of ScheduleResult
-        In the order asked.
-    runs : tuple of Run
-        The scheduled runs, as last seen.
-    """
+    """What was scheduled, in the order asked, and where those runs stood when last seen."""
 
     task: Task
     scheduled: tuple[ScheduleResult, ...]
@@ -82,17 +70,11 @@ def _named(task: Task) -> str:
 
 def _row(result: ScheduleResult, run: Run | None) -> list[Value]:
     if not result.scheduled:
-        return [
-            result.model,
-            "",
-            Cell("skipped", "warn"),
-            "",
-            result.skipped_reason or "the server gave no reason",
-        ]
+        why = result.skipped_reason or "the server gave no reason"
+        return [result.model, "", Cell("skipped", "warn"), "", why]
     if run is None:
         return [result.model, "", Cell("scheduled", "quiet"), "", ""]
-    why = NO_SOURCE.line(run.error_message)
-    return [run.model, str(run.id), state_cell(run.state), elapsed(run), why]
+    return [run.model, str(run.id), state_cell(run.state), elapsed(run), NO_SOURCE.line(run.error_message)]
 
 
 def run(
@@ -108,8 +90,6 @@ def run(
 
     Parameters
     ----------
-    session : Session
-    slug : str
     models : sequence of str
         Any spelling of a model's name (provider prefix and ``@`` are normalised), or patterns such as
         ``gemini*`` that stand for every model that can run.
@@ -153,24 +133,21 @@ def run(
         raise (unknown_models(session, target, client.list_models(), wanted) or error) from error
     done = [result.model for result in scheduled if result.scheduled]
     if not done or wait is None:
-        runs = new_runs(client.list_runs(slug, models=done), before) if done else ()
+        listed = client.list_runs(slug, models=done) if done else ()
+        runs = tuple(found for found in listed if found.id not in before)
         return ScheduledRuns(task, tuple(scheduled), runs, footer=target.label)
     began = time.monotonic()
     runs = await_scheduled(client, slug, done, before, timeout=wait or None)
     result = ScheduledRuns(task, tuple(scheduled), runs, footer=target.label)
     left = max(0.1, wait - (time.monotonic() - began)) if wait else wait
     followed = _follow(session, target, slug, result, left, poll_interval) if runs else result
-    if missing := set(done) - {found.model for found in runs}:
-        raise _never_listed(slug, sorted(missing))
+    if missing := sorted(set(done) - {found.model for found in runs}):
+        raise RunsFailedError(
+            f"{count(len(missing), 'run')} of {slug} cannot be followed: scheduled on {', '.join(missing)}, but "
+            "not in the server's list of runs.",
+            hint=f"The list may lag behind. What the server says now: %kbench status {slug}",
+        )
     return followed
-
-
-def _never_listed(slug: str, models: Sequence[str]) -> RunsFailedError:
-    return RunsFailedError(
-        f"{count(len(models), 'run')} of {slug} cannot be followed: scheduled on {', '.join(models)}, but "
-        "not in the server's list of runs.",
-        hint=f"The list may lag behind. What the server says now: %kbench status {slug}",
-    )
 
 
 def _errored(client: Client, task: Task) -> list[str]:
@@ -193,11 +170,6 @@ def _nothing_wanted(slug: str, retry_errored: bool) -> UsageError:
     )
 
 
-def new_runs(runs: Iterable[Run], before: set[int]) -> tuple[Run, ...]:
-    """Return the runs that were not there before."""
-    return tuple(run for run in runs if run.id not in before)
-
-
 def _follow(
     session: Session,
     target: Target,
@@ -206,10 +178,6 @@ def _follow(
     wait: float,
     poll_interval: float | None,
 ) -> ScheduledRuns:
-    from dataclasses import replace
-
-    from kbench_jupyter.following.watch import wait_for_runs
-
     runs = wait_for_runs(
         session.client(target),
         slug,

@@ -12,34 +12,25 @@ import re
 from contextlib import suppress
 from functools import cached_property
 from itertools import count
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.actions import pushes
 from kbench_jupyter.actions.cards import last_line
-from kbench_jupyter.actions.edited import digest_of
+from kbench_jupyter.actions.pushes import digest_of, pushed_digest
 from kbench_jupyter.actions.sources import choose_task
+from kbench_jupyter.api import Task
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.notebook.pushed import push_notebook
-from kbench_jupyter.notebook.source import place_in_words
+from kbench_jupyter.notebook.source import TaskSource, place_in_words
 from kbench_jupyter.quick_import import load
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 from kbench_jupyter.validation.rehearsal.places import Places
 from kbench_jupyter.validation.rehearsal.tracebacks import raised, shortened, tell
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Task
-    from kbench_jupyter.notebook.source import TaskSource
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.session.target import Target
-
-__all__ = ["NO_SOURCE", "RunErrors", "errors_of", "errors_of_runs"]
 
 _TRACEBACK = "Traceback (most recent call last)"
 # A cell's frame in a traceback that Python wrote, and the line it quotes.
 _FRAME = re.compile(
     r'^(?P<start> *)File "[^"\n]*ipykernel_[^"\n]*", line (?P<line>\d+)(?P<rest>.*)\n(?P<quoted> .*)', re.M
 )
-
-
 # How the embedded server says which cell of the notebook that it was sent failed, and IPython where a frame is.
 _FAILED = re.compile(r"^Cell (\d+)(?:, line (\d+))? failed:$", re.M)
 _PROMPT = re.compile(r"^Cell In ?\[\d+\], line \d+", re.M)
@@ -132,24 +123,16 @@ NO_SOURCE = RunErrors()
 def errors_of(session: Session, target: Target, task: Task) -> RunErrors:
     """Return what explains the errors of a task's newest version.
 
-    Parameters
-    ----------
-    session : Session
-        What it pushed is known, and its notebook is the source if that version was pushed from it and it has not
-        changed since.
-    target : Target
-    task : Task
+    What the `session` pushed is known. Its notebook is the source if that version was pushed from it and it has not
+    changed since.
     """
-    slug = task.slug.task
-    version, digest = pushes.newest(session.state_folder, target.base_url, slug) or (None, "")
-    if version is None or version != task.version:
-        return NO_SOURCE
+    digest = pushed_digest(session, target, task)
     if digest in session.sources:
-        return RunErrors(session.sources[digest], version)
+        return RunErrors(session.sources[digest], task.version)
     with suppress(KBenchError):
-        chosen = choose_task(session, slug)
-        if digest_of(chosen, task) == digest:
-            return RunErrors(chosen.source, version)
+        chosen = choose_task(session, task.slug.task) if digest else None
+        if chosen and digest_of(chosen, task) == digest:
+            return RunErrors(chosen.source, task.version)
     return NO_SOURCE
 
 

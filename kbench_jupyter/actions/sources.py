@@ -22,38 +22,22 @@ _HIDING = {"KB101": "cannot be read as a task", "KB107": "stores no task"}
 
 @dataclass(frozen=True)
 class ChosenTask:
-    """A task source, and the task in it that is meant.
-
-    Parameters
-    ----------
-    source : TaskSource
-    slug : str
-        The task's slug, or "" where none was needed and none is certain.
-    tasks : tuple of TaskDefinition
-        All tasks the source would store.
-    path : Path or None
-        The file or notebook it came from.
-    notes : tuple of str
-        What cannot be known about how fresh the text is.
-    given : str or None
-        The file that was named; "" for a ``%%kbench`` cell, None for the current notebook.
-    """
+    """A task source, and the task in it that is meant."""
 
     source: TaskSource
+    #: The task's slug, or "" where none was needed and none is certain.
     slug: str = ""
+    #: All tasks the source would store.
     tasks: tuple[TaskDefinition, ...] = ()
+    #: The file or notebook it came from.
     path: Path | None = None
+    #: What cannot be known about how fresh the text is.
     notes: tuple[str, ...] = ()
+    #: The file that was named; "" for a ``%%kbench`` cell, None for the current notebook.
     given: str | None = None
 
     def line(self, words: str) -> str:
-        """Return what to type for `words` to be done with this very source.
-
-        Parameters
-        ----------
-        words : str
-            A command and what else follows ``%kbench``, for example ``"push --again"``.
-        """
+        """Return what to type for `words`, such as ``"push --again"``, to be done with this very source."""
         if self.given is None:
             return f"%kbench {words}"
         return f"%kbench {words} -f {shlex.quote(self.given)}" if self.given else f"%%kbench {words}"
@@ -73,12 +57,7 @@ class ChosenTask:
         """What ``%choose`` must be given for the server to keep this task alone; None if nothing is to be added.
 
         The server takes one task a notebook. Nothing is added where there is but one, and where the notebook
-        chooses this one itself.
-
-        Raises
-        ------
-        ValidationError
-            If nothing that could be added is sure to keep this task.
+        chooses this one itself. ValidationError says that nothing that could be added is sure to keep this task.
         """
         mine = [task for task in self.tasks if task.slug in (self.slug, None)]
         if not self.slug or len(self.stored) < 2 or not mine or any(task.chosen for task in mine):
@@ -105,7 +84,6 @@ def choose_task(
 
     Parameters
     ----------
-    session : Session
     task : str, optional
         Name or slug. May be left out when the source stores exactly one.
     file : str, optional
@@ -122,8 +100,10 @@ def choose_task(
     ValidationError
         If `task` is not in it, or it stores none or several and `task` does not say which.
     """
+    from kbench_jupyter.validation import tasks_in
+
     source, path, notes = _read(session, file, cell)
-    tasks = tuple(t for t in _tasks(source) if t.stored)
+    tasks = tuple(task for task in tasks_in(source) if task.stored)
     found = ChosenTask(source, "", tasks, path, notes, "" if cell is not None else file)
     if required or task:
         if not found.tasks:
@@ -148,7 +128,7 @@ def resolve_slug(session: Session, task: str | None) -> str:
         If what was named is no task, or none was named and the notebook does not settle it.
     """
     if task:
-        from kbench_jupyter.actions.choose_runs import address
+        from kbench_jupyter.actions.address import address
 
         return str(address(task))
     try:
@@ -178,12 +158,6 @@ def _read(
     return task_source(current.notebook, origin=origin), current.path, tuple(current.notes)
 
 
-def _tasks(source: TaskSource) -> list[TaskDefinition]:
-    from kbench_jupyter.validation import tasks_in
-
-    return tasks_in(source)
-
-
 def _refuse_hidden(source: TaskSource) -> None:
     """Say what is wrong with a source whose tasks cannot be seen for it; "no task" alone would mislead."""
     from kbench_jupyter.actions.cards import finding_lines
@@ -200,7 +174,7 @@ def _refuse_hidden(source: TaskSource) -> None:
 
 
 def _settle(found: ChosenTask, task: str | None) -> str:
-    from kbench_jupyter.api.names import task_slug
+    from kbench_jupyter.api import task_slug
 
     origin, stored = found.source.origin, found.stored
     # A name that only running the notebook could tell: what the user says about it is believed.

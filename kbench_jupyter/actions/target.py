@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbench_jupyter.display.view import Facts, Shown, View
 from kbench_jupyter.errors import CredentialsError, TargetError
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import (
     BY_ADDRESS,
     KAGGLE,
@@ -17,9 +18,6 @@ from kbench_jupyter.session.target import (
     check_name,
     how_to_unset,
 )
-
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)
@@ -58,7 +56,6 @@ def target(session: Session, name: str | None = None) -> TargetShown:
 
     Parameters
     ----------
-    session : Session
     name : str, optional
         ``"kaggle"`` or ``"local"``.
 

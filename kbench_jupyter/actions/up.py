@@ -6,42 +6,28 @@ import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from kbench_jupyter.actions.download_result import refuse_file
+from kbench_jupyter.actions.download.result import refuse_file
+from kbench_jupyter.actions.dry_run import dry_run
+from kbench_jupyter.actions.push import push
+from kbench_jupyter.actions.results import Results, results
+from kbench_jupyter.actions.run import run
+from kbench_jupyter.actions.sources import ChosenTask
+from kbench_jupyter.actions.validate import validate
+from kbench_jupyter.actions.wanted_models import settle_models
 from kbench_jupyter.errors import KBenchError, UsageError
-
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.results import Results
-    from kbench_jupyter.actions.sources import ChosenTask
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.session import Session
 
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the chain.
-
-    Parameters
-    ----------
-    name : str
-        The command that does it alone.
-    plan : str
-        What it will do.
-    do : callable
-        Does it and returns what it came to.
-    typed : str
-        What to type where it is not ``%kbench`` and the name.
-    """
+    """One step of the chain: its command, what that will do, what does it, and what to type to do it alone."""
 
     name: str
     plan: str
     do: Callable[[], Any]
-    typed: str = ""
-
-    @property
-    def line(self) -> str:
-        """What to type to do it alone."""
-        return self.typed or f"%kbench {self.name}"
+    line: str
 
 
 def up(
@@ -56,7 +42,6 @@ def up(
 
     Parameters
     ----------
-    session : Session
     chosen : ChosenTask
         The source and the task in it.
     models : sequence of str
@@ -75,8 +60,6 @@ def up(
     KBenchError
         What the failing step has to say, with what was done before and how to go on.
     """
-    from kbench_jupyter.actions.wanted_models import settle_models
-
     refuse_file(output / chosen.slug)
     steps = _steps(session, chosen, settle_models(session, models), output)
     session.reporter.say(f"Target: {session.target().place}.")
@@ -94,7 +77,8 @@ def up(
         try:
             result = step.do()
         except KBenchError as error:
-            raise _stopped(error, steps, number) from error
+            error.detail = "\n".join(filter(None, [error.detail, "", _story(steps, number)]))
+            raise
         except KeyboardInterrupt:
             session.reporter.say(_story(steps, number))
             raise
@@ -103,14 +87,9 @@ def up(
 
 
 def _steps(session: Session, chosen: ChosenTask, models: Sequence[str], output: Path) -> list[Step]:
-    from kbench_jupyter.actions.dry_run import dry_run
-    from kbench_jupyter.actions.push import push
-    from kbench_jupyter.actions.results import results
-    from kbench_jupyter.actions.run import run
-    from kbench_jupyter.actions.validate import validate
-
     slug = chosen.slug
-    names = " ".join(f"-m {model}" for model in models)
+    run_words = f"run {slug} {' '.join(f'-m {model}' for model in models)}"
+    results_words = f"results {slug} -o {shlex.quote(str(output))}"
     return [
         Step(
             "validate --dry-run",
@@ -131,25 +110,22 @@ def _steps(session: Session, chosen: ChosenTask, models: Sequence[str], output: 
             chosen.line("push --wait"),
         ),
         Step(
-            f"run {slug} {names}",
+            run_words,
             f"run it on {', '.join(models)} and wait",
             lambda: run(session, slug, models, wait=0.0),
+            f"%kbench {run_words}",
         ),
         Step(
-            f"results {slug} -o {shlex.quote(str(output))}",
+            results_words,
             f"download to {output} and compare",
             lambda: results(session, slug, output=output),
+            f"%kbench {results_words}",
         ),
     ]
 
 
-def _stopped(error: KBenchError, steps: Sequence[Step], number: int) -> KBenchError:
-    """Return the error with what was done before it and what to type to go on."""
-    error.detail = "\n".join(filter(None, [error.detail, "", _story(steps, number)]))
-    return error
-
-
 def _story(steps: Sequence[Step], number: int) -> str:
+    """Say what was done before a step, and what to type to go on."""
     done = ", ".join(step.name for step in steps[:number]) or "nothing"
     left = "\n".join(f"  {step.line}" for step in steps[number:])
     return f"Done: {done}. To go on:\n{left}"

@@ -4,19 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
 
-from kbench_jupyter.actions.proxied_models import usable
-from kbench_jupyter.api.names import normalize_model
+from kbench_jupyter.api import Model, normalize_model
 from kbench_jupyter.errors import NotFoundError, UsageError
 from kbench_jupyter.session.server_settings import model_notes, models_hint, with_model_notes
-
-if TYPE_CHECKING:
-    from kbench_jupyter.api import Model
-    from kbench_jupyter.session.session import Session
-    from kbench_jupyter.session.target import Target
-
-__all__ = ["expand", "is_pattern", "settle_models", "unknown_models", "wanted_models"]
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 
 
 def settle_models(session: Session, models: Sequence[str]) -> list[str]:
@@ -48,18 +42,8 @@ def expand(
 ) -> list[str]:
     """Return the slugs that names and patterns stand for, each once, in the order given.
 
-    Parameters
-    ----------
-    session : Session
-    target : Target
-    models : sequence of str
-    listed : iterable of Model, optional
-        The server's models; asked for only where there is a pattern.
-
-    Raises
-    ------
-    UsageError
-        If a name is empty, or a pattern fits no model that can run.
+    The server's models are asked for, unless they are `listed`, only where there is a pattern. One that fits none
+    that can run is refused.
     """
     names = wanted_models(models)
     if not any(is_pattern(name) for name in names):
@@ -95,17 +79,10 @@ def unknown_models(
 
 
 def wanted_models(models: Sequence[str]) -> list[str]:
-    """Return names and patterns as the server spells names, each once, in the order given.
-
-    Raises
-    ------
-    UsageError
-        If one is empty, or several in one.
-    """
+    """Return names and patterns as the server spells names, each once; refuse an empty one, and several in one."""
     for model in models:
         if "," in model or " " in model.strip():
-            parts = [part for part in model.replace(",", " ").split() if part]
-            repeated = " ".join(f"-m {part}" for part in parts)
+            repeated = " ".join(f"-m {part}" for part in model.replace(",", " ").split())
             raise UsageError(f"{model!r} is no model's name.", hint=f"Repeat -m for several: {repeated}")
         if not normalize_model(model):
             raise UsageError(f"{model!r} names no model.", hint="The list: %kbench models")
@@ -115,3 +92,14 @@ def wanted_models(models: Sequence[str]) -> list[str]:
 def is_pattern(name: str) -> bool:
     """Whether a name stands for all models that fit it."""
     return any(sign in name for sign in "*?[")
+
+
+def usable(models: Iterable[Model]) -> list[Model]:
+    """Return the models the model proxy allows and that have not been deprecated."""
+    now = datetime.now(UTC)
+    return [m for m in models if m.allows_proxy and not (m.deprecation_time and m.deprecation_time <= now)]
+
+
+def proxy_slug(model: Model) -> str:
+    """Return the name by which the model proxy knows the model."""
+    return model.proxy_slug or model.slug

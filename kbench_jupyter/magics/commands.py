@@ -60,14 +60,15 @@ def _init(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _auth(session: Session, call: Call, cell: str | None) -> Any:
-    from kbench_jupyter.actions.init import auth
+    from kbench_jupyter.actions.auth import auth
 
     return auth(session, _path(call.env_file))
 
 
 def _validate(session: Session, call: Call, cell: str | None) -> Any:
+    from kbench_jupyter.actions.check import check, refuse_errors
     from kbench_jupyter.actions.sources import choose_task
-    from kbench_jupyter.actions.validate import check, refuse_errors, validate
+    from kbench_jupyter.actions.validate import validate
 
     if call.rows is not None and not call.dry_run:
         raise UsageError("--rows goes with --dry-run.", hint="%kbench validate --dry-run --rows 5")
@@ -144,7 +145,7 @@ def _show(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _export(session: Session, call: Call, cell: str | None) -> Any:
-    from kbench_jupyter.actions.show import export
+    from kbench_jupyter.actions.export import export
     from kbench_jupyter.actions.sources import choose_task
 
     chosen = choose_task(session, file=call.file, cell=cell, required=False)
@@ -152,14 +153,14 @@ def _export(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _pull(session: Session, call: Call, cell: str | None) -> Any:
-    from kbench_jupyter.actions.show import pull
+    from kbench_jupyter.actions.pull import pull
     from kbench_jupyter.actions.sources import resolve_slug
 
     return pull(session, resolve_slug(session, call.task), _path(call.output), force=call.force)
 
 
 def _rule(session: Session, call: Call, cell: str | None) -> Any:
-    from kbench_jupyter.actions.show import explain_rule
+    from kbench_jupyter.actions.rule import explain_rule
 
     return explain_rule(call.code)
 
@@ -195,14 +196,14 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _list(session: Session, call: Call, cell: str | None) -> Any:
-    from kbench_jupyter.actions.tasks import list_tasks
+    from kbench_jupyter.actions.list_tasks import list_tasks
 
     return list_tasks(session, regex=call.regex, status=call.status)
 
 
 def _status(session: Session, call: Call, cell: str | None) -> Any:
     from kbench_jupyter.actions.sources import resolve_slug
-    from kbench_jupyter.actions.tasks import status
+    from kbench_jupyter.actions.status import status
 
     slug = resolve_slug(session, call.task)
     found = status(session, slug, models=call.model, errors=call.errors)
@@ -217,7 +218,7 @@ def _status(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _log(session: Session, call: Call, cell: str | None) -> Any:
-    from kbench_jupyter.actions.logs import log
+    from kbench_jupyter.actions.log import log
     from kbench_jupyter.actions.sources import resolve_slug
 
     if call.live:
@@ -301,7 +302,7 @@ def _delete(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _quota(session: Session, call: Call, cell: str | None) -> Any:
-    from kbench_jupyter.actions.tasks import quota
+    from kbench_jupyter.actions.quota import quota
 
     return quota(session)
 
@@ -315,7 +316,7 @@ def _leaderboard(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _models(session: Session, call: Call, cell: str | None) -> Any:
-    from kbench_jupyter.actions.tasks import list_models
+    from kbench_jupyter.actions.models import list_models
 
     return list_models(session, modality=call.modality, search=call.search)
 

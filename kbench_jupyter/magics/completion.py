@@ -146,7 +146,7 @@ class NameCache:
     def __call__(self, kind: str) -> list[str]:
         """Return the names of a kind, at most `_PATIENCE` seconds later; unknown ones are just missing."""
         if kind == "rule":
-            from kbench_jupyter.actions.show import rule_codes
+            from kbench_jupyter.actions.rule import rule_codes
 
             return rule_codes()
         if kind == "pattern":

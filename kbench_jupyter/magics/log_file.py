@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kbench_jupyter.actions.show import exists
+from kbench_jupyter.actions.export import exists
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.reporter import FileReporter
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from kbench_jupyter.actions.choose_runs import address, choose_runs
-from kbench_jupyter.actions.push import state_cell
+from kbench_jupyter.actions.address import address
+from kbench_jupyter.actions.cards import state_cell
+from kbench_jupyter.actions.choose_runs import choose_runs
 from kbench_jupyter.following.logs.follow import Follow, Line, RunLines
 from kbench_jupyter.panels.log_buffer import LogBuffer, LogLine
 

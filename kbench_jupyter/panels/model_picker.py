@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kbench_jupyter.actions.tasks import ModelList, availability, list_models, quota
+from kbench_jupyter.actions.models import ModelList, availability, list_models
+from kbench_jupyter.actions.quota import quota
 from kbench_jupyter.display.view import Text, View, money
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.actions.cards import result_text
 from kbench_jupyter.actions.results import results
-from kbench_jupyter.actions.results_tables import costs
+from kbench_jupyter.actions.results.tables import costs
 from kbench_jupyter.display.view import View, duration, money
 from kbench_jupyter.panels.part import Part
 from kbench_jupyter.panels.watches import outcome_of

@@ -7,9 +7,9 @@ from contextlib import suppress
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from kbench_jupyter.actions.push import page_of, state_cell
+from kbench_jupyter.actions.cards import page_of, state_cell
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
-from kbench_jupyter.actions.tasks import TaskStatus
+from kbench_jupyter.actions.status import TaskStatus
 from kbench_jupyter.display.view import View
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part

@@ -117,7 +117,7 @@ class WorkflowPart(StandingPart):
     # -- Steps -----------------------------------------------------------------------------------------------
 
     def _auth(self) -> None:
-        from kbench_jupyter.actions.init import auth
+        from kbench_jupyter.actions.auth import auth
 
         auth(self.session)
         self._look()

@@ -93,7 +93,7 @@ class Session:
         self.chosen: str | None = None
         #: The task that was pushed last; what commands mean where there is no notebook to say.
         self.pushed = ""
-        #: Sources that ran through a rehearsal here, by `edited.source_digest`.
+        #: Sources that ran through a rehearsal here, by `pushes.source_digest`.
         self.validated: set[str] = set()
         #: Sources that ran through a dry run here, by the same digest.
         self.tried: set[str] = set()

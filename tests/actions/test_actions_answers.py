@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kbench_jupyter.actions.answers import raised_over_answer, samples
-from kbench_jupyter.actions.judging import refuse_errored
+from kbench_jupyter.actions.rehearsing.answers import raised_over_answer, samples
+from kbench_jupyter.actions.rehearsing.judging import refuse_errored
 from kbench_jupyter.errors import ValidationError
 from kbench_jupyter.execution import Outcome
 from kbench_jupyter.results.runfiles import RunResult, Usage

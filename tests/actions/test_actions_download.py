@@ -16,7 +16,8 @@ import pytest
 from loopback_session import LIMITS, LoopbackSession, add_run, zipped
 from watch_doubles import Said
 
-from kbench_jupyter.actions.download import WORKERS, download, fetch_file
+from kbench_jupyter.actions.download import WORKERS, download
+from kbench_jupyter.actions.download.fetch import fetch_file
 from kbench_jupyter.actions.results import results
 from kbench_jupyter.errors import DownloadError, NotFoundError, UsageError
 from kbench_jupyter.results.downloads import run_folder, stage

@@ -5,7 +5,12 @@ from __future__ import annotations
 import nbformat
 import pytest
 
-from kbench_jupyter.actions.judging import refuse_failed_cell, refuse_unrecorded, runs_of_task, sdk_notes
+from kbench_jupyter.actions.rehearsing.judging import (
+    refuse_failed_cell,
+    refuse_unrecorded,
+    runs_of_task,
+    sdk_notes,
+)
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.validate import ValidateResult
 from kbench_jupyter.errors import ValidationError

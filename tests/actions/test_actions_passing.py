@@ -7,7 +7,7 @@ import traceback
 
 import pytest
 
-from kbench_jupyter.actions.passing import Passing
+from kbench_jupyter.actions.rehearsing.passing import Passing
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session.session import Session
 

@@ -14,13 +14,13 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from loopback_session import LoopbackSession, add_run, zipped
 
-from kbench_jupyter.actions.logs import LoggedRun, LogResult
+from kbench_jupyter.actions.log import LoggedRun, LogResult
 from kbench_jupyter.actions.push import push
 from kbench_jupyter.actions.results import ChartedResults, Results, results
-from kbench_jupyter.actions.results_tables import costs
+from kbench_jupyter.actions.results.tables import costs
 from kbench_jupyter.actions.run_errors import errors_of_runs
 from kbench_jupyter.actions.sources import ChosenTask
-from kbench_jupyter.actions.tasks import status
+from kbench_jupyter.actions.status import status
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Table, forms
 from kbench_jupyter.errors import NotFoundError

@@ -8,11 +8,11 @@ import pytest
 from loopback_session import LoopbackSession, add_run, zipped
 
 from kbench_jupyter.actions.download import download
-from kbench_jupyter.actions.edited import source_digest
 from kbench_jupyter.actions.push import push
+from kbench_jupyter.actions.pushes import source_digest
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.standing import standing
-from kbench_jupyter.actions.steps import STEPS
+from kbench_jupyter.actions.standing.steps import STEPS
 from kbench_jupyter.results.downloads import Origin
 
 CELLS = (

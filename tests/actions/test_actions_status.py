@@ -7,7 +7,7 @@ import pytest
 from loopback_session import LoopbackSession, add_run
 
 from kbench_jupyter.actions.choose_runs import choose_runs
-from kbench_jupyter.actions.tasks import status
+from kbench_jupyter.actions.status import status
 from kbench_jupyter.api import TaskSlug
 from kbench_jupyter.errors import NotFoundError, UsageError
 

@@ -10,7 +10,7 @@ import pytest
 from loopback_session import LoopbackSession
 
 from kbench_jupyter.actions.dry_run import dry_run
-from kbench_jupyter.actions.edited import source_digest
+from kbench_jupyter.actions.pushes import source_digest
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.validate import validate
 from kbench_jupyter.errors import ValidationError

@@ -248,7 +248,7 @@ def test_saved_from_an_expired_key_in_a_kernel_that_has_imported_the_sdk(tmp_pat
         "import kaggle_benchmarks as kbench\n"
         "mine = kbench.llm\n"
         "os.environ.update(MODEL_PROXY_URL='http://127.0.0.1:10', MODEL_PROXY_API_KEY='new')\n"
-        "from kbench_jupyter.actions.init import refresh_sdk\n"
+        "from kbench_jupyter.actions.auth import refresh_sdk\n"
         "refresh_sdk()\n"
         "models = [mine, kbench.judge_llm, *kbench.llms.values()]\n"
         "print({m.client.api_key for m in models}, {str(m.client.base_url) for m in models}, mine is kbench.llm)\n"

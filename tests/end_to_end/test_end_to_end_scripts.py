@@ -76,14 +76,14 @@ def test_what_the_package_offers_is_listed() -> None:
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """Calls of the actions that came through, with what they were given."""
-    from kbench_jupyter.actions import download, push, results, run, sources, tasks
+    from kbench_jupyter.actions import download, push, results, run, sources, status
 
     calls: list[tuple[str, dict[str, Any]]] = []
 
     def stand_in(name: str) -> Any:
         return lambda *words, **given: calls.append((name, {"words": words, **given}))
 
-    for module, name in ((push, "push"), (run, "run"), (tasks, "status"), (download, "download")):
+    for module, name in ((push, "push"), (run, "run"), (status, "status"), (download, "download")):
         monkeypatch.setattr(module, name, stand_in(name))
     monkeypatch.setattr(results, "results", stand_in("results"))
     monkeypatch.setattr(sources, "choose_task", lambda *_, **__: None)

@@ -136,7 +136,7 @@ class CleanEnvironment:
 
     def stop_server(self) -> None:
         """Stop the embedded server of this environment's home, if one runs."""
-        code = "from kbench_jupyter.actions import local_server; local_server.stop()"
+        code = "from kbench_jupyter.session import local_server; local_server.stop()"
         self.call([self.python, "-c", code])
 
     def packages(self) -> set[str]:

@@ -11,8 +11,8 @@ import pytest
 from loopback_session import LoopbackSession, add_run
 
 from kbench_jupyter.actions.download import origin_of
-from kbench_jupyter.actions.edited import source_digest
 from kbench_jupyter.actions.push import push
+from kbench_jupyter.actions.pushes import source_digest
 from kbench_jupyter.actions.results import Results
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.standing import standing

@@ -13,7 +13,7 @@ from dotenv import dotenv_values
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kbench_jupyter.actions.init import auth
+from kbench_jupyter.actions.auth import auth
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session import envfile
 

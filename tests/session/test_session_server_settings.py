@@ -12,8 +12,8 @@ import pytest
 from kbench_jupyter.actions import local
 from kbench_jupyter.actions.config import settings
 from kbench_jupyter.actions.init import init
+from kbench_jupyter.actions.models import list_models
 from kbench_jupyter.actions.sources import choose_task
-from kbench_jupyter.actions.tasks import list_models
 from kbench_jupyter.actions.validate import validate
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session import local_server

@@ -1,0 +1,167 @@
+"""Downloading one run: its archive streamed to disk, unpacked, and swapped into its place."""
+
+from __future__ import annotations
+
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from kbench_jupyter.api import Client, Download, Run
+from kbench_jupyter.errors import DownloadError, TransportError
+from kbench_jupyter.results.archive import BrokenArchiveError, Limits, Stopped, Unpacked, unpack
+from kbench_jupyter.results.downloads import Origin, stage
+
+#: Times an archive is fetched from its beginning. The client resumes by itself wherever the server lets it.
+TRIES = 3
+#: Seconds before the second time, doubled for the third.
+PAUSE = 0.5
+
+
+class Meter:
+    """How far the downloads of so many runs are, and the way to stop them; used from every thread."""
+
+    def __init__(self, runs: int) -> None:
+        self.stopping = threading.Event()
+        self._runs = runs
+        self._lock = threading.Lock()
+        self._begun: dict[int, Download] = {}
+        self._open: set[Download] = set()
+
+    @contextmanager
+    def over(self, run_id: int, download: Download) -> Iterator[None]:
+        """Open a download and close it, so that it counts and can be stopped meanwhile."""
+        with self._lock:
+            self._open.add(download)  # before it opens, which may take long
+        if self.stopping.is_set():
+            download.close()
+        try:
+            with download:
+                with self._lock:
+                    self._begun[run_id] = download
+                yield
+        finally:
+            with self._lock:
+                self._open.discard(download)
+
+    def begun(self, run_id: int) -> bool:
+        """Return whether a run's download ever began."""
+        return run_id in self._begun
+
+    def stop(self) -> None:
+        """End all downloads at once; what they have staged is removed by their threads."""
+        self.stopping.set()
+        with self._lock:
+            downloads = list(self._open)
+        for download in downloads:
+            download.close()
+
+    def read(self) -> tuple[int, int | None]:
+        """Return the bytes that have come, and of how many.
+
+        Archives not begun yet are taken to be as large as the others on average; None while a server tells
+        no sizes.
+        """
+        with self._lock:
+            begun = list(self._begun.values())
+        done = sum(download.position for download in begun)
+        known = [download.total for download in begun if download.total is not None]
+        if not known or len(known) < len(begun):
+            return done, None
+        return done, round(sum(known) * self._runs / len(known))
+
+
+def fetch_run(
+    client: Client,
+    run_id: int,
+    folder: Path,
+    *,
+    include_source: bool,
+    limits: Limits,
+    meter: Meter,
+    origin: Origin | None = None,
+) -> Unpacked:
+    """Download one run's output to its folder, replacing what is there only when all of it has come.
+
+    The folder is then to say that it holds the run of `origin`. `limits` are of what the archive may amount to.
+    Raises KBenchError with why it could not be had (the copy before stands), and Stopped if the meter says stop.
+    """
+    with stage(folder) as staging:
+        archive = staging.path / "archive.zip"
+        broken = 0
+        for tried in range(1, TRIES + 1):
+            try:
+                _receive(client, run_id, archive, include_source, meter)
+                unpacked = unpack(archive, staging.files, limits, stopped=meter.stopping.is_set)
+                break
+            except (TransportError, BrokenArchiveError) as error:
+                _stop_if_asked(meter)
+                # An archive that came whole and is broken twice will hardly mend.
+                broken += isinstance(error, BrokenArchiveError)
+                hopeless = broken > 1 or not getattr(error, "retryable", True)
+                # What never began the client has tried often enough by itself.
+                if tried == TRIES or hopeless or not meter.begun(run_id):
+                    raise
+            staging.discard()
+            meter.stopping.wait(PAUSE * 2 ** (tried - 1))
+            _stop_if_asked(meter)
+        with suppress(OSError):  # it goes with the staging folder otherwise
+            archive.unlink()
+        _stop_if_asked(meter)
+        staging.commit(source=include_source, origin=origin)
+    return unpacked
+
+
+def fetch_file(client: Client, run: Run, name: str) -> str:
+    """Return the text of one file of a run's output, notebooks included; keeps nothing on disk.
+
+    Raises DownloadError if there is no such file, or it is no UTF-8 text.
+    """
+    with tempfile.TemporaryDirectory(prefix="kbench-") as temporary:
+        folder = Path(temporary) / "run"
+        fetch_run(client, run.id, folder, include_source=True, limits=Limits(), meter=Meter(1))
+        try:
+            return (folder / name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise DownloadError(f"The output of run {run.id} holds no readable {name}.") from error
+
+
+def _receive(client: Client, run_id: int, archive: Path, include_source: bool, meter: Meter) -> None:
+    _stop_if_asked(meter)
+    download = client.download_output(run_id, include_source=include_source)
+    # Unbuffered: pieces come large, and go to the disk as they are.
+    with meter.over(run_id, download), _writing(archive) as write:
+        for piece in download.iter_bytes():
+            write(piece)
+            _stop_if_asked(meter)
+    _stop_if_asked(meter)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[Callable[[bytes], None]]:
+    """Open a file; what is yielded writes to it, and turns what the disk says into a run's failure."""
+
+    def told(error: OSError) -> DownloadError:
+        return DownloadError(f"it cannot be written to {path.parent.parent}: {error.strerror or error}")
+
+    try:
+        target = path.open("wb", buffering=0)
+    except OSError as error:
+        raise told(error) from error
+
+    def write(piece: bytes) -> None:
+        rest = memoryview(piece)
+        try:
+            while rest:  # a disk that is almost full takes a part first, and only then refuses
+                rest = rest[target.write(rest) or 0 :]
+        except OSError as error:
+            raise told(error) from error
+
+    with target:
+        yield write
+
+
+def _stop_if_asked(meter: Meter) -> None:
+    if meter.stopping.is_set():
+        raise Stopped

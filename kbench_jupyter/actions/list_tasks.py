@@ -1,0 +1,80 @@
+"""List: the user's tasks, all or those whose name or state fits."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from kbench_jupyter.actions.cards import page_of, state_cell, when
+from kbench_jupyter.api import CreationState, Task
+from kbench_jupyter.display.view import Cell, Shown, Table, View, count
+from kbench_jupyter.errors import UsageError
+from kbench_jupyter.hints import did_you_mean
+from kbench_jupyter.session.session import Session
+
+
+@dataclass(frozen=True)
+class TaskList(Shown):
+    """The user's tasks, all or those that fit a filter."""
+
+    tasks: tuple[Task, ...] = ()
+    filtered: bool = False
+
+    def view(self) -> View:
+        """Describe the tasks."""
+        table = Table(
+            ["task", "version>", "state", "created (UTC)", "seen by"],
+            [
+                [
+                    Cell(task.slug.task, href=page_of(task)),
+                    str(task.version or ""),
+                    state_cell(task.creation_state),
+                    when(task.create_time),
+                    "everybody" if task.is_public else "you only",
+                ]
+                for task in self.tasks
+            ],
+            "No task fits." if self.filtered else "No tasks.",
+        )
+        steps = [("%kbench push", "push this notebook's task")]
+        if self.filtered:
+            steps = [("%kbench list", "all of them")]
+        many = count(len(self.tasks), "task")
+        return View(many, [table], next=[] if self.tasks else steps, footer=self.footer)
+
+
+def list_tasks(session: Session, *, regex: str | None = None, status: str | None = None) -> TaskList:
+    """List the user's tasks.
+
+    Parameters
+    ----------
+    regex : str, optional
+        Only tasks whose name matches.
+    status : str, optional
+        Only tasks in that state, for example ``"errored"``.
+
+    Raises
+    ------
+    UsageError
+        If there is no such state, or `regex` is no regular expression.
+    """
+    _check_filters(regex, status)
+    target = session.target()
+    tasks = session.client(target).list_tasks(regex=regex, status=status)
+    return TaskList(tuple(tasks), filtered=bool(regex or status), footer=target.label)
+
+
+def _check_filters(regex: str | None, status: str | None) -> None:
+    """Refuse what the server would answer with nothing, as if there were no tasks."""
+    if regex:
+        try:
+            re.compile(regex)
+        except re.error as error:
+            raise UsageError(
+                f"{regex!r} is no regular expression: {error}.", hint="%kbench list --name-regex '^math'"
+            ) from None
+    states = [state.lower() for state in CreationState if state != CreationState.UNSPECIFIED]
+    # The official client leaves the word to the server, so an abbreviation of a state may be one.
+    if status and not any(state.startswith(status.lower()) for state in states):
+        hint = did_you_mean(status, states, form="--status {}", more=f"there are: {', '.join(states)}")
+        raise UsageError(f"There is no state {status!r}.", hint=hint)

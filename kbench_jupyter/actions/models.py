@@ -1,0 +1,73 @@
+"""Models: what tasks can run on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from kbench_jupyter.api import Model
+from kbench_jupyter.display.view import Cell, Shown, Table, View, count
+from kbench_jupyter.session.server_settings import model_notes
+from kbench_jupyter.session.session import Session
+
+
+@dataclass(frozen=True)
+class ModelList(Shown):
+    """The models tasks can run on, and why there may be fewer than expected."""
+
+    models: tuple[Model, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def view(self) -> View:
+        """Describe the models."""
+        table = Table(
+            ["model", "name", "by", "takes", "can run"],
+            [[m.slug, m.display_name, m.organization, _modalities(m), availability(m)] for m in self.models],
+            "No models.",
+        )
+        steps = [("%kbench run -m MODEL", "run this notebook's task on one")] if self.models else ()
+        many = count(len(self.models), "model")
+        return View(many, [table], notes=self.notes, next=steps, footer=self.footer)
+
+
+def list_models(session: Session, *, modality: str | None = None, search: str | None = None) -> ModelList:
+    """List the models tasks can run on.
+
+    Parameters
+    ----------
+    modality : str, optional
+        Only models that take it, for example ``"image"``.
+    search : str, optional
+        Only models whose slug, name or maker holds this text, in any case.
+    """
+    target = session.target()
+    models = session.client(target).list_models()
+    fitting = tuple(m for m in models if _takes(m, modality) and _mentions(m, search))
+    return ModelList(fitting, model_notes(session, target), footer=target.label)
+
+
+def _takes(model: Model, modality: str | None) -> bool:
+    return modality is None or modality.upper() in model.input_modalities
+
+
+def _mentions(model: Model, text: str | None) -> bool:
+    names = (model.slug, model.display_name, model.organization)
+    return text is None or any(text.lower() in name.lower() for name in names)
+
+
+def _modalities(model: Model) -> str:
+    """Say what a model takes, and what it gives where that is more than text."""
+    takes = ", ".join(m.lower() for m in model.input_modalities)
+    gives = [m.lower() for m in model.output_modalities if m != "TEXT"]
+    return f"{takes} → {', '.join(gives)}" if gives else takes
+
+
+def availability(model: Model) -> Cell:
+    """Say whether runs on a model are possible."""
+    if model.deprecation_time and model.deprecation_time <= datetime.now(UTC):
+        return Cell(f"deprecated since {model.deprecation_time:%Y-%m-%d}", "warn")
+    if not model.allows_proxy:
+        return Cell("not through the model proxy", "warn")
+    if model.deprecation_time:
+        return Cell(f"until {model.deprecation_time:%Y-%m-%d}", "good")
+    return Cell("yes", "good")

@@ -1,0 +1,149 @@
+"""Standing: how far the current notebook's task has come, read from the server, and what comes next."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+
+from kbench_jupyter.actions.auth import expiry_of, say_expiry, why_stale
+from kbench_jupyter.actions.download import origin_of
+from kbench_jupyter.actions.pushed_task import find_task, first_run_raised
+from kbench_jupyter.actions.pushes import digest_of, pushed_digest, source_digest
+from kbench_jupyter.actions.sources import ChosenTask, choose_task
+from kbench_jupyter.actions.standing.shown import Standing
+from kbench_jupyter.actions.standing.steps import steps_of
+from kbench_jupyter.api import Run, Task
+from kbench_jupyter.errors import KBenchError, LocalServerError, NotebookError, ValidationError
+from kbench_jupyter.results.downloads import holds, run_folder
+from kbench_jupyter.session import envfile
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
+
+__all__ = ["Standing", "standing"]
+
+
+def standing(
+    session: Session,
+    task: str | None = None,
+    *,
+    output: Path = Path(),
+    start: bool = False,
+) -> Standing:
+    """Find out how far the current notebook's task has come. Changes nothing.
+
+    Parameters
+    ----------
+    task : str, optional
+        The task meant, where the notebook stores several.
+    output : Path
+        Where downloads lie.
+    start : bool
+        Whether the embedded server may be started.
+
+    Returns
+    -------
+    Standing
+        Also where there is no notebook, no server or no task: what is missing is in the notes.
+
+    Raises
+    ------
+    KBenchError
+        If the server answers with an error.
+    """
+    notes: list[str] = []
+    target, place = _target(session, notes, start=start)
+    chosen, slug, origin = _source(session, task, notes)
+    server_task: Task | None = None
+    runs: tuple[Run, ...] = ()
+    if target is not None and slug:
+        client = session.client(target)
+        server_task = find_task(client, slug)
+        if server_task is not None:
+            version = server_task.version
+            runs = tuple(run for run in client.list_runs(slug) if run.task.version in (version, None))
+    values = envfile.read(session.env_file)
+    stale = why_stale(values, target)
+    found = Standing(
+        target, place, origin, chosen, slug, server_task, runs, session.env_file,
+        f"not usable: {stale}" if stale else say_expiry(expiry_of(values)),
+        digest_of(chosen, server_task) if chosen and slug else "",
+        notes=tuple(notes), footer=target.label if target else "",
+    )  # fmt: skip
+    sent = _sent(session, found)
+    pushed = sent and server_task is not None and server_task.creation_state == "COMPLETED"
+    # Until somebody runs it all the same: the model that the server tried it on may have been too weak.
+    raised = pushed and not runs and server_task is not None and first_run_raised(server_task)
+    done = {
+        "init": not stale,
+        "validate": not raised
+        and (pushed or (chosen is not None and source_digest(chosen.source) in session.validated)),
+        "push": pushed,
+        # Runs of another source say nothing about this one: after an edit they are to be made again.
+        "run": pushed and bool(runs),
+        "watch": pushed and bool(runs) and all(run.state.is_terminal for run in runs),
+        "results": pushed and _compared(found, session.compared, output),
+        "publish": bool(server_task and server_task.is_public),
+    }
+    return replace(found, steps=steps_of(found, done, sent=sent))
+
+
+def _target(session: Session, notes: list[str], *, start: bool) -> tuple[Target | None, str]:
+    try:
+        target = session.target(start=start)
+    except LocalServerError as error:
+        if not start:
+            return None, "the embedded server (not running; it starts when it is needed)"
+        notes.append(str(error))
+        return None, "none"
+    except KBenchError as error:
+        notes.append(_said(error))
+        return None, "none"
+    return target, target.place
+
+
+def _source(
+    session: Session, task: str | None, notes: list[str]
+) -> tuple[ChosenTask | None, str, str]:  # fmt: skip
+    try:
+        chosen = choose_task(session, required=False)
+    except NotebookError as error:
+        notes.append(_said(error))
+        return None, "", "not found"
+    notes += chosen.notes
+    slug = chosen.slug
+    if task and task in chosen.stored:
+        slug = task
+    elif not slug and len(chosen.stored) > 1:
+        slug = chosen.stored[0]
+    if not slug:
+        try:
+            choose_task(session)
+        except ValidationError as error:
+            notes.append(_said(error))
+    return replace(chosen, slug=slug), slug, chosen.source.origin
+
+
+def _sent(session: Session, found: Standing) -> bool:
+    """Return whether the newest version is this source, however its creation ends."""
+    if found.target is None or found.task is None or not found.digest:
+        return False
+    return pushed_digest(session, found.target, found.task) == found.digest
+
+
+def _compared(found: Standing, compared: Collection[object], output: Path) -> bool:
+    ended = [run for run in found.runs if run.state == "COMPLETED"]
+    return bool(ended) and all(_is_known(found, run, compared, output) for run in ended)
+
+
+def _is_known(found: Standing, run: Run, compared: Collection[object], output: Path) -> bool:
+    """Return whether this very run was compared or downloaded, and not another of its id."""
+    if found.target is None:
+        return False
+    origin = origin_of(found.target.base_url, run)
+    folder = run_folder(output, found.slug, run.task.version, run.model, run.id)
+    return origin in compared or holds(folder, source=False, origin=origin)
+
+
+def _said(error: KBenchError) -> str:
+    return " ".join([str(error), error.hint or ""]).strip()

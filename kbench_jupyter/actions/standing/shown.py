@@ -1,0 +1,102 @@
+"""How far a task has come: its steps, and what is shown of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from kbench_jupyter.actions.cards import page_of
+from kbench_jupyter.actions.sources import ChosenTask
+from kbench_jupyter.api import Run, Task
+from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
+from kbench_jupyter.session.target import Target
+
+_TONES = {"done": "good", "going": "busy", "next": "", "later": "quiet", "failed": "bad"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of a task's way: its name and state (``"done"``, ``"going"``, ``"failed"``, ``"next"``, ``"later"``).
+
+    `plan` says what it will do, `chained` what that is once the steps before it are done, where it is something else,
+    and `note` what there is already, or what is missing. `raised` means done, with an error of the task's.
+    """
+
+    name: str
+    state: str
+    plan: str
+    note: str = ""
+    chained: str = ""
+    raised: bool = False
+
+
+@dataclass(frozen=True)
+class Standing(Shown):
+    """How far a task has come."""
+
+    #: None when there is none to be had; `place` says so, or names it.
+    target: Target | None
+    place: str
+    #: The notebook's name.
+    origin: str
+    #: None where there is no notebook to be found; the task is "" where the notebook does not settle it.
+    chosen: ChosenTask | None
+    slug: str
+    #: As the server knows it, with the runs of its newest version.
+    task: Task | None
+    runs: tuple[Run, ...]
+    env_file: Path
+    #: When the model proxy credentials end, in words.
+    expiry: str
+    #: Of what a push would send; "" without a source.
+    digest: str
+    steps: tuple[Step, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def next(self) -> str:
+        """The name of the step that comes next; "" when all are done."""
+        return next((step.name for step in self.steps if step.state in ("next", "failed", "going")), "")
+
+    @property
+    def version(self) -> int | None:
+        """The task's newest version on the server."""
+        return None if self.task is None else self.task.version
+
+    @property
+    def page(self) -> str:
+        """The task's page; "" where it has none."""
+        return "" if self.task is None else page_of(self.task)
+
+    def view(self) -> View:
+        """Describe the way, and what to type next."""
+        facts = Facts(
+            {
+                "target": self.place,
+                "notebook": self.origin,
+                "task": self.slug or "not settled",
+                "version": str(self.version or ""),
+                "page": Cell(self.page, href=self.page),
+                "credentials": self.expiry,
+            }
+        )
+        rows = [
+            (
+                step.name,
+                Cell(step.state, "warn" if step.raised else _TONES[step.state]),
+                step.note or step.plan,
+            )
+            for step in self.steps
+        ]
+        title: str | Cell = Cell("Everything is done", "good")
+        steps = [("%kbench -h", "all commands")]
+        if upcoming := next((step for step in self.steps if step.name == self.next), None):
+            title = f"Next: {upcoming.name}"
+            steps.insert(0, (_command(upcoming.name, self.slug), upcoming.plan))
+        table = Table(["step", "state", ""], rows)
+        return View(title, [facts, table], self.notes, steps, footer=self.footer)
+
+
+def _command(step: str, slug: str) -> str:
+    words = {"push": "push --wait", "run": "run -m MODEL", "watch": "status", "publish": f"publish {slug}"}
+    return f"%kbench {words.get(step, step)}"

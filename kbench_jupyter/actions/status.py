@@ -1,0 +1,105 @@
+"""Status: a task and its runs, as the server knows them, and what went wrong with each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from kbench_jupyter.actions.cards import elapsed, page_cell, run_cells, state_cell, when
+from kbench_jupyter.actions.choose_runs import models_of, none_of, runs_on
+from kbench_jupyter.actions.pushed_task import creation_notes, get_task
+from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
+from kbench_jupyter.api import Run, Task
+from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View
+from kbench_jupyter.session.session import Session
+
+
+@dataclass(frozen=True)
+class TaskStatus(Shown):
+    """A task and its runs."""
+
+    task: Task
+    runs: tuple[Run, ...] = ()
+    whole_errors: bool = False
+    missing: str = ""
+    hint: str = ""
+    explained: RunErrors = NO_SOURCE
+
+    def view(self) -> View:
+        """Describe the task, its runs, and what went wrong with each."""
+        task = self.task
+        facts = Facts(
+            {
+                "state": state_cell(task.creation_state),
+                "error": task.creation_error_message if task.creation_state != "COMPLETED" else None,
+                "created": f"{when(task.create_time)} UTC" if task.create_time else "",
+                "seen by": "everybody" if task.is_public else "you only",
+                "page": page_cell(task),
+                "datasets": ", ".join(task.datasets),
+            }
+        )
+        version = f", version {task.version}" if task.version else ""
+        return View(
+            f"{task.slug.task}{version}",
+            [facts, *self._run_parts()],
+            notes=[*([self.hint] if self.hint else []), *creation_notes(task, self.explained)],
+            next=self._steps(),
+            footer=self.footer,
+        )
+
+    def _steps(self) -> list[tuple[str, str]]:
+        slug = self.task.slug.task
+        if self.missing:
+            return [(f"%kbench status {slug}", "all its runs")]
+        if not any(run.state.is_terminal for run in self.runs):
+            return [(f"%kbench run {slug} -m MODEL", "run it")]
+        steps = [(f"%kbench results {slug}", "compare what they came to")]
+        if any(run.error_message for run in self.runs) and not self.whole_errors:
+            steps.append((f"%kbench status {slug} --errors", "the whole of each error"))
+        return [
+            *steps,
+            (f"%kbench log {slug}", "what the runs printed"),
+            (f"%kbench download {slug}", "what they left"),
+        ]
+
+    def _run_parts(self) -> list[Part]:
+        columns = ["model", "run", "version>", "state", "started (UTC)", "elapsed>"]
+        rows = [[*run_cells(run), when(run.start_time), elapsed(run)] for run in self.runs]
+        parts: list[Part] = [Table(columns, rows, self.missing or "No runs yet.")]
+        failed = [(run, self.explained.of(run.task.version)) for run in self.runs if run.error_message]
+        if self.whole_errors:
+            for run, known in failed:
+                parts.append(Text(f"{run.model}, run {run.id}", "bad"))
+                parts.append(Text(known.whole(run.error_message), code=True))
+        elif failed:
+            errors = [
+                (run.model, str(run.id), Cell(known.line(run.error_message), "bad")) for run, known in failed
+            ]
+            parts.append(Table(["model", "run", "error"], errors))
+        return parts
+
+
+def status(session: Session, slug: str, *, models: Sequence[str] = (), errors: bool = False) -> TaskStatus:
+    """Show a task and its runs.
+
+    Parameters
+    ----------
+    models : sequence of str
+        Only runs on these models, by name or pattern; all where empty.
+    errors : bool
+        Show the whole message of each error instead of its last line.
+
+    Raises
+    ------
+    NotFoundError
+        If the server knows no such task.
+    """
+    target = session.target()
+    client = session.client(target)
+    task = get_task(session, client, slug)
+    runs = runs_on(client, slug, models)
+    others = list(client.list_runs(slug)) if models and not runs else []
+    missing = f"No run is on {none_of(models, others)}." if others else ""
+    hint = models_of(others) if others else ""
+    known = errors_of(session, target, task) if any(run.error_message for run in runs) else NO_SOURCE
+    return TaskStatus(task, tuple(runs), errors, missing, hint, known, footer=target.label)
