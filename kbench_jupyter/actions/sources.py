@@ -174,7 +174,7 @@ def _refuse_hidden(source: TaskSource) -> None:
 
 
 def _settle(found: ChosenTask, task: str | None) -> str:
-    from kbench_jupyter.api.names import task_slug
+    from kbench_jupyter.api import task_slug
 
     origin, stored = found.source.origin, found.stored
     # A name that only running the notebook could tell: what the user says about it is believed.

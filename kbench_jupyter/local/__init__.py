@@ -24,5 +24,5 @@ the models answer for real.
 ``sandbox``, ``bridge``  what a task's kernel is kept in, and its way to the model proxy
 ======================  ==================================================================================
 
-Imports nothing of the package but ``execution/`` and ``errors``.
+This room imports ``execution/`` and ``errors`` of the package; it must never know the rest.
 """

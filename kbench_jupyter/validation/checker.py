@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.validation import rules
 from kbench_jupyter.validation.reading.program import read_program, reading
-from kbench_jupyter.validation.reading.task import TaskDefinition, definition
+from kbench_jupyter.validation.reading.task import TaskDefinition
 from kbench_jupyter.validation.reading.tasks import Tasks
 from kbench_jupyter.validation.rules.findings import Finding
 from kbench_jupyter.validation.rules.rule import Check, Rule
@@ -78,19 +78,7 @@ def tasks_in(source: TaskSource) -> list[TaskDefinition]:
     list of TaskDefinition
     """
     with reading():
-        program = read_program(source)
-        tasks = Tasks(program)
-        lines = [magic.argument.strip() for _, magic in program.magics if magic.name == "choose"]
-        kept = tasks.kept_by(lines[-1]) if lines else []
-        return [
-            definition(
-                task,
-                chosen=task in kept,
-                variable=tasks.variable_of(task),
-                shadowed=tasks.shadowed(task),
-            )
-            for task in tasks.all
-        ]
+        return Tasks(read_program(source)).definitions()
 
 
 def rule(code: str) -> Rule:

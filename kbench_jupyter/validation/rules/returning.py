@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.endings import falls_off
-from kbench_jupyter.validation.reading.kinds import kinds
+from kbench_jupyter.validation.reading.unrecordable import Unrecordable
 from kbench_jupyter.validation.reading.value import written
 from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.rule import Check, Rule
@@ -105,7 +105,8 @@ def _unrecordable(
     check: Check, task: Task, function: Function, scope: Scope, valued: list[ast.Return], promise: str
 ) -> bool:
     """Report the first value that the SDK cannot record, and say whether there is one."""
-    found = [(statement, kinds(check, statement.value, scope)) for statement in valued]
+    unrecordable = Unrecordable(check.program, check.typed)
+    found = [(statement, unrecordable.of(statement.value, scope)) for statement in valued]
     bad = [(statement, kind) for statement, kind in found if kind != {""}]
     if not bad:
         return False

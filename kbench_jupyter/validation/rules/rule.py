@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.sdk.installed import installed
@@ -143,7 +143,7 @@ class Check:
                 hint=hint,
                 cell=cell.source.ref,
                 line=cell.original_line(line),
-                text=cell.masked_lines[line - 1].strip() if 0 < line <= len(texts) else "",
+                text=_masked(cell.source.text)[line - 1].strip() if 0 < line <= len(texts) else "",
             )
         )
 
@@ -172,3 +172,9 @@ class Check:
 def _ignores(text: str, code: str) -> bool:
     match = _IGNORE.search(text)
     return match is not None and code in {part.strip().upper() for part in match[1].split(",")}
+
+
+@lru_cache(maxsize=16)
+def _masked(text: str) -> list[str]:
+    """The lines of a cell as they may be shown: a secret may begin lines above the one that is asked for."""
+    return mask(text).split("\n")

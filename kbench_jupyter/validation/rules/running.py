@@ -107,7 +107,7 @@ def _switched_off_by(check: Check, run: RunCall) -> Switch | None:
     places: list[Place[ast.AST]] = [run.place, *check.program.calls_of(run.place.scope)]
     for place in places:
         for switch in check.program.switches:
-            if switch.covers(place.node, place.cell.number):
+            if place.node in switch.nodes:
                 return switch
     return None
 

@@ -6,7 +6,6 @@ import ast
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.hints import did_you_mean
-from kbench_jupyter.validation.reading.parts import managers_without_call
 from kbench_jupyter.validation.reading.scopes import Certainty, Place
 from kbench_jupyter.validation.reading.sdk.answers import Answer
 from kbench_jupyter.validation.reading.sdk.parameters import bind, overridden, signature_of
@@ -96,8 +95,9 @@ class _Look:
         for call in list(self.program.index.calls):
             self.call(call)
         for entered in self.program.index.withs:
-            for node in managers_without_call(entered.node):
-                thing = self.typed.of(node, entered.scope)
+            for node in (item.context_expr for item in entered.node.items):
+                is_plain = isinstance(node, ast.Name | ast.Attribute)
+                thing = self.typed.of(node, entered.scope) if is_plain else None
                 if isinstance(thing, Func):
                     text = written(node)
                     self.tell(
