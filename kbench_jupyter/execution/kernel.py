@@ -57,16 +57,8 @@ def check_installed() -> None:
 class FreshKernel:
     """One kernel process with its manager and client.
 
-    Parameters
-    ----------
-    cwd : Path
-        The kernel's working directory.
-    env : mapping
-        The kernel's whole environment; nothing is inherited beside it. Where it names no home folder, the
-        kernel gets an empty one, which goes with it.
-    kernel_name : str
-        ``"python3"`` is this interpreter, whatever kernelspec of that name is installed; any other name
-        is looked up among the installed kernelspecs.
+    `env` is its whole environment; where that names no home folder, the kernel gets an empty one, which goes with
+    it. ``"python3"`` is this interpreter, whatever kernelspec of that name is installed.
     """
 
     def __init__(self, cwd: Path, env: Mapping[str, str], kernel_name: str = "python3") -> None:
