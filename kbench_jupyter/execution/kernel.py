@@ -57,18 +57,9 @@ def check_installed() -> None:
 class FreshKernel:
     """One kernel process with its manager and client.
 
-    Parameters
-    ----------
-    cwd : Path
-        The kernel's working directory.
-    env : mapping
-        The kernel's whole environment; nothing is inherited beside it. Where it names no home folder, the
-        kernel gets an empty one, which goes with it.
-    kernel_name : str
-        ``"python3"`` is this interpreter, whatever kernelspec of that name is installed; any other name
-        is looked up among the installed kernelspecs.
-    around : sequence of str
-        What comes before the command of this interpreter's kernel; ``{own}`` in it is a folder that the kernel needs.
+    `env` is its whole environment; where that names no home folder, the kernel gets an empty one, which goes with
+    it. ``"python3"`` is this interpreter, whatever kernelspec of that name is installed. `around` comes before the
+    command of this interpreter's kernel; ``{own}`` in it is a folder that the kernel needs.
     """
 
     def __init__(

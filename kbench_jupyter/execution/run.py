@@ -128,13 +128,7 @@ class KernelAhead:
         on_event: Callable[[Event], None],
         interrupt: threading.Event | None = None,
     ) -> Outcome:
-        """Execute a notebook, once, as `execute_notebook` does; `env` becomes the kernel's whole environment.
-
-        Raises
-        ------
-        ExecutionError
-            The kernel did not start, or died before the first cell.
-        """
+        """Execute a notebook, once, as `execute_notebook` does; `env` becomes the kernel's whole environment."""
         changes: dict[str, str | None] = dict.fromkeys(self._env.keys() - env.keys())
         changes |= {name: value for name, value in env.items() if self._env.get(name) != value}
         self._execution.order(nb, timeout, changes)

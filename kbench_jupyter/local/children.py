@@ -13,6 +13,9 @@ from kbench_jupyter.execution.environment import kernel_environment
 _MARK = "HOME"
 """The variable by which a later server knows what an earlier one left: it lies in the folder for scratch folders."""
 
+_PATIENCE = 3.0
+"""Seconds that one has to end by itself, and to take its temporary files with it."""
+
 
 class Children:
     """The server's children: runners and the small model's engine. The home of each lies in `work`.
@@ -44,10 +47,13 @@ class Children:
         return process
 
     async def end(self, process: asyncio.subprocess.Process) -> None:
-        """Kill one and all it has started."""
-        if process.returncode is None:
+        """End one and all it has started: by the end of its stdin, or by force when that takes too long."""
+        if process.stdin is not None:
+            process.stdin.close()
+        await asyncio.wait({ending := asyncio.create_task(process.wait())}, timeout=_PATIENCE)
+        if not ending.done():
             await asyncio.to_thread(processes.end_tree, process.pid)
-        await process.wait()
+            await ending
         async with self._starting:
             self._pids.discard(process.pid)
             # What was below one that died is adopted: nobody else's child is unknown here.

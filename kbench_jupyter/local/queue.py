@@ -118,7 +118,7 @@ class Queue:
         for job in list(self._going.values()):
             self._stop(job, STOPPED)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE + 3), self._news:
+            async with asyncio.timeout(2 * _PATIENCE), self._news:
                 await self._news.wait_for(lambda: not self._going)
         tasks = [*self._tasks, *self._warming.values()]
         for task in tasks:

@@ -83,7 +83,7 @@ class Runners:
         return runner or await self._start(key), runner is not None
 
     async def end(self, runner: Runner) -> None:
-        """Kill one, and all it has started."""
+        """End one, and all it has started."""
         await self._children.end(runner.process)
 
     def around(self, runner: Runner) -> list[str]:

@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
@@ -47,6 +48,8 @@ _DYING = 5.0
 """Seconds a killed process may take to be gone."""
 _ANSWER = (2.0, 5.0)
 """Seconds to connect and to answer."""
+_MOMENT = 3.0
+"""Seconds a server that does not answer gets to end by itself."""
 _LOGS = ("start.log", "server.log")
 
 
@@ -247,4 +250,37 @@ def see_end(pid: int, patience: float) -> None:
     raise LocalServerError(
         f"The embedded server (process {pid}) cannot be stopped.",
         hint=f"Type `kill -9 {pid}` in a terminal.",
+    )
+
+
+def stop_silent(pid: int) -> None:
+    """End a server that cannot be told over the wire; by force after a moment."""
+    with suppress(OSError):
+        os.kill(pid, signal.SIGTERM)
+    see_end(pid, _MOMENT)
+
+
+def announced(folder: Path) -> int:
+    """Return the process of the state file; 0 when there is none."""
+    try:
+        return int(json.loads((folder / "server.json").read_text())["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def did_not_start(folder: Path, begin: Mapping[str, int], why: str) -> LocalServerError:
+    """Return the error for a server that did not start, with what it wrote since it was launched."""
+    said = words_since(folder, begin)
+    words, refused, hint = said.partition("\n\n→ ")
+    if refused and "\n" not in words:  # as `LocalServerError.lines` gives it: it knows itself what to do
+        advice = "\n".join(line.strip() for line in hint.splitlines())
+        return LocalServerError(f"The embedded server does not start: {words}", hint=advice)
+    if not said and shutil.disk_usage(folder).free < 2**16:
+        return LocalServerError(
+            f"The embedded server does not start: no space is left on the disk of {folder}.",
+            hint="Free some space there, then try again.",
+        )
+    detail = "\n".join(said.splitlines()[-15:])
+    return LocalServerError(
+        f"The embedded server does not start: {why}.", detail=detail or None, hint="%kbench local log"
     )

@@ -12,11 +12,10 @@ import importlib.util
 import json
 import os
 import shutil
-import signal
 import time
 from collections import deque
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,22 +25,22 @@ from kbench_jupyter.session.local_process import (
     PACE,
     Endpoint,
     LocalServer,
+    announced,
     call,
     check_folder,
     check_installed,
+    did_not_start,
     exit_code,
     holder,
     launch,
     proves_itself,
     see_end,
-    words_since,
+    stop_silent,
 )
 
 _ALREADY_RUNNING = 4  # exit code of `python -m kbench_jupyter.local`
 _COURTESY = 10.0
 """Seconds a server that has the home gets to answer, before another one is tried."""
-_MOMENT = 3.0
-"""Seconds a server that does not answer gets to end by itself."""
 _OURS = ("server.sqlite3", "server.sqlite3-wal", "server.sqlite3-shm", "server.log", "server.log.1",
          "start.log", "server.json", "server.pid", "runs", "creations", "work", "reserve-running",
          "reserve-starting", "reserve-holder", "reserve-state")  # fmt: skip
@@ -118,15 +117,7 @@ def silent(home: str | Path | None = None) -> tuple[int, bool] | None:
     """
     folder = home_folder(home)
     pid = holder(folder)
-    return (pid, _announced(folder) == pid) if pid else None
-
-
-def _announced(folder: Path) -> int:
-    """Return the process of the state file; 0 when there is none."""
-    try:
-        return int(json.loads((folder / "server.json").read_text())["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
+    return (pid, announced(folder) == pid) if pid else None
 
 
 def _found(folder: Path, *, brief: bool) -> tuple[LocalServer, dict[str, Any]] | None:
@@ -185,7 +176,7 @@ def ensure_running(
     if (server := _wait_for_holder(folder, time.monotonic() + timeout)) is not None:
         return server
     if (left := silent(folder)) and left[1]:
-        _stop_silent(left[0])
+        stop_silent(left[0])
     deadline = time.monotonic() + timeout
     process, begin = launch(folder, port, endpoint)
     while time.monotonic() < deadline:
@@ -199,10 +190,10 @@ def ensure_running(
                 return server
             process, begin = launch(folder, port, endpoint)
         elif code is not None:
-            raise _did_not_start(folder, begin, f"it ended at once (exit code {code})")
+            raise did_not_start(folder, begin, f"it ended at once (exit code {code})")
     process.kill()
     process.wait()
-    raise _did_not_start(folder, begin, f"no answer within {timeout:g} s")
+    raise did_not_start(folder, begin, f"no answer within {timeout:g} s")
 
 
 def _wait_for_holder(folder: Path, deadline: float) -> LocalServer | None:
@@ -213,12 +204,6 @@ def _wait_for_holder(folder: Path, deadline: float) -> LocalServer | None:
             return server
         time.sleep(PACE)
     return None
-
-
-def _stop_silent(pid: int) -> None:
-    with suppress(OSError):
-        os.kill(pid, signal.SIGTERM)
-    see_end(pid, _MOMENT)
 
 
 def stop(home: str | Path | None = None, *, timeout: float = 20.0) -> bool:
@@ -249,7 +234,7 @@ def stop(home: str | Path | None = None, *, timeout: float = 20.0) -> bool:
         call(server, "Shutdown")
         see_end(server.pid, timeout)
     elif pid is not None:
-        _stop_silent(pid)
+        stop_silent(pid)
     (folder / "server.json").unlink(missing_ok=True)
     return server is not None or pid is not None
 
@@ -352,27 +337,10 @@ def _without_server(folder: Path) -> Iterator[None]:
     from filelock import FileLock, Timeout
 
     try:
-        lock = FileLock(folder / "server.lock").acquire(timeout=_MOMENT)
+        lock = FileLock(folder / "server.lock").acquire(timeout=_COURTESY)
     except Timeout:
         raise LocalServerError(
             f"An embedded server runs in {folder}: nothing was deleted.", hint="%kbench local stop"
         ) from None
     with lock:
         yield
-
-
-def _did_not_start(folder: Path, begin: Mapping[str, int], why: str) -> LocalServerError:
-    said = words_since(folder, begin)
-    words, refused, hint = said.partition("\n\n→ ")
-    if refused and "\n" not in words:  # as `LocalServerError.lines` gives it: it knows itself what to do
-        advice = "\n".join(line.strip() for line in hint.splitlines())
-        return LocalServerError(f"The embedded server does not start: {words}", hint=advice)
-    if not said and shutil.disk_usage(folder).free < 2**16:
-        return LocalServerError(
-            f"The embedded server does not start: no space is left on the disk of {folder}.",
-            hint="Free some space there, then try again.",
-        )
-    detail = "\n".join(said.splitlines()[-15:])
-    return LocalServerError(
-        f"The embedded server does not start: {why}.", detail=detail or None, hint="%kbench local log"
-    )

@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -206,9 +207,13 @@ def test_the_users_startup_files_and_profile_do_not_run(scratch, tmp_path):
     assert execute(notebook("assert 'STRAY' not in globals()"), cwd=scratch, env=env).ok
 
 
-def test_a_stray_dotenv_further_up_is_out_of_reach(tmp_path):
+def test_a_stray_dotenv_further_up_is_out_of_reach(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("STRAY=1\n")
-    with scratch_folder(tmp_path) as inner:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # to be looked up again
+    with scratch_folder() as inner:
+        monkeypatch.setattr(tempfile, "tempdir", "/tmp")  # where a socket's path is not too long
+        assert inner.is_relative_to(tmp_path)
         nb = notebook(
             "import dotenv, os\ndotenv.load_dotenv(dotenv.find_dotenv(usecwd=True), override=True)\n"
             "assert 'STRAY' not in os.environ"

@@ -17,8 +17,8 @@ from local_server_process import LOCAL, PROXY, Server, plain, wait_for
 
 pytestmark = pytest.mark.slow
 
-#: 5 in everyday life; ``KBENCH_KILLS=200`` is the long form.
-KILLS = int(os.environ.get("KBENCH_KILLS", "5"))
+#: 5 in everyday life; ``SERVER_KILLS=200`` is the long form.
+KILLS = int(os.environ.get("SERVER_KILLS", "5"))
 SECONDS = 20
 """How long what is told to end may take on a busy machine."""
 
@@ -163,7 +163,7 @@ def test_a_new_server_ends_what_an_old_one_left(make_server):
 
 
 def test_however_often_the_server_is_killed_under_load_nothing_is_left_and_nothing_lost(tmp_path):
-    """Long form: ``KBENCH_KILLS=200 pytest tests/local/test_local_processes.py -k however_often --timeout 0``."""
+    """Long form: ``SERVER_KILLS=200 pytest tests/local/test_local_processes.py -k however_often --timeout 0``."""
     chance = random.Random(KILLS)
     one = Server(tmp_path / "home", ahead=True)
     try:
