@@ -18,7 +18,8 @@ BELOW = {"errors", "hints", "quick_import", "_version"}
 #: What each room may import of the package, besides itself and what lies below all rooms.
 ARROWS = {
     "api": set(),
-    "notebook": set(),
+    "widgets": set(),
+    "notebook": {"widgets"},
     "execution": set(),
     "display": set(),
     "results": set(),
@@ -38,7 +39,7 @@ ARROWS = {
         "patterns",
     },
     "magics": {"actions", "following", "session", "display", "panels"},
-    "panels": {"actions", "following", "session", "display", "notebook"},
+    "panels": {"actions", "following", "session", "display", "widgets"},
     "local": {"execution"},
 }
 
@@ -109,7 +110,7 @@ def test_every_room_has_its_arrows_declared_and_says_what_it_must_never_know() -
     silent = [
         room
         for room, face in faces.items()
-        if "must never know" not in (ast.get_docstring(ast.parse(face)) or "")
+        if "must never know" not in " ".join((ast.get_docstring(ast.parse(face)) or "").split())
     ]
     assert not silent
 

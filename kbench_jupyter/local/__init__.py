@@ -20,7 +20,9 @@ the models answer for real.
 ``notebooks``             reading what was pushed
 ``outcome``             what an execution's files say: completed, errored, without a run, invalid
 ``logs``                log files, and following one while it grows
+``clean``               deleting logs and outputs by age and size
+``sandbox``, ``bridge``  what a task's kernel is kept in, and its way to the model proxy
 ======================  ==================================================================================
 
-Imports nothing of the package but ``execution/`` and ``errors``.
+This room imports ``execution/`` and ``errors`` of the package; it must never know the rest.
 """

@@ -44,29 +44,16 @@ def vega_lite(task: str, groups: Sequence[Group]) -> dict[str, Any]:
         A Vega-Lite 5 specification, data included.
     """
     what = measure(groups)
-    values, intervals = [], []
-    for group in groups:
-        value, interval = value_and_interval(group, what)
-        intervals.append(interval)
-        low, high = interval or (None, None)
-        version = str(group.version or "unset")
-        values.append(
-            {
-                "model": group.model,
-                "version": version,
-                "value": value,
-                "low": low,
-                "high": high,
-                "runs": len(group.rows),
-            }
-        )
+    measured = [value_and_interval(group, what) for group in groups]
+    values = [_bar(group, *shown) for group, shown in zip(groups, measured, strict=True)]
+    title = f"{task}: {caption(what, [interval for _, interval in measured])}"
     several = len({group.version for group in groups}) > 1
     scale = {"domain": [0, 1]} if what == "pass rate" else {}
     y = {"field": "model", "type": "nominal", "title": None, "sort": None}
     offset = {"yOffset": {"field": "version", "type": "nominal"}} if several else {}
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "title": f"{task}: {caption(what, intervals)}",
+        "title": title,
         "width": 420,
         "data": {"values": values},
         "encoding": {"y": y, **offset},
@@ -95,3 +82,9 @@ def vega_lite(task: str, groups: Sequence[Group]) -> dict[str, Any]:
             },
         ],
     }
+
+
+def _bar(group: Group, value: float, interval: tuple[float, float] | None) -> dict[str, Any]:
+    low, high = interval or (None, None)
+    version, runs = str(group.version or "unset"), len(group.rows)
+    return {"model": group.model, "version": version, "value": value, "low": low, "high": high, "runs": runs}
