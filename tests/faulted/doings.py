@@ -25,8 +25,8 @@ from kbench_jupyter.execution.events import Outcome
 from kbench_jupyter.panels import log_panel, status_panel
 from kbench_jupyter.panels.model_picker import ModelPicker
 from kbench_jupyter.panels.part import Part
-from kbench_jupyter.panels.results_panel import ResultsPart
-from kbench_jupyter.panels.workflow import WorkflowPart
+from kbench_jupyter.panels.results import ResultsPart
+from kbench_jupyter.panels.workflow.workflow import WorkflowPart
 from kbench_jupyter.results.runfiles import read_run_files
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation.rehearsal.run import Rehearsal

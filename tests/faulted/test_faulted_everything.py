@@ -59,7 +59,7 @@ class Everything:
 def everything(
     shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Everything]:
-    monkeypatch.setattr("kbench_jupyter.api.client.Limits", lambda: LIMITS)
+    monkeypatch.setattr("kbench_jupyter.api.calls.caller.Limits", lambda: LIMITS)
     monkeypatch.setattr("kbench_jupyter.following.rounds.FIRST", 0.01)
     with rehearsed(monkeypatch, tmp_path / "rehearsed"):
         yield Everything(shell, tmp_path)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import inspect
 import os
 import threading
 import time
@@ -20,6 +21,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from world import SECRETS, LivingApi, Lots, files_in, furnish
 
 from kbench_jupyter.errors import AmbiguousWriteError, KBenchError
+from kbench_jupyter.magics import register
 
 #: What was done and how it ended, and what must not happen: the rows of the table.
 ENDINGS = (
@@ -79,7 +81,8 @@ class Ended:
 def world(shell: InteractiveShell, folder: Path, lots: Lots) -> Iterator[tuple[Place, FaultServer]]:
     """A new world whose server behaves until the lots are active."""
     furnish(folder)
-    magic = shell.magics_manager.magics["line"]["kbench"].magic
+    register(shell)  # afresh, with a session of its own
+    magic = inspect.getclosurevars(shell.magics_manager.magics["line"]["kbench"]).nonlocals["magic"]()
     here, before = Path.cwd(), dict(os.environ)
     api = LivingApi()
     with FaultServer(api) as server:
@@ -99,7 +102,7 @@ def world(shell: InteractiveShell, folder: Path, lots: Lots) -> Iterator[tuple[P
             lots.active = False
             for part in place.opened:
                 part.close()
-            magic.close()
+            magic.session.close()
             os.chdir(here)
             os.environ.clear()
             os.environ.update(before)

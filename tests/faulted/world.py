@@ -22,7 +22,7 @@ import nbformat
 from faults import FakeApi, Fault, Handled, Seen
 
 from kbench_jupyter.api import Limits
-from kbench_jupyter.notebook.build import percent_task_source
+from kbench_jupyter.notebook.files import percent_task_source
 from kbench_jupyter.notebook.pushed import push_notebook
 
 #: Nothing that is shown may hold one of these.
