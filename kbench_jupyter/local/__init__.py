@@ -16,11 +16,12 @@ the models answer for real.
 ``engine*``             SmolLM2 in a child process of its own, started on the first prompt
 ``upstream``            any OpenAI-compatible endpoint
 ``queue``               worker limit, order, cancel, what a restart finds
+``children``            the processes it starts, and their end
 ``job``, ``runner``     one execution: what it is given, and the process that does it
 ``notebooks``             reading what was pushed
 ``outcome``             what an execution's files say: completed, errored, without a run, invalid
 ``logs``                log files, and following one while it grows
 ======================  ==================================================================================
 
-Imports nothing of the package but ``execution/`` and ``errors``.
+It must never know the rest of the package: it imports ``execution/`` and ``errors`` alone.
 """
