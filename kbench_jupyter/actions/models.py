@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.api import Model
 from kbench_jupyter.display.view import Cell, Shown, Table, View, count
 from kbench_jupyter.session.server_settings import model_notes
@@ -41,9 +42,10 @@ def list_models(session: Session, *, modality: str | None = None, search: str | 
         Only models whose slug, name or maker holds this text, in any case.
     """
     target = session.target()
-    models = session.client(target).list_models()
+    client = session.client(target)
+    models, notes = both(lambda: list(client.list_models()), lambda: model_notes(session, target))
     fitting = tuple(m for m in models if _takes(m, modality) and _mentions(m, search))
-    return ModelList(fitting, model_notes(session, target), footer=target.label)
+    return ModelList(fitting, notes, footer=target.label)
 
 
 def _takes(model: Model, modality: str | None) -> bool:
