@@ -29,7 +29,7 @@ TASK_AND_RUNS = ("GetBenchmarkTask", "ListBenchmarkTaskRuns")
 def server():
     with faults.FaultServer() as running:
         add_run(running.api, 11, state="RUNNING")
-        running.api.models = [{"displayName": "M", "allowModelProxy": True, "version": {"slug": "m1"}}]
+        running.api.models = [{"displayName": "M", "version": {"slug": "m1", "allowModelProxy": True}}]
         yield running
 
 
