@@ -12,6 +12,7 @@ from typing import Any
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook import percent
 from kbench_jupyter.notebook.leave_out import keep, keep_prose
+from kbench_jupyter.notebook.size import refuse_too_large
 from kbench_jupyter.notebook.source import CellRef, LeftOut, SourceCell, TaskSource
 
 __all__ = ["SKIP_TAG", "task_source"]
@@ -43,12 +44,15 @@ def task_source(cells_or_nb: Mapping[str, Any] | Sequence[Mapping[str, Any]], *,
     Raises
     ------
     NotebookError
-        Not a notebook; ``%kbench`` in the middle of code; or code that percent format cannot hold.
+        Not a notebook, or too large for a task; ``%kbench`` in the middle of code; or code that percent format
+        cannot hold.
     """
     kept: list[SourceCell] = []
     left_out: list[LeftOut] = []
-    for index, cell in enumerate(_cells(cells_or_nb, origin)):
-        kind, text, ref = _parts(cell, index)
+    parts = [(cell, *_parts(cell, index)) for index, cell in enumerate(_cells(cells_or_nb, origin))]
+    meant = [text for cell, _, text, _ in parts if SKIP_TAG not in _tags(cell)]
+    refuse_too_large(origin, meant, len(meant))
+    for cell, kind, text, ref in parts:
         if SKIP_TAG in _tags(cell):
             first = next((line for line in text.split("\n") if line.strip()), "")
             left_out.append(LeftOut(ref, None, first.strip(), f"tagged {SKIP_TAG}"))
