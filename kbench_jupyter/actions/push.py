@@ -166,7 +166,7 @@ def push(
     )
     _refuse_answer(task)
     pushes.remember(session, target, chosen.slug, task.version, digest)
-    notes = _notes(chosen, task, kept)
+    notes = [*_notes(chosen, task, kept), *([f"{checked.unchecked}."] if checked.unchecked else [])]
     if wait is not None:
         task = _watch(session, target, task.slug.task, task.version, wait, poll_interval)
         refuse_unready(task, lines["explained"])

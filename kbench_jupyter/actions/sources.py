@@ -100,9 +100,12 @@ def choose_task(
     ValidationError
         If `task` is not in it, or it stores none or several and `task` does not say which.
     """
-    from kbench_jupyter.validation import tasks_in
+    from kbench_jupyter.validation import tasks_in, too_large
 
     source, path, notes = _read(session, file, cell)
+    if size := too_large(source):
+        slug = _named(source, size, task, required=required)
+        return ChosenTask(source, slug, (), path, notes, "" if cell is not None else file)
     tasks = tuple(task for task in tasks_in(source) if task.stored)
     found = ChosenTask(source, "", tasks, path, notes, "" if cell is not None else file)
     if required or task:
@@ -110,6 +113,18 @@ def choose_task(
             _refuse_hidden(source)
         return replace(found, slug=_settle(found, task))
     return replace(found, slug=_evident(found))
+
+
+def _named(source: TaskSource, size: str, task: str | None, *, required: bool) -> str:
+    """Return the slug of a task that was named, of a source in which it cannot be looked for."""
+    from kbench_jupyter.api import task_slug
+
+    if required and task is None:
+        raise ValidationError(
+            f"{source.origin} is too large to check statically: {size}. So nobody knows which task it stores.",
+            hint="Name it, and push it unchecked: %kbench push my-task --force",
+        )
+    return task_slug(task) if task else ""
 
 
 def _evident(found: ChosenTask) -> str:

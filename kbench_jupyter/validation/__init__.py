@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.checker import RULES, check, rule, tasks_in
+    from kbench_jupyter.validation.checker import RULES, check, rule, tasks_in, too_large
     from kbench_jupyter.validation.findings import Finding, Severity
     from kbench_jupyter.validation.reading.sdk.installed import installed
     from kbench_jupyter.validation.reading.task import TaskDefinition
@@ -29,11 +29,12 @@ __all__ = [
     "installed",
     "rule",
     "tasks_in",
+    "too_large",
 ]
 
 # Read when first asked for: `%load_ext` must not pay for rules nobody has run yet.
 _HOMES = {
-    "checker": ("RULES", "check", "rule", "tasks_in"),
+    "checker": ("RULES", "check", "rule", "tasks_in", "too_large"),
     "findings": ("Finding", "Severity"),
     "rules.repairs": ("Fix", "fixes"),
     "rules.rule": ("Rule",),

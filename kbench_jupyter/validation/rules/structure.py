@@ -70,7 +70,13 @@ def check(check: Check) -> None:
 def _syntax(check: Check) -> None:
     for cell in check.program.cells:
         if cell.problem is not None:
-            check.on_line(SYNTAX, cell, cell.problem.line, problem=cell.problem.message)
+            what, said = cell.problem, ("", "")
+            if what.unread:
+                said = (
+                    f"This cell is too large to check statically: {what.message}.",
+                    "Put magics into cells of their own.",
+                )
+            check.on_line(SYNTAX, cell, what.line, *said, problem=what.message)
     for cell, magic in check.program.magics:
         if magic.name.startswith("%"):
             message = f"%{magic.name} is not the first line of its cell, so IPython does not know it."
