@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kbench_jupyter.actions.cards import finding_lines, finding_parts, notes_on
-from kbench_jupyter.actions.sources import ChosenTask, choose_task
+from kbench_jupyter.actions.sources import ChosenTask, choose_task, say_if_large
 from kbench_jupyter.display.view import Cell, Shown, View, count
 from kbench_jupyter.errors import ValidationError
 from kbench_jupyter.notebook.source import TaskSource
@@ -71,6 +71,7 @@ def check(
         Findings of any severity.
     """
     chosen = chosen or choose_task(session, task, required=False)
+    say_if_large(session, f"Checking {chosen.source.origin}", len(chosen.source.text))
     if size := too_large(chosen.source):
         unchecked = f"{chosen.source.origin} is too large to check statically: {size}"
         return Checked(chosen.source, unchecked=unchecked)

@@ -17,7 +17,7 @@ __all__ = ["MOST_CELLS", "MOST_LINES", "refuse_irregular", "refuse_too_large"]
 
 MOST_CELLS = 5_000
 MOST_LINES = 200_000
-MOST_CHARACTERS = 8 * 2**20
+MOST_CHARACTERS = 4 * 2**20
 
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
