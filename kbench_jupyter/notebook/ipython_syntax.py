@@ -41,6 +41,17 @@ def spend(tokens: int) -> None:
         raise TooMuchSyntaxError
 
 
+def cost(tokens: list[list[Any]]) -> int:
+    """Return how many tokens will have been looked at: IPython's look for ``x = !ls`` goes by a line's square."""
+    return sum(len(line) + len(line) ** 2 // 1_000 for line in tokens)
+
+
+def refuse_unclosed(lines: list[str]) -> None:
+    """Raise TooMuchSyntaxError for lines of so many quotes that the tokenizer, of unclosed ones, takes minutes."""
+    for line in lines:
+        spend_on_cell((line.count("'") + line.count('"')) * len(line) // 100, 0)
+
+
 def spend_on_cell(tokens: int, before: int) -> int:
     """Return how many tokens of a cell were looked at in all, with those `before`."""
     if before + tokens > _MOST_TOKENS_OF_A_CELL:
@@ -94,9 +105,10 @@ def transformed(lines: list[str]) -> tuple[list[Special], list[str], list[int]]:
     origin = list(range(len(work)))
     found: list[Special] = []
     looked_at = 0
+    refuse_unclosed(work)
     for _ in range(_LIMIT):
         tokens = tokens_of(work)
-        count = sum(map(len, tokens))
+        count = cost(tokens)
         looked_at = spend_on_cell(count, looked_at)
         spend(count)
         finders = (it2.MagicAssign, it2.SystemAssign, it2.EscapedCommand, it2.HelpEnd)

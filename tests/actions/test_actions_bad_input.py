@@ -12,8 +12,6 @@ import time
 
 import faults
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from loopback_session import LoopbackSession
 
 from kbench_jupyter.actions.check import check, refuse_errors
@@ -172,8 +170,8 @@ def test_json_that_is_nested_too_deeply_is_said_to_be(session, tmp_path, text):
     [
         ";" * 100_000,
         ";" * 1_000,
-        "'''\n'''\n" + "%time x\n" * 450,
-        "'''\n'''\n" + "x = a.b(3)\n" * 5_000 + "%time x\n" * 50,
+        "'''\n'''\n" + "%cd x\n" * 450,
+        "'''\n'''\n" + "x = a.b(3)\n" * 5_000 + "%cd x\n" * 50,
     ],
     ids=["100,000 semicolons", "1,000 semicolons", "450 magics", "50 magics in a long cell"],
 )
@@ -188,9 +186,9 @@ def test_a_cell_that_ipython_takes_long_to_read_is_said_to_be_unchecked(session,
 
 
 def test_many_such_cells_take_no_longer_than_a_few(session, write):
-    cells = [f"n = {n}\n'''\n'''\n" + "%time x\n" * 150 for n in range(100)]
+    cells = [f"n = {n}\n'''\n'''\n" + "%cd x\n" * 150 for n in range(100)]
     assert "too large to check statically" in outcomes(session, write(*cells))["validate"]
-    own = [f"%kbench status\nn = {n}\n" + "%time x\n" * 150 for n in range(100)]
+    own = [f"%kbench status\nn = {n}\n" + "%cd x\n" * 150 for n in range(100)]
     assert "lines of IPython's own" in outcomes(session, write(*own))["validate"]
 
 
@@ -221,39 +219,3 @@ def test_a_source_with_too_much_code_is_never_called_valid_and_can_be_pushed_by_
 def test_the_limit_of_what_is_checked_is_of_code_alone(session, write):
     file = write("word " * (checker.MOST + 1), kind="markdown") if checker.MOST < 800_000 else write()
     assert not check(session, chosen=choose_task(session, file=file)).unchecked
-
-
-pieces = st.sampled_from(
-    [
-        ";",
-        "'",
-        '"""',
-        "(",
-        "[",
-        "{",
-        "-",
-        "1+",
-        "x = ",
-        "%time ",
-        "!ls",
-        "?",
-        "\\\n",
-        "\n",
-        "# %%\n",
-        "if x:\n",
-        " ",
-        "%kbench\n",
-    ]
-)
-
-
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    st.lists(pieces, min_size=1, max_size=4),
-    st.integers(1, 20_000),
-    st.integers(1, 30),
-    st.sampled_from(["code", "markdown"]),
-)
-def test_anything_repeated_ends(session, write, parts, times, cells, kind):
-    texts = [f"n = {n}\n" + "".join(parts) * (times // cells + 1) for n in range(cells)]
-    outcomes(session, write(*texts, kind=kind))

@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
-from kbench_jupyter.notebook.ipython_syntax import spend, spend_on_cell
+from kbench_jupyter.notebook.ipython_syntax import cost, refuse_unclosed, spend, spend_on_cell
 
 __all__ = ["align", "line_by_line", "transformed"]
 
@@ -66,7 +66,7 @@ def _transformed(text: str) -> tuple[str, int]:
 
         def do_one_token_transform(self, lines: list[str]) -> tuple[bool, list[str]]:
             tokens = it2.make_tokens_by_line(lines)
-            self.tokens = spend_on_cell(sum(map(len, tokens)), self.tokens)
+            self.tokens = spend_on_cell(cost(tokens), self.tokens)
             kinds: list[Any] = self.token_transformers
             pieces = filter(None, (kind.find(tokens) for kind in kinds))
             for piece in sorted(pieces, key=it2.TokenTransformBase.sortby):
@@ -74,6 +74,7 @@ def _transformed(text: str) -> tuple[str, int]:
                     return True, piece.transform(lines)
             return False, lines
 
+    refuse_unclosed(text.split("\n"))
     manager: Any = Counted()  # type: ignore[no-untyped-call]
     return str(manager.transform_cell(text)), manager.tokens
 
