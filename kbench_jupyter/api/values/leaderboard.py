@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,17 +50,14 @@ def read_score(data: Any) -> Score | None:
 class NumericResult(Wire):
     """A number with its uncertainty; the widths are half of the interval's."""
 
-    value: float = 0.0  #: also when the wire leaves it out, since a default is never sent
+    #: Also 0.0 when the wire leaves it out, since a default is never sent; the largest double stands for a score
+    #: without a finite value (an Elo never beaten).
+    value: float = 0.0
     confidence_interval: float | None = None  #: the same to both sides
     #: To each side, when they differ.
     plus: float | None = wire("unevenConfidenceInterval", default=None, read=_side("plus"))
     minus: float | None = wire("unevenConfidenceInterval", default=None, read=_side("minus"))
     standard_deviation: float | None = None  #: of the attempts that were pooled
-
-    @property
-    def is_finite(self) -> bool:
-        """Whether there is a finite value; the largest double says that there is none (an Elo never beaten)."""
-        return abs(self.value) < sys.float_info.max
 
 
 @dataclass(frozen=True)
