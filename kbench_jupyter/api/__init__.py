@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.api.values.account import TokenInfo as TokenInfo
     from kbench_jupyter.api.values.leaderboard import Leaderboard as Leaderboard
     from kbench_jupyter.api.values.leaderboard import LeaderboardRow as LeaderboardRow
-    from kbench_jupyter.api.values.leaderboard import NumericResult as NumericResult
-    from kbench_jupyter.api.values.leaderboard import Score as Score
     from kbench_jupyter.api.values.leaderboard import TaskResult as TaskResult
     from kbench_jupyter.api.values.models import Model as Model
     from kbench_jupyter.api.values.models import ModelConfig as ModelConfig
@@ -41,6 +39,8 @@ if TYPE_CHECKING:
     from kbench_jupyter.api.values.runs import LogEntry as LogEntry
     from kbench_jupyter.api.values.runs import Run as Run
     from kbench_jupyter.api.values.runs import ScheduleResult as ScheduleResult
+    from kbench_jupyter.api.values.scores import NumericResult as NumericResult
+    from kbench_jupyter.api.values.scores import Score as Score
     from kbench_jupyter.api.values.states import CandidateType as CandidateType
     from kbench_jupyter.api.values.states import CreationState as CreationState
     from kbench_jupyter.api.values.states import Importance as Importance
@@ -67,9 +67,10 @@ _HOMES = {
     "terminal": ("Terminal",),
     "transport": ("Request", "Response", "Transport", "TransportFault"),
     "values.account": ("ModelProxyToken", "QuotaBalance", "TaskQuota", "TokenInfo"),
-    "values.leaderboard": ("Leaderboard", "LeaderboardRow", "NumericResult", "Score", "TaskResult"),
+    "values.leaderboard": ("Leaderboard", "LeaderboardRow", "TaskResult"),
     "values.models": ("Model", "ModelConfig"),
     "values.runs": ("Cancelled", "LogEntry", "Run", "ScheduleResult"),
+    "values.scores": ("NumericResult", "Score"),
     "values.states": (
         "CandidateType",
         "CreationState",
