@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kbench_jupyter.actions.cards import elapsed, state_cell
@@ -22,7 +22,7 @@ from kbench_jupyter.session.target import Target
 
 @dataclass(frozen=True)
 class ScheduledRuns(Shown):
-    """What was scheduled, in the order asked, and, where they were waited for, the runs as they ended."""
+    """What was scheduled, in the order asked, and those runs: as they ended, or in no state if nobody waited."""
 
     task: Task
     scheduled: tuple[ScheduleResult, ...]
@@ -72,8 +72,8 @@ def _row(result: ScheduleResult, run: Run | None) -> list[Value]:
     if not result.scheduled:
         why = result.skipped_reason or "the server gave no reason"
         return [result.candidate, "", Cell("skipped", "warn"), "", why]
-    if run is None:
-        told = "" if result.run_id is None else str(result.run_id)
+    if run is None or run.state == "UNSPECIFIED":
+        told = "" if run is None else str(run.id)
         return [result.candidate, told, Cell("scheduled", "quiet"), "", ""]
     return [
         run.candidate,
@@ -140,7 +140,7 @@ def run(
         raise (unknown_models(session, target, client.list_models(), wanted) or error) from error
     began = time.monotonic()
     found = find_scheduled(client, slug, scheduled, before, timeout=0 if wait is None else wait or None)
-    result = ScheduledRuns(task, found, footer=target.label)
+    result = ScheduledRuns(task, found, tuple(_scheduled(task, found)), footer=target.label)
     if wait is None:
         return result
     left = max(0.1, wait - (time.monotonic() - began)) if wait else wait
@@ -152,6 +152,12 @@ def run(
             hint=f"The list may lag behind. What the server says now: %kbench status {slug}",
         )
     return followed
+
+
+def _scheduled(task: Task, results: Sequence[ScheduleResult]) -> Iterator[Run]:
+    for one in results:
+        if one.run_id is not None:
+            yield Run(one.run_id, task.slug, one.model or one.agent, agent=one.agent)
 
 
 def _errored(client: Client, task: Task) -> list[str]:
