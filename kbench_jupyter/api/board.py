@@ -108,12 +108,16 @@ def _numeric(data: Any) -> NumericResult | None:
 
 @dataclass(frozen=True)
 class TaskResult:
-    """One task's result in a row; ``score`` is None when the model was not scored on it."""
+    """One task's result in a row; ``score`` is None when the model was not scored on it.
+
+    ``display`` is the display type the leaderboard shows it in, such as ``"PERCENTAGES"``; "" where none is told.
+    """
 
     task: str
     name: str = ""
     version: int = 0
     score: Score | None = None
+    display: str = ""
 
     @classmethod
     def from_wire(cls, data: Mapping[str, Any]) -> Self:
@@ -123,6 +127,7 @@ class TaskResult:
             name=parse.text(data.get("benchmarkTaskName")),
             version=parse.integer(data.get("taskVersion")) or 0,
             score=Score.from_wire(data.get("result")),
+            display=parse.text(data.get("displayType")).removeprefix("BENCHMARK_LEADERBOARD_DISPLAY_TYPE_"),
         )
 
 

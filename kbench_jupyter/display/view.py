@@ -7,7 +7,7 @@ a server's message can never become markup.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,13 +30,14 @@ class Cell:
     href : str, optional
         Makes it a link in HTML.
     value : object, optional
-        The number, time or truth that the text says, for data frames and files; None where the text is all there is.
+        The number, time or truth that the text says, for data frames and files; None where the text says that there
+        is none, left out where the text is all there is.
     """
 
     text: str
     tone: str = ""
     href: str | None = None
-    value: Any = None
+    value: Any = ...
 
 
 #: What stands in a table cell or beside a fact's name.
@@ -134,10 +135,15 @@ class Shown:
         raise NotImplementedError
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the rows of the first table of the view, by column: numbers, times and truths as such, else text."""
-        table = next((part for part in self.view().parts if isinstance(part, Table)), None)
+        """Return the rows of the first table of the view, by column; its first facts as one where it has no table.
+
+        Numbers, times and truths are such, what is missing is None, and all else is text.
+        """
+        parts = self.view().parts
+        table = next((part for part in parts if isinstance(part, Table)), None)
         if table is None:
-            return []
+            facts = next((part for part in parts if isinstance(part, Facts)), Facts({}))
+            return [{name: _bare(value) for name, value in facts.items.items()}] if facts.items else []
         heads = [head.removesuffix(">") for head in table.columns]
         return [dict(zip(heads, map(_bare, row), strict=True)) for row in table.rows]
 
@@ -188,8 +194,13 @@ def shortened(view: View, most: int) -> View:
 
 def _bare(value: Value) -> Any:
     if isinstance(value, Cell):
-        return value.text if value.value is None else value.value
-    return value or ""
+        return (value.text or None) if value.value is ... else value.value
+    return value or None
+
+
+def told(value: Any, write: Callable[[Any], str] = str, tone: str = "") -> Cell:
+    """Return a cell that holds a number, time or truth beside its text; one that says nothing where there is none."""
+    return Cell("" if value is None else write(value), tone, value=value)
 
 
 def count(number: int, thing: str, things: str | None = None) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kbench_jupyter.results.comparison import Group
+from kbench_jupyter.results.comparison import Group, has_value
 
 #: What JupyterLab 4 and VS Code know a Vega-Lite 5 specification by.
 MIME_TYPE = "application/vnd.vegalite.v5+json"
@@ -16,10 +16,12 @@ def measure(groups: Sequence[Group]) -> str:
     return "score" if groups and all(g.score is not None for g in groups) else "pass rate"
 
 
-def value_and_interval(group: Group, what: str) -> tuple[float, tuple[float, float] | None]:
-    """Return a group's value and the ends of its 95 % interval, None where a single score has none."""
+def value_and_interval(group: Group, what: str) -> tuple[float | None, tuple[float, float] | None]:
+    """Return a group's value, None for no finite one, and the ends of its 95 % interval, None where it has none."""
     if what != "score" or group.score is None:
         return group.pass_rate, group.pass_interval
+    if not has_value(group.score):
+        return None, None
     half = group.score_interval
     return group.score, None if half is None else (group.score - half, group.score + half)
 
@@ -29,7 +31,7 @@ def caption(what: str, intervals: Sequence[tuple[float, float] | None]) -> str:
     return f"{what} with 95 % interval" if any(intervals) else what
 
 
-def vega_lite(task: str, groups: Sequence[Group]) -> dict[str, Any]:
+def vega_lite(task: str, groups: Sequence[Group], texts: Sequence[str]) -> dict[str, Any]:
     """Return a bar for each model and version with its 95 % interval.
 
     Parameters
@@ -37,6 +39,8 @@ def vega_lite(task: str, groups: Sequence[Group]) -> dict[str, Any]:
     task : str
         Slug, for the title.
     groups : sequence of Group
+    texts : sequence of str
+        Each group's value and interval, as they are to be read.
 
     Returns
     -------
@@ -45,7 +49,7 @@ def vega_lite(task: str, groups: Sequence[Group]) -> dict[str, Any]:
     """
     what = measure(groups)
     values, intervals = [], []
-    for group in groups:
+    for group, text in zip(groups, texts, strict=True):
         value, interval = value_and_interval(group, what)
         intervals.append(interval)
         low, high = interval or (None, None)
@@ -57,6 +61,7 @@ def vega_lite(task: str, groups: Sequence[Group]) -> dict[str, Any]:
                 "value": value,
                 "low": low,
                 "high": high,
+                "text": text,
                 "runs": len(group.rows),
             }
         )
@@ -81,7 +86,12 @@ def vega_lite(task: str, groups: Sequence[Group]) -> dict[str, Any]:
                         "title": "version",
                         **({} if several else {"legend": None}),
                     },
-                    "tooltip": [{"field": f} for f in ("model", "version", "value", "low", "high", "runs")],
+                    "tooltip": [
+                        {"field": "model"},
+                        {"field": "version"},
+                        {"field": "text", "title": what},
+                        {"field": "runs"},
+                    ],
                 },
             },
             {
@@ -91,6 +101,14 @@ def vega_lite(task: str, groups: Sequence[Group]) -> dict[str, Any]:
                     "x": {"field": "low", "type": "quantitative", "scale": scale},
                     "x2": {"field": "high"},
                     "color": {"value": "gray"},
+                },
+            },
+            {
+                "transform": [{"calculate": "max(0, datum.value, datum.high)", "as": "end"}],
+                "mark": {"type": "text", "align": "left", "dx": 5},
+                "encoding": {
+                    "x": {"field": "end", "type": "quantitative", "scale": scale},
+                    "text": {"field": "text"},
                 },
             },
         ],
