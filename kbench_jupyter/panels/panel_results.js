@@ -4,10 +4,6 @@ import { activity, click, enable, mark, notesOf } from "./panel_base.js";
 import { card, cards } from "./panel_status.js";
 
 const dash = (value) => (value === null || value === undefined ? "" : value);
-const short = (value) =>
-  Number(value)
-    .toPrecision(3)
-    .replace(/\.?0+$/, "");
 
 const COLUMNS = [
   ["model", "Model", (g) => g.model],
@@ -20,7 +16,7 @@ const COLUMNS = [
     "Runs that ended with an error: they count as not passed and have no score",
   ],
   ["passed", "Passed", (g) => `${g.passed} of ${g.runs}`],
-  ["score", "Score", (g) => (g.score === null ? "" : short(g.score))],
+  ["score", "Score", (g) => g.scoreText],
   [
     "held",
     "Checks",
@@ -101,11 +97,8 @@ export function resultsPart(store, part, host) {
 
   function barOf(group, low, high) {
     const at = (value) => `${(100 * (clamp(value, low, high) - low)) / (high - low || 1)}%`;
-    const inUnits = (value) =>
-      part.state.measure === "pass rate" ? `${Math.round(value * 100)} %` : short(value);
-    const text = inUnits(group.value);
     const known = group.low !== null; // one score alone has no interval
-    const spread = known ? `95 % interval ${inUnits(group.low)} to ${inUnits(group.high)}` : "";
+    const spread = known ? `95 % interval ${group.spreadText}` : "";
     const bar = h("span", { class: "kbp-bar" });
     bar.style.width = at(group.value);
     const whisker = known ? h("span", { class: "kbp-whisker" }) : null;
@@ -126,7 +119,7 @@ export function resultsPart(store, part, host) {
       h(
         "span",
         { class: "kbp-chart-value" },
-        text,
+        group.valueText,
         known ? h("span", { class: "kbp-heard" }, `, ${spread}`) : null,
       ),
     );

@@ -9,12 +9,12 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from kbench_jupyter.actions.cards import result_text
+from kbench_jupyter.actions.cards import result_texts
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.following.status import judge
@@ -110,7 +110,8 @@ class TaskWatch:
         from kbench_jupyter.actions.results import results
 
         found = results(_quiet(self._session), self.slug, output=output or self._cache())
-        self._outcomes |= {row.run_id: outcome_of(row.result) for row in found.rows}
+        outcomes = outcomes_of([row.result for row in found.rows])
+        self._outcomes |= {row.run_id: outcome for row, outcome in zip(found.rows, outcomes, strict=True)}
         self._tell()
         return found
 
@@ -210,9 +211,12 @@ class TaskWatch:
             listener()
 
 
-def outcome_of(result: Any) -> Outcome:
-    """Say what a run came to in a word, with its value where it has one."""
-    value = result_text(result)
+def outcomes_of(results: Sequence[Any]) -> list[Outcome]:
+    """Say what runs that are shown together came to, each in a word or by its value where it has one."""
+    return [_outcome(result, text) for result, text in zip(results, result_texts(results), strict=True)]
+
+
+def _outcome(result: Any, value: str) -> Outcome:
     if result.errored:
         return "errored", "bad"
     word, tone = ("passed", "good") if result.passed else ("failed", "bad")

@@ -136,19 +136,21 @@ class Chart:
         return [(rate, spread_of_passes(g)) for rate, g in zip(rates, self.groups, strict=True)]
 
     def __str__(self) -> str:
-        values, texts = self.bars, map(" ".join, self.texts)
+        values, texts = self.bars, self._labels()
         most = max((abs(value) for value, _ in values if value), default=0) or 1
         names = [f"{g.model} v{g.version}" if g.version else g.model for g in self.groups]
         room = max(map(len, names), default=0)
         lines = [
-            f"{name:<{room}}  {'█' * round(_BAR * abs(value or 0) / most):<{_BAR}}  {text}".rstrip()
+            f"{name:<{room}}  {'█' * round(_BAR * abs(value or 0) / most):<{_BAR}}  {text}"
             for name, (value, _), text in zip(names, values, texts, strict=True)
         ]
         return "\n".join([caption(self.measure, [interval for _, interval in values]), *lines])
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        texts = [" ".join(pair).strip() for pair in self.texts]
-        return {MIME_TYPE: vega_lite(self.task, self.groups, texts), "text/plain": str(self)}
+        return {MIME_TYPE: vega_lite(self.task, self.groups, self._labels()), "text/plain": str(self)}
+
+    def _labels(self) -> list[str]:
+        return [f"{value} ({spread})" if spread else value for value, spread in self.texts]
 
 
 def results(session: Session, slug: str, *, models: Sequence[str] = (), output: Path = Path()) -> Results:

@@ -58,13 +58,13 @@ def scores_of(groups: Sequence[Group]) -> list[tuple[str, str]]:
 
 def spread_of_passes(group: Group) -> str:
     """Say the ends of a pass rate's interval."""
-    return "({:.0%} to {:.0%})".format(*group.pass_interval)
+    return "{:.0%} to {:.0%}".format(*group.pass_interval)
 
 
 def _row(group: Group, cost: str, score: str) -> list[Value]:
     held, every = group.assertions
     runs = len(group.rows)
-    spread = f" {spread_of_passes(group)}" if runs > 1 else ""
+    spread = f" ({spread_of_passes(group)})" if runs > 1 else ""
     return [
         group.model,
         str(group.version or ""),
