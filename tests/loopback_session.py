@@ -5,8 +5,7 @@ from __future__ import annotations
 import io
 import zipfile
 
-from kbench_jupyter.api import Client, Credentials
-from kbench_jupyter.api.limits import Limits
+from kbench_jupyter.api import Client, Credentials, Limits
 from kbench_jupyter.session.session import Session
 
 LIMITS = Limits(

@@ -18,7 +18,8 @@ BELOW = {"errors", "hints", "quick_import", "_version"}
 #: What each room may import of the package, besides itself and what lies below all rooms.
 ARROWS = {
     "api": set(),
-    "notebook": set(),
+    "widgets": set(),
+    "notebook": {"widgets"},
     "execution": set(),
     "display": set(),
     "results": set(),
@@ -38,7 +39,7 @@ ARROWS = {
         "patterns",
     },
     "magics": {"actions", "following", "session", "display", "panels"},
-    "panels": {"actions", "following", "session", "display", "notebook"},
+    "panels": {"actions", "following", "session", "display", "widgets"},
     "local": {"execution"},
 }
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from kbench_jupyter.api import TaskSlug
-from kbench_jupyter.api.names import task_slug
+from kbench_jupyter.api import TaskSlug, task_slug
 from kbench_jupyter.errors import UsageError
 
 

@@ -6,8 +6,7 @@ import re
 from dataclasses import dataclass
 
 from kbench_jupyter.actions.cards import page_of, state_cell, when
-from kbench_jupyter.api import Task
-from kbench_jupyter.api.states import CreationState
+from kbench_jupyter.api import CreationState, Task
 from kbench_jupyter.display.view import Cell, Shown, Table, View, count, told
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean

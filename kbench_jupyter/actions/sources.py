@@ -146,7 +146,8 @@ def resolve_slug(session: Session, task: str | None) -> str:
 def _read(
     session: Session, file: str | None, cell: str | None
 ) -> tuple[TaskSource, Path | None, tuple[str, ...]]:
-    from kbench_jupyter.notebook.build import file_task_source, percent_task_source, task_source
+    from kbench_jupyter.notebook.build import task_source
+    from kbench_jupyter.notebook.files import file_task_source, percent_task_source
 
     if cell is not None:
         return percent_task_source(cell, origin="the %%kbench cell"), None, ()
@@ -174,7 +175,7 @@ def _refuse_hidden(source: TaskSource) -> None:
 
 
 def _settle(found: ChosenTask, task: str | None) -> str:
-    from kbench_jupyter.api.names import task_slug
+    from kbench_jupyter.api import task_slug
 
     origin, stored = found.source.origin, found.stored
     # A name that only running the notebook could tell: what the user says about it is believed.

@@ -24,7 +24,7 @@ from kbench_jupyter.actions.rehearsing.judging import (
 from kbench_jupyter.actions.rehearsing.passing import Passing
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.wanted_models import proxy_slug, usable
-from kbench_jupyter.api.names import normalize_model
+from kbench_jupyter.api import normalize_model
 from kbench_jupyter.display.view import Cell, View, count, duration
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session.proxy_variables import AVAILABLE, DEFAULT, VARIABLES

@@ -6,8 +6,7 @@ import fnmatch
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
-from kbench_jupyter.api import Model
-from kbench_jupyter.api.names import normalize_model
+from kbench_jupyter.api import Model, normalize_model
 from kbench_jupyter.errors import NotFoundError, UsageError
 from kbench_jupyter.session.server_settings import model_notes, models_hint, with_model_notes
 from kbench_jupyter.session.session import Session

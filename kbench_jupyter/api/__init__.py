@@ -1,6 +1,7 @@
-"""The shared client: the wire, and nothing of notebooks, widgets or result files.
+"""The shared client: the wire, one method a call. It must never know IPython, widgets, notebooks or result files.
 
-Public names are loaded when first asked for, so that importing the package stays cheap.
+What others may use is named here, and loaded when first asked for, so that importing the package stays
+cheap. Others may import `addresses` and `terminal` besides.
 """
 
 from __future__ import annotations
@@ -9,104 +10,64 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kbench_jupyter.api.client import PRODUCTION, Client
-    from kbench_jupyter.api.credentials import Credentials, find_credentials
-    from kbench_jupyter.api.downloads import Download
-    from kbench_jupyter.api.limits import Limits
-    from kbench_jupyter.api.logs import LogStream
-    from kbench_jupyter.api.models import (
-        CreationState,
-        Leaderboard,
-        LeaderboardRow,
-        LogEntry,
-        Modality,
-        Model,
-        ModelProxyToken,
-        QuotaBalance,
-        Run,
-        RunState,
-        ScheduleResult,
-        Score,
-        Task,
-        TaskOrigin,
-        TaskQuota,
-        TaskResult,
-        TaskSlug,
-        TokenInfo,
-    )
-    from kbench_jupyter.api.names import normalize_model, task_slug
-    from kbench_jupyter.api.pooled import RequestsTransport
-    from kbench_jupyter.api.terminal import Terminal
-    from kbench_jupyter.api.transport import Request, Response, Transport, TransportFault
+    from kbench_jupyter.api.calls.writes import SKEW as SKEW
+    from kbench_jupyter.api.client import PRODUCTION as PRODUCTION
+    from kbench_jupyter.api.client import Client as Client
+    from kbench_jupyter.api.credentials.find import find_credentials as find_credentials
+    from kbench_jupyter.api.credentials.kinds import Credentials as Credentials
+    from kbench_jupyter.api.downloads import Download as Download
+    from kbench_jupyter.api.limits import Limits as Limits
+    from kbench_jupyter.api.logs.stream import LogStream as LogStream
+    from kbench_jupyter.api.names import normalize_model as normalize_model
+    from kbench_jupyter.api.names import task_slug as task_slug
+    from kbench_jupyter.api.network.pooled import RequestsTransport as RequestsTransport
+    from kbench_jupyter.api.terminal import Terminal as Terminal
+    from kbench_jupyter.api.transport import Request as Request
+    from kbench_jupyter.api.transport import Response as Response
+    from kbench_jupyter.api.transport import Transport as Transport
+    from kbench_jupyter.api.transport import TransportFault as TransportFault
+    from kbench_jupyter.api.values.account import ModelProxyToken as ModelProxyToken
+    from kbench_jupyter.api.values.account import QuotaBalance as QuotaBalance
+    from kbench_jupyter.api.values.account import TaskQuota as TaskQuota
+    from kbench_jupyter.api.values.account import TokenInfo as TokenInfo
+    from kbench_jupyter.api.values.leaderboard import Leaderboard as Leaderboard
+    from kbench_jupyter.api.values.leaderboard import LeaderboardRow as LeaderboardRow
+    from kbench_jupyter.api.values.leaderboard import Score as Score
+    from kbench_jupyter.api.values.leaderboard import TaskResult as TaskResult
+    from kbench_jupyter.api.values.models import Model as Model
+    from kbench_jupyter.api.values.runs import LogEntry as LogEntry
+    from kbench_jupyter.api.values.runs import Run as Run
+    from kbench_jupyter.api.values.runs import ScheduleResult as ScheduleResult
+    from kbench_jupyter.api.values.states import CreationState as CreationState
+    from kbench_jupyter.api.values.states import Modality as Modality
+    from kbench_jupyter.api.values.states import RefillPeriod as RefillPeriod
+    from kbench_jupyter.api.values.states import RunState as RunState
+    from kbench_jupyter.api.values.states import TaskOrigin as TaskOrigin
+    from kbench_jupyter.api.values.tasks import Task as Task
+    from kbench_jupyter.api.values.tasks import TaskSlug as TaskSlug
 
 _HOMES = {
-    "limits": ("Limits",),
-    "client": ("PRODUCTION", "Client"),
-    "credentials": ("Credentials", "find_credentials"),
+    "calls.writes": ("SKEW",),
+    "client": ("Client", "PRODUCTION"),
+    "credentials.find": ("find_credentials",),
+    "credentials.kinds": ("Credentials",),
     "downloads": ("Download",),
-    "logs": ("LogStream",),
-    "models": (
-        "CreationState",
-        "Leaderboard",
-        "LeaderboardRow",
-        "LogEntry",
-        "Modality",
-        "Model",
-        "ModelProxyToken",
-        "QuotaBalance",
-        "Run",
-        "RunState",
-        "ScheduleResult",
-        "Score",
-        "Task",
-        "TaskOrigin",
-        "TaskQuota",
-        "TaskResult",
-        "TaskSlug",
-        "TokenInfo",
-    ),
+    "limits": ("Limits",),
+    "logs.stream": ("LogStream",),
     "names": ("normalize_model", "task_slug"),
-    "pooled": ("RequestsTransport",),
+    "network.pooled": ("RequestsTransport",),
     "terminal": ("Terminal",),
     "transport": ("Request", "Response", "Transport", "TransportFault"),
+    "values.account": ("ModelProxyToken", "QuotaBalance", "TaskQuota", "TokenInfo"),
+    "values.leaderboard": ("Leaderboard", "LeaderboardRow", "Score", "TaskResult"),
+    "values.models": ("Model",),
+    "values.runs": ("LogEntry", "Run", "ScheduleResult"),
+    "values.states": ("CreationState", "Modality", "RefillPeriod", "RunState", "TaskOrigin"),
+    "values.tasks": ("Task", "TaskSlug"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
-__all__ = [
-    "PRODUCTION",
-    "Client",
-    "CreationState",
-    "Credentials",
-    "Download",
-    "Leaderboard",
-    "LeaderboardRow",
-    "Limits",
-    "LogEntry",
-    "LogStream",
-    "Modality",
-    "Model",
-    "ModelProxyToken",
-    "QuotaBalance",
-    "Request",
-    "RequestsTransport",
-    "Response",
-    "Run",
-    "RunState",
-    "ScheduleResult",
-    "Score",
-    "Task",
-    "TaskOrigin",
-    "TaskQuota",
-    "TaskResult",
-    "TaskSlug",
-    "Terminal",
-    "TokenInfo",
-    "Transport",
-    "TransportFault",
-    "find_credentials",
-    "normalize_model",
-    "task_slug",
-]
+__all__ = sorted(_HOME_OF)
 
 
 def __getattr__(name: str) -> Any:

@@ -1,13 +1,20 @@
-"""Which addresses a request may go to: https anywhere, plain http to this machine only."""
+"""Which addresses a request may go to: https anywhere, plain http to this machine only.
+
+A redirect never takes credentials to another origin, nor a write to another address.
+"""
 
 from __future__ import annotations
 
 import ipaddress
-from urllib.parse import urlsplit
+from dataclasses import replace
+from urllib.parse import urljoin, urlsplit
 
+from kbench_jupyter.api.transport import Request, TransportFault
 from kbench_jupyter.errors import CredentialsError
 
-__all__ = ["check_address", "is_loopback", "same_origin"]
+__all__ = ["check_address", "is_loopback", "redirected"]
+
+_HINT = "Use an address such as https://api.kaggle.com or http://127.0.0.1:8000."
 
 
 def is_loopback(url: str) -> bool:
@@ -25,11 +32,6 @@ def is_loopback(url: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
-
-
-def same_origin(one: str, other: str) -> bool:
-    """Return whether two addresses share scheme, host and port."""
-    return _origin(one) == _origin(other)
 
 
 def _origin(url: str) -> tuple[str, str | None, int | None]:
@@ -64,4 +66,48 @@ def check_address(url: str) -> None:
         )
 
 
-_HINT = "Use an address such as https://api.kaggle.com or http://127.0.0.1:8000."
+def redirected(
+    request: Request, status: int, location: str, method: str, safe: bool, *, elsewhere: bool
+) -> Request:
+    """Return the request that follows a redirect.
+
+    Parameters
+    ----------
+    elsewhere : bool
+        Whether another server may give the answer: files are often kept by one. What it says of tasks and
+        runs would not be the target's word.
+
+    Raises
+    ------
+    TransportFault, CredentialsError
+        If it leads where this request may not go.
+    """
+
+    def refused(to: str, hint: str | None = None) -> TransportFault:
+        return TransportFault(f"{method}: the server redirects to {to}.", retryable=False, hint=hint)
+
+    try:
+        target = urljoin(request.url, location)
+    except ValueError:
+        raise refused("an address that is none") from None
+    check_address(target)
+    if is_loopback(target) and not is_loopback(request.url):
+        raise refused("this machine")
+    keeps_method, same = status in (307, 308), _origin(target) == _origin(request.url)
+    hint = "Check the server's address: %kbench target."
+    if not safe and not (keeps_method and same):
+        raise refused("another address, and a write is not sent there", hint)
+    if not elsewhere and not same:
+        raise refused(f"{urlsplit(target).netloc}, and its answer would not be the target's", hint)
+    headers = dict(request.headers)
+    if not same:
+        headers.pop("Authorization", None)
+    if not keeps_method:
+        headers.pop("Content-Type", None)
+    return replace(
+        request,
+        method=request.method if keeps_method else "GET",
+        url=target,
+        headers=headers,
+        body=request.body if keeps_method and same else None,
+    )

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, Self
+from typing import Self
 
-from kbench_jupyter.api.answers import Answer, foreign, refusal
-from kbench_jupyter.api.calls import Caller
+from kbench_jupyter.api.calls.answers import Answer, foreign, refusal
+from kbench_jupyter.api.calls.caller import TASKS, Caller
 from kbench_jupyter.api.transport import Cancel, Response, TransportFault
+from kbench_jupyter.api.values.wire import given
 from kbench_jupyter.errors import ApiError, TransportError
 
 __all__ = ["Download"]
 
-SERVICE = "benchmarks.BenchmarkTasksApiService"
 METHOD = "DownloadBenchmarkTaskRunOutput"
 
 
@@ -23,30 +23,7 @@ class Download:
     A broken connection is resumed by itself when the server has named the archive (ETag or Last-Modified):
     else the two halves could be of two different archives, and the fault goes to the caller.
 
-    Parameters
-    ----------
-    caller : Caller
-        Makes the calls.
-    run_id : int
-        Whose output.
-    include_source : bool
-        Whether the notebooks are to be in the archive.
-    start : int
-        Offset in bytes to begin at, to resume an earlier download.
-    validator : str or None
-        The earlier download's `validator`; without one a `start` is ignored.
-
-    Attributes
-    ----------
-    start : int
-        The offset the bytes really begin at: what was asked for, or 0 when all of it comes again (another
-        archive by now, or a server that cannot resume). Known once entered.
-    total : int or None
-        Size of the whole archive in bytes, if the server tells. Known once entered.
-    validator : str or None
-        What to hand in to resume later; None when it cannot be resumed.
-    position : int
-        The offset of the next byte.
+    Made by `Client.download_output`, which says what the parameters mean.
 
     Raises
     ------
@@ -64,10 +41,12 @@ class Download:
         validator: str | None = None,
     ) -> None:
         self.run_id = run_id
+        #: The offset the bytes really begin at: what was asked for, or 0 when all of it comes again (another
+        #: archive by now, or a server that cannot resume). Known once entered.
         self.start = start if validator else 0
-        self.position = self.start
-        self.total: int | None = None
-        self.validator = validator
+        self.position = self.start  #: the offset of the next byte
+        self.total: int | None = None  #: bytes of the whole archive, if the server tells; known once entered
+        self.validator = validator  #: what to hand in to resume later; None when it cannot be resumed
         self._caller = caller
         self._include_source = include_source
         self._cancel = Cancel()
@@ -87,11 +66,6 @@ class Download:
         response, self._response = self._response, None
         if response is not None:
             response.close()
-
-    @property
-    def resumable(self) -> bool:
-        """Whether what has come so far can be continued later with `validator`."""
-        return self.validator is not None
 
     def iter_bytes(self) -> Iterator[bytes]:
         """Yield the bytes from `start` on, in pieces of at most 256 KiB.
@@ -149,18 +123,15 @@ class Download:
         if self.position and self.validator:
             headers["Range"] = f"bytes={self.position}-"
             headers["If-Range"] = self.validator
-        body: dict[str, Any] = {"runId": self.run_id} if self.run_id else {}
-        if self._include_source:
-            body["includeSource"] = True
-        subject = f"output of run {self.run_id}"
+        body = given(runId=self.run_id, includeSource=self._include_source)
         try:
             response = self._caller.open(
-                SERVICE,
+                TASKS,
                 METHOD,
                 body,
                 headers=headers,
                 cancel=self._cancel,
-                subject=subject,
+                subject=f"output of run {self.run_id}",
                 check=self._disguised,
                 deadline=deadline,
             )

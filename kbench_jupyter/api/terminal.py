@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from kbench_jupyter.api.models import LogEntry
+from kbench_jupyter.api.values.runs import LogEntry
 
 __all__ = ["Line", "Terminal", "acts", "lines_of", "strip_codes"]
 
@@ -32,24 +32,12 @@ _WIDEST = 10_000  # columns a cursor code may move to; no terminal is wider
 
 @dataclass(frozen=True)
 class Line:
-    """A line of a run's log.
+    """A line of a run's log."""
 
-    Parameters
-    ----------
-    stream : str
-        Which of the run's streams wrote it.
-    time : float or None
-        Seconds, when it was begun.
-    text : str
-        Without line end; may hold colours.
-    late : bool
-        Whether it belongs before lines that came earlier.
-    """
-
-    stream: str
-    time: float | None
-    text: str
-    late: bool = False
+    stream: str  # which of the run's streams wrote it
+    time: float | None  # seconds, when it was begun
+    text: str  # without line end; may hold colours
+    late: bool = False  # whether it belongs before lines that came earlier
 
 
 class Terminal:
@@ -159,16 +147,10 @@ def _shown(raw: str) -> str:
 class _Style:
     """The colours text is drawn in, an attribute at a time, so that repeating a code adds nothing."""
 
+    # 23 ends what 3 begins, and so on; a weight and a blinking are one of two each, a colour any of many.
     _ENDED_BY: Mapping[str, tuple[str, ...]] = {
-        "39": ("3x",),
-        "49": ("4x",),
-        "22": ("1", "2"),
-        "23": ("3",),
-        "24": ("4",),
-        "25": ("5", "6"),
-        "27": ("7",),
-        "28": ("8",),
-        "29": ("9",),
+        **{f"2{name}": (name,) for name in "34789"},
+        **{"22": ("1", "2"), "25": ("5", "6"), "39": ("3x",), "49": ("4x",)},
     }
 
     def __init__(self) -> None:

@@ -2,7 +2,7 @@
 
 A transport is anything that takes a `Request` and returns a `Response`, so a test hands the client a
 function. Retries, redirects and the meaning of an answer are decided above (`calls`, `answers`); the
-transport of real life is `kbench_jupyter.api.pooled.RequestsTransport`.
+transport of real life is `kbench_jupyter.api.network.pooled.RequestsTransport`.
 """
 
 from __future__ import annotations
@@ -102,42 +102,21 @@ class Cancel:
 
 @dataclass(frozen=True, repr=False)
 class Request:
-    """What goes out.
-
-    Parameters
-    ----------
-    method : str
-        HTTP method.
-    url : str
-        Absolute address.
-    headers : mapping
-        Header fields.
-    body : bytes or None
-        The body, already encoded.
-    connect_timeout, read_timeout : float
-        Seconds to wait for a connection, and for the next bytes.
-    header_timeout, total_timeout : float or None
-        Seconds until the answer's header has come, and for the whole exchange, its body included; a slow
-        drip does not extend them.
-    stream_timeout : float or None
-        Seconds to wait for the next bytes of an event stream, in place of `read_timeout`.
-    pace : float or None
-        Seconds in which each further `STRIDE` bytes of a body must come, but for an event stream's.
-    cancel : Cancel or None
-        Lets another thread end the exchange.
-    """
+    """What goes out; all times in seconds."""
 
     method: str
-    url: str
+    url: str  # absolute
     headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = None
+    body: bytes | None = None  # already encoded
     connect_timeout: float = 10.0
-    read_timeout: float = 30.0
-    total_timeout: float | None = None
-    header_timeout: float | None = None
-    stream_timeout: float | None = None
-    pace: float | None = None
-    cancel: Cancel | None = field(default=None, compare=False)
+    read_timeout: float = 30.0  # for the next bytes
+    total_timeout: float | None = None  # for the whole exchange, which a slow drip does not extend
+    header_timeout: float | None = None  # until the answer's header has come, likewise
+    stream_timeout: float | None = None  # for the next bytes of an event stream, in place of `read_timeout`
+    pace: float | None = (
+        None  # in which each further `STRIDE` bytes of a body must come, but for an event stream's
+    )
+    cancel: Cancel | None = field(default=None, compare=False)  # lets another thread end the exchange
 
     def __repr__(self) -> str:
         # Neither headers nor query: the one holds the credential, the other may hold a signature.
@@ -145,18 +124,9 @@ class Request:
 
 
 class Response:
-    """What comes back; its body is read at most once.
+    """What comes back; its body, whole or in pieces as they arrive, is read at most once.
 
-    Parameters
-    ----------
-    status : int
-        HTTP status.
-    headers : mapping
-        Header fields.
-    body : bytes or iterable of bytes
-        The body, at once or piece by piece as it arrives.
-    on_close : callable, optional
-        Frees what the body is read from.
+    `on_close` frees what the body is read from.
     """
 
     def __init__(
@@ -178,30 +148,11 @@ class Response:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
     def iter_bytes(self) -> Iterator[bytes]:
-        """Yield the body as it arrives.
-
-        Raises
-        ------
-        TransportFault
-            If it breaks off, or nothing comes within the read time-out.
-        """
-        for piece in self._pieces:
-            if piece:
-                yield piece
+        """Yield the body as it arrives; `TransportFault` if it breaks off, or nothing comes in time."""
+        return filter(None, self._pieces)
 
     def read(self, most: int | None = None) -> bytes:
-        """Return the whole body and free the connection.
-
-        Parameters
-        ----------
-        most : int, optional
-            How many bytes it may be, unpacked.
-
-        Raises
-        ------
-        TransportFault
-            If it breaks off, is larger, or nothing comes within the read time-out.
-        """
+        """Return the whole body and free the connection; `TransportFault` if it is more than `most` bytes."""
         body = bytearray()
         with self:
             for piece in self.iter_bytes():
@@ -237,11 +188,5 @@ class Transport(Protocol):
     """Anything that exchanges a request for a response; a plain function will do."""
 
     def __call__(self, request: Request, /) -> Response:
-        """Return the answer as soon as its header has come.
-
-        Raises
-        ------
-        TransportFault
-            If none came.
-        """
+        """Return the answer as soon as its header has come; `TransportFault` if none came."""
         ...

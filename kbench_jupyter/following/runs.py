@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
-from kbench_jupyter.api.states import RunState
+from kbench_jupyter.api import RunState
 from kbench_jupyter.display.view import count, duration
 from kbench_jupyter.errors import WatchTimeoutError
 from kbench_jupyter.following.logs.readers import LogReaders

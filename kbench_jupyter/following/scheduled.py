@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.api.writes import SKEW
+from kbench_jupyter.api import SKEW
 from kbench_jupyter.display.view import count
 from kbench_jupyter.following.rounds import Clock, Rounds, TimeUp, Trouble
 from kbench_jupyter.following.status import SETTLE

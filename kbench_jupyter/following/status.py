@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.api.states import RunState
+from kbench_jupyter.api import RunState
 
 if TYPE_CHECKING:
     from kbench_jupyter.api import Run

@@ -11,15 +11,15 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import NamedTuple
 
 from kbench_jupyter.magics.declaration import GRAMMAR
 from kbench_jupyter.magics.grammar import Arg, Command, drop_prefix
+from kbench_jupyter.session.session import Session
 
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
+#: Gives the names of a kind: "task", "model", "rule" or "pattern".
+Names = Callable[[str], Iterable[str]]
 
 _LINE = re.compile(r"^\s*(?:[\w.,\s\[\]'\"]+=\s*)?%%?kbench(?P<rest>\s.*)?$", re.DOTALL)
 _FRESH = 30.0
@@ -29,37 +29,15 @@ _PATIENCE = 0.08
 _MOST_FILES = 200
 
 
-@dataclass(frozen=True)
-class Completion:
-    """What may stand at the end of a line.
+class Completion(NamedTuple):
+    """What may stand at the end of a line."""
 
-    Parameters
-    ----------
-    fragment : str
-        The part of the line that a choice replaces.
-    choices : tuple of (str, str)
-        Text and what it is.
-    """
-
-    fragment: str
-    choices: tuple[tuple[str, str], ...]
+    fragment: str  # the part of the line that a choice replaces
+    choices: tuple[tuple[str, str], ...]  # text and what it is
 
 
-def complete_line(line: str, names: Callable[[str], Iterable[str]]) -> Completion | None:
-    """Complete a line up to the cursor.
-
-    Parameters
-    ----------
-    line : str
-        The line up to the cursor.
-    names : callable
-        Returns the names of a kind: ``"task"``, ``"model"``, ``"rule"`` or ``"pattern"``.
-
-    Returns
-    -------
-    Completion or None
-        None for a line that is no ``%kbench`` line.
-    """
+def complete_line(line: str, names: Names) -> Completion | None:
+    """Complete a line up to the cursor; None for a line that is no ``%kbench`` line."""
     found = _LINE.match(line)
     if not found or not found["rest"]:
         return None
@@ -74,9 +52,7 @@ def complete_line(line: str, names: Callable[[str], Iterable[str]]) -> Completio
     return Completion(fragment, tuple(o for o in dict.fromkeys(options) if o[0].lower().startswith(start)))
 
 
-def _options(
-    command: Command, words: list[str], fragment: str, names: Callable[[str], Iterable[str]]
-) -> Iterable[tuple[str, str]]:
+def _options(command: Command, words: list[str], fragment: str, names: Names) -> Iterable[tuple[str, str]]:
     flags = {name: arg for arg in command.args for name in arg.names if not arg.positional}
     last = flags.get(words[-1]) if words else None
     if last is not None and not last.flag:
@@ -104,7 +80,7 @@ def _has_positional(words: list[str], flags: dict[str, Arg]) -> bool:
     return False
 
 
-def _values(arg: Arg, fragment: str, names: Callable[[str], Iterable[str]]) -> list[tuple[str, str]]:
+def _values(arg: Arg, fragment: str, names: Names) -> list[tuple[str, str]]:
     if arg.choices:
         return [(choice, "choice") for choice in arg.choices]
     if arg.kind == "target":
@@ -130,12 +106,7 @@ def _files(fragment: str) -> list[str]:
 
 
 class NameCache:
-    """Names that the server knows, fetched in a thread and kept for a short while.
-
-    Parameters
-    ----------
-    session : Session
-    """
+    """Names that the server knows, fetched in a thread and kept for a short while."""
 
     def __init__(self, session: Session) -> None:
         self._session = session

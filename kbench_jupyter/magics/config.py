@@ -40,15 +40,10 @@ class Value(Unicode[str, Any]):
 
 
 class Settings(Configurable):
-    """What all settings share.
-
-    Attributes
-    ----------
-    refused : dict of str to Refused
-        By setting, why its last value was refused. *Run All* must not go on with the value before.
-    """
+    """What all settings share."""
 
     def __init__(self, **more: Any) -> None:
+        #: By setting, why its last value was refused: *Run All* must not go on with the value before.
         self.refused: dict[str, Refused] = {}
         super().__init__(**more)
 
@@ -86,13 +81,7 @@ KBench: Any = type(
 
 
 class Chosen(Mapping[str, str]):
-    """The traits of a :class:`KBench` as a mapping, always as they are now.
-
-    Raises
-    ------
-    Refused
-        For a setting whose last value was refused.
-    """
+    """The traits of a :class:`KBench` as a mapping, always as they are now; what was refused raises when read."""
 
     def __init__(self, configurable: Any) -> None:
         self._configurable = configurable

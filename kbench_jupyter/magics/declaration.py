@@ -2,366 +2,297 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from kbench_jupyter.magics.grammar import Arg, Command, Grammar
 
-_TASK = Arg(
-    ("task",),
-    "task name or slug; may be left out when the notebook stores exactly one",
-    "task",
-    metavar="TASK",
+
+def _flag(names: str, help: str) -> Arg:
+    return Arg(tuple(names.split()), help, flag=True)
+
+
+def _value(names: str, help: str, metavar: str, kind: str = "text", **more: Any) -> Arg:
+    return Arg(tuple(names.split()), help, kind, metavar=metavar, **more)
+
+
+def _folder(help: str) -> Arg:
+    return _value("-o --output", f"{help} (default: here)", "DIR", "file", default=".")
+
+
+_TASK = _value(
+    "task", "task name or slug; may be left out when the notebook stores exactly one", "TASK", "task"
 )
-_FILE = Arg(
-    ("-f", "--file"), "a .ipynb, .py or .md file instead of the current notebook", "file", metavar="FILE"
-)
-_MODELS = Arg(("-m", "--model"), "model; repeat for several", "model", many=True, metavar="MODEL")
-_ENV = Arg(("--env-file",), "the env file (default: .env)", "file", metavar="PATH")
-_WAIT = Arg(
-    ("--wait",),
+_FILE = _value("-f --file", "a .ipynb, .py or .md file instead of the current notebook", "FILE", "file")
+_MODELS = _value("-m --model", "model; repeat for several", "MODEL", "model", many=True)
+_ENV = _value("--env-file", "the env file (default: .env)", "PATH", "file")
+_WAIT = _value(
+    "--wait",
     "wait for the end, at most that many seconds (no number: as long as it takes)",
+    "SECONDS",
     "number",
     optional_value=0.0,
-    metavar="SECONDS",
 )
-_POLL = Arg(
-    ("--poll-interval",),
-    "most seconds between two looks while waiting",
-    "number",
-    default=60.0,
-    metavar="SECONDS",
+_POLL = _value(
+    "--poll-interval", "most seconds between two looks while waiting", "SECONDS", "number", default=60.0
 )
-_OVERWRITE = Arg(("--force",), "overwrite an existing file", flag=True)
-_YES = Arg(("-y", "--yes", "--no-confirm"), "do not ask", flag=True)
+_OVERWRITE = _flag("--force", "overwrite an existing file")
+_YES = _flag("-y --yes --no-confirm", "do not ask")
+_VERBOSE = _flag("-v --verbose", "accepted, as the official client does; progress is always shown")
+_ALL_LISTED = "accepted, as the official client does; all are always listed"
 
 COMMANDS = (
     Command(
         "init",
         "fetch model proxy credentials, choose models, write an example task",
-        "init",
         (
             _ENV,
-            Arg(
-                ("--example-file",),
-                "where the example task goes",
-                "file",
-                default="example_task.py",
-                metavar="PATH",
+            _value(
+                "--example-file", "where the example task goes", "PATH", "file", default="example_task.py"
             ),
-            Arg(("--no-example",), "write no example and no reference", flag=True),
-            Arg(("--reset-models",), "choose the models anew", flag=True),
+            _flag("--no-example", "write no example and no reference"),
+            _flag("--reset-models", "choose the models anew"),
             _YES,
         ),
-        examples=("%kbench init", "%kbench init --env-file ~/secrets/.env --no-example"),
+        ("%kbench init", "%kbench init --env-file ~/secrets/.env --no-example"),
     ),
     Command(
         "auth",
         "fetch model proxy credentials only (they last two hours)",
-        "auth",
         (_ENV, _YES),
-        examples=("%kbench auth",),
+        ("%kbench auth",),
     ),
     Command(
         "validate",
         "check the rules, then run this notebook's task once in a fresh kernel",
-        "validate",
         (
             _TASK,
             _FILE,
-            Arg(("--static",), "only check the rules, run nothing", flag=True),
-            Arg(("--dry-run",), "run it on a stand-in model: no server, no credentials, no cost", flag=True),
-            Arg(
-                ("--rows",),
-                "with --dry-run: most rows that .evaluate runs (default: all)",
-                "number",
-                metavar="N",
-            ),
-            Arg(("--fix",), "show safe fixes of what the rules find, the first in a new cell", flag=True),
-            Arg(
-                ("-m", "--model"), "rehearse with this model instead of the default", "model", metavar="MODEL"
-            ),
-            Arg(("--timeout",), "most seconds the rehearsal may take", "number", metavar="SECONDS"),
-            Arg(
-                ("--pass-env",),
+            _flag("--static", "only check the rules, run nothing"),
+            _flag("--dry-run", "run it on a stand-in model: no server, no credentials, no cost"),
+            _value("--rows", "with --dry-run: most rows that .evaluate runs (default: all)", "N", "number"),
+            _flag("--fix", "show safe fixes of what the rules find, the first in a new cell"),
+            _value("-m --model", "rehearse with this model instead of the default", "MODEL", "model"),
+            _value("--timeout", "most seconds the rehearsal may take", "SECONDS", "number"),
+            _value(
+                "--pass-env",
                 "let the task have that environment variable of yours; repeat for several",
+                "NAME",
                 many=True,
-                metavar="NAME",
             ),
             _ENV,
         ),
-        cell=True,
-        examples=(
+        (
             "%kbench validate",
             "%kbench validate --static",
             "%kbench validate --dry-run --rows 5",
             "%kbench validate --fix",
             "%kbench validate -f task.py -m gemini-2.5-flash",
         ),
+        cell=True,
     ),
     Command(
         "new",
         "put a worked pattern of the task SDK into the next cell, or list them all",
-        "new",
-        (Arg(("pattern",), "a pattern, for example judge", "pattern", metavar="PATTERN"),),
-        examples=("%kbench new", "%kbench new minimal", "%kbench new structured-output"),
+        (_value("pattern", "a pattern, for example judge", "PATTERN", "pattern"),),
+        ("%kbench new", "%kbench new minimal", "%kbench new structured-output"),
     ),
     Command(
         "push",
         "send this notebook as the next version of its task",
-        "push",
         (
             _TASK,
             _FILE,
-            Arg(
-                ("-d", "--kaggle-dataset"),
-                "attach a Kaggle dataset; repeat for several",
-                many=True,
-                metavar="OWNER/NAME",
+            _value(
+                "-d --kaggle-dataset", "attach a Kaggle dataset; repeat for several", "OWNER/NAME", many=True
             ),
             _WAIT,
             _POLL,
-            Arg(("--detach-datasets",), "do not keep the datasets of the version before", flag=True),
-            Arg(("--again",), "push even what is on the server already", flag=True),
-            Arg(("--force",), "push in spite of findings", flag=True),
-            Arg(
-                ("-v", "--verbose"),
-                "accepted, as the official client does; progress is always shown",
-                flag=True,
-            ),
+            _flag("--detach-datasets", "do not keep the datasets of the version before"),
+            _flag("--again", "push even what is on the server already"),
+            _flag("--force", "push in spite of findings"),
+            _VERBOSE,
         ),
+        ("%kbench push --wait", "%kbench push my-task -f task.py -d owner/dataset"),
         cell=True,
-        examples=("%kbench push --wait", "%kbench push my-task -f task.py -d owner/dataset"),
     ),
-    Command(
-        "show",
-        "show what would be pushed, cell by cell",
-        "show",
-        (_TASK, _FILE),
-        cell=True,
-        examples=("%kbench show",),
-    ),
+    Command("show", "show what would be pushed, cell by cell", (_TASK, _FILE), ("%kbench show",), cell=True),
     Command(
         "export",
         "write what would be pushed as a .py file",
-        "export",
-        (Arg(("path",), "the file to write", "file", default=..., metavar="PATH.py"), _FILE, _OVERWRITE),
+        (_value("path", "the file to write", "PATH.py", "file", default=...), _FILE, _OVERWRITE),
+        ("%kbench export task.py",),
         cell=True,
-        examples=("%kbench export task.py",),
     ),
     Command(
         "pull",
         "bring a pushed task's source back as a notebook or a .py file",
-        "pull",
         (
             _TASK,
-            Arg(("-o", "--output"), "the file to write (default: TASK.ipynb)", "file", metavar="PATH"),
+            _value("-o --output", "the file to write (default: TASK.ipynb)", "PATH", "file"),
             _OVERWRITE,
         ),
-        examples=("%kbench pull my-task", "%kbench pull my-task -o my_task.py"),
+        ("%kbench pull my-task", "%kbench pull my-task -o my_task.py"),
     ),
     Command(
         "rule",
         "explain a rule, or list them all",
-        "rule",
-        (Arg(("code",), "a rule code, for example KB101", "rule", metavar="CODE"),),
-        examples=("%kbench rule", "%kbench rule KB101"),
+        (_value("code", "a rule code, for example KB101", "CODE", "rule"),),
+        ("%kbench rule", "%kbench rule KB101"),
     ),
     Command(
         "run",
         "run a task on models",
-        "run",
         (
             _TASK,
             _MODELS,
-            Arg(("--retry-errored",), "run again on the models whose newest run errored", flag=True),
+            _flag("--retry-errored", "run again on the models whose newest run errored"),
             _WAIT,
             _POLL,
-            Arg(
-                ("-v", "--verbose"),
-                "accepted, as the official client does; progress is always shown",
-                flag=True,
-            ),
+            _VERBOSE,
         ),
-        cell=True,
-        examples=(
+        (
             "%kbench run -m gemini-2.5-flash -m claude-haiku-4-5 --wait",
             "%kbench run my-task -m 'gemini*'",
             "%kbench run my-task --retry-errored --wait",
         ),
+        cell=True,
     ),
     Command(
         "list",
         "list your tasks",
-        "list",
         (
-            Arg(("--name-regex", "--regex"), "only tasks whose name matches", metavar="REGEX"),
-            Arg(("--status",), "only tasks in that state", metavar="STATE"),
-            Arg(("--all",), "accepted, as the official client does; all are always listed", flag=True),
-            Arg(
-                ("--page-size",), "accepted, as the official client does; all are always listed", metavar="N"
-            ),
+            _value("--name-regex --regex", "only tasks whose name matches", "REGEX"),
+            _value("--status", "only tasks in that state", "STATE"),
+            _flag("--all", _ALL_LISTED),
+            _value("--page-size", _ALL_LISTED, "N"),
         ),
+        ("%kbench list", "%kbench list --name-regex ^math --status errored"),
         aliases=("ls",),
-        examples=("%kbench list", "%kbench list --name-regex ^math --status errored"),
     ),
     Command(
         "status",
         "show a task and its runs",
-        "status",
         (
             _TASK,
             _MODELS,
-            Arg(("-e", "--errors"), "with the whole message of each error", flag=True),
-            Arg(("--live",), "in a panel that keeps itself up to date", flag=True),
+            _flag("-e --errors", "with the whole message of each error"),
+            _flag("--live", "in a panel that keeps itself up to date"),
         ),
-        examples=("%kbench status", "%kbench status my-task --errors", "%kbench status --live"),
+        ("%kbench status", "%kbench status my-task --errors", "%kbench status --live"),
     ),
     Command(
         "log",
         "show what the runs of every version print, live while they go",
-        "log",
         (
             _TASK,
             _MODELS,
-            Arg(("--no-follow",), "print what is there and stop", flag=True),
-            Arg(("--live",), "in a panel: a tab a run, search, follow and pause", flag=True),
-            Arg(("-o", "--output"), "into a file instead", "file", metavar="PATH"),
+            _flag("--no-follow", "print what is there and stop"),
+            _flag("--live", "in a panel: a tab a run, search, follow and pause"),
+            _value("-o --output", "into a file instead", "PATH", "file"),
             _OVERWRITE,
         ),
-        aliases=("logs",),
-        examples=(
+        (
             "%kbench log",
             "%kbench log my-task -m gemini-2.5-flash",
             "%kbench log --live",
             "%kbench log -o log.txt",
         ),
+        aliases=("logs",),
     ),
     Command(
         "download",
         "fetch what the runs left",
-        "download",
         (
             _TASK,
             _MODELS,
-            Arg(("-o", "--output"), "folder (default: here)", "file", default=".", metavar="DIR"),
-            Arg(("-s", "--include-source"), "with the notebooks they ran", flag=True),
-            Arg(("-f", "--force"), "fetch again what is there already", flag=True),
+            _folder("folder"),
+            _flag("-s --include-source", "with the notebooks they ran"),
+            _flag("-f --force", "fetch again what is there already"),
         ),
-        examples=("%kbench download -o results", "%kbench download my-task -s"),
+        ("%kbench download -o results", "%kbench download my-task -s"),
     ),
     Command(
         "results",
         "compare what the runs came to",
-        "results",
-        (
-            _TASK,
-            _MODELS,
-            Arg(
-                ("-o", "--output"), "folder of downloads (default: here)", "file", default=".", metavar="DIR"
-            ),
-        ),
-        examples=("%kbench results -o results",),
+        (_TASK, _MODELS, _folder("folder of downloads")),
+        ("%kbench results -o results",),
     ),
     Command(
         "up",
         "the whole chain: validate, push, run, compare, after one yes",
-        "up",
+        (_TASK, _FILE, _MODELS, _folder("folder for downloads"), _YES),
         (
-            _TASK,
-            _FILE,
-            _MODELS,
-            Arg(
-                ("-o", "--output"), "folder for downloads (default: here)", "file", default=".", metavar="DIR"
-            ),
-            _YES,
-        ),
-        cell=True,
-        examples=(
             "%kbench up -m gemini-2.5-flash -m 'claude*' -o results",
             "%kbench up my-task -f task.py -m gpt-5 -y",
         ),
+        cell=True,
     ),
     Command(
         "publish",
         "make a task public",
-        "publish",
-        (
-            _TASK,
-            Arg(("--no-publish-backing-notebook",), "keep the notebook behind it private", flag=True),
-            _YES,
-        ),
-        examples=("%kbench publish my-task", "%kbench publish my-task --no-publish-backing-notebook -y"),
+        (_TASK, _flag("--no-publish-backing-notebook", "keep the notebook behind it private"), _YES),
+        ("%kbench publish my-task", "%kbench publish my-task --no-publish-backing-notebook -y"),
     ),
-    Command(
-        "delete",
-        "say why a task cannot be deleted from here",
-        "delete",
-        (_TASK, _YES),
-        examples=("%kbench delete",),
-    ),
-    Command("quota", "show what runs may cost, and have cost", "quota", examples=("%kbench quota",)),
+    Command("delete", "say why a task cannot be deleted from here", (_TASK, _YES), ("%kbench delete",)),
+    Command("quota", "show what runs may cost, and have cost", (), ("%kbench quota",)),
     Command(
         "leaderboard",
         "show a benchmark's leaderboard",
-        "leaderboard",
         (
-            Arg(("benchmark",), "the benchmark", default=..., metavar="OWNER/BENCHMARK"),
-            Arg(("--version",), "a version other than the newest", "number", metavar="N"),
-            Arg(("-s", "--show"), "accepted, as the official client does; it is always shown", flag=True),
+            _value("benchmark", "the benchmark", "OWNER/BENCHMARK", default=...),
+            _value("--version", "a version other than the newest", "N", "number"),
+            _flag("-s --show", "accepted, as the official client does; it is always shown"),
         ),
-        examples=("%kbench leaderboard kaggle/some-benchmark --version 2",),
+        ("%kbench leaderboard kaggle/some-benchmark --version 2",),
     ),
     Command(
         "models",
         "list the models tasks can run on",
-        "models",
         (
-            Arg(
-                ("--modality",),
+            _value(
+                "--modality",
                 "only models that take it",
+                "MODALITY",
                 "choice",
                 choices=("text", "image", "audio", "video"),
-                metavar="MODALITY",
             ),
-            Arg(("--search",), "only models whose slug, name or maker holds this", metavar="TEXT"),
+            _value("--search", "only models whose slug, name or maker holds this", "TEXT"),
         ),
-        examples=("%kbench models", "%kbench models --modality image --search gemini"),
+        ("%kbench models", "%kbench models --modality image --search gemini"),
     ),
     Command(
         "target",
         "show or set the server spoken to",
-        "target",
-        (Arg(("name",), "kaggle or local", "target", metavar="kaggle|local"),),
-        examples=("%kbench target", "%kbench target local"),
+        (_value("name", "kaggle or local", "kaggle|local", "target"),),
+        ("%kbench target", "%kbench target local"),
     ),
-    Command(
-        "config", "show each setting and where its value came from", "config", examples=("%kbench config",)
-    ),
+    Command("config", "show each setting and where its value came from", (), ("%kbench config",)),
     Command(
         "local",
         "the embedded server: runs tasks on this machine",
-        "local",
         (
-            Arg(
-                ("what",),
+            _value(
+                "what",
                 "what to do with it",
+                "start|stop|status|log|reset",
                 "choice",
                 default="status",
                 choices=("start", "stop", "status", "log", "reset"),
-                metavar="start|stop|status|log|reset",
             ),
-            Arg(
-                ("--upstream",),
+            _value(
+                "--upstream",
                 "start with the models of an OpenAI-compatible endpoint (Ollama, vLLM, a proxy) beside its own",
-                metavar="URL",
+                "URL",
             ),
-            Arg(
-                ("--key-from",),
+            _value(
+                "--key-from",
                 "the environment variable, or the line of .env, that holds the endpoint's key",
+                "VARIABLE",
                 "variable",
-                metavar="VARIABLE",
             ),
             _YES,
         ),
-        examples=(
+        (
             "%kbench local",
             "%kbench local start --upstream http://127.0.0.1:11434/v1",
             "%kbench local start --upstream https://models.example.org/v1 --key-from LAB_KEY",

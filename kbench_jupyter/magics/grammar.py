@@ -1,8 +1,8 @@
 """The grammar of ``%kbench``: one declaration that drives parsing, help, completion and the reference table.
 
-A :class:`Command` names its arguments and the function that carries it out (as text, so that nothing is
-imported until it runs). Words of the official command line that carry no meaning here (``benchmarks``,
-``b``, ``tasks``, ``t`` in front) are skipped, so an example line of the ``kaggle`` client works after ``%kbench``.
+A :class:`Command` names its arguments; the function of its name in ``commands.py`` carries it out. Words of the
+official command line that carry no meaning here (``benchmarks``, ``b``, ``tasks``, ``t`` in front) are skipped,
+so an example line of the ``kaggle`` client works after ``%kbench``.
 """
 
 from __future__ import annotations
@@ -17,45 +17,22 @@ from typing import Any, NoReturn
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 
-#: What a value is, for completion: which names may stand there.
-KINDS = ("task", "model", "file", "rule", "pattern", "target", "choice", "variable", "text", "number")
-
 
 @dataclass(frozen=True)
 class Arg:
-    """One argument of a command.
+    """One argument of a command."""
 
-    Parameters
-    ----------
-    names : tuple of str
-        ``("task",)`` for a positional, ``("-m", "--model")`` for an option.
-    help : str
-        One line.
-    kind : str
-        What the value is (see :data:`KINDS`).
-    many : bool
-        Repeatable; the value is a list.
-    flag : bool
-        Takes no value.
-    default : object
-        Value when absent.
-    optional_value : object
-        For an option whose value may be left out (``--wait [SECONDS]``): the value then.
-    choices : tuple of str
-        Allowed values, if few.
-    metavar : str
-        How the value is called in help.
-    """
-
-    names: tuple[str, ...]
-    help: str
+    names: tuple[str, ...]  # ("task",) for a positional, ("-m", "--model") for an option
+    help: str  # one line
+    #: For completion, which names may stand there: task, model, file, rule, pattern, target, choice, variable,
+    #: text or number.
     kind: str = "text"
-    many: bool = False
-    flag: bool = False
-    default: Any = None
-    optional_value: Any = None
-    choices: tuple[str, ...] = ()
-    metavar: str = ""
+    many: bool = False  # repeatable; the value is a list
+    flag: bool = False  # takes no value
+    default: Any = None  # the value when absent; ... for a positional that must be there
+    optional_value: Any = None  # for an option whose value may be left out (--wait [SECONDS]): the value then
+    choices: tuple[str, ...] = ()  # allowed values, if few
+    metavar: str = ""  # how the value is called in help
 
     @property
     def positional(self) -> bool:
@@ -70,30 +47,14 @@ class Arg:
 
 @dataclass(frozen=True)
 class Command:
-    """One subcommand.
-
-    Parameters
-    ----------
-    name : str
-    summary : str
-        What it does, one line.
-    handler : str
-        Function in ``magics/commands.py`` that carries it out.
-    args : tuple of Arg
-    aliases : tuple of str
-    cell : bool
-        Whether ``%%kbench NAME`` takes the cell as the task file.
-    examples : tuple of str
-        Lines a user would type.
-    """
+    """One subcommand."""
 
     name: str
-    summary: str
-    handler: str
+    summary: str  # what it does, one line
     args: tuple[Arg, ...] = ()
+    examples: tuple[str, ...] = ()  # lines a user would type
     aliases: tuple[str, ...] = ()
-    cell: bool = False
-    examples: tuple[str, ...] = ()
+    cell: bool = False  # whether %%kbench NAME takes the cell as the task file
 
 
 @dataclass(frozen=True)
@@ -119,13 +80,7 @@ class Grammar:
         self._by_name = {name: c for c in commands for name in (c.name, *c.aliases)}
 
     def find(self, word: str) -> Command:
-        """Return the command called `word`.
-
-        Raises
-        ------
-        UsageError
-            If there is none; names the nearest one.
-        """
+        """Return the command called `word`; the error names the nearest one where there is none."""
         try:
             return self._by_name[word]
         except KeyError:
@@ -134,18 +89,7 @@ class Grammar:
             raise UsageError(f"%kbench has no command {word!r}.", hint=hint) from None
 
     def parse(self, line: str) -> Call | None:
-        """Parse what stands after ``%kbench``.
-
-        Returns
-        -------
-        Call or None
-            None for an empty line or a bare ``-h``: the overview is wanted.
-
-        Raises
-        ------
-        UsageError
-            If the line cannot be understood.
-        """
+        """Parse what stands after ``%kbench``; None for an empty line or a bare ``-h``: the overview is wanted."""
         words = drop_prefix(split(line))
         if not words or words[0] in ("-h", "--help", "help"):
             if len(words) > 1 and not words[1].startswith("-"):
@@ -159,13 +103,7 @@ class Grammar:
 
 
 def split(line: str) -> list[str]:
-    """Split a line into words as a shell does, keeping backslashes of Windows paths out of the question.
-
-    Raises
-    ------
-    UsageError
-        If a quotation is not closed.
-    """
+    """Split a line into words as a shell does."""
     try:
         return shlex.split(line)
     except ValueError as error:
@@ -231,7 +169,7 @@ class _Parser(argparse.ArgumentParser):
             choices = [choice for arg in self.command.args for choice in arg.choices]
             if meant := did_you_mean(found["given"], choices):
                 hint = f"{meant}\n{hint}"
-        if extra := _unrecognized(message):
+        if extra := next(iter(message.partition("unrecognized arguments: ")[2].split()), ""):
             many = next((a for a in self.command.args if a.many and not a.positional), None)
             flags = [name for arg in self.command.args for name in arg.names if name.startswith("--")]
             if many and not extra.startswith("-"):
@@ -241,36 +179,30 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"%kbench {self.command.name}: {message}.", hint=hint)
 
 
-def _unrecognized(message: str) -> str:
-    """Return the first of the words argparse did not know what to do with, or ""."""
-    _, found, words = message.partition("unrecognized arguments: ")
-    return words.split()[0] if found else ""
-
-
 def _parser(command: Command) -> _Parser:
     parser = _Parser(command)
     for arg in command.args:
-        options: dict[str, Any] = {"help": arg.help}
-        if arg.flag:
-            options |= {"action": "store_true", "default": False}
-        else:
-            options |= {"default": [] if arg.many else None if arg.default is ... else arg.default}
-            if arg.kind == "number":
-                options["type"] = _seconds if arg.optional_value is None else _some_seconds
-            if arg.choices:
-                options["choices"] = arg.choices
-            if arg.many and not arg.positional:
-                options["action"] = "append"
-            elif arg.optional_value is not None:
-                options |= {"nargs": "?", "const": arg.optional_value}
-            elif arg.positional and arg.many:
-                options["nargs"] = "*"
-            elif arg.positional and arg.default is not ...:
-                options["nargs"] = "?"
-        if not arg.positional:
-            options["dest"] = arg.dest
-        parser.add_argument(*arg.names, **options)
+        parser.add_argument(*arg.names, **_options(arg))
     return parser
+
+
+def _options(arg: Arg) -> dict[str, Any]:
+    """Return what argparse is told of an argument."""
+    named: dict[str, Any] = {} if arg.positional else {"dest": arg.dest}
+    if arg.flag:
+        return named | {"action": "store_true"}
+    options = named | {"default": [] if arg.many else None if arg.default is ... else arg.default}
+    if arg.kind == "number":
+        options["type"] = _seconds if arg.optional_value is None else _some_seconds
+    if arg.choices:
+        options["choices"] = arg.choices
+    if arg.many:
+        options["action"] = "append"
+    elif arg.optional_value is not None:
+        options |= {"nargs": "?", "const": arg.optional_value}
+    elif arg.positional and arg.default is not ...:
+        options["nargs"] = "?"
+    return options
 
 
 def _seconds(text: str) -> float:

@@ -5,38 +5,35 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbench_jupyter.actions.export import exists
 from kbench_jupyter.errors import UsageError
-from kbench_jupyter.magics.reporter import FileReporter
+from kbench_jupyter.following.logs.follow import strip_codes
+from kbench_jupyter.magics.reporter import StreamReporter
+from kbench_jupyter.session.session import Session
 
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
+
+class FileReporter(StreamReporter):
+    """For a file: what is passed on goes into it without the colours of a terminal, and nothing else does."""
+
+    redraws = False
+
+    def say(self, text: str) -> None:
+        """Keep what is said out of the file."""
+
+    def progress(self, text: str, done: float | None = None, total: float | None = None) -> None:
+        """Keep progress out of the file."""
+
+    def write(self, text: str, stream: str = "stdout") -> None:
+        """Pass output on as plain text."""
+        super().write(strip_codes(text), stream)
 
 
 def to_file(session: Session, path: Path, read: Callable[[], Any], *, force: bool) -> Any:
     """Write what `read` says to a file, which takes its place only when something was read.
 
-    Parameters
-    ----------
-    session : Session
-        Says nothing but the file's name meanwhile.
-    path : Path
-    read : callable
-        Passes lines on to the session's reporter.
-    force : bool
-        Overwrite a file that is there.
-
-    Returns
-    -------
-    object
-        What `read` returned.
-
-    Raises
-    ------
-    UsageError
-        The file is there already, or cannot be written.
+    Meanwhile the session's reporter writes into the file what `read` passes on, and says nothing.
     """
     if path.exists() and not force:
         raise exists(path, "Name another file, or overwrite it: add --force")

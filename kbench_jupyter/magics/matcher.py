@@ -15,13 +15,7 @@ if TYPE_CHECKING:
 
 
 def make_matcher(session: Callable[[], Session]) -> Any:
-    """Return a matcher for ``IPCompleter.custom_matchers``.
-
-    Parameters
-    ----------
-    session : callable
-        Returns the kernel's session; called at the first ``%kbench`` line only.
-    """
+    """Return a matcher; it calls for the kernel's session at the first ``%kbench`` line only."""
     from IPython.core.completer import SimpleCompletion, context_matcher
 
     caches: list[Callable[[str], Iterable[str]]] = []

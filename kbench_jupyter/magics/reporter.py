@@ -21,13 +21,7 @@ _PACE = 0.1
 
 
 class StreamReporter:
-    r"""Writes to standard output; a progress line is overwritten with a carriage return.
-
-    Parameters
-    ----------
-    stream : file or None
-        Where to write, by default whatever ``sys.stdout`` is at the time.
-    """
+    """Writes to a stream, by default whatever ``sys.stdout`` is at the time; a progress line is overwritten."""
 
     redraws = True
     withheld = 0
@@ -101,24 +95,6 @@ class StreamReporter:
             self._open, self._last = 0, ""
 
 
-class FileReporter(StreamReporter):
-    """For a file: what is passed on goes into it without the colours of a terminal, and nothing else does."""
-
-    redraws = False
-
-    def say(self, text: str) -> None:
-        """Keep what is said out of the file."""
-
-    def progress(self, text: str, done: float | None = None, total: float | None = None) -> None:
-        """Keep progress out of the file."""
-
-    def write(self, text: str, stream: str = "stdout") -> None:
-        """Pass output on as plain text."""
-        from kbench_jupyter.following.logs.follow import strip_codes
-
-        super().write(strip_codes(text), stream)
-
-
 class DisplayReporter(StreamReporter):
     """For notebooks: progress is a bar that the front end draws and that is updated in place.
 
@@ -184,8 +160,3 @@ def _html(text: str, done: float | None, total: float | None) -> str:
         '<div style="font-family: var(--jp-ui-font-family, system-ui, sans-serif); '
         f'font-size: var(--jp-ui-font-size1, 13px)">{bar}{escape(text)}</div>'
     )
-
-
-def make_reporter(shell: Any) -> StreamReporter:
-    """Return the reporter that fits where `shell` shows its output: a kernel's front end or a terminal."""
-    return DisplayReporter() if hasattr(shell, "kernel") else StreamReporter()

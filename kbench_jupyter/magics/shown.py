@@ -15,14 +15,9 @@ _LAST_ONLY = ("last_expr", "last_expr_or_assign")
 
 
 class ShowEach(ast.NodeTransformer):
-    """Has IPython show the value of each ``%kbench`` line that stands by itself, the last one of a cell aside.
+    """Has IPython show the value of each line of a magic that stands by itself, the last one of a cell aside.
 
-    Parameters
-    ----------
-    shell : InteractiveShell
-        Its ``ast_node_interactivity`` is heeded: where all values are shown, or none, nothing is changed.
-    name : str
-        The magic's.
+    The shell's ``ast_node_interactivity`` is heeded: where all values are shown, or none, nothing is changed.
     """
 
     def __init__(self, shell: Any, name: str) -> None:

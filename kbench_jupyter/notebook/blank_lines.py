@@ -22,15 +22,8 @@ _DEFINITION = ("def ", "class ", "async ")
 def blank_lines_after(cells: Sequence[list[str]]) -> list[int]:
     """Return how many blank lines follow each cell: one, or two beside a function or class.
 
-    Parameters
-    ----------
-    cells : sequence of list of str
-        The lines of each cell as percent format has them, the marker first.
-
-    Returns
-    -------
-    list of int
-        As many as there are cells. That of the last cell is 1, the end of its last line.
+    A cell is its lines as percent format has them, the marker first. What follows the last cell is 1, the end of
+    its last line.
     """
     gaps: list[int] = []
     code_ahead = definition_ahead = False

@@ -1,4 +1,4 @@
-"""Builders: from a notebook or a file to the task source, on to the notebook that is pushed, and back.
+"""The task source of a notebook: its cells as percent text, without what is this package's own.
 
 Everything a push sends goes through `task_source`, so what ``%kbench show`` prints, what the rules check,
 what a rehearsal runs and what the server receives are one text.
@@ -11,20 +11,10 @@ from typing import Any
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook import percent
-from kbench_jupyter.notebook.files import file_task_source, percent_task_source
 from kbench_jupyter.notebook.leave_out import keep, keep_prose
-from kbench_jupyter.notebook.pushed import notebook_from_pushed, percent_from_pushed, push_notebook
 from kbench_jupyter.notebook.source import CellRef, LeftOut, SourceCell, TaskSource
 
-__all__ = [
-    "SKIP_TAG",
-    "file_task_source",
-    "notebook_from_pushed",
-    "percent_from_pushed",
-    "percent_task_source",
-    "push_notebook",
-    "task_source",
-]
+__all__ = ["SKIP_TAG", "task_source"]
 
 SKIP_TAG = "kbench-skip"
 _KINDS = ("code", "markdown", "raw")

@@ -36,27 +36,13 @@ class Freshness(StrEnum):
 
 @dataclass(frozen=True)
 class CurrentNotebook:
-    """The current notebook.
+    """The current notebook."""
 
-    Parameters
-    ----------
-    path : Path or None
-        Where it lies, absolute where that is known.
-    notebook : nbformat.NotebookNode
-        Its cells and metadata. From a live front end without outputs.
-    freshness : Freshness
-        How new its text is.
-    probe : str
-        Which probe answered.
-    notes : tuple of str
-        What the user should know: what cannot be seen, and how to make it visible.
-    """
-
-    path: Path | None
-    notebook: Any
-    freshness: Freshness
-    probe: str
-    notes: tuple[str, ...] = ()
+    path: Path | None  # where it lies, absolute where that is known
+    notebook: Any  # nbformat's, with cells and metadata; from a live front end without outputs
+    freshness: Freshness  # how new its text is
+    probe: str  # which probe answered
+    notes: tuple[str, ...] = ()  # what the user should know: what cannot be seen, and how to make it visible
 
     @property
     def name(self) -> str:
@@ -113,11 +99,8 @@ def current_notebook(
         if not isinstance(answer, str):
             return _settled(name, answer, around)
         tried.append(f"{name}: {answer}")
-    raise NotebookError(
-        "The current notebook cannot be found.",
-        detail="\n".join(tried),
-        hint=_how_to_name(around),
-    )
+    hint = _how_to_name(around)
+    raise NotebookError("The current notebook cannot be found.", detail="\n".join(tried), hint=hint)
 
 
 def _how_to_name(around: Surroundings) -> str:

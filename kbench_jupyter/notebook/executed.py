@@ -17,37 +17,17 @@ _CELL_ID = re.compile(r"[a-zA-Z0-9-_]{1,64}")  # nbformat 4.5
 
 @dataclass(frozen=True)
 class Executed:
-    """One execution.
+    """One execution."""
 
-    Parameters
-    ----------
-    cell_id : str or None
-        The cell's id, where the front end sends it.
-    text : str
-        The code as it was sent.
-    at : float
-        When, in seconds since the epoch.
-    shown : bool
-        Whether the front end named the cell at all, in whatever way: then it shows a document of its own.
-    session : str or None
-        The session by which the request came: the id of one window's connection to this kernel.
-    """
-
-    cell_id: str | None
-    text: str
-    at: float
-    shown: bool = False
-    session: str | None = None
+    cell_id: str | None  # where the front end sends it
+    text: str  # the code as it was sent
+    at: float  # in seconds since the epoch
+    shown: bool = False  # the front end named the cell in some way: then it shows a document of its own
+    session: str | None = None  # by which the request came: the id of one window's connection to this kernel
 
 
 class ExecutedCells:
-    """Executions of one shell: the newest of each cell, and the one that is running.
-
-    Parameters
-    ----------
-    shell : InteractiveShell
-        The shell. Nothing is recorded before `start`.
-    """
+    """Executions of one shell: the newest of each cell, and the one that is running. `start` begins it."""
 
     def __init__(self, shell: Any) -> None:
         self._shell = shell

@@ -14,6 +14,7 @@ from typing import Any
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook import percent
+from kbench_jupyter.notebook.build import task_source
 from kbench_jupyter.notebook.source import CellRef, SourceCell, TaskSource
 from kbench_jupyter.quick_import import load
 
@@ -101,20 +102,7 @@ def read_notebook(path: str | Path) -> Any:
 
 
 def notebook_from_json(text: str, name: str) -> Any:
-    """Parse notebook JSON of any format version.
-
-    Parameters
-    ----------
-    text : str
-        Notebook JSON.
-    name : str
-        What a person would call it, for the error.
-
-    Raises
-    ------
-    NotebookError
-        Not JSON, or JSON that is no notebook.
-    """
+    """Parse notebook JSON of any format version; `name` is what a person would call it, for the error."""
     nbformat = load("nbformat")
     if not text.strip():
         raise NotebookError(f"{name} is empty.", hint="Save the notebook first (Ctrl+S).")
@@ -169,8 +157,6 @@ def _bare(line: str) -> str:
 
 
 def _source(notebook: Any, origin: str) -> TaskSource:
-    from kbench_jupyter.notebook.build import task_source
-
     return task_source(_without_ids(notebook) if not origin.endswith(".ipynb") else notebook, origin=origin)
 
 

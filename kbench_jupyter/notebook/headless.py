@@ -10,12 +10,13 @@ pushed is what was run.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook.executed import answers_click
+from kbench_jupyter.notebook.files import read_notebook
 from kbench_jupyter.notebook.leave_out import keep
 from kbench_jupyter.notebook.probes import Answer, Surroundings
 from kbench_jupyter.notebook.source import CellRef
@@ -59,7 +60,7 @@ def program(around: Surroundings) -> Answer | str:
     if not told:
         return "the program that runs this kernel was told no notebook by name"
     begun = _begun({path.resolve(): path for path in told if path.is_file()}.values(), ran)
-    if len(begun) == 1 or (begun and _alike(begun)):
+    if len(begun) == 1 or (begun and _alike(begun.values())):
         return Answer(next(iter(begun)))
     names = ", ".join(dict.fromkeys(path.name for path in told))
     if begun:
@@ -118,8 +119,8 @@ def _begun(paths: Any, ran: list[str]) -> dict[Path, _Code]:
     return begun
 
 
-def _alike(begun: dict[Path, _Code]) -> bool:
-    first, *rest = begun.values()
+def _alike(codes: Iterable[_Code]) -> bool:
+    first, *rest = codes
     return all(code == first for code in rest)
 
 
@@ -130,7 +131,7 @@ def _without_copies(begun: dict[Path, _Code]) -> list[Path]:
     """
     written = {f"{path.stem}{_CONVERTED}.ipynb" for path in begun}
     own = [path for path in begun if path.name not in written]
-    if _alike({path: begun[path] for path in own}):
+    if _alike(begun[path] for path in own):
         return [next((path for path in own if _CONVERTED not in path.name), own[0])]
     return own
 
@@ -143,8 +144,6 @@ def _history(shell: Any) -> list[str]:
 
 def _pushed_of(path: Path) -> _Code:
     """Return each code cell's text and tags, which may keep it out of the task."""
-    from kbench_jupyter.notebook.files import read_notebook
-
     try:
         cells = read_notebook(path).cells
     except NotebookError:
@@ -162,7 +161,7 @@ def _told(around: Surroundings) -> list[Path]:
     papermills = user_ns.get("PAPERMILL_INPUT_PATH") or around.env.get("PAPERMILL_INPUT_PATH")
     names = [papermills] if isinstance(papermills, str) else list(_named_by_program())
     # A program may change its folder (papermill --cwd), or be started in another (PWD stays as it was).
-    folders = [Path(_folder_of_program() or around.cwd), around.cwd]
+    folders = [Path(_of_program("cwd") or around.cwd), around.cwd]
     if (shells := _environment_of_program().get("PWD")) is not None:
         folders.append(Path(shells))
     told = [folder / name for name in names for folder in folders]
@@ -177,11 +176,6 @@ def _named_by_program() -> Iterator[str]:
             yield word
             if is_papermill:  # the next one is its output
                 return
-
-
-def _folder_of_program() -> str | None:
-    folder = _of_program("cwd")
-    return folder if isinstance(folder, str) else None
 
 
 def _environment_of_program() -> dict[str, str]:

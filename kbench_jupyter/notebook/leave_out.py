@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kbench_jupyter.errors import NotebookError
+from kbench_jupyter.notebook.ipython_syntax import tokens_of, transformed
 from kbench_jupyter.notebook.source import CellRef, LeftOut
 
 OWN_LINE = "a %kbench line"
@@ -41,56 +42,21 @@ _MARKS = ("%kbench", "kbench_jupyter", "KBENCH_", "KBench")
 _MAYBE_AUTOMAGIC = re.compile(r"\s*kbench\s")
 _VALUE = re.compile(r"(KBENCH_\w+\s*=?|\bKBench\.\w+\s*=).*")
 _CELL_MAGIC = re.compile(r"%%(\S*)")
-_COMPOUND = frozenset(
-    {
-        "if",
-        "elif",
-        "else",
-        "for",
-        "while",
-        "with",
-        "try",
-        "except",
-        "finally",
-        "def",
-        "class",
-        "async",
-        "lambda",
-    }
-)
-_LINE_ENDS = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029\r]")
-_LIMIT = 500  # as many special lines as IPython itself is willing to transform in one cell
 
 
 @dataclass
 class Kept:
     """What remains of one cell's text, and what was taken out of it."""
 
-    text: str
-    lines: tuple[int, ...]
+    text: str  # without blank lines around it; empty when nothing remains
+    lines: tuple[int, ...]  # the original number of each of its lines
     left_out: list[LeftOut] = field(default_factory=list)
 
 
 def keep(text: str, ref: CellRef) -> Kept:
-    """Split a code cell into what belongs to the task and what is left out.
+    """Split a code cell (its text with ``LF`` line ends) into what belongs to the task and what is left out.
 
-    Parameters
-    ----------
-    text : str
-        The cell's text, with ``LF`` line ends.
-    ref : CellRef
-        The cell, for reports.
-
-    Returns
-    -------
-    Kept
-        The remaining text without blank lines around it, the original line number of each of its lines,
-        and what was left out. The text is empty when nothing of the cell remains.
-
-    Raises
-    ------
-    NotebookError
-        ``%kbench`` stands in the middle of code, where taking it out would change the code around it.
+    Where ``%kbench`` stands in the middle of code, taking it out would change the code around it: that is an error.
     """
     lines = text.split("\n")
     numbers = range(1, len(lines) + 1)
@@ -154,14 +120,15 @@ def _own_lines(lines: list[str], start: int, ref: CellRef) -> list[tuple[int, in
     if len(only) == 1 and _AUTOMAGIC.match(lines[only[0]].strip()) and not _is_python(lines[only[0]]):
         return [(only[0] + 1, only[0] + 1, _reason(f"%{lines[only[0]].strip()}") or OWN_LINE)]
     out: list[tuple[int, int, str]] = []
-    for special in special_lines(lines[start:]):
+    for special in transformed(lines[start:])[0]:
         reason = _reason(special.text)
         if reason is None:
             continue
         if special.nested:
             raise _in_the_middle(lines, start + special.at, ref)
         out.append((start + special.first + 1, start + special.last + 1, reason))
-    return _after_leftover_check(lines, start, out, ref)
+    _refuse_leftovers(lines, start, ref)
+    return out
 
 
 def _reason(text: str) -> str | None:
@@ -181,109 +148,7 @@ def _is_python(line: str) -> bool:
     return not re.match(r"\s*kbench\s+-", line)  # `kbench -h` subtracts; nobody means that
 
 
-@dataclass(frozen=True)
-class Special:
-    """One piece of IPython syntax in a cell; lines count from 0.
-
-    Parameters
-    ----------
-    first, last : int
-        The first and last line of the statement it stands in.
-    at : int
-        The line the special syntax begins on.
-    text : str
-        The syntax itself, from its escape character to the end of its (continued) line.
-    nested : bool
-        Whether it belongs to a larger piece of code: indented, behind ``if x:`` or a semicolon.
-    """
-
-    first: int
-    last: int
-    at: int
-    text: str
-    nested: bool
-
-
-def _ipython() -> Any:
-    """IPython's input transformer, which has only some of its types."""
-    from IPython.core import inputtransformer2
-
-    return inputtransformer2
-
-
-def as_ipython_calls(text: str) -> str:
-    """Return a cell as the Python that IPython runs for it."""
-    return str(_ipython().TransformerManager().transform_cell(text))
-
-
-def tokens_of(lines: list[str]) -> list[list[Any]]:
-    """Tokens by logical line; none when indentation is too broken for IPython to take the cell at all."""
-    try:
-        return list(_ipython().make_tokens_by_line(lines)) if lines else []
-    except SyntaxError:
-        return []
-
-
-def special_lines(lines: list[str]) -> list[Special]:
-    """Find the IPython syntax of a cell the way IPython does: one piece at a time, the earliest first.
-
-    The tokens after a piece of special syntax cannot be trusted until that piece has become Python, so
-    each one is transformed before the next is looked for (`IPython.core.inputtransformer2`).
-    """
-    found, _, _ = transformed(lines)
-    return found
-
-
-def transformed(lines: list[str]) -> tuple[list[Special], list[str], list[int]]:
-    """Return the special syntax of a cell, its lines as plain Python, and where each of them began."""
-    it2 = _ipython()
-    # Of equal length, and never a line end to IPython where it is none to us.
-    work = [_LINE_ENDS.sub(" ", line) + "\n" for line in lines]
-    for cleanup in (it2.leading_indent, it2.classic_prompt, it2.ipython_prompt):
-        if work:
-            work = cleanup(work)
-    origin = list(range(len(work)))
-    found: list[Special] = []
-    for _ in range(_LIMIT):
-        tokens = tokens_of(work)
-        finders = (it2.MagicAssign, it2.SystemAssign, it2.EscapedCommand, it2.HelpEnd)
-        pieces = sorted(filter(None, (f.find(tokens) for f in finders)), key=it2.TokenTransformBase.sortby)
-        for piece in pieces:
-            try:
-                after = piece.transform(work)
-            except SyntaxError:
-                continue
-            break
-        else:
-            return found, [line.rstrip("\n") for line in work], origin
-        end = piece.start_line + len(work) - len(after)
-        found.append(_describe(piece, work, tokens, end, origin, len(lines)))
-        origin = origin[: piece.start_line + 1] + origin[end + 1 :]
-        work = after
-    return found, [line.rstrip("\n") for line in work], origin
-
-
-def _describe(
-    piece: Any, work: list[str], tokens: list[Any], end: int, origin: list[int], total: int
-) -> Special:
-    row, col = piece.start_line, piece.start_col
-    group: list[Any] = next((g for g in tokens if g and g[0].start[0] - 1 <= row <= g[-1].end[0] - 1), [])
-    code = [
-        t for t in group if t.type not in (tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT)
-    ]
-    first = min(code[0].start[0] - 1, row) if code else row
-    before = [t.string for t in code if (t.start[0] - 1, t.start[1]) < (row, col)]
-    nested = (
-        work[first][:1].isspace() or ";" in before or bool(before and before[0] in _COMPOUND) or "(" in before
-    )
-    last = origin[end + 1] - 1 if end + 1 < len(origin) else total - 1
-    text = "".join(work[row : end + 1])[col:].strip()
-    return Special(origin[first], last, origin[row], text, nested)
-
-
-def _after_leftover_check(
-    lines: list[str], start: int, out: list[tuple[int, int, str]], ref: CellRef
-) -> list[tuple[int, int, str]]:
+def _refuse_leftovers(lines: list[str], start: int, ref: CellRef) -> None:
     """Refuse a line of ours that IPython itself would not take for a magic: ``x = 1; %kbench push``."""
     _, python, origin = transformed(lines[start:])
     previous = None
@@ -294,7 +159,6 @@ def _after_leftover_check(
         if touches and _reason(following.line[token.start[1] :]) and not _is_operand(previous):
             raise _in_the_middle(lines, start + origin[token.start[0] - 1], ref)
         previous = token
-    return out
 
 
 def _is_operand(token: Any) -> bool:

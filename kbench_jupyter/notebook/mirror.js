@@ -3,7 +3,7 @@
 // In JupyterLab and Notebook 7 a widget's manager belongs to one open document and knows it as `context`.
 // This module reads that document's cells and tells the kernel what changed. It draws nothing, and where
 // there is no such document it does nothing.
-import { healDocument } from "./static_form.js";
+import { healDocument } from "../widgets/static_form.js";
 
 const DELAY_MS = 150;
 

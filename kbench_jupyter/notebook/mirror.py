@@ -23,13 +23,7 @@ _LINKS: weakref.WeakKeyDictionary[Any, Link] = weakref.WeakKeyDictionary()
 
 
 class Link:
-    """What one shell knows of its notebook: executions, and the mirror where there is one.
-
-    Parameters
-    ----------
-    shell : InteractiveShell
-        The shell whose notebook it is.
-    """
+    """What one shell knows of its notebook: executions, and the mirror where there is one."""
 
     def __init__(self, shell: Any) -> None:
         self._shell = weakref.ref(shell)
@@ -80,8 +74,7 @@ def install(shell: Any) -> None:
 
 def uninstall(shell: Any) -> None:
     """Undo `install`: no recording, no widget, nothing of the notebook kept."""
-    link = _LINKS.pop(shell, None)
-    if link is not None:
+    if link := _LINKS.pop(shell, None):
         link.close()
 
 

@@ -57,24 +57,13 @@ class _Document:
 
 @dataclass(frozen=True)
 class MirroredNotebook:
-    """One document as the browser shows it.
+    """One document as the browser shows it."""
 
-    Parameters
-    ----------
-    path : str
-        The path the Jupyter server knows it by.
-    dirty : bool
-        Whether it has edits that are not saved.
-    cells : list of dict
-        nbformat cells: ``cell_type``, ``id``, ``source``, ``metadata``.
-    known : float
-        Until when the page knows its file (seconds since the epoch): when it loaded or saved it, on the
-        server's clock, or else when it was last heard.
-    """
-
-    path: str
-    dirty: bool
-    cells: list[dict[str, Any]]
+    path: str  # by which the Jupyter server knows it
+    dirty: bool  # it has edits that are not saved
+    cells: list[dict[str, Any]]  # of nbformat: cell_type, id, source, metadata
+    #: Until when the page knows its file (seconds since the epoch): when it loaded or saved it, on the server's
+    #: clock, or else when it was last heard.
     known: float
 
 
@@ -89,19 +78,9 @@ class MirrorState:
         """Asks all pages for everything; set by the widget. The answer comes by the subshell that asks."""
 
     def receive(self, content: Any, session: str) -> bool:
-        """Take in one message.
+        """Take in one message that came by a session; anything malformed is ignored.
 
-        Parameters
-        ----------
-        content : object
-            The message; anything malformed is ignored.
-        session : str
-            The session it came by.
-
-        Returns
-        -------
-        bool
-            False when cells are missing, so that the browser should be asked for everything.
+        False is returned when cells are missing, so that the browser should be asked for everything.
         """
         if not isinstance(content, Mapping) or not isinstance(content.get("client"), str):
             return True
@@ -124,15 +103,7 @@ class MirrorState:
             return document.complete or not document.order
 
     def notebook(self, session: str | None, cell_id: str | None = None) -> MirroredNotebook | None:
-        """Return the document of the page that asks, if it has told of it.
-
-        Parameters
-        ----------
-        session : str or None
-            The session by which the request came.
-        cell_id : str, optional
-            The id of the cell that asks.
-        """
+        """Return the document of the page that asks, by its session and perhaps its cell, if it has told of it."""
         if not self._is_current(session):
             self.ask(0)  # so that the next request finds it
             return None
@@ -206,10 +177,6 @@ def _well_formed(cell: Mapping[str, Any]) -> bool:
 def _as_nbformat(cell: Mapping[str, Any]) -> dict[str, Any]:
     tags = cell.get("tags")
     tags = [tag for tag in tags if isinstance(tag, str)] if isinstance(tags, list) else []
-    out = {
-        "cell_type": cell["type"],
-        "id": cell["id"],
-        "source": cell["source"],
-        "metadata": {"tags": tags} if tags else {},
-    }
+    out = {"cell_type": cell["type"], "id": cell["id"], "source": cell["source"]}
+    out["metadata"] = {"tags": tags} if tags else {}
     return out | ({"outputs": [], "execution_count": None} if cell["type"] == "code" else {})

@@ -5,20 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import anywidget
 import traitlets
 
-from kbench_jupyter.notebook.es_modules import joined
 from kbench_jupyter.notebook.mirror_state import MirrorState
+from kbench_jupyter.widgets.es_modules import joined
+from kbench_jupyter.widgets.widget import Widget
 
 
-class NotebookMirror(anywidget.AnyWidget):
+class NotebookMirror(Widget):
     """A widget without a view, whose front end tells the notebook's cells to `state`.
 
-    Parameters
-    ----------
-    state : MirrorState
-        Where messages go. No trait ever holds notebook text, so none can be saved with the notebook.
+    No trait ever holds notebook text, so none can be saved with the notebook.
     """
 
     _esm = joined(Path(__file__).parent / "mirror.js")
@@ -38,13 +35,6 @@ class NotebookMirror(anywidget.AnyWidget):
             super()._handle_msg(message)
         elif not self._told.receive(data.get("content"), message["header"].get("session", "")):
             self._told.ask(0)
-
-    def close(self) -> None:
-        """Close the widget and the layout that ipywidgets gives every widget, seen or not."""
-        layout = self.layout
-        super().close()
-        if layout is not None:
-            layout.close()
 
     def _repr_mimebundle_(self, **_kwargs: Any) -> tuple[dict[Any, Any], dict[Any, Any]]:
         return {"text/plain": repr(self)}, {}

@@ -12,44 +12,21 @@ from kbench_jupyter.notebook.executed import Executed
 
 @dataclass(frozen=True)
 class Laid:
-    """What an overlay did.
+    """What an overlay did."""
 
-    Parameters
-    ----------
-    replaced : frozenset of str
-        Ids of cells whose text was replaced by a newer execution.
-    unknown : tuple of Executed
-        Executions by the window that asks, of which the notebook has no cell: it has changed unseen.
-    others : tuple of Executed
-        Executions by other windows, which had another text in a cell of the notebook.
-    """
-
-    replaced: frozenset[str]
+    replaced: frozenset[str]  # ids of cells whose text was replaced by a newer execution
+    #: Executions by the window that asks, of which the notebook has no cell: it has changed unseen.
     unknown: tuple[Executed, ...]
-    others: tuple[Executed, ...]
+    others: tuple[Executed, ...]  # by other windows, which had another text in a cell of the notebook
 
 
 def lay_over(
     notebook: Any, runs: Iterable[Executed], *, since: float, session: str | None
 ) -> tuple[Any, Laid]:
-    """Replace cells by what was executed of them.
+    """Return the notebook with cells replaced by what was executed of them (oldest first), and what was done.
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        The base; it is not changed.
-    runs : iterable of Executed
-        The newest execution of each cell by each session, oldest first.
-    since : float
-        Only executions after this time (seconds since the epoch) count: a file saved later than an
-        execution is newer than it.
-    session : str or None
-        Whose executions are laid over. Another window may show another text, or may have been closed.
-
-    Returns
-    -------
-    tuple of (NotebookNode, Laid)
-        The notebook, and what was done.
+    Only executions after the time `since` count: a file saved later than an execution is newer than it. Only
+    those of one session are laid over: another window may show another text, or may have been closed.
     """
     newer = [run for run in runs if run.at > since]
     # Before format 4.5 cells have no ids (Colab's, Kaggle's, many of VS Code's): nothing can be laid over them.

@@ -9,6 +9,7 @@ Most cells are plain: a marker and their own text, which needs neither jupytext 
 from __future__ import annotations
 
 import re
+import tokenize
 from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT, PyCF_ONLY_AST
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,14 +18,8 @@ from typing import Any
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook.blank_lines import blank_lines_after, outside_strings
-from kbench_jupyter.notebook.leave_out import (
-    as_ipython_calls,
-    foreign_body,
-    keep_prose,
-    tokens_of,
-    transformed,
-    trimmed,
-)
+from kbench_jupyter.notebook.ipython_syntax import as_ipython_calls, tokens_of, transformed
+from kbench_jupyter.notebook.leave_out import foreign_body, keep_prose, trimmed
 from kbench_jupyter.notebook.source import CellRef, LeftOut, SourceCell
 from kbench_jupyter.quick_import import load
 
@@ -36,7 +31,6 @@ _FORMAT = {
     "cell_metadata_filter": "-all",
     "root_level_metadata_as_raw_cell": False,
 }
-READ_FORMAT = "py:percent"
 
 _ODD = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 # Text that jupytext treats in any special way. Without any of it a cell is known to survive, which spares
@@ -61,23 +55,10 @@ _SENTINEL = (("code", "after = 0"), ("markdown", "`" * 40 + "\n" + "~" * 40), ("
 
 
 def write(cells: Sequence[SourceCell]) -> tuple[str, tuple[SourceCell, ...], tuple[LeftOut, ...]]:
-    """Write cells as percent text that is read back as the same cells.
+    """Write cells, none of them empty, as percent text that is read back as the same cells.
 
-    Parameters
-    ----------
-    cells : sequence of SourceCell
-        The cells, none of them empty.
-
-    Returns
-    -------
-    tuple of (str, tuple of SourceCell, tuple of LeftOut)
-        The text, the cells it holds (some rewritten to the same meaning), and the markdown or raw cells
-        that percent format cannot hold.
-
-    Raises
-    ------
-    NotebookError
-        A code cell that percent format cannot hold.
+    Returned are the text, the cells it holds (some rewritten to the same meaning), and the markdown or raw cells
+    that percent format cannot hold. A code cell that it cannot hold is an error.
     """
     kept: list[SourceCell] = []
     left_out: list[LeftOut] = []
@@ -104,7 +85,7 @@ def read(text: str) -> Any:
     """
     jupytext = load("jupytext")
     try:
-        return jupytext.reads(text, fmt=READ_FORMAT)
+        return jupytext.reads(text, fmt="py:percent")
     except Exception as error:  # whatever the parser trips over, it is the text that is off
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise NotebookError(
@@ -239,8 +220,6 @@ def _without_markers(cell: SourceCell) -> SourceCell:
 
 def _string_lines(text: str) -> set[int]:
     """Lines (from 0) that begin inside a string, where a ``#`` is no comment."""
-    import tokenize
-
     inside: set[int] = set()
     for group in tokens_of([line + "\n" for line in text.split("\n")]):
         for token in group:

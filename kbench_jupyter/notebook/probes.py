@@ -16,6 +16,7 @@ from typing import Any
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook.executed import Executed, ExecutedCells, answers_click, session_of
+from kbench_jupyter.notebook.files import notebook_from_json, read_notebook
 from kbench_jupyter.notebook.mirror_state import MirroredNotebook, MirrorState
 from kbench_jupyter.notebook.overlay import plain
 from kbench_jupyter.quick_import import load
@@ -26,26 +27,12 @@ _SAME_SAVE_S = 0.5  # a server may touch a file a moment after it has answered; 
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a probe may look at.
+    """What a probe may look at."""
 
-    Parameters
-    ----------
-    shell : InteractiveShell or None
-        The shell that runs the user's cells.
-    env : mapping of str to str
-        Environment variables.
-    cwd : Path
-        The kernel's working directory.
-    state : MirrorState or None
-        What browsers have told.
-    executed : ExecutedCells or None
-        What was executed.
-    """
-
-    shell: Any
+    shell: Any  # that runs the user's cells
     env: Mapping[str, str] = field(repr=False)
     cwd: Path
-    state: MirrorState | None = None
+    state: MirrorState | None = None  # what browsers have told
     executed: ExecutedCells | None = None
 
     @property
@@ -66,34 +53,16 @@ class Surroundings:
 
 @dataclass(frozen=True)
 class Answer:
-    """What a probe knows: the notebook's content, or the path of its file, or both.
-
-    Parameters
-    ----------
-    path : Path or None
-        Where the notebook lies.
-    notebook : nbformat.NotebookNode or None
-        Its content, where the front end tells it; otherwise the file is read.
-    live : bool
-        Whether the content is what is on the screen.
-    shown : bool
-        Whether a front end shows it, which may hold edits that the file does not have.
-    """
+    """What a probe knows: the notebook's content, or the path of its file, or both."""
 
     path: Path | None = None
-    notebook: Any = None
-    live: bool = False
-    shown: bool = False
+    notebook: Any = None  # its content, where the front end tells it; otherwise the file is read
+    live: bool = False  # the content is what is on the screen
+    shown: bool = False  # a front end shows it, which may hold edits that the file does not have
 
 
 def mirror(around: Surroundings) -> Answer | str:
-    """Answer from the notebook mirror: live, in JupyterLab and Notebook 7.
-
-    Raises
-    ------
-    NotebookError
-        The file was saved by somebody else since, so there are two of it.
-    """
+    """Answer from the notebook mirror: live, in JupyterLab and Notebook 7; refuse two versions of one notebook."""
     told = around.state.notebook(around.session, around.running_id) if around.state else None
     if told is None:
         return "the window that asks has no open document that tells this kernel about itself"
@@ -102,13 +71,11 @@ def mirror(around: Surroundings) -> Answer | str:
         return "the running cell is not one of the open document's"
     path = _resolved(told.path, around)
     _refuse_two_versions(path, told)
-    notebook = _node({"cells": told.cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
-    return Answer(path, notebook, live=True)
+    content = {"cells": told.cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+    return Answer(path, load("nbformat").from_dict(content), live=True)
 
 
 def _refuse_two_versions(path: Path, told: MirroredNotebook) -> None:
-    from kbench_jupyter.notebook.files import read_notebook
-
     try:
         if path.stat().st_mtime <= told.known + _SAME_SAVE_S:
             return
@@ -208,13 +175,7 @@ def vscode(around: Surroundings) -> Answer | str:
 
 
 def _from_json(text: str, name: str) -> Answer | str:
-    from kbench_jupyter.notebook.files import notebook_from_json
-
     try:
         return Answer(None, notebook_from_json(text, name), live=True)
     except NotebookError as error:
         return str(error)
-
-
-def _node(content: Any) -> Any:
-    return load("nbformat").from_dict(content)

@@ -8,6 +8,8 @@ from typing import Any
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook import percent
+from kbench_jupyter.notebook.build import task_source
+from kbench_jupyter.notebook.files import notebook_from_json
 from kbench_jupyter.notebook.source import TaskSource
 from kbench_jupyter.quick_import import load
 
@@ -75,8 +77,6 @@ def notebook_from_pushed(text: str) -> Any:
     NotebookError
         Not a notebook.
     """
-    from kbench_jupyter.notebook.files import notebook_from_json
-
     notebook = notebook_from_json(text, "the pushed notebook")
     for cell in notebook.cells:
         if cell.cell_type == "code":
@@ -88,6 +88,4 @@ def notebook_from_pushed(text: str) -> Any:
 
 def percent_from_pushed(text: str) -> str:
     """Return a pushed notebook as percent text; see `notebook_from_pushed`."""
-    from kbench_jupyter.notebook.build import task_source
-
     return task_source(json.loads(json.dumps(notebook_from_pushed(text))), origin="the pushed notebook").text

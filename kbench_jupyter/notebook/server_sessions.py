@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from kbench_jupyter.errors import NotebookError
+from kbench_jupyter.notebook.files import read_notebook
 from kbench_jupyter.notebook.probes import Answer, Surroundings
 
 TIMEOUT_S = 1.0
@@ -114,11 +115,8 @@ def _paths_of(kernel_id: str, sessions: Any) -> list[str]:
     paths = []
     for session in sessions if isinstance(sessions, list) else ():
         kernel = session.get("kernel") if isinstance(session, Mapping) else None
-        if (
-            isinstance(kernel, Mapping)
-            and kernel.get("id") == kernel_id
-            and session.get("type") == "notebook"
-        ):
+        is_ours = isinstance(kernel, Mapping) and kernel.get("id") == kernel_id
+        if is_ours and session.get("type") == "notebook":
             paths.append(str(session.get("path") or ""))
     return [path for path in dict.fromkeys(paths) if path]
 
@@ -136,8 +134,6 @@ def _one_of(paths: list[Path], cell_id: str | None) -> Path:
 
 
 def _cell_ids(path: Path) -> set[str]:
-    from kbench_jupyter.notebook.files import read_notebook
-
     try:
         return {str(cell.get("id")) for cell in read_notebook(path).cells}
     except NotebookError:

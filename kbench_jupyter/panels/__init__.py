@@ -1,10 +1,12 @@
-"""The clicked door: panels of ipywidgets, and the log view.
+"""The clicked door: panels that draw where a task stands and call actions, and the log view.
 
 The functions here are what magics call. Importing this module is cheap; ipywidgets come with the first panel.
+This room must never know the wire (HTTP) nor how a command is typed.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,13 +29,21 @@ __all__ = [
 def draws_widgets(session: Session) -> bool:
     """Return whether a panel would be drawn for the cell that is running.
 
+    A terminal has no kernel. nbclient, and so nbconvert, has one but nobody to click; unlike the front ends
+    people use it names no cell with its requests. Colab shows nothing that comes from a thread.
+
     Parameters
     ----------
     session : Session
     """
-    from kbench_jupyter.panels.front_end import draws_widgets
-
-    return draws_widgets(session)
+    kernel = getattr(session.shell, "kernel", None)
+    if kernel is None or "google.colab" in sys.modules:
+        return False
+    try:
+        parent: dict[str, Any] = kernel.get_parent()
+    except Exception:  # noqa: BLE001 - an ipykernel too old to tell: the static form will do
+        return False
+    return bool((parent.get("metadata") or {}).get("cellId"))
 
 
 def picker_panel(session: Session, task: str | None = None) -> Any:
@@ -112,7 +122,7 @@ def comparison_panel(
     Panel
     """
     from kbench_jupyter.panels.panel import Panel
-    from kbench_jupyter.panels.results_panel import ResultsPart
+    from kbench_jupyter.panels.results import ResultsPart
 
     return Panel(session, ResultsPart(session, found, models=models, output=output))
 
@@ -132,7 +142,7 @@ def workflow_panel(session: Session, found: Standing) -> Any:
     Panel
     """
     from kbench_jupyter.panels.panel import Panel
-    from kbench_jupyter.panels.workflow import WorkflowPart
+    from kbench_jupyter.panels.workflow.workflow import WorkflowPart
 
     return Panel(session, WorkflowPart(session, found))
 
@@ -159,6 +169,6 @@ def log_panel(session: Session, task: str, models: Sequence[str] = ()) -> object
     NotFoundError
         If there is no such task or no such run.
     """
-    from kbench_jupyter.panels.log_view import open_log_view
+    from kbench_jupyter.panels.log.view import open_log_view
 
     return open_log_view(session, task, models)

@@ -3,40 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbench_jupyter.actions.models import ModelList, availability, list_models
 from kbench_jupyter.actions.quota import quota
+from kbench_jupyter.actions.run import run
 from kbench_jupyter.display.view import Text, View, money
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part
-
-if TYPE_CHECKING:
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.panels.run_status import RunStatusPart
+from kbench_jupyter.panels.told import scheduling
+from kbench_jupyter.panels.watches import task_watch
+from kbench_jupyter.session.session import Session
 
 __all__ = ["ModelPicker"]
+
+_OnSelect = Callable[[tuple[str, ...]], None]
 
 
 class ModelPicker(Part):
     """Chooses models; `selected` holds their slugs.
 
-    Parameters
-    ----------
-    session : Session
-    task : str, optional
-        A task to run on them: the picker then has a button for it.
-    on_select : callable, optional
-        Called with the slugs whenever another choice was made.
+    With a task to run on them it has a button for that. It calls `on_select` with the slugs whenever another
+    choice was made.
     """
 
     kind = "picker"
 
     def __init__(
-        self,
-        session: Session,
-        task: str | None = None,
-        *,
-        on_select: Callable[[tuple[str, ...]], None] | None = None,
+        self, session: Session, task: str | None = None, *, on_select: _OnSelect | None = None
     ) -> None:
         super().__init__(session)
         self._task = task
@@ -47,13 +42,7 @@ class ModelPicker(Part):
         )
 
     def load(self) -> None:
-        """Fetch models and quota, in the calling thread.
-
-        Raises
-        ------
-        KBenchError
-            If the server cannot be asked for the models.
-        """
+        """Fetch models and quota, in the calling thread."""
         target = self.session.target()
         self._models = list_models(self.session)
         self.put_rows(map(_row, self._models.models), replace=True)
@@ -110,10 +99,6 @@ class ModelPicker(Part):
             self.start("run", self._run)
 
     def _run(self) -> None:
-        from kbench_jupyter.actions.run import run
-        from kbench_jupyter.panels.run_status import RunStatusPart
-        from kbench_jupyter.panels.watches import task_watch
-
         task = self._task or ""
         scheduled = run(self.session, task, self.selected)
         self.set(outcome=scheduling(scheduled), quota=self._quota(), selected=[])
@@ -121,18 +106,6 @@ class ModelPicker(Part):
         watch.refresh()
         if "status" not in self.parts:
             self.add("status", RunStatusPart(self.outer, watch))
-
-
-def scheduling(scheduled: Any) -> list[str]:
-    """Say in lines what was scheduled and what was not, and why not."""
-    title = scheduled.view().title
-    lines = [getattr(title, "text", title)]
-    for result in scheduled.scheduled:
-        if not result.scheduled:
-            lines.append(f"{result.model}: skipped ({result.skipped_reason or 'the server gave no reason'})")
-        elif result.note:
-            lines.append(f"{result.model}: {result.note}")
-    return lines
 
 
 def _row(model: Any) -> dict[str, Any]:

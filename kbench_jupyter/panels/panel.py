@@ -18,7 +18,7 @@ To the browser::
     {"form": {mime type: text}}                                              the static form, a new one
     {"closed": true}                                                         the last word
 
-The browser writes the static form into the notebook whenever that is saved (``notebook/static_form.js``).
+The browser writes the static form into the notebook whenever that is saved (``widgets/static_form.js``).
 """
 
 from __future__ import annotations
@@ -31,16 +31,14 @@ import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from uuid import uuid4
 
-import anywidget
 import traitlets
 
 from kbench_jupyter.display.text import SIGNS
 from kbench_jupyter.display.view import forms, shortened
-from kbench_jupyter.notebook import static_form
-from kbench_jupyter.notebook.es_modules import joined
 from kbench_jupyter.panels.part import Part
+from kbench_jupyter.widgets.es_modules import joined, styles
+from kbench_jupyter.widgets.widget import Widget
 
 if TYPE_CHECKING:
     from kbench_jupyter.session.session import Session
@@ -63,10 +61,6 @@ class Outbox:
     """Sends what a panel has to tell, gathered for a moment, in a thread that lasts as long as there is any.
 
     Once all is told and nothing has changed for a moment, it sends the panel's static form.
-
-    Parameters
-    ----------
-    panel : Panel
     """
 
     def __init__(self, panel: Panel) -> None:
@@ -117,26 +111,16 @@ class Outbox:
             self._closed.wait(GAP)
 
 
-class Panel(anywidget.AnyWidget):
-    """Shows a part and all inside it, in as many views as there are.
+class Panel(Widget):
+    """Shows a part and all inside it, in as many views as there are; closing the session closes it."""
 
-    Parameters
-    ----------
-    session : Session
-        Closing it closes the panel.
-    part : Part
-        What is shown.
-    """
-
-    _esm = joined(_HERE / "panel_main.js", SIGNS=SIGNS | {"next": "→"})
-    _css = "".join((_HERE / name).read_text(encoding="utf-8") for name in ("widget.css", "panel.css"))
+    _esm = joined(_HERE / "panel.js", SIGNS=SIGNS | {"next": "→"})
+    _css = styles(_HERE / "panel.css")
     root = traitlets.Unicode().tag(sync=True)
-    ident = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, session: Session, part: Part) -> None:
         self._outbox: Outbox | None = None
-        self._names: dict[Part, str] = {}
-        self._numbers = itertools.count(1)
+        self._parts: dict[str, Part] = {}
         self._sent = itertools.count(1)
         self._views: set[str] = set()
         self._everything = False
@@ -145,8 +129,7 @@ class Panel(anywidget.AnyWidget):
         self._form_told = False
         self.part = part
         self.adopt(part)
-        ident = uuid4().hex  # how the browser finds this panel in the document, from the first moment on
-        super().__init__(model_id=ident, ident=ident, root=self._names[part])
+        super().__init__(root=part.name)
         self._outbox = Outbox(self)
         self.on_msg(self._receive)
         session.at_close(self.close)
@@ -154,17 +137,10 @@ class Panel(anywidget.AnyWidget):
     def adopt(self, part: Part) -> None:
         """Carry `part`, and all inside it, from now on."""
         for one in part.every():
-            if one not in self._names:
-                self._names[one] = f"p{next(self._numbers)}"
-                one.panel = self
-        for one in part.every():
-            one.set(**{name: self._names[inner] for name, inner in one.parts.items()})
+            self._parts[one.name] = one
+            one.panel = self
             if self._views:
                 one.awake()
-
-    def name_of(self, part: Part) -> str:
-        """Return the name by which the browser knows a part."""
-        return self._names.get(part, "")
 
     def wake(self) -> None:
         """Send changes soon, if anybody looks."""
@@ -174,9 +150,9 @@ class Panel(anywidget.AnyWidget):
     def news(self) -> Iterable[dict[str, Any]]:
         """Yield the messages that are due; called by the outbox, in its thread."""
         everything, self._everything = self._everything, False
-        for part, name in list(self._names.items()):
+        for name, part in list(self._parts.items()):
             if part.closed:
-                self._names.pop(part, None)
+                self._parts.pop(name, None)
                 continue
             for message in part.news(everything=everything):
                 yield {"n": next(self._sent), "part": name, "time": time.time() * 1000, **message}
@@ -203,7 +179,7 @@ class Panel(anywidget.AnyWidget):
     def post(self, part: Part, message: Mapping[str, Any]) -> None:
         """Send one message now."""
         if self._outbox is not None:
-            self.send({"part": self.name_of(part), **message})
+            self.send({"part": part.name, **message})
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         if not isinstance(content, Mapping) or self._outbox is None:
@@ -214,8 +190,7 @@ class Panel(anywidget.AnyWidget):
             self._bye(str(content["bye"]))
         if "seen" in content:
             self.send({"seen": True})
-        part = next((part for part, name in self._names.items() if name == content.get("part")), None)
-        if part is not None:
+        if part := self._parts.get(str(content.get("part"))):
             part.receive(content)
 
     def _hello(self, view: str) -> None:
@@ -243,12 +218,4 @@ class Panel(anywidget.AnyWidget):
                 self.send(message)
             self.send({"closed": True})
             self.part.close()
-        layout = self.layout
         super().close()
-        if layout is not None:
-            layout.close()
-
-    def _repr_mimebundle_(self, **_kwargs: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        bundle = super()._repr_mimebundle_()
-        data = bundle[0] if isinstance(bundle, tuple) else bundle or {}
-        return {**data, **self.form()}, static_form.mark(self.ident)

@@ -9,140 +9,61 @@ words it has for the typed door, too.
 from __future__ import annotations
 
 import contextvars
+import itertools
 import threading
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from kbench_jupyter.display.view import View
 from kbench_jupyter.errors import KBenchError
-from kbench_jupyter.session.session import Reporter, Session
+from kbench_jupyter.panels.session import PartReporter, PartSession
+from kbench_jupyter.session.session import Session
 
-if TYPE_CHECKING:
-    from kbench_jupyter.panels.panel import Panel
-
-__all__ = ["Part", "PartReporter", "PartSession", "Stopped"]
+__all__ = ["Part"]
 
 _Row = dict[str, Any]
 #: Rows in one message: well below 64 KiB.
 _ROWS = 200
-#: What is kept of the lines an action says, and of the characters it passes on.
-_SAID, _WRITTEN = 50, 20_000
+_NUMBERS = itertools.count(1)
 
 
-class Stopped(KeyboardInterrupt):
-    """The panel was closed, or its user asked to stop: the clicked door's Ctrl+C.
+class Carrier(Protocol):
+    """What a part needs of the panel that shows it."""
 
-    Nothing takes it for an error to recover from, and an action that says what its interruption means (what was
-    stopped, what goes on) says it here, too.
-    """
+    def wake(self) -> None:
+        """Send changes soon."""
 
+    def adopt(self, part: Part) -> None:
+        """Carry another part, and all inside it."""
 
-class PartReporter:
-    """Puts what an action says into a part's state, and ends the action once its part wants it to end.
-
-    Parameters
-    ----------
-    part : Part
-    """
-
-    withheld = 0
-
-    def __init__(self, part: Part) -> None:
-        self._part = part
-        self._said: list[str] = []
-        self._written = ""
-
-    def begin(self) -> None:
-        """Forget what was said before."""
-        self._said, self._written = [], ""
-        self._part.set(said=[], written="", progress=None)
-
-    def say(self, text: str) -> None:
-        """Show one line that stays."""
-        self._check()
-        self._said = [*self._said, text][-_SAID:]
-        self._part.set(said=self._said, progress=None)
-
-    def progress(self, text: str, done: float | None = None, total: float | None = None) -> None:
-        """Show a line that the next one replaces."""
-        self._check()
-        self._part.set(progress={"text": text, "done": done, "total": total})
-
-    def write(self, text: str, stream: str = "stdout") -> None:  # noqa: ARG002 - both streams look alike here
-        """Pass output on, as much of its end as a panel has room for."""
-        self._check()
-        self._written = (self._written + text)[-_WRITTEN:]
-        self._part.set(written=self._written)
-
-    def confirm(self, question: str) -> bool:  # noqa: ARG002
-        """Agree to nothing: a panel asks before it calls an action."""
-        return False
-
-    def close(self) -> None:
-        """End the progress line."""
-        self._part.set(progress=None)
-
-    def _check(self) -> None:
-        if self._part.stopping:
-            raise Stopped
-
-
-class PartSession(Session):
-    """A panel's view of the kernel's session: the same target and client, another reporter.
-
-    Parameters
-    ----------
-    parent : Session
-    reporter : Reporter
-    """
-
-    def __init__(self, parent: Session, reporter: Reporter) -> None:
-        self._parent = parent
-        super().__init__(parent.shell, reporter, parent.environ)
-
-    @property
-    def chosen(self) -> str | None:
-        """What ``%kbench target`` chose: the parent's, so that both doors agree."""
-        return self._parent.chosen
-
-    @chosen.setter
-    def chosen(self, name: str | None) -> None:
-        if name is not None:
-            self._parent.chosen = name
-
-    def client(self, target: Any = None) -> Any:
-        """Return the parent's client, so that all share its connections."""
-        return self._parent.client(target or self.target())
+    def post(self, part: Part, message: Mapping[str, Any]) -> None:
+        """Send one message now."""
 
 
 class Part:
     """Something a panel shows.
 
-    Subclasses set `kind` (which component of ``panel_*.js`` draws it), describe themselves in `view`, and
-    answer what the browser asks in methods named ``do_...``, which must return at once.
-
-    Parameters
-    ----------
-    session : Session
-        The kernel's.
+    Subclasses set `kind` (which script draws it, by `COMPONENTS` of ``base.js``), describe themselves in
+    `view`, and answer what the browser asks in methods named ``do_...``, which must return at once.
     """
 
     kind: ClassVar[str] = ""
 
     def __init__(self, session: Session) -> None:
+        self.name = f"p{next(_NUMBERS)}"  # by which the browser knows it
         self.outer = session
-        self.reporter = PartReporter(self)
+        self.interrupt = threading.Event()  # set when running work should end
+        self.reporter = PartReporter(self.set, self.interrupt)
         self.session = PartSession(session, self.reporter)
         # What a click did is known to a typed command, and the other way round.
         self.session.validated, self.session.compared = session.validated, session.compared
         self.closed = False
-        self.panel: Panel | None = None
+        self.panel: Carrier | None = None
         self.parts: dict[str, Part] = {}
-        self._stop = threading.Event()
         self._lock = threading.RLock()
         self._state: dict[str, Any] = {
-            "kind": self.kind, "busy": "", "problem": [], "failed": "", "stopped": "", "rows": [],
+            "kind": self.kind, "busy": "", "problem": [], "failed": "", "stopped": "",
         }  # fmt: skip
         self._rows: dict[str, _Row] = {}
         self._fresh: set[str] = set(self._state)
@@ -192,8 +113,7 @@ class Part:
     def news(self, *, everything: bool = False) -> Iterator[dict[str, Any]]:
         """Yield what is to be sent: the changes since the last time, or everything."""
         with self._lock:
-            state = self._state if everything else {name: self._state[name] for name in self._fresh}
-            state = {name: value for name, value in state.items() if name != "rows"}
+            state = dict(self._state) if everything else {name: self._state[name] for name in self._fresh}
             rows = list((self._rows if everything else self._fresh_rows).values())
             replaced = everything or self._replaced
             self._fresh, self._fresh_rows, self._replaced = set(), {}, False
@@ -217,7 +137,8 @@ class Part:
             self.parts[name] = part
             if self.panel is not None:
                 self.panel.adopt(part)
-        self.set(**{name: self.panel.name_of(part) if self.panel is not None and part is not None else None})
+        shown = self.parts.get(name)
+        self.set(**{name: shown.name if shown is not None else None})
 
     def every(self) -> Iterator[Part]:
         """Yield this part and all inside it."""
@@ -238,20 +159,10 @@ class Part:
         if self.closed:
             return
         self.closed = True
-        self._stop.set()
+        self.interrupt.set()
         self.asleep()
         for part in list(self.parts.values()):
             part.close()
-
-    @property
-    def stopping(self) -> bool:
-        """Whether running work should end."""
-        return self._stop.is_set()
-
-    @property
-    def interrupt(self) -> threading.Event:
-        """Set when running work should end, for work that says nothing for long."""
-        return self._stop
 
     # -- What it does ----------------------------------------------------------------------------------------
 
@@ -269,7 +180,7 @@ class Part:
     def do_stop(self, _message: Mapping[str, Any]) -> None:
         """Stop the running work at its next sign of life."""
         if self.get("busy"):
-            self._stop.set()
+            self.interrupt.set()
             self.set(stopping=True)
             self.stop_waiting()
 
@@ -280,30 +191,17 @@ class Part:
         """Take the error away, or what is said of a stop."""
         self.set(problem=[], stopped="")
 
-    def start(self, name: str, work: Callable[[], None]) -> bool:
-        """Do `work` in a thread, unless something is being done already.
-
-        Parameters
-        ----------
-        name : str
-            What the panel says it is busy with.
-        work : callable
-
-        Returns
-        -------
-        bool
-            False if this click did nothing.
-        """
+    def start(self, name: str, work: Callable[[], None]) -> None:
+        """Do `work` in a thread, unless something is being done already; meanwhile the panel is busy with `name`."""
         with self._lock:
             if self._state["busy"] or self.closed:
-                return False
-            self._stop.clear()
+                return
+            self.interrupt.clear()
             self.set(busy=name, problem=[], stopped="", stopping=False)
         self.reporter.begin()
         clicked = contextvars.copy_context()  # in it the kernel knows which window asks
         args = (self._work, name, work)
         threading.Thread(target=clicked.run, args=args, name=f"kbench-{name}", daemon=True).start()
-        return True
 
     def _work(self, name: str, work: Callable[[], None]) -> None:
         problem: list[str] = []

@@ -5,38 +5,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbench_jupyter.actions.cards import page_of, state_cell
+from kbench_jupyter.actions.run import run
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
 from kbench_jupyter.actions.status import TaskStatus
 from kbench_jupyter.display.view import View
 from kbench_jupyter.errors import KBenchError
+from kbench_jupyter.following.watch import RunStatus
+from kbench_jupyter.panels.log.view import LogView, open_log_view
 from kbench_jupyter.panels.part import Part
-
-if TYPE_CHECKING:
-    from kbench_jupyter.following.watch import RunStatus
-    from kbench_jupyter.panels.watches import TaskWatch
-    from kbench_jupyter.session.session import Session
+from kbench_jupyter.panels.told import scheduling
+from kbench_jupyter.panels.watches import TaskWatch
+from kbench_jupyter.session.session import Session
 
 __all__ = ["RunStatusPart"]
 
 
 class RunStatusPart(Part):
-    """Shows where the runs of a task stand.
-
-    Parameters
-    ----------
-    session : Session
-    watch : TaskWatch
-        Asked once already.
-    """
+    """Shows where the runs of a task stand, by a watch that was asked once already."""
 
     kind = "status"
 
     def __init__(self, session: Session, watch: TaskWatch) -> None:
         super().__init__(session)
         self.watch = watch
+        self._known: tuple[int | None, RunErrors] | None = None
+        self._log: LogView | None = None
         self.set(task=watch.slug, version=None, page="", label="", trouble="", note="", log=None)
         self._show()
 
@@ -102,8 +98,6 @@ class RunStatusPart(Part):
                 self._known = (task.version, errors_of(self.session, self.session.target(start=False), task))
         return self._known[1].of(status.run.task.version)
 
-    _known: tuple[int | None, RunErrors] | None = None
-
     def do_refresh(self, _message: Mapping[str, Any]) -> None:
         """Ask the server for runs started elsewhere."""
         self.start("refresh", self.watch.refresh)
@@ -120,9 +114,6 @@ class RunStatusPart(Part):
         self.start("retry", self._retry)
 
     def _retry(self) -> None:
-        from kbench_jupyter.actions.run import run
-        from kbench_jupyter.panels.model_picker import scheduling
-
         scheduled = run(self.session, self.watch.slug, (), retry_errored=True)
         self.set(note="; ".join(scheduling(scheduled)))
         self.watch.refresh()
@@ -134,8 +125,6 @@ class RunStatusPart(Part):
         self.start("log", lambda: self._open_log(models))
 
     def _open_log(self, models: list[str]) -> None:
-        from kbench_jupyter.panels.log_view import open_log_view
-
         view = open_log_view(self.outer, self.watch.slug, models)
         self._close_log()
         self._log = view
@@ -144,8 +133,6 @@ class RunStatusPart(Part):
     def do_close_log(self, _message: Mapping[str, Any]) -> None:
         """Close the log view."""
         self._close_log()
-
-    _log: Any = None
 
     def _close_log(self) -> None:
         view, self._log = self._log, None

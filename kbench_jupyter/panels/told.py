@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, Value
 
-__all__ = ["told"]
+__all__ = ["lines", "scheduling", "told"]
 
 #: What a panel has room for; the typed command shows all of it.
 _ROWS, _TEXT = 50, 2_000
 
 
 def told(shown: Shown, *kinds: type[Part]) -> dict[str, Any]:
-    """Return a result's title and notes, and those of its parts that are wanted.
-
-    Parameters
-    ----------
-    shown : Shown
-    *kinds : type
-        Which parts of its view: `Facts`, `Table`, `Text`.
-    """
+    """Return a result's title and notes, and its parts of some kinds (`Facts`, `Table`, `Text`)."""
     view = shown.view()
     title = view.title if isinstance(view.title, Cell) else Cell(view.title, "good")
     parts = [_part(part) for part in view.parts if isinstance(part, kinds)]
     return {"tone": title.tone, "lines": [title.text, *view.notes], "parts": parts}
+
+
+def lines(*texts: str) -> dict[str, Any]:
+    """Return lines in the shape of what `told` returns."""
+    return {"tone": "good", "lines": list(texts), "parts": []}
+
+
+def scheduling(scheduled: Any) -> list[str]:
+    """Say in lines what was scheduled and what was not, and why not."""
+    title = scheduled.view().title
+    said = [getattr(title, "text", title)]
+    for result in scheduled.scheduled:
+        if not result.scheduled:
+            said.append(f"{result.model}: skipped ({result.skipped_reason or 'the server gave no reason'})")
+        elif result.note:
+            said.append(f"{result.model}: {result.note}")
+    return said
 
 
 def _part(part: Part) -> dict[str, Any]:
@@ -42,13 +51,9 @@ def _table(table: Table) -> dict[str, Any]:
     return {
         "kind": "table",
         "columns": [{"text": head.removesuffix(">"), "right": head.endswith(">")} for head in columns],
-        "rows": [_values(row) for row in rows[:_ROWS]],
+        "rows": [[_value(value) for value in row] for row in rows[:_ROWS]],
         "left": max(0, len(rows) - _ROWS),
     }
-
-
-def _values(row: Iterable[Value]) -> list[dict[str, str]]:
-    return [_value(value) for value in row]
 
 
 def _value(value: Value) -> dict[str, str]:

@@ -11,20 +11,19 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakKeyDictionary
 
+from kbench_jupyter.actions import results
 from kbench_jupyter.actions.cards import result_texts
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.following.status import judge
 from kbench_jupyter.following.watch import RunStatus, Trouble, Watch
+from kbench_jupyter.panels.session import PartSession
 from kbench_jupyter.session.session import Session, SilentReporter
 
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.results import Results
-
-__all__ = ["Outcome", "TaskWatch", "task_watch"]
+__all__ = ["TaskWatch", "outcomes_of", "task_watch"]
 
 #: Most seconds between two looks while runs are going; the end of a run's log makes it look at once.
 _INTERVAL = 10.0
@@ -34,14 +33,7 @@ Outcome = tuple[str, str]
 
 
 class TaskWatch:
-    """Knows the runs of one task.
-
-    Parameters
-    ----------
-    session : Session
-    task : str
-        Slug.
-    """
+    """Knows the runs of one task."""
 
     def __init__(self, session: Session, task: str) -> None:
         self.slug = task
@@ -71,55 +63,26 @@ class TaskWatch:
     def newest(self) -> list[RunStatus]:
         """The runs of the newest task version."""
         version = None if self.task is None else self.task.version
-        return [status for status in self.statuses if _version(status) in (version, None)]
+        return [s for s in self.statuses if s.run is None or s.run.task.version in (version, None)]
 
     def outcome(self, run_id: int) -> Outcome | None:
         """Return what an ended run came to, once that is known."""
         return self._outcomes.get(run_id)
 
     def refresh(self) -> None:
-        """Ask the server for all runs now, in the calling thread, and follow those that are going.
-
-        Raises
-        ------
-        KBenchError
-            If there is no such task, or the server cannot be asked.
-        """
+        """Ask the server for all runs now, in the calling thread, and follow those that are going."""
         target = self._session.target()
         client = self._session.client(target)
         task = get_task(self._session, client, self.slug)
         runs = list(client.list_runs(self.slug))
         with self._lock:
             self.task, self.label, self.trouble = task, target.label, ""
-            known = {run.id: run for run in runs}
-            for run_id, run in known.items():
-                before = self._statuses.get(run_id)
+            for run in runs:
+                before = self._statuses.get(run.id)
                 if before is None or not before.ended:
-                    self._statuses[run_id] = judge(run_id, run, listed=True, seconds=0.0)
+                    self._statuses[run.id] = judge(run.id, run, listed=True, seconds=0.0)
         self._follow()
         self._tell()
-
-    def results(self, output: Path | None = None) -> Results:
-        """Return the comparison of the ended runs, fetching what is not there yet.
-
-        Parameters
-        ----------
-        output : Path, optional
-            Where downloads lie, by default a folder that goes with the session.
-        """
-        from kbench_jupyter.actions.results import results
-
-        found = results(_quiet(self._session), self.slug, output=output or self._cache())
-        outcomes = outcomes_of([row.result for row in found.rows])
-        self._outcomes |= {row.run_id: outcome for row, outcome in zip(found.rows, outcomes, strict=True)}
-        self._tell()
-        return found
-
-    def _cache(self) -> Path:
-        with self._lock:
-            if self._folder is None:
-                self._folder = Path(tempfile.mkdtemp(prefix="kbench-panel-"))
-            return self._folder
 
     # -- Following -------------------------------------------------------------------------------------------
 
@@ -195,16 +158,22 @@ class TaskWatch:
             self._tried |= wanted
             self._fetching = True
 
-        def fetch() -> None:
-            try:
-                self.results()
-            except (KBenchError, OSError, ValueError):
-                pass
-            finally:
-                self._fetching = False
-            self._fetch()
+        threading.Thread(target=self._fetch_now, name="kbench-outcomes", daemon=True).start()
 
-        threading.Thread(target=fetch, name="kbench-outcomes", daemon=True).start()
+    def _fetch_now(self) -> None:
+        with self._lock:
+            folder = self._folder = self._folder or Path(tempfile.mkdtemp(prefix="kbench-panel-"))
+        try:
+            quiet = PartSession(self._session, SilentReporter())
+            found = results.results(quiet, self.slug, output=folder)
+            outcomes = outcomes_of([row.result for row in found.rows])
+            self._outcomes |= {row.run_id: outcome for row, outcome in zip(found.rows, outcomes, strict=True)}
+            self._tell()
+        except (KBenchError, OSError, ValueError):
+            pass
+        finally:
+            self._fetching = False
+        self._fetch()
 
     def _tell(self) -> None:
         for listener in self._listeners:
@@ -220,19 +189,8 @@ def _outcome(result: Any, value: str) -> Outcome:
     if result.errored:
         return "errored", "bad"
     word, tone = ("passed", "good") if result.passed else ("failed", "bad")
-    if result.score is not None or result.values is not None:
-        return value, tone
-    return word, tone
-
-
-def _version(status: RunStatus) -> int | None:
-    return None if status.run is None else status.run.task.version
-
-
-def _quiet(session: Session) -> Session:
-    from kbench_jupyter.panels.part import PartSession
-
-    return PartSession(session, SilentReporter())
+    has_value = result.score is not None or result.values is not None
+    return value if has_value else word, tone
 
 
 _WATCHES: WeakKeyDictionary[Session, dict[tuple[Any, str], TaskWatch]] = WeakKeyDictionary()
@@ -240,15 +198,7 @@ _LOCK = threading.Lock()
 
 
 def task_watch(session: Session, task: str) -> TaskWatch:
-    """Return the watch of a task, the same one for all panels of a session and target.
-
-    Parameters
-    ----------
-    session : Session
-        The kernel's; closing it closes the watch.
-    task : str
-        Slug.
-    """
+    """Return the watch of a task, the same one for all panels of a session and target; the session closes it."""
     key = (session.target().base_url, task)
     with _LOCK:
         known = _WATCHES.setdefault(session, {})

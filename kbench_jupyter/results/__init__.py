@@ -1,4 +1,5 @@
-"""Results: run files as the task SDK leaves them, downloads on disk, and what is computed from them.
+"""What runs came to: run files as the task SDK leaves them, downloads on disk, and what is computed from them.
 
-This room reads folders. It knows neither the network nor how anything is drawn.
+This room reads and lays out folders. It must never know the network, nor how anything is drawn. Others may
+import `archive`, `downloads`, `runfiles`, `comparison` and `chart`.
 """

@@ -58,27 +58,13 @@ class TooLargeError(DownloadError):
 
 @dataclass(frozen=True)
 class Limits:
-    """What an archive may amount to.
+    """What an archive may amount to."""
 
-    Parameters
-    ----------
-    total : int
-        Bytes of all files together, unpacked.
-    ratio : float
-        How many times larger than the archive they may be...
-    ratio_from : int
-        ... once they are more than this many bytes: a small log may well shrink to nothing.
-    entries : int
-        Files and folders.
-    directory : int
-        Bytes of the archive's table of contents, which is held in memory.
-    """
-
-    total: int = 20_000_000_000
-    ratio: float = 250.0
-    ratio_from: int = 200_000_000
-    entries: int = 100_000
-    directory: int = 32_000_000
+    total: int = 20_000_000_000  #: bytes of all files together, unpacked
+    ratio: float = 250.0  #: how many times larger than the archive they may be, once they are more than
+    ratio_from: int = 200_000_000  #: this many bytes: a small log may well shrink to nothing
+    entries: int = 100_000  #: files and folders
+    directory: int = 32_000_000  #: bytes of the archive's table of contents, which is held in memory
 
 
 @dataclass(frozen=True)
@@ -130,7 +116,7 @@ def unpack(
                 infos = opened.infolist()
                 _check_sizes(infos, archive.stat().st_size, limits)
                 places = [(info, _place(info)) for info in infos]
-                _check_collisions([(info, parts) for info, parts in places])
+                _check_collisions(places)
                 folder.mkdir(parents=True)
                 return _extract(opened, places, folder, stopped)
     except _BROKEN as error:
@@ -211,13 +197,16 @@ def _check_sizes(infos: list[zipfile.ZipInfo], packed: int, limits: Limits) -> N
     # zipfile reads at most `file_size` bytes of an entry, so what is declared is what can come.
     total = sum(info.file_size for info in infos)
     if len(infos) > limits.entries:
-        raise _too_large(f"it holds {len(infos):,} entries, and {limits.entries:,} is the limit")
+        raise _refusal(f"it holds {len(infos):,} entries, and {limits.entries:,} is the limit", TooLargeError)
     if total > limits.total:
-        raise _too_large(f"it would unpack to {_mb(total)}, and {_mb(limits.total)} is the limit")
+        raise _refusal(
+            f"it would unpack to {_mb(total)}, and {_mb(limits.total)} is the limit", TooLargeError
+        )
     if total > limits.ratio_from and total > limits.ratio * packed:
-        raise _too_large(
+        raise _refusal(
             f"it would unpack from {_mb(packed)} to {_mb(total)}, "
-            f"and {limits.ratio:g} times its size is the limit"
+            f"and {limits.ratio:g} times its size is the limit",
+            TooLargeError,
         )
 
 
@@ -240,15 +229,13 @@ def _check_directory(stream: BinaryIO, limits: Limits) -> None:
             size = max(size if size != 0xFFFFFFFF else 0, struct.unpack_from("<Q", record, 40)[0])
     stream.seek(0)
     if size > limits.directory:
-        raise _too_large(f"its table of contents is {_mb(size)}, and {_mb(limits.directory)} is the limit")
+        raise _refusal(
+            f"its table of contents is {_mb(size)}, and {_mb(limits.directory)} is the limit", TooLargeError
+        )
 
 
-def _too_large(why: str) -> TooLargeError:
-    return TooLargeError(f"its archive is refused: {why}")
-
-
-def _refusal(why: str) -> DownloadError:
-    return DownloadError(f"its archive is refused: {why}")
+def _refusal(why: str, kind: type[DownloadError] = DownloadError) -> DownloadError:
+    return kind(f"its archive is refused: {why}")
 
 
 def _mb(size: int) -> str:

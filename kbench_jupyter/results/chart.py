@@ -48,30 +48,16 @@ def vega_lite(task: str, groups: Sequence[Group], texts: Sequence[str]) -> dict[
         A Vega-Lite 5 specification, data included.
     """
     what = measure(groups)
-    values, intervals = [], []
-    for group, text in zip(groups, texts, strict=True):
-        value, interval = value_and_interval(group, what)
-        intervals.append(interval)
-        low, high = interval or (None, None)
-        version = str(group.version or "unset")
-        values.append(
-            {
-                "model": group.model,
-                "version": version,
-                "value": value,
-                "low": low,
-                "high": high,
-                "text": text,
-                "runs": len(group.rows),
-            }
-        )
+    measured = [value_and_interval(group, what) for group in groups]
+    values = [_bar(group, text, *shown) for group, text, shown in zip(groups, texts, measured, strict=True)]
+    title = f"{task}: {caption(what, [interval for _, interval in measured])}"
     several = len({group.version for group in groups}) > 1
     scale = {"domain": [0, 1]} if what == "pass rate" else {}
     y = {"field": "model", "type": "nominal", "title": None, "sort": None}
     offset = {"yOffset": {"field": "version", "type": "nominal"}} if several else {}
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
-        "title": f"{task}: {caption(what, intervals)}",
+        "title": title,
         "width": 420,
         "data": {"values": values},
         "encoding": {"y": y, **offset},
@@ -113,3 +99,12 @@ def vega_lite(task: str, groups: Sequence[Group], texts: Sequence[str]) -> dict[
             },
         ],
     }
+
+
+def _bar(
+    group: Group, text: str, value: float | None, interval: tuple[float, float] | None
+) -> dict[str, Any]:
+    low, high = interval or (None, None)
+    version, runs = str(group.version or "unset"), len(group.rows)
+    shown = {"model": group.model, "version": version, "text": text, "runs": runs}
+    return {**shown, "value": value, "low": low, "high": high}

@@ -18,42 +18,22 @@ _Z = 1.96  # two-sided 95 %
 
 @dataclass(frozen=True)
 class Row:
-    """One run of a task.
+    """One run of a task."""
 
-    Parameters
-    ----------
-    version : int or None
-        Task version, where the server told it.
-    model : str
-        Canonical slug.
-    run_id : int
-    result : RunResult
-    folder : Path
-        Where its files lie.
-    """
-
-    version: int | None
-    model: str
+    version: int | None  #: task version, where the server told it
+    model: str  #: canonical slug
     run_id: int
     result: RunResult
-    folder: Path
+    folder: Path  #: where its files lie
 
 
 @dataclass(frozen=True)
 class Group:
-    """All runs of one task version on one model.
-
-    Parameters
-    ----------
-    version : int or None
-    model : str
-    rows : tuple of Row
-        Never empty.
-    """
+    """All runs of one task version on one model."""
 
     version: int | None
     model: str
-    rows: tuple[Row, ...]
+    rows: tuple[Row, ...]  #: never empty
 
     @property
     def passed(self) -> int:

@@ -52,41 +52,23 @@ class Origin:
     """Which run a download is of: a folder's name alone does not tell.
 
     Versions and run ids begin again at 1 when an embedded server is reset, and two servers count alike.
-
-    Parameters
-    ----------
-    target : str
-        Address of the server that has the run.
-    run_id : int
-    start, end : str or None
-        When it began and ended, as text.
     """
 
-    target: str
+    target: str  #: address of the server that has the run
     run_id: int
-    start: str | None = None
+    start: str | None = None  #: when it began, as text
     end: str | None = None
 
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A downloaded run.
-
-    Parameters
-    ----------
-    task, model : str
-        As the folders are named.
-    version : int or None
-    run_id : int
-    path : Path
-        The run's folder.
-    """
+    """A downloaded run; task and model as the folders are named."""
 
     task: str
     version: int | None
     model: str
     run_id: int
-    path: Path
+    path: Path  #: the run's folder
 
 
 def run_folder(output: Path, task: str, version: int | None, model: str, run_id: int) -> Path:
@@ -99,15 +81,7 @@ def _part(name: str) -> str:
 
 
 def stored_runs(output: Path, task: str) -> list[StoredRun]:
-    """Return the downloaded runs of a task, by version, model and run id.
-
-    Parameters
-    ----------
-    output : Path
-        What was given as the download's output folder.
-    task : str
-        The task's slug.
-    """
+    """Return the runs of a task that were downloaded to a folder, by version, model and run id."""
     found = []
     for path in (output / _part(task)).glob("*/*/*"):
         version, model, run_id = path.parts[-3:]
@@ -153,20 +127,12 @@ def _note(folder: Path) -> dict[str, Any]:
 
 
 class Staging:
-    """A place beside a run's folder in which its next copy is made ready.
-
-    Attributes
-    ----------
-    path : Path
-        The staging folder, for whatever is needed on the way.
-    files : Path
-        What becomes the run's folder; not there yet.
-    """
+    """A place beside a run's folder in which its next copy is made ready."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self.path = _beside(folder, "staging")
-        self.files = self.path / "files"
+        self.path = _beside(folder, "staging")  #: for whatever is needed on the way
+        self.files = self.path / "files"  #: becomes the run's folder; not there yet
 
     def discard(self) -> None:
         """Remove what has been made of `files`, to begin again."""

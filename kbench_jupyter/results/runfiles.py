@@ -27,22 +27,12 @@ _NANODOLLARS = 1_000_000_000
 
 @dataclass(frozen=True)
 class Usage:
-    """What a run consumed.
-
-    Parameters
-    ----------
-    input_tokens, output_tokens : int
-        Tokens sent and received.
-    cost : float or None
-        USD, or None when the model proxy did not say.
-    latency : float or None
-        Seconds spent in the model's back end, or None when the model proxy did not say.
-    """
+    """What a run consumed; None is what the model proxy did not say."""
 
     input_tokens: int = 0
     output_tokens: int = 0
-    cost: float | None = None
-    latency: float | None = None
+    cost: float | None = None  #: USD
+    latency: float | None = None  #: seconds spent in the model's back end
 
     def __add__(self, other: Usage) -> Usage:
         return Usage(
@@ -55,24 +45,12 @@ class Usage:
 
 @dataclass(frozen=True)
 class Assertion:
-    """One assertion of a run.
+    """One assertion of a run."""
 
-    Parameters
-    ----------
-    expectation : str
-        What was expected, in the task author's words.
-    passed : bool
-        Whether it held.
-    line : int or None
-        Line in the cell that made the assertion, from 1.
-    definition : str
-        The asserting code.
-    """
-
-    expectation: str
+    expectation: str  #: what was expected, in the task author's words
     passed: bool
-    line: int | None = None
-    definition: str = ""
+    line: int | None = None  #: in the cell that made the assertion, from 1
+    definition: str = ""  #: the asserting code
 
 
 @dataclass(frozen=True)
@@ -94,54 +72,25 @@ class Conversation:
 
 @dataclass(frozen=True)
 class RunResult:
-    """What one run came to.
+    """What one run came to."""
 
-    Parameters
-    ----------
-    task : str
-        The task's name as its author wrote it.
-    model : str
-        The model's proxy slug (the API uses the canonical one).
-    state : str
-        ``"COMPLETED"``, ``"ERRORED"``, or another run state's name.
-    score : float or None
-        The numeric result, if the task returns a number.
-    interval : float or None
-        Half-width of its confidence interval, if the task returns one.
-    outcome : bool or None
-        The boolean result, if the task returns a bool or nothing. Meaningless when errored, so None then.
-    values : dict or None
-        The dict result, if the task returns a dict.
-    assertions : tuple of Assertion
-    usage : Usage
-        Summed over all conversations of the run and of its subruns.
-    conversations : tuple of Conversation
-    subruns : tuple of RunResult
-    error_message : str
-        The traceback of an errored run, else empty.
-    started, ended : datetime or None
-    definition : str
-        Source of the task function.
-    path : Path or None
-        The file it was read from.
-    """
-
-    task: str
-    model: str
-    state: str
-    score: float | None = None
-    interval: float | None = None
+    task: str  #: the task's name as its author wrote it
+    model: str  #: the model's proxy slug (the API uses the canonical one)
+    state: str  #: ``"COMPLETED"``, ``"ERRORED"``, or another run state's name
+    score: float | None = None  #: the numeric result, if the task returns a number
+    interval: float | None = None  #: half-width of its confidence interval, if the task returns one
+    #: The boolean result, if the task returns a bool or nothing. Meaningless when errored, so None then.
     outcome: bool | None = None
-    values: Mapping[str, Any] | None = None
+    values: Mapping[str, Any] | None = None  #: the dict result, if the task returns a dict
     assertions: tuple[Assertion, ...] = ()
-    usage: Usage = Usage()
+    usage: Usage = Usage()  #: summed over all conversations of the run and of its subruns
     conversations: tuple[Conversation, ...] = ()
     subruns: tuple[RunResult, ...] = ()
-    error_message: str = ""
+    error_message: str = ""  #: the traceback of an errored run
     started: datetime | None = None
     ended: datetime | None = None
-    definition: str = ""
-    path: Path | None = None
+    definition: str = ""  #: source of the task function
+    path: Path | None = None  #: the file it was read from
 
     @property
     def called(self) -> bool:
@@ -176,13 +125,7 @@ class RunResult:
 
 
 def read_run_file(path: Path) -> RunResult:
-    """Read one ``*.run.json``.
-
-    Raises
-    ------
-    ValueError
-        If the file is not a run file.
-    """
+    """Read one ``*.run.json``; `ValueError` if it is none."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:

@@ -1,4 +1,8 @@
-"""Rules on a task's source, and the rehearsal that runs it in a fresh kernel."""
+"""What is known of a task source before it is pushed: what is in it, what the rules say, and how it runs.
+
+`reading` parses it, `rules` are functions of what was read, `rehearsal` runs it in a fresh kernel, and `checker` is
+the way in. This room must never know the doors, the target, or how a finding or a failure is drawn.
+"""
 
 from __future__ import annotations
 
@@ -29,21 +33,17 @@ __all__ = [
 
 # Read when first asked for: `%load_ext` must not pay for rules nobody has run yet.
 _HOMES = {
-    "RULES": "checker",
-    "check": "checker",
-    "rule": "checker",
-    "tasks_in": "checker",
-    "Finding": "rules.findings",
-    "Severity": "rules.findings",
-    "Fix": "rules.repairs",
-    "fixes": "rules.repairs",
-    "Rule": "rules.rule",
-    "installed": "reading.sdk.installed",
-    "TaskDefinition": "reading.task",
+    "checker": ("RULES", "check", "rule", "tasks_in"),
+    "rules.findings": ("Finding", "Severity"),
+    "rules.repairs": ("Fix", "fixes"),
+    "rules.rule": ("Rule",),
+    "reading.sdk.installed": ("installed",),
+    "reading.task": ("TaskDefinition",),
 }
 
 
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(importlib.import_module(f"{__name__}.{home}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

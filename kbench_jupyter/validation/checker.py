@@ -4,23 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.notebook.source import TaskSource
 from kbench_jupyter.validation import rules
 from kbench_jupyter.validation.reading.program import read_program, reading
-from kbench_jupyter.validation.reading.task import TaskDefinition, definition
+from kbench_jupyter.validation.reading.task import TaskDefinition
 from kbench_jupyter.validation.reading.tasks import Tasks
 from kbench_jupyter.validation.rules.findings import Finding
 from kbench_jupyter.validation.rules.rule import Check, Rule
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from kbench_jupyter.notebook.source import TaskSource
-
-__all__ = ["RULES", "check", "rule", "tasks_in"]
 
 RULES: Mapping[str, Rule] = MappingProxyType(rules.RULES)
 
@@ -78,19 +72,7 @@ def tasks_in(source: TaskSource) -> list[TaskDefinition]:
     list of TaskDefinition
     """
     with reading():
-        program = read_program(source)
-        tasks = Tasks(program)
-        lines = [magic.argument.strip() for _, magic in program.magics if magic.name == "choose"]
-        kept = tasks.kept_by(lines[-1]) if lines else []
-        return [
-            definition(
-                task,
-                chosen=task in kept,
-                variable=tasks.variable_of(task),
-                shadowed=tasks.shadowed(task),
-            )
-            for task in tasks.all
-        ]
+        return Tasks(read_program(source)).definitions()
 
 
 def rule(code: str) -> Rule:

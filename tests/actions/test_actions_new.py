@@ -12,7 +12,7 @@ from jupyter_client.manager import start_new_kernel
 
 from kbench_jupyter.actions.new import NAMES, NewCell, PatternList, new, read_pattern
 from kbench_jupyter.errors import UsageError
-from kbench_jupyter.notebook.build import percent_task_source
+from kbench_jupyter.notebook.files import percent_task_source
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation import check, tasks_in
 

@@ -11,10 +11,9 @@ import pytest
 from kbench_jupyter.actions.check import check
 from kbench_jupyter.actions.push import push
 from kbench_jupyter.actions.sources import ChosenTask
-from kbench_jupyter.api import Client
-from kbench_jupyter.api.transport import Response
+from kbench_jupyter.api import Client, Response
 from kbench_jupyter.errors import ValidationError
-from kbench_jupyter.notebook.build import percent_task_source
+from kbench_jupyter.notebook.files import percent_task_source
 
 CELL = """\
 # %%

@@ -61,7 +61,7 @@ def test_the_chart_comes_with_the_table_and_only_where_the_table_is_shown(
 def test_what_was_left_out_is_said_where_a_chart_is_shown(charted: ChartedResults, tmp_path: Path) -> None:
     from types import SimpleNamespace
 
-    from kbench_jupyter.magics.commands import _drawn
+    from kbench_jupyter.magics.task_commands import _drawn
 
     found = Results(charted.task, charted.rows, ("left out: a damaged file",))
     headless = SimpleNamespace(shell=SimpleNamespace(kernel=SimpleNamespace(get_parent=dict)))
@@ -282,7 +282,7 @@ def test_a_damaged_file_is_left_out_and_not_called_nothing(
 
 
 def test_the_panel_says_what_the_table_says(tmp_path: Path, session: LoopbackSession) -> None:
-    from kbench_jupyter.panels.results_panel import ResultsPart
+    from kbench_jupyter.panels.results import ResultsPart
 
     record(tmp_path / "quiz/1/own/1", error="Traceback\nOSError: gone")
     record(tmp_path / "quiz/1/small/2", metrics=COSTS)

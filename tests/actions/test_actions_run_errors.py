@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors
-from kbench_jupyter.notebook.build import percent_task_source, task_source
+from kbench_jupyter.notebook.build import task_source
+from kbench_jupyter.notebook.files import percent_task_source
 
 SOURCE = """\
 # %%

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbench_jupyter.api import Client, Credentials, Limits, Request, Response, TransportFault
-from kbench_jupyter.api.answers import retry_after
+from kbench_jupyter.api.calls.answers import retry_after
 from kbench_jupyter.errors import (
     ApiError,
     CredentialsError,

@@ -15,7 +15,7 @@ from api_helpers import QUICK
 from faults import FaultServer
 
 from kbench_jupyter.api import Client, Credentials, find_credentials
-from kbench_jupyter.api.oauth import OAuthCredentials
+from kbench_jupyter.api.credentials.kinds import OAuthCredentials
 from kbench_jupyter.errors import CredentialsError, ServerError
 
 NOW = datetime(2026, 5, 6, 12, 0, tzinfo=UTC)

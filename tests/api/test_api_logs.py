@@ -17,12 +17,19 @@ from faults import JSON, CutLog, Exchange, FaultServer, envelope, sse, status
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kbench_jupyter.api import Client, Credentials, Limits, LogEntry, Response
-from kbench_jupyter.api.logs import LogStream
-from kbench_jupyter.api.replay import Ledger
-from kbench_jupyter.api.settling import Settling
+from kbench_jupyter.api import (
+    Client,
+    Credentials,
+    Limits,
+    LogEntry,
+    LogStream,
+    Request,
+    Response,
+    TransportFault,
+)
+from kbench_jupyter.api.logs.replay import Ledger
+from kbench_jupyter.api.logs.settling import Settling
 from kbench_jupyter.api.terminal import lines_of
-from kbench_jupyter.api.transport import Request, TransportFault
 from kbench_jupyter.errors import CredentialsError, NotFoundError, ServerError
 
 QUICK = Limits(

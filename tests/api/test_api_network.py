@@ -129,13 +129,13 @@ def test_a_socks_proxy_is_spoken_to(server: FaultServer) -> None:
         os.environ["ALL_PROXY"] = f"socks5h://{proxy.address}"
         with pytest.MonkeyPatch.context() as patch, Client(server.url, None, limits=QUICK) as client:
             # To a loopback address no proxy is asked, and to any other one nothing is sent in plain text.
-            patch.setattr("kbench_jupyter.api.network.is_loopback", lambda url: False)
+            patch.setattr("kbench_jupyter.api.network.proxies.is_loopback", lambda url: False)
             assert client.task_quota().allowed == 10
         assert len(proxy.connects) == 1
 
 
 def test_a_proxy_that_dies_in_mid_work_is_an_outage_that_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    from kbench_jupyter.api.network import Way, network_fault
+    from kbench_jupyter.api.network.proxies import Way, network_fault
 
     way = Way({}, True, "proxy:3128", "HTTPS_PROXY")
     for worked in (False, True):

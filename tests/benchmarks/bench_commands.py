@@ -1,7 +1,8 @@
 """Whole commands beside the official client's, against one server with 50 ms of latency.
 
 status, models, the logs of 40 runs of 5,000 lines (into a file: what a notebook would be given is capped), the
-download of 40 runs of 0.5 MB. The official client's output goes to a pipe.
+download of 40 runs of 0.5 MB, beside what the wire takes for them: bare sockets, as many at a time as ours, and
+one for each. The official client's output goes to a pipe.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from pathlib import Path
 
 from official_client import OfficialClient
 from prepared_server import LATENCY, LINES, MODELS, OUTPUT, RUNS, serving
-from sides import in_turns, report, warm_kernel, warm_official, whole_commands
+from sides import Call, in_turns, report, warm_kernel, warm_official, whole_commands, wire_limit
+
+from kbench_jupyter.actions.download import WORKERS
 
 #: What is measured: a title, our command, the official one, rounds.
 CASES = (
@@ -25,6 +28,10 @@ CASES = (
         5,
     ),
 )
+
+#: The calls of our download, for `wire_limit`.
+LIST: Call = ("ListBenchmarkTaskRuns", {"taskSlug": {"taskSlug": "quiz"}})
+OUTPUTS: list[Call] = [("DownloadBenchmarkTaskRunOutput", {"runId": run}) for run in range(1, RUNS + 1)]
 
 
 def main() -> None:
@@ -40,5 +47,10 @@ def main() -> None:
                     f"kaggle {command}": lambda command=command: cold(command),
                     "  the same without process start": lambda command=command: warm(command),
                 }
+                if magic.startswith("download"):
+                    for together in (WORKERS, RUNS):
+                        sides[f"  the wire alone, {together} at a time"] = lambda together=together: (
+                            wire_limit(url, LIST, OUTPUTS, together)
+                        )
                 print(f"\n{title} (medians of {rounds}, in turns)")
                 report(in_turns(sides, rounds))

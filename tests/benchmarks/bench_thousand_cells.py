@@ -76,7 +76,8 @@ def cells(notebook: int = 0, magics: int = _FEW, edit: int = 0, more: str = "") 
 
 def sides() -> dict[str, Callable[[], float]]:
     """Return what is measured; each but one works on a notebook nobody has seen, so that nothing is remembered."""
-    from kbench_jupyter.notebook.build import push_notebook, task_source
+    from kbench_jupyter.notebook.build import task_source
+    from kbench_jupyter.notebook.pushed import push_notebook
     from kbench_jupyter.validation import check
 
     # Importing the official client looks for credentials, and says so when there are none.

@@ -5,12 +5,17 @@ Each side is a function that runs one command and returns seconds.
 
 from __future__ import annotations
 
+import json
 import os
+import re
+import socket
 import statistics
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,6 +23,7 @@ from typing import Any
 from official_client import OfficialClient
 
 Side = Callable[[str], float]
+Call = tuple[str, Mapping[str, Any]]
 
 # The official client's own entry point again and again in one process, its output thrown away: what is
 # left of its time when neither the interpreter nor its imports have to start.
@@ -116,6 +122,39 @@ def execute(client: Any, code: str) -> float:
     if reply["content"]["status"] != "ok":
         raise RuntimeError(f"{code}: {reply['content'].get('evalue')}")
     return took
+
+
+def wire_limit(url: str, first: Call, calls: Sequence[Call], together: int) -> float:
+    """Return the seconds that bare sockets take for a call and then for others, so many at a time.
+
+    Nothing is parsed, written or checked: no client can be faster than that with as many connections.
+    """
+    host, _, port = url.removeprefix("http://").partition(":")
+    mine, buffer = threading.local(), 1 << 18
+
+    def ask(call: Call) -> None:
+        if not hasattr(mine, "socket"):
+            mine.socket = socket.create_connection((host, int(port)))
+        method, asked = call
+        body = json.dumps(asked).encode()
+        head = (
+            f"POST /v1/benchmarks.BenchmarkTasksApiService/{method} HTTP/1.1\r\nHost: {host}\r\n"
+            "Authorization: Bearer good\r\nContent-Type: application/json\r\n"
+        )
+        mine.socket.sendall(f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+        got = b""
+        while b"\r\n\r\n" not in got:
+            got += mine.socket.recv(buffer)
+        fields, _, rest = got.partition(b"\r\n\r\n")
+        left = int(re.search(rb"content-length: (\d+)", fields, re.IGNORECASE)[1]) - len(rest)
+        while left:
+            left -= len(mine.socket.recv(min(left, buffer)))
+
+    start = time.perf_counter()
+    ask(first)
+    with ThreadPoolExecutor(together) as pool:
+        list(pool.map(ask, calls))
+    return time.perf_counter() - start
 
 
 def in_turns(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:

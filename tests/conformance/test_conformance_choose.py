@@ -12,7 +12,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from kbench_jupyter.actions.show import SourceShown
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.errors import ValidationError
-from kbench_jupyter.notebook.build import push_notebook
+from kbench_jupyter.notebook.pushed import push_notebook
 from kbench_jupyter.session.session import Session
 
 pytestmark = pytest.mark.slow

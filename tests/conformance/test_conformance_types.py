@@ -26,6 +26,7 @@ from kbench_jupyter.api import (
     Model,
     ModelProxyToken,
     QuotaBalance,
+    RefillPeriod,
     Request,
     Response,
     Run,
@@ -37,8 +38,7 @@ from kbench_jupyter.api import (
     TokenInfo,
     normalize_model,
 )
-from kbench_jupyter.api.models import RefillPeriod
-from kbench_jupyter.api.oauth import OAuthCredentials
+from kbench_jupyter.api.credentials.kinds import OAuthCredentials
 
 tasks = benchmark_tasks_api_service
 

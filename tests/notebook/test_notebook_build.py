@@ -8,13 +8,9 @@ import nbformat
 import pytest
 
 from kbench_jupyter.errors import NotebookError
-from kbench_jupyter.notebook.build import (
-    notebook_from_pushed,
-    percent_from_pushed,
-    percent_task_source,
-    push_notebook,
-    task_source,
-)
+from kbench_jupyter.notebook.build import task_source
+from kbench_jupyter.notebook.files import percent_task_source
+from kbench_jupyter.notebook.pushed import notebook_from_pushed, percent_from_pushed, push_notebook
 
 
 def code(text, **metadata):
@@ -278,6 +274,6 @@ def test_the_builders_module_imports_nothing_heavy_by_itself():
     import subprocess
 
     heavy = ("jupytext", "nbformat", "requests", "IPython")
-    check = f"import sys, kbench_jupyter.notebook.build; print([m for m in {heavy} if m in sys.modules])"
+    check = f"import sys, kbench_jupyter.notebook.pushed; print([m for m in {heavy} if m in sys.modules])"
     run = subprocess.run([sys.executable, "-c", check], capture_output=True, text=True, check=True)
     assert run.stdout.strip() == "[]"

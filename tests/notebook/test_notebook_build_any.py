@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from IPython.core.inputtransformer2 import TransformerManager
 
 from kbench_jupyter.errors import NotebookError
-from kbench_jupyter.notebook.build import file_task_source, percent_task_source, push_notebook, task_source
+from kbench_jupyter.notebook.build import task_source
+from kbench_jupyter.notebook.files import file_task_source, percent_task_source
 from kbench_jupyter.notebook.leave_out import keep_prose
+from kbench_jupyter.notebook.pushed import push_notebook
 
 # Pieces that percent format, jupytext or IPython treat in some special way, beside arbitrary text.
 PIECES = [

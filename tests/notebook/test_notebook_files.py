@@ -9,7 +9,8 @@ import pytest
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook import files
-from kbench_jupyter.notebook.build import file_task_source, push_notebook
+from kbench_jupyter.notebook.files import file_task_source
+from kbench_jupyter.notebook.pushed import push_notebook
 
 CELLS = [("markdown", "# Title"), ("code", "import os\n!ls"), ("code", "def f():\n\n    return 1")]
 

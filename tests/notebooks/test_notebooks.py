@@ -10,7 +10,7 @@ import nbformat
 import pytest
 
 from kbench_jupyter.actions.new import NAMES, read_pattern
-from kbench_jupyter.notebook.build import file_task_source
+from kbench_jupyter.notebook.files import file_task_source
 from kbench_jupyter.validation import Severity, check
 
 FOLDER = Path(__file__).parents[2] / "notebooks"

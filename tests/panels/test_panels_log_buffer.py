@@ -10,8 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kbench_jupyter.panels import log_buffer
-from kbench_jupyter.panels.log_buffer import LogBuffer, LogLine, Search
+from kbench_jupyter.panels.log import buffer as log_buffer
+from kbench_jupyter.panels.log.buffer import LogBuffer, LogLine
+from kbench_jupyter.panels.log.search import Search
 
 TEXTS = st.text(st.characters(exclude_characters="\n", exclude_categories=["Cs"]), max_size=40)
 LINES = st.lists(st.tuples(st.sampled_from("oeOE"), TEXTS), max_size=3000)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 from live_logs import LogServer
 
 from kbench_jupyter.errors import NotFoundError
-from kbench_jupyter.panels.log_buffer import LogLine
-from kbench_jupyter.panels.log_lines import Pacer, batch
-from kbench_jupyter.panels.log_pump import BATCH, COPY_MOST, LogPump
-from kbench_jupyter.panels.log_source import log_source
+from kbench_jupyter.panels.log.buffer import LogLine
+from kbench_jupyter.panels.log.export import COPY_MOST
+from kbench_jupyter.panels.log.pump import BATCH, LogPump
+from kbench_jupyter.panels.log.source import log_source
+from kbench_jupyter.panels.log.wire import Pacer, batch
 from kbench_jupyter.session.session import Session
 
 
@@ -225,7 +226,7 @@ def test_a_message_that_is_not_ours_changes_nothing(server, page_of, nonsense):
 
 
 def test_when_nobody_acknowledges_ticks_become_rare(server, page_of, monkeypatch):
-    from kbench_jupyter.panels import log_pump
+    from kbench_jupyter.panels.log import pump as log_pump
 
     monkeypatch.setattr(log_pump, "WINDOW", 2)
     monkeypatch.setattr(log_pump, "SLOW_TICK", 0.6)

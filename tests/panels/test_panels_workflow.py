@@ -19,7 +19,7 @@ from kbench_jupyter.actions.standing import standing
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
 from kbench_jupyter.errors import TaskNotReadyError, ValidationError
-from kbench_jupyter.panels.workflow import WorkflowPart
+from kbench_jupyter.panels.workflow.workflow import WorkflowPart
 
 TASK = """@kbench.task(name="Quiz")
 def ask(llm):
@@ -122,6 +122,16 @@ def complete(api):
         run["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
 
 
+def complete_once_watched(part, api):
+    def wait():
+        end = time.monotonic() + 20
+        while part.get("running") != "watch" and time.monotonic() < end:
+            time.sleep(0.01)
+        complete(api)
+
+    threading.Thread(target=wait).start()
+
+
 def test_after_an_edit_the_chain_does_all_steps_on_the_version_that_follows(part, server, tmp_path):
     assert states(part)["results"] == "done"
     edit(tmp_path)
@@ -131,7 +141,7 @@ def test_after_an_edit_the_chain_does_all_steps_on_the_version_that_follows(part
     part.picker.select(["m1"])
     begun = [step for step in part.get("steps") if step["state"] != "done"]
     assert next(step["chained"] for step in begun if step["name"] == "run").startswith("Run version 2")
-    threading.Timer(0.5, complete, [server.api]).start()
+    complete_once_watched(part, server.api)
     click(part, "chain", confirmed=True)
     assert part.get("problem") == []
     assert list(part.get("outcome")) == ["validate", "push", "run", "watch", "results"]
@@ -183,7 +193,7 @@ def test_the_chain_without_a_model_does_nothing_after_an_edit(part, server, tmp_
 def test_models_chosen_when_all_is_done_are_run_on_followed_and_compared(part, server):
     part.picker.load()
     part.picker.select(["m1"])
-    threading.Timer(0.5, complete, [server.api]).start()
+    complete_once_watched(part, server.api)
     click(part, "chain", confirmed=True)
     assert list(part.get("outcome")) == ["run", "watch", "results"]
 

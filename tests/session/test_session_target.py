@@ -125,7 +125,7 @@ def test_a_token_that_a_server_on_this_machine_refuses_is_not_sought_at_kaggle()
 def refused_hint(mine: Session) -> str:
     """Return what a call to the target's address, where nothing listens, is answered with."""
     client = mine.client()
-    client._caller.limits = replace(client._caller.limits, attempts=1)
+    client.limits = replace(client.limits, attempts=1)
     with pytest.raises(TransportError, match="refuses connections") as caught:
         client.task_quota()
     mine.close()

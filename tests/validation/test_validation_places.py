@@ -8,7 +8,8 @@ import nbformat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kbench_jupyter.notebook.build import percent_task_source, task_source
+from kbench_jupyter.notebook.build import task_source
+from kbench_jupyter.notebook.files import percent_task_source
 from kbench_jupyter.notebook.pushed import push_notebook
 from kbench_jupyter.validation.rehearsal.places import Places
 

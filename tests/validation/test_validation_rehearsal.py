@@ -12,7 +12,8 @@ import pytest
 
 from kbench_jupyter.execution import scratch_folder
 from kbench_jupyter.execution.environment import kernel_environment
-from kbench_jupyter.notebook.build import file_task_source, task_source
+from kbench_jupyter.notebook.build import task_source
+from kbench_jupyter.notebook.files import file_task_source
 from kbench_jupyter.validation.rehearsal.run import rehearse
 
 pytestmark = pytest.mark.slow

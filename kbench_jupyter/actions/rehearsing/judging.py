@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.actions.rehearsing.answers import own_errors
 from kbench_jupyter.actions.sources import ChosenTask
-from kbench_jupyter.api.names import task_slug
+from kbench_jupyter.api import task_slug
 from kbench_jupyter.display.view import count
 from kbench_jupyter.errors import ValidationError
 from kbench_jupyter.results.runfiles import RunResult

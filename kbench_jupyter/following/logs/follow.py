@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.api.states import RunState
+from kbench_jupyter.api import RunState
 from kbench_jupyter.api.terminal import Line, Terminal, strip_codes
 from kbench_jupyter.following.logs.readers import LogReaders
 from kbench_jupyter.following.runs import RunChange, Watch

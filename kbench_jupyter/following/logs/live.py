@@ -8,7 +8,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.api.states import RunState
+from kbench_jupyter.api import RunState
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.following.logs.follow import Follow
 from kbench_jupyter.following.rounds import Trouble

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from itertools import groupby
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.api.models import LogEntry
+from kbench_jupyter.api import LogEntry
 from kbench_jupyter.api.terminal import Terminal, acts, strip_codes
 from kbench_jupyter.display.text import clipped, visible
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.ipython_syntax import align, line_by_line, transformed
 from kbench_jupyter.validation.reading.names import NameTable, read_names, words
-from kbench_jupyter.validation.rules.secrets import mask
 
 if TYPE_CHECKING:
     from kbench_jupyter.notebook.source import SourceCell
@@ -24,8 +24,8 @@ __all__ = ["Cell", "Magic", "SyntaxProblem", "read_cell"]
 
 # Cell magics whose body is Python that runs in the notebook's own namespace, and those whose body is
 # Python or anything else that leaves no names behind. Every other cell magic may do what it likes.
-PYTHON_CELL_MAGICS = frozenset({"time", "capture", "prun", "memit", "mprun", "lprun", "debug"})
-CONTAINED_PYTHON_MAGICS = frozenset({"timeit"})
+PYTHON_CELL_MAGICS = words("time capture prun memit mprun lprun debug")
+CONTAINED_PYTHON_MAGICS = words("timeit")
 FOREIGN_CELL_MAGICS = words(
     "bash sh script system sx ! cmd html HTML javascript js latex markdown svg SVG writefile file perl"
     " ruby python python2 python3 pypy"
@@ -77,50 +77,31 @@ class SyntaxProblem:
     line: int
 
 
+@dataclass(eq=False, repr=False)
 class Cell:
     """A code cell, parsed once.
 
-    Parameters
-    ----------
-    source : SourceCell
-        The cell as the task source has it.
-    number : int
-        Its position among the code cells that are checked, from 0.
-
-    Attributes
-    ----------
-    python : str
-        What Python executes; empty for a cell in another language.
-    names : NameTable
-        Which names the cell defines and uses.
-    magics : tuple of Magic
-        Cell magics; line magics and shell escapes are calls in `tree`.
-    problem : SyntaxProblem or None
-        Why the cell is not Python.
-    opaque : bool
-        Whether the cell may define names that cannot be seen.
+    `number` is its position among the code cells that are checked, from 0. `python` is what Python executes: nothing
+    of a cell in another language, and what IPython made of one that is `transformed`; `lines` says for each line of
+    it which line of the cell's text it is, unless they are the same. `magics` are cell magics: line magics and
+    shell escapes are calls in `tree`. A cell with a `problem` is not Python; one that is `opaque` may define names
+    that cannot be seen.
     """
 
-    def __init__(self, source: SourceCell, number: int) -> None:
-        self.source = source
-        self.number = number
-        self.python = ""
-        self.names = NameTable()
-        self.magics: tuple[Magic, ...] = ()
-        self.problem: SyntaxProblem | None = None
-        self.opaque = False
-        self.transformed = False
-        self._map: list[int] | None = None
+    source: SourceCell
+    number: int
+    python: str = ""
+    names: NameTable = field(default_factory=NameTable)
+    magics: tuple[Magic, ...] = ()
+    problem: SyntaxProblem | None = None
+    opaque: bool = False
+    transformed: bool = False
+    lines: list[int] | None = None
 
     @cached_property
     def text_lines(self) -> list[str]:
         """The lines of the cell's text, as the task source counts them."""
         return self.source.text.split("\n")
-
-    @cached_property
-    def masked_lines(self) -> list[str]:
-        """The same lines as they may be shown: a secret may begin lines above the one that is asked for."""
-        return mask(self.source.text).split("\n")
 
     @cached_property
     def tree(self) -> ast.Module:
@@ -132,20 +113,17 @@ class Cell:
 
     def text_line(self, python_line: int) -> int:
         """Return the line of the cell's text that a line of `python` stands for, from 1."""
-        if self._map is None:
-            return python_line
-        return self._map[min(max(python_line, 1), len(self._map)) - 1] if self._map else 1
+        return python_line if self.lines is None else _nth(self.lines, python_line, 1)
 
     def original_line(self, text_line: int) -> int:
         """Return the line in the user's cell that a line of the cell's text came from, from 1."""
-        lines = self.source.lines
         # Python ends lines where nobody sees it, at a lone carriage return.
-        return lines[min(max(text_line, 1), len(lines)) - 1] if lines else text_line
+        return _nth(self.source.lines, text_line, text_line)
 
-    def set_python(self, python: str, mapping: list[int] | None) -> None:
-        """Take what Python executes, and for each of its lines the line of the cell's text."""
-        self.python = python
-        self._map = mapping
+
+def _nth(lines: Sequence[int], line: int, default: int) -> int:
+    """What a line (from 1) of a map of lines stands for, as near as there is one."""
+    return lines[min(max(line, 1), len(lines)) - 1] if lines else default
 
 
 def read_cell(source: SourceCell, number: int) -> Cell:
@@ -168,7 +146,7 @@ def read_cell(source: SourceCell, number: int) -> Cell:
         text = _take_cell_magics(cell, text)
         if not text.strip():
             return cell
-    cell.set_python(text, None)
+    cell.python = text
     try:
         cell.names = _names_of(text)
     except _PARSE_ERRORS as plain:
@@ -223,32 +201,25 @@ def _take_cell_magics(cell: Cell, text: str) -> str:
 
 def _read_ipython(cell: Cell, text: str, plain: BaseException) -> None:
     """Read a cell that is not plain Python: through IPython's transformer, or as a syntax problem."""
+    cell.python = ""
     if _is_automagic(text):
         name, _, argument = text.strip().partition(" ")
-        cell.magics = (*cell.magics, Magic(name, argument.strip(), _first_line(text)))
-        cell.set_python("", None)
+        line = text[: len(text) - len(text.lstrip())].count("\n") + 1
+        cell.magics = (*cell.magics, Magic(name, argument.strip(), line))
         return
     text = _TIMED_LINE.sub(r"\1", text)
     if _read_line_by_line(cell, text):
         return
     try:
         python = transformed(text)
-    except _PARSE_ERRORS as error:
-        cell.problem = _problem(error, None, cell)
-        cell.set_python("", None)
-        return
-    except Exception:  # noqa: BLE001 - the transformer is another project's; odd text must not break ours
-        cell.problem = _problem(plain, None, cell)
-        cell.set_python("", None)
-        return
-    mapping = align(text.split("\n"), python.split("\n"))
-    cell.set_python(python, mapping)
-    cell.transformed = True
-    try:
+        cell.lines = align(text.split("\n"), python.split("\n"))
+        cell.transformed = True
         cell.names = _names_of(python)
+        cell.python = python
     except _PARSE_ERRORS as error:
-        cell.problem = _problem(error, mapping, cell)
-        cell.set_python("", None)
+        cell.problem = _problem(error, cell)
+    except Exception:  # noqa: BLE001 - the transformer is another project's; odd text must not break ours
+        cell.problem = _problem(plain, cell)
 
 
 def _read_line_by_line(cell: Cell, text: str) -> bool:
@@ -260,7 +231,7 @@ def _read_line_by_line(cell: Cell, text: str) -> bool:
         cell.names = _names_of(python)
     except Exception:  # noqa: BLE001 - what is odd about it is for the whole cell's transformation to say
         return False
-    cell.set_python(python, None)
+    cell.python = python
     cell.transformed = True
     return True
 
@@ -272,19 +243,13 @@ def _is_automagic(text: str) -> bool:
     return "\n" not in stripped and word in HARMLESS_LINE_MAGICS and stripped != word
 
 
-def _first_line(text: str) -> int:
-    return text[: len(text) - len(text.lstrip())].count("\n") + 1
-
-
-def _problem(error: BaseException, mapping: list[int] | None, cell: Cell) -> SyntaxProblem:
+def _problem(error: BaseException, cell: Cell) -> SyntaxProblem:
     """Turn a parser's exception into a message and a line of the cell's text."""
     line = (error.lineno or 1) if isinstance(error, SyntaxError) else 1
-    if mapping:
-        line = mapping[min(max(line, 1), len(mapping)) - 1]
     if isinstance(error, SyntaxError):
         message = error.msg or "invalid syntax"
     elif isinstance(error, RecursionError | MemoryError):
         message = "nested too deeply for Python to parse"
     else:
         message = str(error).split("\n", 1)[0]
-    return SyntaxProblem(message, min(max(line, 1), len(cell.text_lines)))
+    return SyntaxProblem(message, min(max(cell.text_line(line), 1), len(cell.text_lines)))

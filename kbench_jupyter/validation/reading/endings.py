@@ -110,11 +110,9 @@ class _Endings:
 
     def of_if(self, node: ast.If) -> ast.stmt | None:
         then, otherwise = branches(node.test)
-        if not then & Certainty.DEAD and self.after(node.body) is not None:
-            return node
-        if otherwise & Certainty.DEAD:
-            return None
-        return (node if self.after(node.orelse) is not None else None) if node.orelse else node
+        sides = ((node.body, then), (node.orelse, otherwise))
+        taken = [side for side, sure in sides if not sure & Certainty.DEAD]
+        return node if any(not block or self.after(block) is not None for block in taken) else None
 
     def of_loop(self, node: ast.For | ast.AsyncFor | ast.While) -> ast.stmt | None:
         inside = list(_of_loop(node.body))
@@ -122,7 +120,8 @@ class _Endings:
         if isinstance(node, ast.While) and isinstance(node.test, ast.Constant) and node.test.value:
             return node if leaves else None
         # The last try of a loop of attempts raises: that it is the last cannot be seen.
-        if any(isinstance(part, ast.Raise) for part in inside) and _returns(node):
+        may_return = any(isinstance(part, ast.Return) for part in ast.walk(node))
+        if may_return and any(isinstance(part, ast.Raise) for part in inside):
             return None
         if not leaves and node.orelse and self.after(node.orelse) is None:
             return None
@@ -142,8 +141,7 @@ class _Endings:
         if any(self.after(case.body) is not None for case in node.cases):
             return node
         for case in node.cases:
-            named = any(isinstance(p, ast.MatchClass) or _is_member(p) for p in ast.walk(case.pattern))
-            # Members of an Enum and classes: they may be all there are.
+            named = any(_is_member(part) for part in ast.walk(case.pattern))
             if named or (case.guard is None and _takes_all(case.pattern)):
                 return None
         return node
@@ -185,29 +183,24 @@ def _cover_all(tests: list[ast.expr]) -> bool:
     )
 
 
-def _of_loop(block: Iterable[ast.stmt]) -> Iterator[ast.AST]:
+def _of_loop(block: Iterable[ast.AST]) -> Iterator[ast.AST]:
     """Go through the statements of a loop that are not of a loop or function of their own."""
     for statement in block:
-        yield statement
-        if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
+        if isinstance(statement, ast.stmt):
+            yield statement
+        elif not isinstance(statement, ast.ExceptHandler | ast.match_case):
             continue
-        for part in ast.iter_child_nodes(statement):
-            holder = part if isinstance(part, ast.ExceptHandler | ast.match_case) else None
-            inner = holder.body if holder else [part] if isinstance(part, ast.stmt) else []
-            for found in _of_loop(inner):
+        if not isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
+            for found in _of_loop(ast.iter_child_nodes(statement)):
                 # What leaves a loop within leaves that loop alone.
                 if not (isinstance(statement, _LOOPS) and isinstance(found, ast.Break | ast.Continue)):
                     yield found
 
 
-def _returns(node: ast.AST) -> bool:
-    return any(isinstance(part, ast.Return) for part in ast.walk(node))
-
-
 def _is_member(pattern: ast.AST) -> bool:
-    if not isinstance(pattern, ast.MatchValue):
-        return isinstance(pattern, ast.MatchSingleton)
-    return isinstance(pattern.value, ast.Attribute)
+    """Whether a pattern is a class, a member of an Enum, or True, False or None: they may be all there are."""
+    is_value = isinstance(pattern, ast.MatchValue) and isinstance(pattern.value, ast.Attribute)
+    return is_value or isinstance(pattern, ast.MatchClass | ast.MatchSingleton)
 
 
 def _takes_all(pattern: ast.pattern) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.names import words
@@ -13,8 +15,8 @@ from kbench_jupyter.validation.reading.value import Func, Stdlib
 if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.cells import Cell
     from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Place
-    from kbench_jupyter.validation.reading.tasks import Tasks
+    from kbench_jupyter.validation.reading.scopes import Place, Scope
+    from kbench_jupyter.validation.reading.task import Task
 
 __all__ = ["note_handed_on", "only_looks"]
 
@@ -45,59 +47,48 @@ def only_looks(place: Place[ast.Call], program: Program) -> bool:
     )
 
 
-def note_handed_on(tasks: Tasks) -> None:
+def note_handed_on(
+    program: Program,
+    tasks: Sequence[Task],
+    tasks_of: Callable[[ast.AST, Scope], list[Task]],
+    *,
+    unresolved_run: bool,
+) -> None:
     """Note, for each task, whether something that cannot be seen into may run it."""
-    program = tasks.program
     for place in program.index.calls:
         if not program.executed(place):
             continue
         given = (*place.node.args, *(keyword.value for keyword in place.node.keywords))
-        found = [
-            task for node in given if not isinstance(node, _NO_TASK) for task in tasks.of(node, place.scope)
-        ]
+        found = [t for node in given if not isinstance(node, _NO_TASK) for t in tasks_of(node, place.scope)]
         if not found or only_looks(place, program):
             continue
         if not any(isinstance(v, Func) for v in program.values.of(place.node.func, place.scope)):
             for task in found:
                 task.handed_on = True
-    _note_hidden_runs(tasks)
-    if tasks.unresolved_run:
-        mentioned = {place.node.id for place in program.index.loads if program.executed(place)}
-        for task in tasks.all:
-            task.handed_on = task.handed_on or task.label in mentioned or task.function is None
-
-
-def _note_hidden_runs(tasks: Tasks) -> None:
-    """Note tasks named where only running the notebook would tell: unknown magics, code in texts."""
-    program = tasks.program
+    # Where only running the notebook would tell: unknown magics, code in texts.
     hidden = [cell.source.text for cell in program.cells if cell.opaque]
     hidden += _texts_with_code(program)
     named = {word for text in hidden for word in _WORD.findall(text)}
     elsewhere = any(magic.name in ("run", "load", "notebook_run") for _, magic in program.magics)
-    for task in tasks.all:
+    if unresolved_run:
+        named |= {place.node.id for place in program.index.loads if program.executed(place)}
+    for task in tasks:
         label = task.label
-        if (
-            elsewhere
-            or label in named
-            or (not label.isidentifier() and any(label in text for text in hidden))
-        ):
+        is_named = label in named or (not label.isidentifier() and any(label in text for text in hidden))
+        if elsewhere or is_named or (unresolved_run and task.function is None):
             task.handed_on = True
 
 
 def _texts_with_code(program: Program) -> list[str]:
     """The texts that hold a run and may be executed: not those that stand alone, and not messages."""
-    found = []
-    shown: dict[int, set[ast.AST]] = {}
-    for place in program.index.strings:
-        text = str(place.node.value)
-        if _CODE.search(text) is None or place.node in program.index.statements:
-            continue
-        cell = place.cell
-        if cell.number not in shown:
-            shown[cell.number] = _shown_texts(cell)
-        if place.node not in shown[cell.number]:
-            found.append(text)
-    return found
+    shown = cache(_shown_texts)
+    return [
+        str(place.node.value)
+        for place in program.index.strings
+        if _CODE.search(str(place.node.value))
+        and place.node not in program.index.statements
+        and place.node not in shown(place.cell)
+    ]
 
 
 def _shown_texts(cell: Cell) -> set[ast.AST]:

@@ -25,16 +25,8 @@ _NOT_ALONE = re.compile(
 def line_by_line(text: str) -> str | None:
     """Transform a cell whose special syntax stands in lines of their own, or return None.
 
-    Parameters
-    ----------
-    text : str
-        A cell that is not Python as it is.
-
-    Returns
-    -------
-    str or None
-        With the same lines. It means what `transformed` gives if it parses, and else nothing: each line that was
-        transformed ends with a semicolon, which no expression can hold that is still open there.
+    It means what `transformed` gives if it parses, and else nothing: each line that was transformed ends with a
+    semicolon, which no expression can hold that is still open there.
     """
     if _NOT_ALONE.search(text):
         return None
@@ -50,13 +42,7 @@ def line_by_line(text: str) -> str | None:
 
 @lru_cache(maxsize=4096)
 def transformed(text: str) -> str:
-    """Return what IPython makes of a cell.
-
-    Raises
-    ------
-    Exception
-        Of any kind: the transformer is another project's, and text may be odd.
-    """
+    """Return what IPython makes of a cell; odd text may raise anything, for the transformer is another project's."""
     from IPython.core.inputtransformer2 import TransformerManager
 
     return str(TransformerManager().transform_cell(text))  # type: ignore[no-untyped-call]

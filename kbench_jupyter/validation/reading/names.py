@@ -7,7 +7,6 @@ It knows no order within a cell; what is defined anywhere in a cell counts as de
 from __future__ import annotations
 
 import symtable
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -18,17 +17,8 @@ __all__ = ["NameTable", "read_names", "words"]
 class NameTable:
     """The global names of one cell.
 
-    Attributes
-    ----------
-    defined : set of str
-        Names the cell binds in the notebook's namespace: assigned, imported, ``def``, ``class``, and
-        ``global`` names assigned in functions.
-    imported : set of str
-        Those of them that an ``import`` binds.
-    used : set of str
-        Names the cell itself reads.
-    used_inside : set of str
-        Names that functions and classes of the cell read from the notebook's namespace.
+    It binds those `defined` in the notebook's namespace: assigned, `imported`, ``def``, ``class``, and ``global``
+    names assigned in functions. It reads those `used` itself, and those `used_inside` in its functions and classes.
     """
 
     defined: set[str] = field(default_factory=set)
@@ -47,44 +37,32 @@ class NameTable:
 def read_names(python: str) -> NameTable:
     """Read the names of a piece of Python.
 
-    Parameters
-    ----------
-    python : str
-        Python source.
-
-    Returns
-    -------
-    NameTable
-        Not to be changed: the same table is returned for the same text.
-
-    Raises
-    ------
-    SyntaxError, ValueError, RecursionError, MemoryError
-        As the parser raises them.
+    The table is not to be changed: the same is returned for the same text. Raises what the parser raises.
     """
     top = symtable.symtable(python, "<cell>", "exec")
     table = NameTable()
     for symbol in top.get_symbols():
         name = symbol.get_name()
-        if symbol.is_assigned() or symbol.is_imported():
-            table.defined.add(name)
         if symbol.is_imported():
             table.imported.add(name)
+        if symbol.is_assigned() or symbol.is_imported():
+            table.defined.add(name)
         if symbol.is_referenced():
             table.used.add(name)
     # A walrus in a comprehension binds outside of it.
     binds_globals = "global" in python or ":=" in python
-    for inner in _inner_tables(top):
+    todo = top.get_children()
+    while todo:
+        inner = todo.pop()
+        todo += inner.get_children()
         # A function's global names come as one tuple; symbol by symbol takes three times as long.
         if isinstance(inner, symtable.Function) and not binds_globals:
             table.used_inside.update(inner.get_globals())
             continue
         for symbol in inner.get_symbols():
-            if not symbol.is_global():
-                continue
-            if symbol.is_assigned() or symbol.is_imported():
+            if symbol.is_global() and (symbol.is_assigned() or symbol.is_imported()):
                 table.defined.add(symbol.get_name())
-            if symbol.is_referenced():
+            if symbol.is_global() and symbol.is_referenced():
                 table.used_inside.add(symbol.get_name())
     return table
 
@@ -92,11 +70,3 @@ def read_names(python: str) -> NameTable:
 def words(text: str) -> frozenset[str]:
     """Return the words of a text, for sets of names that would be a screen long as a literal."""
     return frozenset(text.split())
-
-
-def _inner_tables(table: symtable.SymbolTable) -> Iterator[symtable.SymbolTable]:
-    stack = list(table.get_children())
-    while stack:
-        inner = stack.pop()
-        yield inner
-        stack.extend(inner.get_children())

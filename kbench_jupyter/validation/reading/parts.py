@@ -1,4 +1,4 @@
-"""Parts of syntax that the walk takes a closer look at: signatures, tests of branches, patterns."""
+"""Parts of syntax that the walk and the rules take a closer look at: signatures, names, tests of branches."""
 
 from __future__ import annotations
 
@@ -6,27 +6,13 @@ import ast
 
 from kbench_jupyter.validation.reading.scopes import Certainty
 
-__all__ = [
-    "arguments",
-    "branches",
-    "captures",
-    "default_values",
-    "defaults",
-    "last_name",
-    "managers",
-    "managers_without_call",
-]
+__all__ = ["arguments", "base_name", "branches", "default_values", "last_name", "managers"]
 
 
 def arguments(args: ast.arguments) -> list[ast.arg]:
     """Return every parameter of a signature."""
     more = [argument for argument in (args.vararg, args.kwarg) if argument is not None]
     return [*args.posonlyargs, *args.args, *args.kwonlyargs, *more]
-
-
-def defaults(args: ast.arguments) -> list[ast.AST]:
-    """Return the defaults of a signature: they are evaluated where the function is defined."""
-    return [*args.defaults, *(default for default in args.kw_defaults if default is not None)]
 
 
 def default_values(args: ast.arguments) -> dict[str, ast.expr]:
@@ -44,43 +30,30 @@ def last_name(node: ast.AST) -> str:
     return getattr(node, "id", getattr(node, "attr", ""))
 
 
+def base_name(node: ast.AST) -> str:
+    """Return the last name of what is called or subscripted."""
+    while isinstance(node, ast.Call | ast.Subscript):
+        node = node.func if isinstance(node, ast.Call) else node.value
+    return last_name(node)
+
+
 def managers(node: ast.With | ast.AsyncWith, name: str) -> list[ast.Call]:
     """Return the calls of that name that a ``with`` enters."""
     entered = (item.context_expr for item in node.items)
     return [call for call in entered if isinstance(call, ast.Call) and last_name(call.func) == name]
 
 
-def managers_without_call(node: ast.With | ast.AsyncWith) -> list[ast.expr]:
-    """Return what a ``with`` enters by its name alone."""
-    entered = (item.context_expr for item in node.items)
-    return [expression for expression in entered if isinstance(expression, ast.Name | ast.Attribute)]
-
-
 def branches(test: ast.AST) -> tuple[int, int]:
     """Return how sure the two branches of a test are: ``__name__ == "__main__"`` holds in a notebook."""
-    if isinstance(test, ast.Constant):
-        return (Certainty.SURE, Certainty.DEAD) if test.value else (Certainty.DEAD, Certainty.SURE)
-    if last_name(test) == "TYPE_CHECKING":
-        return Certainty.DEAD, Certainty.SURE
-    if isinstance(test, ast.Compare) and len(test.ops) == 1:
-        sides = [test.left, test.comparators[0]]
-        names = {side.id for side in sides if isinstance(side, ast.Name)}
-        values = {side.value for side in sides if isinstance(side, ast.Constant)}
-        if names == {"__name__"} and values == {"__main__"}:
-            if isinstance(test.ops[0], ast.Eq):
-                return Certainty.SURE, Certainty.DEAD
-            if isinstance(test.ops[0], ast.NotEq):
-                return Certainty.DEAD, Certainty.SURE
+    taken, passed = (Certainty.SURE, Certainty.DEAD), (Certainty.DEAD, Certainty.SURE)
+    match test:
+        case ast.Constant(value=value):
+            return taken if value else passed
+        case ast.Name(id="TYPE_CHECKING") | ast.Attribute(attr="TYPE_CHECKING"):
+            return passed
+        case ast.Compare(left=left, ops=[ast.Eq() | ast.NotEq() as op], comparators=[right]):
+            names = {side.id for side in (left, right) if isinstance(side, ast.Name)}
+            values = {side.value for side in (left, right) if isinstance(side, ast.Constant)}
+            if names == {"__name__"} and values == {"__main__"}:
+                return taken if isinstance(op, ast.Eq) else passed
     return Certainty.CONDITIONAL, Certainty.CONDITIONAL
-
-
-def captures(node: ast.AST) -> list[str]:
-    """Return the names that a ``case`` binds."""
-    if not isinstance(node, ast.match_case):
-        return []
-    found = []
-    for part in ast.walk(node.pattern):
-        name = getattr(part, "name", None) or getattr(part, "rest", None)
-        if isinstance(name, str):
-            found.append(name)
-    return found

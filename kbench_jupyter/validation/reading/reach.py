@@ -12,11 +12,13 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.validation.reading.parts import last_name
 from kbench_jupyter.validation.reading.scopes import Certainty, Scope, SiteIndex
 from kbench_jupyter.validation.reading.value import TaskValue
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.values import Values
+    from kbench_jupyter.validation.reading.walked import Walked
 
 __all__ = ["reached_scopes"]
 
@@ -25,18 +27,18 @@ _CALLED_IN_TEXT = re.compile(r"\s*(?:await\s+)?([^\W\d]\w*)\s*(?:\(|\Z)")
 _WORD = re.compile(r"[^\W\d]\w*")
 
 
-def reached_scopes(program: Program) -> set[Scope]:
+def reached_scopes(walked: Walked, values: Values) -> set[Scope]:
     """Return the scopes that are executed, as far as can be seen."""
-    reads = _words_read(program)
+    reads = _words_read(walked)
     by_word: dict[str, list[Scope]] = defaultdict(list)
     inside: dict[Scope | None, list[Scope]] = defaultdict(list)
-    for scope in program.index.functions_by_node.values():
+    for scope in walked.index.functions_by_node.values():
         for word in _started_by(scope):
             by_word[word].append(scope)
         inside[scope.parent].append(scope)
     known: set[str] = set()
     reached: set[Scope] = set()
-    todo = [program.module]
+    todo = [walked.module]
     while todo:
         scope = todo.pop()
         if scope in reached or scope.certainty & Certainty.DEAD:
@@ -45,9 +47,7 @@ def reached_scopes(program: Program) -> set[Scope]:
         fresh = reads[scope] - known
         known |= fresh
         todo += [s for word in fresh for s in by_word.get(word, ()) if s.parent in reached]
-        todo += [
-            s for s in inside[scope] if _runs_unnamed(s, program) or not known.isdisjoint(_started_by(s))
-        ]
+        todo += [s for s in inside[scope] if _runs_unnamed(s, values) or not known.isdisjoint(_started_by(s))]
     return reached
 
 
@@ -56,26 +56,23 @@ def _started_by(scope: Scope) -> tuple[str, ...]:
     return (scope.name,) if scope.lazy else (scope.name, f"{scope.name}()")
 
 
-def _words_read(program: Program) -> dict[Scope, set[str]]:
+def _words_read(walked: Walked) -> dict[Scope, set[str]]:
     """The names each scope reads; ``name()`` for one that is called there, and what it returns left alone."""
-    index = program.index
+    index = walked.index
     reads: dict[Scope, set[str]] = defaultdict(set)
     dropped = _dropped_calls(index)
-    for name in index.loads:
-        if not name.certainty & Certainty.DEAD and name.node not in index.statements:
-            word = name.node.id
-            reads[name.scope].add(f"{word}()" if name.node in dropped else word)
-    for attribute in index.attributes:
-        if not attribute.certainty & Certainty.DEAD:
-            word = attribute.node.attr
-            reads[attribute.scope].add(f"{word}()" if attribute.node in dropped else word)
+    named = [place for place in index.loads if place.node not in index.statements]
+    for read in (*named, *index.attributes):
+        if not read.certainty & Certainty.DEAD:
+            word = last_name(read.node)
+            reads[read.scope].add(f"{word}()" if read.node in dropped else word)
     for string in index.strings:
         match = _CALLED_IN_TEXT.match(str(string.node.value)) if string.node not in index.statements else None
         if match:
             reads[string.scope].add(match[1])
-    for cell in program.cells:
+    for cell in walked.cells:
         if cell.opaque:
-            reads[program.module].update(_WORD.findall(cell.source.text))
+            reads[walked.module].update(_WORD.findall(cell.source.text))
     return reads
 
 
@@ -83,20 +80,16 @@ def _dropped_calls(index: SiteIndex) -> set[ast.AST]:
     """What is called (the ``main`` of ``main()``) by calls whose result nothing looks at."""
     read = {name.node.id for name in index.loads if name.node not in index.statements}
     read.update(attribute.node.attr for attribute in index.attributes)
-    dropped = [node for node in index.statements if isinstance(node, ast.Call)]
-    dropped += [
-        node for node, name in index.assigned_to.items() if isinstance(node, ast.Call) and name not in read
-    ]
-    return {call.func for call in dropped}
+    unread = (node for node, name in index.assigned_to.items() if name not in read)
+    return {call.func for call in (*index.statements, *unread) if isinstance(call, ast.Call)}
 
 
-def _runs_unnamed(scope: Scope, program: Program) -> bool:
+def _runs_unnamed(scope: Scope, values: Values) -> bool:
     """Whether a function, lambda or class is executed without its name being mentioned."""
-    if scope.kind == "class" or not scope.name:
-        return True
-    if scope.name.startswith("__") and scope.name.endswith("__"):
+    name = scope.name
+    if scope.kind == "class" or not name or (name.startswith("__") and name.endswith("__")):
         return True
     # A decorator may register a function somewhere; the SDK's own does not.
     if not getattr(scope.node, "decorator_list", ()) or scope.parent is None:
         return False
-    return not any(isinstance(v, TaskValue) for v in program.values.name(scope.name, scope.parent))
+    return not any(isinstance(v, TaskValue) for v in values.name(name, scope.parent))

@@ -42,7 +42,8 @@ def place_for_run(task: Task, program: Program, model: str) -> tuple[Cell, int] 
     stop = _first_stop(task, program)
     if stop is not None:
         cell, line = stop
-        if cell.number == first or _has_code_above(cell, line):
+        has_code_above = any(cell.text_line(node.lineno) < line for node in cell.tree.body)
+        if cell.number == first or has_code_above:
             return None if _defined_below(cell.number, task, program, model) else stop
         last = cell.number - 1
     # A cell magic is about the code that it stands above; one that does not let Python through is no place at all.
@@ -77,15 +78,10 @@ def _statement_line(cell: Cell, line: int) -> int:
 
 def _ends(node: ast.stmt) -> bool:
     """Whether a statement ends the notebook: ``raise``, ``exit()``, ``sys.exit()``."""
-    if isinstance(node, ast.Raise):
-        return True
     value = node.value if isinstance(node, ast.Expr) else None
     func = value.func if isinstance(value, ast.Call) else value
-    return getattr(func, "id", "") in ("exit", "quit") or getattr(func, "attr", "") in ("exit", "_exit")
-
-
-def _has_code_above(cell: Cell, line: int) -> bool:
-    return any(cell.text_line(node.lineno) < line for node in cell.tree.body)
+    ends = getattr(func, "id", "") in ("exit", "quit") or getattr(func, "attr", "") in ("exit", "_exit")
+    return ends or isinstance(node, ast.Raise)
 
 
 def _takes_code(cell: Cell) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 from collections import defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.cells import Cell
@@ -117,3 +118,12 @@ class SiteIndex:
     assigned_to: dict[ast.AST, str] = field(default_factory=dict)
     attribute_bindings: dict[str, list[Binding]] = field(default_factory=lambda: defaultdict(list))
     functions_by_node: dict[ast.AST, Scope] = field(default_factory=dict)
+
+    def places(self) -> Iterator[Place[Any]]:
+        """Go through every place but those of tests."""
+        for name in _PLACES:
+            yield from getattr(self, name)
+        yield from self.stores.values()
+
+
+_PLACES = ("calls", "attributes", "subscripts", "loads", "functions", "strings", "built", "withs")

@@ -7,15 +7,14 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kbench_jupyter.validation.reading.scopes import Certainty, Place, Scope
+from kbench_jupyter.validation.reading.scopes import Certainty, Scope
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
+    from kbench_jupyter.validation.reading.walked import Walked
 
 __all__ = ["Switch", "constants_of", "switch_off"]
 
@@ -33,107 +32,64 @@ _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
 
 @dataclass(frozen=True)
 class Switch:
-    """A branch that is never taken: its test and how that comes out, the cell, and where it starts and ends."""
+    """A branch that is never taken: its test, how that comes out, and the nodes in it."""
 
     test: ast.expr
     truth: bool
-    cell: int
-    start: tuple[int, int]
-    end: tuple[int, int]
-
-    def covers(self, node: ast.AST, cell: int) -> bool:
-        """Whether a node of a cell stands in the branch."""
-        at = (getattr(node, "lineno", 0), getattr(node, "col_offset", 0))
-        return cell == self.cell and self.start <= at < self.end
+    nodes: frozenset[ast.AST]
 
 
-def switch_off(program: Program) -> list[Switch]:
+def switch_off(walked: Walked) -> list[Switch]:
     """Mark everything under a test that surely fails as never executed, and return those branches."""
     switches = []
-    for place in program.index.tests:
-        holds = _truth(place.node.test, place.scope, program)
-        if holds is None:
+    for place in walked.index.tests:
+        holds = _truth(place.node.test, place.scope, walked)
+        if holds is None or (holds and isinstance(place.node, ast.While)):
             continue
-        branch = place.node.orelse if holds else place.node.body
-        nodes = branch if isinstance(branch, list) else [branch]
-        if nodes and not (holds and isinstance(place.node, ast.While)):
-            first, last = nodes[0], nodes[-1]
-            # A function's own line is below its decorators.
-            lines = [first.lineno, *(d.lineno for d in getattr(first, "decorator_list", ()))]
-            start = (min(lines), 0 if len(lines) > 1 else first.col_offset)
-            end = (last.end_lineno or 0, last.end_col_offset or 0)
-            switches.append(Switch(place.node.test, holds, place.cell.number, start, end))
-    if switches:
-        _mark(program, switches)
+        branch: Any = place.node.orelse if holds else place.node.body
+        nodes = [n for part in (branch if isinstance(branch, list) else [branch]) for n in ast.walk(part)]
+        switches.append(Switch(place.node.test, holds, frozenset(nodes)))
+    dead = frozenset[ast.AST]().union(*(switch.nodes for switch in switches))
+    for place in walked.index.places() if dead else ():
+        if place.node in dead:
+            place.certainty |= Certainty.DEAD
+    for node in dead & walked.index.functions_by_node.keys():
+        walked.index.functions_by_node[node].certainty |= Certainty.DEAD
     return switches
 
 
-def _mark(program: Program, switches: list[Switch]) -> None:
-    index = program.index
-    groups: tuple[Sequence[Place[ast.AST]], ...] = (
-        index.calls,
-        index.attributes,
-        list(index.stores.values()),
-        index.subscripts,
-        index.loads,
-        index.functions,
-        index.strings,
-        index.built,
-        index.withs,
-    )
-    by_cell: dict[int, list[Switch]] = defaultdict(list)
-    for switch in switches:
-        by_cell[switch.cell].append(switch)
-    for group in groups:
-        for place in group:
-            number = place.cell.number
-            if number in by_cell and any(switch.covers(place.node, number) for switch in by_cell[number]):
-                place.certainty |= Certainty.DEAD
-    for node, scope in index.functions_by_node.items():
-        number = scope.cell.number if scope.cell is not None else -1
-        if number in by_cell and any(switch.covers(node, number) for switch in by_cell[number]):
-            scope.certainty |= Certainty.DEAD
-
-
-def _truth(test: ast.expr, scope: Scope, program: Program) -> bool | None:
+def _truth(test: ast.expr, scope: Scope, walked: Walked) -> bool | None:
     """Whether a test surely holds, surely fails, or (None) may do either."""
-    if isinstance(test, ast.UnaryOp) and isinstance(test.op, ast.Not):
-        inner = _truth(test.operand, scope, program)
-        return None if inner is None else not inner
-    if isinstance(test, ast.BoolOp):
-        parts = {_truth(part, scope, program) for part in test.values}
-        decides = isinstance(test.op, ast.Or)
-        if decides in parts:
-            return decides
-        return None if None in parts else not decides
-    if isinstance(test, ast.Compare):
-        return _compared(test, scope, program)
-    truths = {bool(value) for value in constants_of(test, scope, program)}
+    truths = {bool(value) for value in _values(test, scope, walked)}
     return truths.pop() if len(truths) == 1 else None
 
 
-def _compared(test: ast.Compare, scope: Scope, program: Program) -> bool | None:
-    """The truth of ``MODE == "full"``, ``LIMIT > 0``, ``MODE in ("full", "quick")``."""
-    if len(test.ops) != 1 or type(test.ops[0]) not in _COMPARISONS:
-        return None
-    compare = _COMPARISONS[type(test.ops[0])]
-    left = constants_of(test.left, scope, program)
-    right = _sides(test.comparators[0], scope, program)
-    try:
-        truths = {bool(compare(a, b)) for a in left for b in right}
-    except TypeError:
-        return None
-    return truths.pop() if len(truths) == 1 else None
+def _values(node: ast.expr, scope: Scope, walked: Walked) -> list[object]:
+    """Everything a test or a side of one may be, such as ``MODE in ("full", "quick")``; nothing when unsure."""
+    match node:
+        case ast.UnaryOp(op=ast.Not(), operand=inner):
+            return [not value for value in _values(inner, scope, walked)]
+        case ast.BoolOp(op=op, values=parts):
+            decides = isinstance(op, ast.Or)
+            truths = {_truth(part, scope, walked) for part in parts}
+            if decides in truths:
+                return [decides]
+            return [] if None in truths else [not decides]
+        case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARISONS:
+            rights = _values(right, scope, walked)
+            try:
+                return [
+                    _COMPARISONS[type(op)](a, b) for a in constants_of(left, scope, walked) for b in rights
+                ]
+            except TypeError:
+                return []
+        case ast.Tuple(elts=elts) | ast.List(elts=elts) | ast.Set(elts=elts):
+            items = [item.value for item in elts if isinstance(item, ast.Constant)]
+            return [items] if len(items) == len(elts) else []
+    return constants_of(node, scope, walked)
 
 
-def _sides(node: ast.expr, scope: Scope, program: Program) -> list[object]:
-    if isinstance(node, ast.Tuple | ast.List | ast.Set):
-        items = [item.value for item in node.elts if isinstance(item, ast.Constant)]
-        return [items] if len(items) == len(node.elts) else []
-    return constants_of(node, scope, program)
-
-
-def constants_of(node: ast.expr, scope: Scope, program: Program) -> list[object]:
+def constants_of(node: ast.expr, scope: Scope, walked: Walked) -> list[object]:
     """Return everything that a constant, or a name of the notebook that is bound to constants alone, may be.
 
     Parameters
@@ -141,7 +97,7 @@ def constants_of(node: ast.expr, scope: Scope, program: Program) -> list[object]
     node : expression
     scope : Scope
         Where it stands.
-    program : Program
+    walked : Walked
 
     Returns
     -------
@@ -152,23 +108,23 @@ def constants_of(node: ast.expr, scope: Scope, program: Program) -> list[object]
         return [node.value]
     if not isinstance(node, ast.Name):
         return []
-    if node.id == "__name__" and not list(program.bindings(node.id, scope)):
+    if node.id == "__name__" and not list(walked.bindings(node.id, scope)):
         return ["__main__"]
     # A local name may be given its value by whoever calls the function.
-    if program.bindings(node.id, scope) is not program.module.bindings.get(node.id):
+    if walked.bindings(node.id, scope) is not walked.module.bindings.get(node.id):
         return []
-    known = program.constants
+    known = walked.constants
     if node.id not in known:
-        known[node.id] = _bound_constants(node.id, program)
+        known[node.id] = _bound_constants(node.id, walked)
     return known[node.id]
 
 
-def _bound_constants(name: str, program: Program) -> list[object]:
-    bindings = program.module.bindings[name]
+def _bound_constants(name: str, walked: Walked) -> list[object]:
+    bindings = walked.module.bindings[name]
     values: list[object] = [
         b.node.value for b in bindings if b.kind == "value" and isinstance(b.node, ast.Constant)
     ]
-    if len(values) < len(bindings) or program.opaque_from < len(program.cells):
+    if len(values) < len(bindings) or walked.opaque_from < len(walked.cells):
         return []
     # Code in a text may bind it as well, and so may what is given its name as a text.
-    return [] if any(f"{quote}{name}" in program.text for quote in "'\"") else values
+    return [] if any(f"{quote}{name}" in walked.text for quote in "'\"") else values

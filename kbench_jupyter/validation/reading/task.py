@@ -8,12 +8,11 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.scopes import FUNCTIONS, Place, Scope
-from kbench_jupyter.validation.reading.value import written
 
 if TYPE_CHECKING:
     from kbench_jupyter.notebook.source import CellRef
 
-__all__ = ["BareDecorator", "RunCall", "Task", "TaskDefinition", "definition", "file_name", "slug_of"]
+__all__ = ["BareDecorator", "RunCall", "Task", "TaskDefinition", "file_name", "slug_of"]
 
 
 #: A task's name that IPython leaves alone on a magic's line.
@@ -40,8 +39,6 @@ class TaskDefinition:
         The line of its ``def`` (or of the call that wraps a function) in that cell, from 1.
     runs : bool
         Whether a ``.run`` or ``.evaluate`` of it is executed.
-    is_async : bool
-        Whether the function is ``async def``.
     parameters : tuple of str
         The function's parameters, in order.
     returns : str or None
@@ -61,7 +58,6 @@ class TaskDefinition:
     cell: CellRef
     line: int
     runs: bool
-    is_async: bool
     parameters: tuple[str, ...] = ()
     returns: str | None = None
     chosen: bool = False
@@ -135,9 +131,7 @@ class Task:
     def wrapped(self) -> bool:
         """Whether another decorator stands between the function and the task: what runs is unknown then."""
         decorators = self.function.decorator_list if self.function is not None else []
-        if isinstance(self.node, ast.Call):
-            return bool(decorators)
-        return bool(decorators) and decorators[-1] is not self.calls[0]
+        return bool(decorators) and (isinstance(self.node, ast.Call) or decorators[-1] is not self.calls[0])
 
     @property
     def decorated_directly(self) -> bool:
@@ -159,32 +153,6 @@ class BareDecorator:
     place: Place[ast.AST]
     decorator: ast.expr
     function: str
-
-
-def definition(
-    task: Task, *, chosen: bool = False, variable: str = "", shadowed: bool = False
-) -> TaskDefinition:
-    """Return what others may know of a task."""
-    function = task.function
-    args = getattr(task.scope.node, "args", None) if task.scope is not None else None
-    names = [a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)] if args is not None else []
-    returns = written(function.returns) if function is not None and function.returns else None
-    cell = task.place.cell
-    return TaskDefinition(
-        name=task.name,
-        slug=task.slug,
-        function=function.name if function is not None else "",
-        stored=task.stored,
-        cell=cell.source.ref,
-        line=cell.original_line(cell.text_line(getattr(task.node, "lineno", 1))),
-        runs=bool(task.runs),
-        is_async=isinstance(function, ast.AsyncFunctionDef),
-        parameters=tuple(names),
-        returns=returns,
-        chosen=chosen,
-        variable=variable,
-        shadowed=shadowed,
-    )
 
 
 def slug_of(name: str) -> str:

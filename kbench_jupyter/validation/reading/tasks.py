@@ -4,24 +4,15 @@ from __future__ import annotations
 
 import ast
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from kbench_jupyter.validation.reading import value as kinds
 from kbench_jupyter.validation.reading.handed_on import note_handed_on, only_looks
-from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.parts import base_name, last_name
 from kbench_jupyter.validation.reading.scopes import Certainty, Place, Scope
 from kbench_jupyter.validation.reading.switches import constants_of
-from kbench_jupyter.validation.reading.task import BareDecorator, RunCall, Task
-from kbench_jupyter.validation.reading.value import (
-    DERIVING,
-    SDK,
-    UNKNOWN,
-    Factory,
-    Func,
-    Sdk,
-    TaskValue,
-    keyword_of,
-    written,
-)
+from kbench_jupyter.validation.reading.task import BareDecorator, RunCall, Task, TaskDefinition
+from kbench_jupyter.validation.reading.value import DERIVING, SDK, UNKNOWN, Found, keyword_of, written
 
 if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.program import Program
@@ -29,44 +20,40 @@ if TYPE_CHECKING:
 __all__ = ["RUN_METHODS", "Tasks"]
 
 RUN_METHODS = ("run", "evaluate")
+_TASK = kinds.Sdk(f"{SDK}.task")
 
 
 class Tasks:
     """The tasks of a program.
 
-    Attributes
-    ----------
-    all : list of Task
-        In the order of the notebook.
-    bare : list of BareDecorator
-        Functions decorated without parentheses.
-    unresolved_run : bool
-        Whether something that cannot be seen through is run.
+    `all` are in the order of the notebook; `bare` are functions decorated without parentheses. With `maybe_tasks`
+    something that cannot be seen through may be a task's decorator, with `unresolved_run` something such is run.
     """
 
     def __init__(self, program: Program) -> None:
         self.program = program
-        self.all: list[Task] = []
         self.bare: list[BareDecorator] = []
         self.maybe_tasks = False
         self.unresolved_run = False
         self._by_node: dict[ast.AST, Task] = {}
         self._find_decorated()
         self._find_wrapped()
-        self._drop_dead()
+        found = list(self._by_node.values())
+        # Those of branches that are never taken do not count, unless there are no others.
+        self.all = [task for task in found if not task.place.certainty & Certainty.DEAD] or found
         self._name_variables()
         self.all.sort(key=lambda task: (task.place.cell.number, _line(task.node)))
         self._find_runs()
         program.run_scopes = {task.scope for task in self.all if task.runs and task.scope is not None}
-        note_handed_on(self)
+        note_handed_on(program, self.all, self.of, unresolved_run=self.unresolved_run)
 
     def of(self, node: ast.AST, scope: Scope) -> list[Task]:
         """Return the tasks an expression may stand for."""
-        return [
-            self._by_node[value.node]
-            for value in self.program.values.of(node, scope)
-            if isinstance(value, TaskValue) and value.node in self._by_node
-        ]
+        return self._among(self.program.values.of(node, scope))
+
+    def _among(self, found: Found) -> list[Task]:
+        nodes = [value.node for value in found if isinstance(value, kinds.TaskValue)]
+        return [self._by_node[node] for node in nodes if node in self._by_node]
 
     @cached_property
     def stored(self) -> list[Task]:
@@ -81,10 +68,10 @@ class Tasks:
     def named_by(self, name: str) -> list[Task] | None:
         """Return the tasks a variable of the notebook may be, [] if it may be anything else, None without one."""
         module = self.program.module
-        if not list(self.program.bindings(name, module)):
+        if not self.program.bindings(name, module):
             return None
         found = self.program.values.name(name, module)
-        tasks = [self._by_node[v.node] for v in found if isinstance(v, TaskValue) and v.node in self._by_node]
+        tasks = self._among(found)
         return tasks if len(tasks) == len(found) else []
 
     def variable_of(self, task: Task) -> str:
@@ -115,23 +102,44 @@ class Tasks:
     def around(self, scope: Scope) -> Task | None:
         """Return the task whose function a scope is, or stands in."""
         inner: Scope | None = scope
-        while inner is not None:
-            if inner in self.function_of_scope:
-                return self.function_of_scope[inner]
+        while inner is not None and inner not in self.function_of_scope:
             inner = inner.parent
-        return None
+        return self.function_of_scope[inner] if inner is not None else None
+
+    def definitions(self) -> list[TaskDefinition]:
+        """Return what others may know of the tasks, in order."""
+        lines = [magic.argument.strip() for _, magic in self.program.magics if magic.name == "choose"]
+        kept = self.kept_by(lines[-1]) if lines else []
+        return [self._definition(task, task in kept) for task in self.all]
+
+    def _definition(self, task: Task, chosen: bool) -> TaskDefinition:
+        function, cell = task.function, task.place.cell
+        args = getattr(task.scope.node, "args", None) if task.scope is not None else None
+        names = [a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)] if args is not None else []
+        return TaskDefinition(
+            name=task.name,
+            slug=task.slug,
+            function=function.name if function is not None else "",
+            stored=task.stored,
+            cell=cell.source.ref,
+            line=cell.original_line(cell.text_line(_line(task.node))),
+            runs=bool(task.runs),
+            parameters=tuple(names),
+            returns=written(function.returns) if function is not None and function.returns else None,
+            chosen=chosen,
+            variable=self.variable_of(task),
+            shadowed=self.shadowed(task),
+        )
 
     def _find_decorated(self) -> None:
-        values = self.program.values
         for place in self.program.index.functions:
             for decorator in place.node.decorator_list:
-                for value in values.of(decorator, place.scope):
-                    if isinstance(value, Factory):
-                        scope = self.program.index.functions_by_node[place.node]
-                        self._add(place.node, place, value, scope)
-                    elif value == Sdk(f"{SDK}.task"):
+                for value in self.program.values.of(decorator, place.scope):
+                    if isinstance(value, kinds.Factory):
+                        self._add(place, value, self.program.index.functions_by_node[place.node])
+                    elif value == _TASK:
                         self.bare.append(BareDecorator(place, decorator, place.node.name))
-                    elif value is UNKNOWN and _looks_like_task(decorator):
+                    elif value is UNKNOWN and base_name(decorator) in ("task", "benchmark"):
                         self.maybe_tasks = True
 
     def _find_wrapped(self) -> None:
@@ -139,21 +147,21 @@ class Tasks:
         values = self.program.values
         members = self._members()
         for place in self.program.index.calls:
+            func, given = place.node.func, place.node.args
             # A decorator gets one function; looking closer at every call would take half the time of a check.
-            if len(place.node.args) != 1 and last_name(place.node.func) != "Task":
+            if len(given) != 1 and last_name(func) != "Task":
                 continue
-            if isinstance(place.node.func, ast.Attribute) and place.node.func.attr not in members:
+            if isinstance(func, ast.Attribute) and func.attr not in members:
                 continue
-            for value in values.of(place.node.func, place.scope):
-                if isinstance(value, Factory):
-                    argument = place.node.args[0] if place.node.args else None
-                    found = values.of(argument, place.scope) if argument is not None else ()
-                    scopes = [v.scope for v in found if isinstance(v, Func) and v.scope.kind != "class"]
-                    self._add(place.node, place, value, scopes[0] if len(scopes) == 1 else None)
-                elif value == Sdk(f"{SDK}.tasks.Task"):
-                    self._add(place.node, place, Factory(place.node, place.scope), None)
-                elif value == Sdk(f"{SDK}.task") and self._is_function(place.node.args[:1], place.scope):
-                    self.bare.append(BareDecorator(place, place.node, written(place.node.args[0])))
+            for value in values.of(func, place.scope):
+                if isinstance(value, kinds.Factory):
+                    functions = self._functions(given[:1], place.scope)
+                    scopes = [function.scope for function in functions if function.scope.kind != "class"]
+                    self._add(place, value, scopes[0] if len(scopes) == 1 else None)
+                elif value == kinds.Sdk(f"{SDK}.tasks.Task"):
+                    self._add(place, kinds.Factory(place.node, place.scope), None)
+                elif value == _TASK and self._functions(given[:1], place.scope):
+                    self.bare.append(BareDecorator(place, place.node, written(given[0])))
 
         for place in self.program.index.calls:
             func = place.node.func
@@ -170,93 +178,79 @@ class Tasks:
         return found
 
     def _name_variables(self) -> None:
-        made = {id(task.node): task for task in self.all if isinstance(task.node, ast.Call)}
-        scopes = {task.place.scope for task in made.values()}
-        for scope in scopes:
+        made = {task.node: task for task in self.all if isinstance(task.node, ast.Call)}
+        for scope in {task.place.scope for task in made.values()}:
             for name, bindings in scope.bindings.items():
                 for binding in bindings:
-                    if binding.kind == "value" and id(binding.node) in made:
-                        made[id(binding.node)].variable = name
+                    if binding.kind == "value" and binding.node in made:
+                        made[binding.node].variable = name
 
     def _derive(self, place: Place[ast.Call], func: ast.Attribute) -> None:
         """Note a task made from another: ``task.bind_dataframe(rows, name="Rows")``."""
         bases = self.of(func.value, place.scope)
         made = self.program.values.of(place.node, place.scope)
-        if len(bases) != 1 or not any(isinstance(v, TaskValue) and v.node is place.node for v in made):
+        if len(bases) != 1 or not any(isinstance(v, kinds.TaskValue) and v.node is place.node for v in made):
             return
         base = bases[0]
         # Running the one runs the other inside it.
         base.handed_on = True
-        task = Task(place.node, place, (place.node, *base.calls), place.scope, base.scope)
-        task.derived = True
-        self._note(task)
+        self._note(Task(place.node, place, (place.node, *base.calls), place.scope, base.scope, derived=True))
 
-    def _is_function(self, nodes: list[ast.expr], scope: Scope) -> bool:
-        return any(isinstance(v, Func) for node in nodes for v in self.program.values.of(node, scope))
+    def _functions(self, nodes: list[ast.expr], scope: Scope) -> list[kinds.Func]:
+        return [v for node in nodes for v in self.program.values.of(node, scope) if isinstance(v, kinds.Func)]
 
-    def _add(self, node: ast.AST, place: Place[ast.AST], factory: Factory, scope: Scope | None) -> None:
-        if node in self._by_node:
-            return
-        calls = (factory.call,) if factory.base is None else (factory.call, factory.base)
-        self._note(Task(node, place, calls, factory.scope, scope))
+    def _add(self, place: Place[Any], factory: kinds.Factory, scope: Scope | None) -> None:
+        if place.node not in self._by_node:
+            calls = (factory.call,) if factory.base is None else (factory.call, factory.base)
+            self._note(Task(place.node, place, calls, factory.scope, scope))
 
     def _note(self, task: Task) -> None:
         task.name = self._name(task)
-        task.stored = self._option(task, "store_task") is not False
-        given = _given(task, "store_run")
-        values = constants_of(given, task.defined_in, self.program) if given is not None else []
-        task.recorded = not values or any(values)
+        stored, recorded = _given(task, "store_task"), _given(task, "store_run")
+        if stored is not None:
+            task.stored = self.program.values.const(stored, task.defined_in) is not False
+        if recorded is not None:
+            values = constants_of(recorded, task.defined_in, self.program)
+            task.recorded = not values or any(values)
         self._by_node[task.node] = task
-        self.all.append(task)
-
-    def _drop_dead(self) -> None:
-        """Forget the tasks of branches that are never taken, unless there are no others."""
-        alive = [task for task in self.all if not task.place.certainty & Certainty.DEAD]
-        self.all = alive or self.all
 
     def _name(self, task: Task) -> str | None:
-        given = None
+        function = task.function.name.title().replace("_", " ") if task.function is not None else None
         for call in task.calls:
             positional = call.args if last_name(call.func) not in DERIVING else []
             given = keyword_of(call, "name") or (positional[0] if positional else None)
             if given is not None:
                 break
-        if given is None:
-            if any(keyword.arg is None for call in task.calls for keyword in call.keywords):
+        else:
+            is_seen = all(keyword.arg is not None for call in task.calls for keyword in call.keywords)
+            return function if is_seen else None
+        match self.program.values.of(given, task.defined_in):
+            case (kinds.Const(str(name)),) if name:
+                return name
+            # An empty name, like None, gives the function's own.
+            case (kinds.Const(name),) if name:
                 return None
-            return task.function.name.title().replace("_", " ") if task.function is not None else None
-        found = self.program.values.of(given, task.defined_in)
-        name = self.program.values.const(given, task.defined_in)
-        if isinstance(name, str) and name:
-            return name
-        # An empty name, like None, gives the function's own.
-        if len(found) == 1 and not name and UNKNOWN not in found and task.function is not None:
-            return task.function.name.title().replace("_", " ")
+            case (found,) if found is not UNKNOWN:
+                return function
         return None
-
-    def _option(self, task: Task, option: str) -> object | None:
-        given = _given(task, option)
-        return self.program.values.const(given, task.defined_in) if given is not None else None
 
     def _find_runs(self) -> None:
         program = self.program
-        called = {id(place.node.func): place.node for place in program.index.calls}
+        called: dict[ast.AST, ast.Call] = {place.node.func: place.node for place in program.index.calls}
         for place in program.index.attributes:
             if place.node.attr not in RUN_METHODS:
                 continue
-            if id(place.node) not in called and self._is_idle(place.node):
+            call = called.get(place.node)
+            # Nothing calls a `task.run` without parentheses that stands alone, or is only looked at.
+            if call is None and (place.node in program.index.statements or place.node in self._looked_at):
                 continue
-            self._note_run(RunCall(place, called.get(id(place.node))), place.node.value)
-        for call in program.index.calls:
-            if getattr(call.node.func, "id", "") != "getattr" or len(call.node.args) < 2:
+            self._note_run(RunCall(place, call), place.node.value)
+        for looked in program.index.calls:
+            if getattr(looked.node.func, "id", "") != "getattr" or len(looked.node.args) < 2:
                 continue
-            if program.values.const(call.node.args[1], call.scope) in (*RUN_METHODS, None):
-                for task in self.of(call.node.args[0], call.scope):
+            if program.values.const(looked.node.args[1], looked.scope) in (*RUN_METHODS, None):
+                for task in self.of(looked.node.args[0], looked.scope):
                     task.handed_on = True
-
-    def _is_idle(self, node: ast.AST) -> bool:
-        """Whether nothing calls a ``task.run`` without parentheses: it stands alone, or is only looked at."""
-        return node in self.program.index.statements or node in self._looked_at
 
     @cached_property
     def _looked_at(self) -> set[ast.AST]:
@@ -274,11 +268,6 @@ class Tasks:
 
 def _given(task: Task, option: str) -> ast.expr | None:
     return next((given for call in task.calls if (given := keyword_of(call, option)) is not None), None)
-
-
-def _looks_like_task(decorator: ast.AST) -> bool:
-    func = decorator.func if isinstance(decorator, ast.Call) else decorator
-    return last_name(func) in ("task", "benchmark")
 
 
 def _line(node: ast.AST) -> int:

@@ -20,10 +20,10 @@ def dotted(node: ast.AST, scope: Scope, program: Program) -> str:
     while isinstance(node, ast.Attribute):
         parts.append(node.attr)
         node = node.value
-    bindings = list(program.bindings(node.id, scope)) if isinstance(node, ast.Name) else []
-    if len(bindings) != 1 or bindings[0].kind != "import":
+    binding = program.binding(node, scope)
+    if binding is None or binding.kind != "import":
         return ""
-    return ".".join([bindings[0].path, *reversed(parts)])
+    return ".".join([binding.path, *reversed(parts)])
 
 
 def is_model(node: ast.AST, scope: Scope, program: Program) -> bool:
@@ -35,11 +35,10 @@ def is_model(node: ast.AST, scope: Scope, program: Program) -> bool:
     ):
         return True
     # The parameter of a function that the SDK calls, or one that says what it is.
-    if isinstance(node, ast.Name):
-        bindings = list(program.bindings(node.id, scope))
-        if len(bindings) == 1 and bindings[0].kind == "param":
-            return says_model(node.id)
-    return False
+    binding = program.binding(node, scope)
+    return (
+        isinstance(node, ast.Name) and binding is not None and binding.kind == "param" and says_model(node.id)
+    )
 
 
 def says_model(parameter: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -11,31 +12,20 @@ from kbench_jupyter.validation.reading.scopes import FUNCTIONS
 if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.scopes import Scope
 
-__all__ = [
-    "DERIVING",
-    "SDK",
-    "UNKNOWN",
-    "Const",
-    "Factory",
-    "Found",
-    "Func",
-    "HardModel",
-    "Instance",
-    "PartialTask",
-    "Sdk",
-    "Stdlib",
-    "TaskValue",
-    "Unknown",
-    "Value",
-    "argument_of",
-    "is_self",
-    "keyword_of",
-    "written",
-]
 
 SDK = "kaggle_benchmarks"
 # Methods of a task that make another task.
 DERIVING = ("partial", "bind_dataframe")
+# The same object under the names the SDK exports it by (tried with kaggle_benchmarks 0.6.1).
+_SAME = {
+    "tasks.task": "task",
+    "tasks.benchmark": "task",
+    "benchmark": "task",
+    "chats.last_reasoning_traces": "last_reasoning_traces",
+    "rooms.ChatRoom": "ChatRoom",
+    "kaggle.models.load_model": "kaggle.load_model",
+    "kaggle.model_proxy.ModelProxy": "kaggle.ModelProxy",
+}
 
 
 @dataclass(frozen=True)
@@ -134,6 +124,14 @@ def keyword_of(call: ast.Call, *names: str) -> ast.expr | None:
     return None
 
 
+def imported(path: str) -> Value:
+    """Return what an import of a dotted path gives, or a member of something imported."""
+    root, _, rest = path.partition(".")
+    if root == SDK:
+        return Sdk(f"{SDK}.{_SAME[rest]}" if rest in _SAME else path)
+    return Stdlib(path) if root in sys.stdlib_module_names else UNKNOWN
+
+
 def is_self(function: Scope, name: str) -> bool:
     """Whether a parameter is a method's own object."""
     node = function.node
@@ -141,31 +139,19 @@ def is_self(function: Scope, name: str) -> bool:
         return False
     if any(getattr(decorator, "id", "") == "staticmethod" for decorator in node.decorator_list):
         return False
-    first = [*node.args.posonlyargs, *node.args.args][:1]
-    return bool(first) and first[0].arg == name
+    return [a.arg for a in (*node.args.posonlyargs, *node.args.args)][:1] == [name]
 
 
 def argument_of(call: ast.Call, function: Scope, name: str) -> ast.expr | None:
     """Return the argument a call passes for a parameter of a function, when it is plain to see."""
     args: ast.arguments = function.node.args  # type: ignore[union-attr]
-    found = keyword_of(call, name)
-    if found is not None:
-        return found
     positional = [argument.arg for argument in (*args.posonlyargs, *args.args)]
-    if (
-        function.parent is not None
-        and function.parent.kind == "class"
-        and positional[:1] in (["self"], ["cls"])
-    ):
+    is_method = function.parent is not None and function.parent.kind == "class"
+    if is_method and positional[:1] in (["self"], ["cls"]):
         positional = positional[1:]
-    if name not in positional:
-        return None
-    index = positional.index(name)
-    if index < len(call.args) and not any(isinstance(a, ast.Starred) for a in call.args[: index + 1]):
-        return call.args[index]
-    return None
-
-
-def unique(found: list[Value]) -> Found:
-    """Return what was found, each value once."""
-    return tuple(dict.fromkeys(found))
+    found = keyword_of(call, name)
+    if found is not None or name not in positional:
+        return found
+    upto = call.args[: positional.index(name) + 1]
+    plain = len(upto) > positional.index(name) and not any(isinstance(a, ast.Starred) for a in upto)
+    return upto[-1] if plain else None

@@ -7,10 +7,10 @@ constants, each with the scope it stands in and how sure it is to be executed.
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from kbench_jupyter.validation.reading.parts import arguments, branches, captures, defaults, last_name
+from kbench_jupyter.validation.reading.parts import arguments, branches, last_name
 from kbench_jupyter.validation.reading.scopes import Binding, Certainty, Function, Place, Scope, SiteIndex
 
 if TYPE_CHECKING:
@@ -19,13 +19,25 @@ if TYPE_CHECKING:
 __all__ = ["walk_cell"]
 
 _Node = TypeVar("_Node", bound=ast.AST)
+_Handler = TypeVar("_Handler", bound=Callable[..., None])
 _DECIDED_BY_NAMES = (ast.Name, ast.UnaryOp, ast.BoolOp, ast.Compare)
-_COMPREHENSIONS = (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
+_FILLING_METHODS = frozenset({"append", "add", "extend", "insert", "update", "setdefault", "appendleft"})
+_HANDLERS: dict[type[ast.AST], Callable[..., None]] = {}
 
 
 def walk_cell(cell: Cell, module: Scope, index: SiteIndex) -> None:
     """Walk a cell's tree once and add what it holds to `module` and `index`."""
     _Walker(cell, index).run(cell.tree, module)
+
+
+def _on(*kinds: type[ast.AST]) -> Callable[[_Handler], _Handler]:
+    """Make a method of the walker the handler of some kinds of nodes."""
+
+    def note(handler: _Handler) -> _Handler:
+        _HANDLERS.update(dict.fromkeys(kinds, handler))
+        return handler
+
+    return note
 
 
 class _Walker:
@@ -62,11 +74,19 @@ class _Walker:
             elif isinstance(value, ast.AST) and value._fields:  # the shared ones have none
                 append((value, scope, certainty))
 
-    def push(self, nodes: list[ast.AST], scope: Scope, certainty: int) -> None:
-        self.stack.extend([(node, scope, certainty) for node in reversed(nodes)])
+    def push(self, nodes: Sequence[ast.AST | None], scope: Scope, certainty: int) -> None:
+        self.stack.extend([(node, scope, certainty) for node in reversed(nodes) if node is not None])
 
     def place(self, node: _Node, scope: Scope, certainty: int) -> Place[_Node]:
         return Place(node, self.cell, scope, certainty)
+
+    def enter(self, kind: str, node: Function | ast.Lambda | ast.ClassDef, scope: Scope, sure: int) -> Scope:
+        """Return the scope of a function or class, with its parameters bound."""
+        inner = self.index.functions_by_node[node] = Scope(kind, node, scope, self.cell, sure)
+        if not isinstance(node, ast.ClassDef):
+            for argument in arguments(node.args):
+                self.bind(argument.arg, "param", argument, inner)
+        return inner
 
     def bind(self, name: str, kind: str, node: ast.AST, scope: Scope, path: str = "") -> None:
         home = scope.top() if name in scope.globals else scope
@@ -96,12 +116,14 @@ class _Walker:
                 if isinstance(root, ast.Name):
                     self.bind(root.id, "part", value, scope)
 
-    # Handlers, one a kind of node. Those of statements that bind names push what they read.
+    # Handlers. Those of statements that bind names push what they read.
 
+    @_on(ast.Name)
     def on_name(self, node: ast.Name, scope: Scope, certainty: int) -> None:
         if isinstance(node.ctx, ast.Load):
             self.index.loads.append(self.place(node, scope, certainty))
 
+    @_on(ast.Attribute)
     def on_attribute(self, node: ast.Attribute, scope: Scope, certainty: int) -> None:
         if isinstance(node.ctx, ast.Load):
             self.index.attributes.append(self.place(node, scope, certainty))
@@ -109,67 +131,55 @@ class _Walker:
             self.index.stores[node] = self.place(node, scope, certainty)
         self.stack.append((node.value, scope, certainty))
 
-    def on_subscript(self, node: ast.Subscript, scope: Scope, certainty: int) -> None:
-        self.index.subscripts.append(self.place(node, scope, certainty))
-        self.push_all(node, scope, certainty)
-
+    @_on(ast.Constant)
     def on_constant(self, node: ast.Constant, scope: Scope, certainty: int) -> None:
         if node.value.__class__ is str:
             self.index.strings.append(self.place(node, scope, certainty))
 
-    def on_built(self, node: ast.JoinedStr | ast.BinOp, scope: Scope, certainty: int) -> None:
-        self.index.built.append(self.place(node, scope, certainty))
+    @_on(ast.Subscript, ast.JoinedStr, ast.BinOp)
+    def on_noted(self, node: ast.Subscript | ast.JoinedStr | ast.BinOp, scope: Scope, certainty: int) -> None:
+        kept: list[Any] = self.index.subscripts if isinstance(node, ast.Subscript) else self.index.built
+        kept.append(self.place(node, scope, certainty))
         self.push_all(node, scope, certainty)
 
+    @_on(ast.Call)
     def on_call(self, node: ast.Call, scope: Scope, certainty: int) -> None:
         self.index.calls.append(self.place(node, scope, certainty))
         func = node.func
-        if (
-            isinstance(func, ast.Attribute)
-            and func.attr in _FILLING_METHODS
-            and isinstance(func.value, ast.Name)
-        ):
-            for argument in node.args:
-                self.bind(func.value.id, "part", argument, scope)
+        if isinstance(func, ast.Attribute) and func.attr in _FILLING_METHODS:
+            for argument in node.args if isinstance(func.value, ast.Name) else ():
+                self.bind(last_name(func.value), "part", argument, scope)
         self.push_all(node, scope, certainty)
 
+    @_on(ast.FunctionDef, ast.AsyncFunctionDef)
     def on_function(self, node: Function, scope: Scope, certainty: int) -> None:
-        inner = Scope("function", node, scope, self.cell, certainty)
-        self.index.functions_by_node[node] = inner
+        inner = self.enter("function", node, scope, certainty)
         self.index.functions.append(self.place(node, scope, certainty))
         self.bind(node.name, "def", node, scope)
-        self.bind_parameters(node.args, inner)
-        outside: list[ast.AST] = [*node.decorator_list, *defaults(node.args)]
-        if node.returns is not None:
-            outside.append(node.returns)
-        outside.extend(a.annotation for a in arguments(node.args) if a.annotation is not None)
-        self.push(list(node.body), inner, Certainty.SURE)
-        self.push(outside, scope, certainty)
+        self.push(node.body, inner, Certainty.SURE)
+        self.push([*node.decorator_list, node.args, node.returns], scope, certainty)
 
+    @_on(ast.Lambda)
     def on_lambda(self, node: ast.Lambda, scope: Scope, certainty: int) -> None:
-        inner = Scope("lambda", node, scope, self.cell, certainty)
+        inner = self.enter("lambda", node, scope, certainty)
         inner.given_name = self.index.assigned_to.get(node, "")
-        self.index.functions_by_node[node] = inner
-        self.bind_parameters(node.args, inner)
         self.push([node.body], inner, Certainty.CONDITIONAL)
-        self.push(defaults(node.args), scope, certainty)
+        self.push([node.args], scope, certainty)
 
-    def bind_parameters(self, args: ast.arguments, inner: Scope) -> None:
-        for argument in arguments(args):
-            self.bind(argument.arg, "param", argument, inner)
-
+    @_on(ast.ClassDef)
     def on_class(self, node: ast.ClassDef, scope: Scope, certainty: int) -> None:
-        inner = Scope("class", node, scope, self.cell, certainty)
-        self.index.functions_by_node[node] = inner
+        inner = self.enter("class", node, scope, certainty)
         self.bind(node.name, "class", node, scope)
-        self.push(list(node.body), inner, certainty)
+        self.push(node.body, inner, certainty)
         self.push([*node.decorator_list, *node.bases, *node.keywords], scope, certainty)
 
+    @_on(ast.Import)
     def on_import(self, node: ast.Import, scope: Scope, _certainty: int) -> None:
         for alias in node.names:
             name = alias.asname or alias.name.partition(".")[0]
             self.bind(name, "import", node, scope, alias.name if alias.asname else name)
 
+    @_on(ast.ImportFrom)
     def on_import_from(self, node: ast.ImportFrom, scope: Scope, certainty: int) -> None:
         if node.module == "__future__":
             self.index.futures.append(self.place(node, scope, certainty))
@@ -180,152 +190,93 @@ class _Walker:
             else:
                 self.bind(alias.asname or alias.name, "import", node, scope, f"{base}.{alias.name}")
 
-    def on_expr(self, node: ast.Expr, scope: Scope, certainty: int) -> None:
-        self.index.statements.add(node.value)
+    @_on(ast.Expr, ast.Await)
+    def on_outer(self, node: ast.Expr | ast.Await, scope: Scope, certainty: int) -> None:
+        (self.index.statements if isinstance(node, ast.Expr) else self.index.awaited).add(node.value)
         self.stack.append((node.value, scope, certainty))
 
-    def on_await(self, node: ast.Await, scope: Scope, certainty: int) -> None:
-        self.index.awaited.add(node.value)
-        self.stack.append((node.value, scope, certainty))
-
-    def on_assign(self, node: ast.Assign, scope: Scope, certainty: int) -> None:
-        for target in node.targets:
-            self.bind_target(target, "value", node.value, scope)
-        if len(node.targets) == 1:
-            self.note_only_name(node.targets[0], node.value)
+    @_on(ast.Assign, ast.AnnAssign)
+    def on_assign(self, node: ast.Assign | ast.AnnAssign, scope: Scope, certainty: int) -> None:
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        if (value := node.value) is not None:
+            for target in targets:
+                self.bind_target(target, "value", value, scope)
+        if (
+            len(targets) == 1
+            and isinstance(targets[0], ast.Name)
+            and isinstance(value, ast.Call | ast.Lambda)
+        ):
+            self.index.assigned_to[value] = targets[0].id
         self.push_all(node, scope, certainty)
 
-    def on_ann_assign(self, node: ast.AnnAssign, scope: Scope, certainty: int) -> None:
-        if node.value is not None:
-            self.bind_target(node.target, "value", node.value, scope)
-            self.note_only_name(node.target, node.value)
+    @_on(ast.NamedExpr, ast.AugAssign)
+    def on_changed(self, node: ast.NamedExpr | ast.AugAssign, scope: Scope, certainty: int) -> None:
+        kind = "value" if isinstance(node, ast.NamedExpr) else "part"
+        self.bind_target(node.target, kind, node.value, scope)
         self.push_all(node, scope, certainty)
 
-    def note_only_name(self, target: ast.AST, value: ast.AST) -> None:
-        if isinstance(target, ast.Name) and isinstance(value, ast.Call | ast.Lambda):
-            self.index.assigned_to[value] = target.id
-
-    def on_walrus(self, node: ast.NamedExpr, scope: Scope, certainty: int) -> None:
-        self.bind_target(node.target, "value", node.value, scope)
-        self.push_all(node, scope, certainty)
-
-    def on_aug_assign(self, node: ast.AugAssign, scope: Scope, certainty: int) -> None:
-        self.bind_target(node.target, "part", node.value, scope)
-        self.push_all(node, scope, certainty)
-
+    @_on(ast.For, ast.AsyncFor)
     def on_for(self, node: ast.For | ast.AsyncFor, scope: Scope, certainty: int) -> None:
         self.bind_target(node.target, "element", node.iter, scope)
         shown = isinstance(node.iter, ast.Tuple | ast.List) and bool(node.iter.elts)
         self.push([*node.body, *node.orelse], scope, certainty | (0 if shown else Certainty.CONDITIONAL))
         self.push([node.target, node.iter], scope, certainty)
 
+    @_on(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)
     def on_comprehension(self, node: ast.ListComp, scope: Scope, certainty: int) -> None:
         for generator in node.generators:
             self.bind_target(generator.target, "element", generator.iter, scope)
         self.push_all(node, scope, certainty | Certainty.CONDITIONAL)
 
+    @_on(ast.With, ast.AsyncWith)
     def on_with(self, node: ast.With | ast.AsyncWith, scope: Scope, certainty: int) -> None:
         inside = certainty
         if isinstance(node, ast.With):
             self.index.withs.append(self.place(node, scope, certainty))
         for item in node.items:
-            if item.optional_vars is not None:
-                self.bind_target(item.optional_vars, "entered", item.context_expr, scope)
             manager = item.context_expr
+            if item.optional_vars is not None:
+                self.bind_target(item.optional_vars, "entered", manager, scope)
             func = manager.func if isinstance(manager, ast.Call) else manager
             if last_name(func) in ("suppress", "raises", "assertRaises"):
                 inside |= Certainty.GUARDED
-        self.push(list(node.body), scope, inside)
-        self.push(list(node.items), scope, certainty)
+        self.push(node.body, scope, inside)
+        self.push(node.items, scope, certainty)
 
+    @_on(ast.Try, ast.TryStar)
     def on_try(self, node: ast.Try, scope: Scope, certainty: int) -> None:
-        guarded = certainty | (Certainty.GUARDED if node.handlers else 0)
         for handler in node.handlers:
             if handler.name:
                 self.bind(handler.name, "unknown", handler, scope)
         self.push([*node.orelse, *node.finalbody], scope, certainty)
-        self.push(list(node.handlers), scope, certainty | Certainty.CONDITIONAL)
-        self.push(list(node.body), scope, guarded)
+        self.push(node.handlers, scope, certainty | Certainty.CONDITIONAL)
+        self.push(node.body, scope, certainty | (Certainty.GUARDED if node.handlers else 0))
 
-    def on_if(self, node: ast.If | ast.IfExp, scope: Scope, certainty: int) -> None:
-        body = node.body if isinstance(node.body, list) else [node.body]
-        orelse = node.orelse if isinstance(node.orelse, list) else [node.orelse]
+    @_on(ast.If, ast.IfExp, ast.While)
+    def on_branch(self, node: ast.If | ast.IfExp | ast.While, scope: Scope, certainty: int) -> None:
         then, otherwise = branches(node.test)
-        self.note_test(node, scope, certainty, then)
-        self.push(list(orelse), scope, certainty | otherwise)
-        self.push(list(body), scope, certainty | then)
-        self.push([node.test], scope, certainty)
-
-    def note_test(
-        self, node: ast.If | ast.IfExp | ast.While, scope: Scope, certainty: int, then: int
-    ) -> None:
         if then == Certainty.CONDITIONAL and isinstance(node.test, _DECIDED_BY_NAMES):
             self.index.tests.append(self.place(node, scope, certainty))
+        if isinstance(node, ast.While):
+            otherwise = Certainty.CONDITIONAL
+        sides: Any = (node.orelse, otherwise), (node.body, then), (node.test, Certainty.SURE)
+        for side, sure in sides:
+            self.push(side if isinstance(side, list) else [side], scope, certainty | sure)
 
-    def on_while(self, node: ast.While, scope: Scope, certainty: int) -> None:
-        then, _ = branches(node.test)
-        self.note_test(node, scope, certainty, then)
-        self.push(list(node.orelse), scope, certainty | Certainty.CONDITIONAL)
-        self.push(list(node.body), scope, certainty | then)
-        self.push([node.test], scope, certainty)
-
+    @_on(ast.BoolOp, ast.match_case)
     def on_perhaps(self, node: ast.AST, scope: Scope, certainty: int) -> None:
-        for name in captures(node):
-            self.bind(name, "unknown", node, scope)
+        for part in ast.walk(node.pattern) if isinstance(node, ast.match_case) else ():
+            name = getattr(part, "name", None) or getattr(part, "rest", None)
+            if isinstance(name, str):
+                self.bind(name, "unknown", node, scope)
         self.push_all(node, scope, certainty | Certainty.CONDITIONAL)
 
-    def on_scope_words(self, node: ast.Global | ast.Nonlocal, scope: Scope, _certainty: int) -> None:
-        if isinstance(node, ast.Global):
-            scope.globals.update(node.names)
+    @_on(ast.Global)
+    def on_global(self, node: ast.Global, scope: Scope, _certainty: int) -> None:
+        scope.globals.update(node.names)
 
-    def on_return(self, node: ast.Return, scope: Scope, certainty: int) -> None:
-        scope.returns.append(node)
-        if node.value is not None:
-            self.stack.append((node.value, scope, certainty))
-
-    def on_yield(self, node: ast.Yield | ast.YieldFrom, scope: Scope, certainty: int) -> None:
-        scope.yields.append(node)
-        if node.value is not None:
-            self.stack.append((node.value, scope, certainty))
-
-
-_FILLING_METHODS = frozenset({"append", "add", "extend", "insert", "update", "setdefault", "appendleft"})
-
-_HANDLERS: dict[type[ast.AST], Callable[..., None]] = {
-    ast.Name: _Walker.on_name,
-    ast.Attribute: _Walker.on_attribute,
-    ast.Constant: _Walker.on_constant,
-    ast.Subscript: _Walker.on_subscript,
-    ast.JoinedStr: _Walker.on_built,
-    ast.BinOp: _Walker.on_built,
-    ast.Call: _Walker.on_call,
-    ast.FunctionDef: _Walker.on_function,
-    ast.AsyncFunctionDef: _Walker.on_function,
-    ast.Lambda: _Walker.on_lambda,
-    ast.ClassDef: _Walker.on_class,
-    ast.Import: _Walker.on_import,
-    ast.ImportFrom: _Walker.on_import_from,
-    ast.Await: _Walker.on_await,
-    ast.Expr: _Walker.on_expr,
-    ast.Assign: _Walker.on_assign,
-    ast.AnnAssign: _Walker.on_ann_assign,
-    ast.NamedExpr: _Walker.on_walrus,
-    ast.AugAssign: _Walker.on_aug_assign,
-    ast.For: _Walker.on_for,
-    ast.AsyncFor: _Walker.on_for,
-    ast.With: _Walker.on_with,
-    ast.AsyncWith: _Walker.on_with,
-    ast.Try: _Walker.on_try,
-    ast.TryStar: _Walker.on_try,
-    ast.If: _Walker.on_if,
-    ast.IfExp: _Walker.on_if,
-    ast.While: _Walker.on_while,
-    ast.BoolOp: _Walker.on_perhaps,
-    ast.match_case: _Walker.on_perhaps,
-    ast.Global: _Walker.on_scope_words,
-    ast.Nonlocal: _Walker.on_scope_words,
-    ast.Return: _Walker.on_return,
-    ast.Yield: _Walker.on_yield,
-    ast.YieldFrom: _Walker.on_yield,
-    **dict.fromkeys(_COMPREHENSIONS, _Walker.on_comprehension),
-}
+    @_on(ast.Return, ast.Yield, ast.YieldFrom)
+    def on_given(self, node: ast.Return | ast.Yield | ast.YieldFrom, scope: Scope, certainty: int) -> None:
+        kept: list[Any] = scope.returns if isinstance(node, ast.Return) else scope.yields
+        kept.append(node)
+        self.push([node.value], scope, certainty)

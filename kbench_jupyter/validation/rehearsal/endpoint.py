@@ -89,17 +89,13 @@ class StandIn:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self) -> Self:
-        serve = threading.Thread(
-            target=self._server.serve_forever, args=(0.05,), name="kbench-stand-in", daemon=True
-        )
-        self._server.threads.append(serve)
-        serve.start()
+        serve = self._server.serve_forever
+        threading.Thread(target=serve, args=(0.05,), name="kbench-stand-in", daemon=True).start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._server.server_close()
-        self._server.end()
 
     @property
     def calls(self) -> Calls:
@@ -147,29 +143,25 @@ class StandIn:
 class _Server(ThreadingHTTPServer):
     """A thread a connection. A kernel keeps its connections, and may be killed with them: they end with the server."""
 
-    daemon_threads = True
+    daemon_threads = False  # so that closing waits for them
     stand_in: StandIn
 
     def __init__(self, *given: Any) -> None:
         super().__init__(*given)
-        self.threads: list[threading.Thread] = []
         self.connections: list[Any] = []
 
-    def process_request_thread(self, request: Any, client_address: Any) -> None:
-        self.threads.append(threading.current_thread())
+    def process_request(self, request: Any, client_address: Any) -> None:
         self.connections.append(request)
-        super().process_request_thread(request, client_address)
+        super().process_request(request, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: a kernel that ends breaks its connections off."""
 
-    def end(self) -> None:
-        """End what is open still."""
-        for connection in list(self.connections):
+    def server_close(self) -> None:
+        for connection in self.connections:
             with suppress(OSError):  # ended already
                 connection.shutdown(socket.SHUT_RDWR)
-        for thread in list(self.threads):
-            thread.join(1)
+        super().server_close()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -180,11 +172,9 @@ class _Handler(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         stand_in: StandIn = self.server.stand_in
-        given = (self.headers.get("Authorization") or "").removeprefix("Bearer ") or self.headers.get(
-            "x-goog-api-key"
-        )
-        if given != stand_in.key:
-            return self._reply(401, {"error": {"message": "Not the key of this dry run.", "code": 401}})
+        bearer = (self.headers.get("Authorization") or "").removeprefix("Bearer ")
+        if (bearer or self.headers.get("x-goog-api-key")) != stand_in.key:
+            return self._refuse(401, "Not the key of this dry run.")
         try:
             asked = json.loads(body)
             if self.path == "/rows":
@@ -193,19 +183,21 @@ class _Handler(BaseHTTPRequestHandler):
             openai = self.path.endswith("/chat/completions")
             request = from_openai(asked) if openai else from_genai(asked)
         except (ValueError, AttributeError, TypeError, KeyError) as error:
-            return self._reply(
-                400, {"error": {"message": f"The stand-in cannot read this: {error}", "code": 400}}
-            )
+            return self._refuse(400, f"The stand-in cannot read this: {error}")
         said = answer(request)
-        model = (
+        named = (
             asked.get("model") if openai else unquote(self.path).rpartition("models/")[2].rpartition(":")[0]
         )
-        tokens = stand_in.count(str(model), request, said)
+        model = str(named)
+        tokens = stand_in.count(model, request, said)
         if openai:
-            made = to_openai(str(model), said, tokens)
+            made = to_openai(model, said, tokens)
             return self._stream(openai_pieces(made)) if asked.get("stream") else self._reply(200, made)
         made = to_genai(said, tokens)
         return self._stream([made]) if "streamGenerateContent" in self.path else self._reply(200, made)
+
+    def _refuse(self, status: int, message: str) -> None:
+        self._reply(status, {"error": {"message": message, "code": status}})
 
     def _reply(self, status: int, body: Mapping[str, Any]) -> None:
         self._send(status, "application/json", json.dumps(body).encode())

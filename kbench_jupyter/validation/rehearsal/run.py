@@ -156,7 +156,7 @@ def rehearse(
     ExecutionError
         If no kernel could be started.
     """
-    from kbench_jupyter.notebook.build import push_notebook
+    from kbench_jupyter.notebook.pushed import push_notebook
 
     notebook = load("nbformat").reads(push_notebook(source), as_version=4)
     if prelude:

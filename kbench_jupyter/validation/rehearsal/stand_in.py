@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from kbench_jupyter.validation.rehearsal.fitting import fits, value_for
@@ -31,18 +33,8 @@ _YES = re.compile(r"\byes\b.{1,12}\bno\b|\btrue\b.{1,12}\bfalse\b", re.IGNORECAS
 class Request:
     """What a model is asked, whichever way it came.
 
-    Parameters
-    ----------
-    texts : sequence of str
-        The text of each message, in order.
-    schema : mapping or None
-        The JSON schema that the answer must fit.
-    tools : sequence of (str, mapping)
-        Name and parameters' schema of each tool that may be called.
-    called : sequence of str
-        Names of the tools that were called since the last message of the user.
-    reasoning : bool
-        Whether it is to show how it reasons.
+    `texts` are those of the messages; `schema` is what the answer must fit; `tools` have a name and their parameters'
+    schema; `called` names those that were called since the user's last message; `reasoning` is to be shown or not.
     """
 
     texts: Sequence[str]
@@ -54,18 +46,7 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the stand-in says.
-
-    Parameters
-    ----------
-    text : str
-        Empty where a tool is called.
-    tool : tuple of (str, dict) or None
-        The tool to call, with its arguments.
-    reasoning : str
-    fits : bool
-        Whether the text fits the schema; always True where there is none.
-    """
+    """What the stand-in says: a text that `fits` the schema, if there is one, or a tool to call with its arguments."""
 
     text: str = ""
     tool: tuple[str, dict[str, Any]] | None = None
@@ -117,25 +98,24 @@ class _Seed:
 
 def _schema_in(texts: Sequence[str]) -> Mapping[str, Any] | None:
     """Return the schema that stands in the prompt's text, where the task SDK puts it for some models and types."""
-    for text in reversed(texts):
-        for found in reversed(list(_SCHEMA_IN_TEXT.finditer(text))):
-            if (schema := _json_at(text, found.end())) is not None:
-                return schema
+    found = [(text, place.end()) for text in texts for place in _SCHEMA_IN_TEXT.finditer(text)]
+    return _first_json(reversed(found))
+
+
+def _first_json(places: Iterable[tuple[str, int]]) -> dict[str, Any] | None:
+    """Return the first JSON object that begins at one of some places in texts."""
+    for text, start in places:
+        with suppress(ValueError, RecursionError):
+            value, _ = _DECODER.raw_decode(text, start)
+            if isinstance(value, dict):
+                return value
     return None
-
-
-def _json_at(text: str, start: int) -> dict[str, Any] | None:
-    try:
-        value, _ = _DECODER.raw_decode(text, start)
-    except (ValueError, RecursionError):
-        return None
-    return value if isinstance(value, dict) else None
 
 
 def _text(prompt: str, seed: _Seed) -> str:
     """Return text in the form that a prompt asks for in words, where that is easily told."""
     if "json" in prompt.lower():
-        example = next((value for at in _braces(prompt) if (value := _json_at(prompt, at)) is not None), None)
+        example = _first_json((prompt, found.start()) for found in islice(re.finditer(r"\{", prompt), 20))
         names = re.findall(r"[\"'`](\w+)[\"'`]", prompt)
         return json.dumps(example or dict.fromkeys(names or ["answer"], seed.word()))
     if letters := _LETTERS.search(prompt):
@@ -145,7 +125,3 @@ def _text(prompt: str, seed: _Seed) -> str:
     if _NUMBER.search(prompt):
         return str(1 + seed.number(9))
     return f"This is {seed.word()}, an answer of the stand-in model. It says {1 + seed.number(99)}."
-
-
-def _braces(text: str) -> list[int]:
-    return [found.start() for found in re.finditer(r"\{", text)][:20]

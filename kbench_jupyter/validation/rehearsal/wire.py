@@ -74,22 +74,16 @@ def from_genai(body: Mapping[str, Any]) -> Request:
     contents = body.get("contents") or []
     parts = [content.get("parts") or [] for content in contents]
     # A tool's result comes in the user's name, too.
-    asked = max(
-        (
-            n
-            for n, of in enumerate(parts)
-            if contents[n].get("role") != "model" and any("text" in p for p in of)
-        ),
-        default=-1,
-    )
+    users = [
+        content.get("role") != "model" and any("text" in part for part in of)
+        for content, of in zip(contents, parts, strict=True)
+    ]
+    asked = max((n for n, is_users in enumerate(users) if is_users), default=-1)
     own = [[part for part in of if "functionCall" in part] for of in parts[asked + 1 :]]
     settings = body.get("generationConfig") or {}
     declared = [tool for one in body.get("tools") or () for tool in one.get("functionDeclarations") or ()]
     return Request(
-        texts=[
-            "\n".join(str(part.get("text") or json.dumps(part, sort_keys=True)[:500]) for part in of)
-            for of in parts
-        ],
+        texts=[_text_of(of) for of in parts],
         schema=settings.get("responseSchema") or settings.get("responseJsonSchema"),
         tools=[
             (tool["name"], tool.get("parameters") or tool.get("parametersJsonSchema") or {})

@@ -1,8 +1,11 @@
-"""The rules by theme: 1xx structure, 2xx signature, 3xx models, 4xx SDK, 5xx environment, 6xx its names, 9xx state."""
+"""The rules by theme: 1xx structure, 2xx signature, 3xx models, 4xx SDK, 5xx environment, 6xx its names, 9xx state.
+
+A rule is a `Rule` in a module of this room, with a function that looks for it. It knows the program that was read, and
+must never know where that came from, nor who asked. Beside the rules stand what a finding is, what secrets look like
+in any text (`secrets`), and the safe fixes (`repairs`).
+"""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.rules import (
     choice,
@@ -11,6 +14,7 @@ from kbench_jupyter.validation.rules import (
     files,
     models,
     prompting,
+    returning,
     running,
     sdk_names,
     signature,
@@ -18,13 +22,11 @@ from kbench_jupyter.validation.rules import (
     structure,
     usage,
 )
+from kbench_jupyter.validation.rules.rule import Check, Rule
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.rules.rule import Check, Rule
+__all__ = ["RULES", "run_all"]
 
-__all__ = ["GROUPS", "RULES", "run_all"]
-
-GROUPS = (
+_GROUPS = (
     structure,
     running,
     choice,
@@ -38,13 +40,16 @@ GROUPS = (
     sdk_names,
     state,
 )
-RULES: dict[str, Rule] = {
+_FOUND = {
     rule.code: rule
-    for rule in sorted((r for group in GROUPS for r in group.RULES), key=lambda rule: rule.code)
+    for group in (*_GROUPS, returning)
+    for rule in vars(group).values()
+    if isinstance(rule, Rule)
 }
+RULES = dict(sorted(_FOUND.items()))
 
 
 def run_all(check: Check) -> None:
     """Let every group of rules report to `check`."""
-    for group in GROUPS:
+    for group in _GROUPS:
         group.check(check)

@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, NamedTuple
 
+from kbench_jupyter.validation.reading.cells import Cell
 from kbench_jupyter.validation.reading.names import words
 from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Place, Scope
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.reading.value import Func
-from kbench_jupyter.validation.rules.built_paths import beginning, ending, is_builder
+from kbench_jupyter.validation.rules.built_paths import Built, built, is_builder
 from kbench_jupyter.validation.rules.paths import is_reader, of_a_path, own_machine
 from kbench_jupyter.validation.rules.shell import brings_files, commands
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from kbench_jupyter.validation.reading.cells import Cell
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Place, Scope
-
-__all__ = ["Brought"]
 
 # Anything of these may bring files that nobody can see here.
 _BRINGS_FILES = re.compile(
@@ -48,33 +42,13 @@ _FILE_TYPE = re.compile(r"\.[A-Za-z][A-Za-z0-9]{0,7}\Z")
 _HERE = re.compile(r"\A(?:\./|/kaggle/working/)+")
 
 
-class _Written(NamedTuple):
-    """A path that something may write to: what it begins with, what it ends with, and whether that is all."""
-
-    start: str
-    end: str
-    complete: bool
-
-    def may_be(self, path: str) -> bool:
-        if not self.start and not self.complete:
-            return f"/{path}".endswith(self.end)
-        if not self.start or not path.startswith(self.start):
-            return False
-        rest = path[len(self.start) :]
-        # A whole text may be the folder of data/q.csv or the stem of data.csv; a mere `r` is no part of rows.csv.
-        return not self.complete or len(self.start) > 2 or not rest[:1].isalpha()
-
-    def is_in(self, folder: str) -> bool:
-        return self.start == folder or self.start.startswith(f"{folder}/")
-
-
 class Brought:
     """What a notebook may bring to the server itself."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._known = -1
-        self._found: set[_Written] = set()
+        self._found: set[Built] = set()
 
     def __contains__(self, path: str) -> bool:
         name = re.split(r"[\\/]", path)[-1]
@@ -84,20 +58,7 @@ class Brought:
         return any(written.may_be(relative) for written in self._written(relative))
 
     def folder_before(self, folder: str, cell: Cell, line: int) -> bool:
-        """Whether something may have made a folder before a line of a cell has run.
-
-        Parameters
-        ----------
-        folder : str
-            A path as a command has it.
-        cell : Cell
-        line : int
-            A line of the cell's text.
-
-        Returns
-        -------
-        bool
-        """
+        """Whether something may have made a folder, as a command has it, before a line of a cell has run."""
         if own_machine(folder) and folder[:1] != "~":
             return False
         name = folder.removeprefix("./").rstrip("/")
@@ -112,7 +73,7 @@ class Brought:
         earlier = [c.source.text for c in self._program.cells[: cell.number]] + cell.text_lines[: line - 1]
         if any(_BRINGS_FILES.search(text) for text in earlier):
             return True
-        return any(written.is_in(name) for written in self._written(name))
+        return any(f"{written.start}/".startswith(f"{name}/") for written in self._written(name))
 
     @cached_property
     def _anything(self) -> bool:
@@ -124,7 +85,7 @@ class Brought:
             or any(brings_files(command.text) for command in commands(program))
         )
 
-    def _written(self, path: str) -> set[_Written]:
+    def _written(self, path: str) -> set[Built]:
         """The paths and folders that are given to anything but a reader: it may write there."""
         program = self._program
         # A cell that writes files may be of no interest otherwise: asked for only when a file seems to be missing.
@@ -137,7 +98,7 @@ class Brought:
         return self._found
 
 
-def _written_by_calls(program: Program) -> Iterator[_Written]:
+def _written_by_calls(program: Program) -> Iterator[Built]:
     """What is given to calls that may write to it, and the file names put together for later."""
     read: set[ast.AST] = set()
     named: list[Place[ast.Call | ast.JoinedStr | ast.BinOp]] = [*program.index.built]
@@ -148,9 +109,9 @@ def _written_by_calls(program: Program) -> Iterator[_Written]:
             yield from _given(place, program)
             if getattr(place.node.func, "attr", "") in ("format", "with_suffix", "with_name"):
                 named.append(place)
-    for built in named:
-        if built.node not in read and _FILE_TYPE.search(ending(built.node, built.scope, program)):
-            written = _seen(built.node, built.scope, program)
+    for made in named:
+        if made.node not in read and _FILE_TYPE.search(built(made.node, made.scope, program).end):
+            written = _seen(made.node, made.scope, program)
             if not written.complete:
                 yield written
 
@@ -161,7 +122,7 @@ def _is_own_function(place: Place[ast.Call], program: Program) -> bool:
     return bool(found) and all(isinstance(v, Func) and v.scope.kind == "function" for v in found)
 
 
-def _given(place: Place[ast.Call], program: Program) -> Iterator[_Written]:
+def _given(place: Place[ast.Call], program: Program) -> Iterator[Built]:
     """What a call may write to, as far as its paths can be seen."""
     call, func = place.node, place.node.func
     given: list[ast.expr] = [*call.args, *(keyword.value for keyword in call.keywords)]
@@ -191,7 +152,7 @@ def _targets(place: Place[ast.Call], program: Program) -> list[ast.expr]:
     return [*call.args[:1], *(k.value for k in call.keywords if k.arg in _FILE_KEYWORDS)]
 
 
-def _seen(node: ast.expr, scope: Scope, program: Program) -> _Written:
-    start, complete = beginning(node, scope, program)
-    start = _HERE.sub("", start)
-    return _Written(start, "" if start or complete else ending(node, scope, program), complete)
+def _seen(node: ast.expr, scope: Scope, program: Program) -> Built:
+    seen = built(node, scope, program)
+    start = _HERE.sub("", seen.start)
+    return seen._replace(start=start, end="" if start or seen.complete else seen.end)

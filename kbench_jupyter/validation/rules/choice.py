@@ -2,52 +2,42 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from kbench_jupyter.validation.reading.task import Task, slug_of
+from kbench_jupyter.validation.reading.cells import Cell, Magic
+from kbench_jupyter.validation.reading.task import RunCall, Task, slug_of
 from kbench_jupyter.validation.reading.value import written
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.cells import Cell, Magic
-    from kbench_jupyter.validation.reading.task import RunCall
-
-__all__ = ["RULES", "SUBTASK", "check"]
-
-WRONG_SLUG = Rule(
-    "KB104",
-    "task-not-defined",
-    Severity.ERROR,
+WRONG_SLUG = error(
+    "KB104 task-not-defined",
     "The task that is to be pushed is not among those the notebook defines.",
     "The server matches the slug of the push with the task that the notebook stores.",
     '%kbench push captial\n# the notebook defines @kbench.task(name="Capital")',
     "%kbench push capital",
+    "The notebook defines no task {wanted}; it defines {known}.",
+    "Push one of: {known}.",
 )
-SEVERAL = Rule(
-    "KB106",
-    "several-stored-tasks",
-    Severity.ERROR,
+SEVERAL = error(
+    "KB106 several-stored-tasks",
     "The notebook stores several tasks and does not choose one.",
     "A notebook makes one task on the server. `%choose TASK` as the last cell keeps that task's files and "
     "deletes the others; `%kbench push TASK` appends it.",
     '@kbench.task(name="A")\ndef a(llm): ...\n\n@kbench.task(name="B")\ndef b(llm): ...',
     "# push one of them by name:\n%kbench push a",
+    "The notebook stores {many} tasks ({names}), and the server takes one.",
+    "Push one by name: %kbench push {first}. Or give the helpers store_task=False.",
 )
-CHOOSE = Rule(
-    "KB108",
-    "choose-misses",
-    Severity.ERROR,
+CHOOSE = error(
+    "KB108 choose-misses",
     "`%choose` names no task of the notebook, or comes before the task is run.",
     "`%choose` takes a variable of the notebook or a task's name, and deletes the files of every other task: what "
     "it does not know, such as a function's name inside another, deletes them all. What is run after it stays.",
     "%choose captial",
     "%choose capital",
+    "%choose names no task of this notebook: {wanted}.",
+    "Name one of: {known}.",
 )
-SUBTASK = Rule(
-    "KB110",
-    "stored-sub-task",
-    Severity.ERROR,
+SUBTASK = error(
+    "KB110 stored-sub-task",
     "A task that runs inside another one is stored as a task of its own.",
     "Both leave a task file behind, and a notebook makes one task on the server. A helper task takes "
     "`store_task=False` (and `store_run=False`).",
@@ -55,8 +45,9 @@ SUBTASK = Rule(
     '@kbench.task(name="All")\ndef all_rows(llm) -> float:\n    row.run(llm, "q")\n    ...',
     '@kbench.task(name="Row", store_task=False, store_run=False)\ndef row(llm, q) -> bool: ...\n\n'
     '@kbench.task(name="All")\ndef all_rows(llm) -> float:\n    row.run(llm, "q")\n    ...',
+    "{task} runs inside {outer}, but is stored as a task of its own.",
+    "{unstored}",
 )
-RULES = (WRONG_SLUG, SEVERAL, CHOOSE, SUBTASK)
 
 
 def check(check: Check) -> None:
@@ -77,13 +68,9 @@ def _wrong_slug(check: Check) -> None:
     if slug in slugs or None in slugs or check.tasks.maybe_tasks:
         return
     known = ", ".join(sorted(s for s in slugs if s))
-    helper = next((t for t in check.tasks.all if not t.stored and t.slug == slug), None)
-    if helper is not None:
-        message = f"The task {slug} is not stored: it has store_task=False."
-    else:
-        message = f"The notebook defines no task {check.task}; it defines {known}."
-    hint = f"Push one of: {known}."
-    check.on_notebook(WRONG_SLUG, message, hint)
+    unstored = f"The task {slug} is not stored: it has store_task=False."
+    is_helper = any(not task.stored and task.slug == slug for task in check.tasks.all)
+    check.on_notebook(WRONG_SLUG, unstored if is_helper else "", wanted=check.task, known=known)
 
 
 def _choose(check: Check) -> bool:
@@ -94,16 +81,10 @@ def _choose(check: Check) -> bool:
             continue
         chosen = True
         _unknown_choice(check, cell, magic)
-        later = [r for t in check.tasks.stored for r in t.runs if _after(r, cell, magic)]
-        if later:
-            check.on_line(
-                CHOOSE,
-                cell,
-                magic.line,
-                "%choose comes before a task is run, so that task's files stay.",
-                "Move %choose below the last run, best into a cell of its own at the end.",
-                sure=False,
-            )
+        if any(_after(run, cell, magic) for task in check.tasks.stored for run in task.runs):
+            message = "%choose comes before a task is run, so that task's files stay."
+            hint = "Move %choose below the last run, best into a cell of its own at the end."
+            check.on_line(CHOOSE, cell, magic.line, message, hint, sure=False)
     return chosen
 
 
@@ -113,47 +94,28 @@ def _unknown_choice(check: Check, cell: Cell, magic: Magic) -> None:
     bound = any(wanted in other.names.defined for other in check.program.cells)
     kept = tasks.kept_by(wanted)
     known = ", ".join(tasks.variable_of(t) or t.name or t.label for t in tasks.stored)
+    inner = next((t.place.scope.name for t in tasks.all if t.label == wanted and t.place.scope.name), "")
+    message = f"%choose does not know {wanted}: that is its name inside {inner} only." if inner else ""
     if kept and tasks.stored and not any(t.stored for t in kept):
         message = f"%choose keeps {kept[0].label}, which is not stored, and deletes the files of all others."
-        check.on_line(CHOOSE, cell, magic.line, message, f"Name one of: {known}.")
+    elif not tasks.all or not names_known or bound or kept:
         return
-    if not tasks.all or not names_known or bound or kept:
-        return
-    inner = next((t for t in tasks.all if t.label == wanted and t.place.scope.name), None)
-    check.on_line(
-        CHOOSE,
-        cell,
-        magic.line,
-        f"%choose names no task of this notebook: {wanted or 'nothing'}."
-        if inner is None
-        else f"%choose does not know {wanted}: that is its name inside {inner.place.scope.name} only.",
-        f"Name one of: {known}.",
-    )
+    check.on_line(CHOOSE, cell, magic.line, message, wanted=wanted or "nothing", known=known)
 
 
 def _after(run: RunCall, cell: Cell, magic: Magic) -> bool:
     place = run.place
-    return place.scope.kind == "module" and (place.cell.number, place.cell.text_line(place.node.lineno)) > (
-        cell.number,
-        magic.line,
-    )
+    at = (place.cell.number, place.cell.text_line(place.node.lineno))
+    return place.scope.kind == "module" and at > (cell.number, magic.line)
 
 
 def _sub_tasks(check: Check, chosen: bool) -> None:
-    reported: set[Task] = set()
+    sure = not chosen and check.task is None
     for task in check.tasks.stored:
-        for run in task.runs:
-            outer = check.tasks.around(run.place.scope)
-            if outer is None or outer is task or task in reported or not outer.stored:
-                continue
-            reported.add(task)
-            check.on_task(
-                SUBTASK,
-                task,
-                f"{task.label} runs inside {outer.label}, but is stored as a task of its own.",
-                _unstored(task),
-                sure=not chosen and check.task is None,
-            )
+        around = [check.tasks.around(run.place.scope) for run in task.runs]
+        outer = next((outer for outer in around if outer not in (None, task) and outer.stored), None)
+        if outer is not None:
+            check.on_task(SUBTASK, task, sure=sure, outer=outer.label, unstored=_unstored(task))
 
 
 def _unstored(task: Task) -> str:
@@ -178,11 +140,5 @@ def _several(check: Check, chosen: bool) -> None:
     if len(by_name) < 2:
         return
     tasks = list(by_name.values())
-    names = ", ".join(task.label for task in tasks)
-    check.on_task(
-        SEVERAL,
-        tasks[1],
-        f"The notebook stores {len(tasks)} tasks ({names}), and the server takes one.",
-        f"Push one by name: %kbench push {tasks[0].slug or tasks[0].label}. "
-        "Or give the helpers store_task=False.",
-    )
+    names, first = ", ".join(task.label for task in tasks), tasks[0].slug or tasks[0].label
+    check.on_task(SEVERAL, tasks[1], many=len(tasks), names=names, first=first)

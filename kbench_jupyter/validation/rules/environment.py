@@ -5,72 +5,67 @@ from __future__ import annotations
 import ast
 import re
 import shlex
-from typing import TYPE_CHECKING
 
+from kbench_jupyter.validation.reading.cells import Cell
 from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Place
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.rules.brought import Brought
-from kbench_jupyter.validation.rules.findings import Severity
+from kbench_jupyter.validation.rules.files import imported
 from kbench_jupyter.validation.rules.guards import is_caught
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error, warning
 from kbench_jupyter.validation.rules.secrets import find_secrets
 from kbench_jupyter.validation.rules.shell import commands
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.cells import Cell
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Place
-
-__all__ = ["RULES", "check"]
-
-SECRET = Rule(
-    "KB503",
-    "secret-in-source",
-    Severity.ERROR,
+SECRET = error(
+    "KB503 secret-in-source",
     "The source holds what looks like a token, a key or a password, or what is named like one.",
     "The notebook is stored on the server, and published with the task unless one asks otherwise. Whoever "
     "reads it can use the secret.",
     'client = Client(api_key="...the key itself...")',
     'client = Client(api_key=os.environ["MY_SERVICE_KEY"])',
+    "This line holds what looks like {kind}.",
+    "Read it from the environment or a Kaggle secret, and revoke the one that was written here. If it is no secret, "
+    "write {where}.",
 )
-EDITABLE = Rule(
-    "KB504",
-    "local-install",
-    Severity.WARNING,
+EDITABLE = warning(
+    "KB504 local-install",
     "A package is installed from this machine's disk.",
     "The folder does not exist on the server, the installation fails there, and the import after it as well.",
     "%pip install -e .",
     "%pip install git+https://github.com/ada/quiz-tools",
+    "{where} is a folder of this machine; the server has nothing to install there.",
+    "Install from PyPI or git+https, or put the package into a Kaggle dataset.",
 )
-LEFTOVER = Rule(
-    "KB505",
-    "kbench-leftover",
-    Severity.ERROR,
+LEFTOVER = error(
+    "KB505 kbench-leftover",
     "The task source still uses kbench_jupyter.",
     "It is not installed on the server: `%kbench` is an unknown magic there, and the notebook stops.",
     'for task in tasks:\n    get_ipython().run_line_magic("kbench", "status")',
     "%kbench status  # on a line of its own: it is left out of the push",
+    "kbench_jupyter is not installed on the server, so this line stops the notebook there.",
+    "Put %kbench on a line of its own outside blocks (it is left out of the push), or tag the cell kbench-skip.",
 )
-INPUT = Rule(
-    "KB506",
-    "asks-the-user",
-    Severity.ERROR,
+INPUT = error(
+    "KB506 asks-the-user",
     "The notebook asks for input.",
     "Nobody is there to answer when the server runs it: input() and getpass() raise.",
     'topic = input("Topic? ")',
     'topic = "geography"',
+    "{name}() has nobody to ask on the server, and raises.",
+    "Write the value into the notebook, or pass it as an argument.",
 )
-OWN_SETTING = Rule(
-    "KB507",
-    "kbench-setting",
-    Severity.WARNING,
+OWN_SETTING = warning(
+    "KB507 kbench-setting",
     "The task source sets or reads a setting of kbench_jupyter.",
     "It is meant for this machine. On the server nobody sets it, so reading it raises KeyError; what is set here is "
     "stored there, and published with the task.",
     'os.environ["KBENCH_UPSTREAM_URL"] = "http://127.0.0.1:11434/v1"',
     "%kbench local start --upstream http://127.0.0.1:11434/v1  # is left out of the push",
+    "{name} is a setting of kbench_jupyter on this machine, and becomes part of the task here.",
+    "Write {instead}: it is left out of the push. Or tag the cell kbench-skip.",
 )
-RULES = (SECRET, EDITABLE, LEFTOVER, INPUT, OWN_SETTING)
 
 _SETTING = re.compile(r"(?:(?:set_)?env (KBENCH_\w+)|config KBench\b)")
 
@@ -83,11 +78,13 @@ def check(check: Check) -> None:
         if magic.name == "kbench" or (
             magic.name in ("load_ext", "reload_ext") and magic.argument.strip() == "kbench_jupyter"
         ):
-            _leftover(check, cell, magic.line)
+            check.on_line(LEFTOVER, cell, magic.line)
         elif match := _SETTING.match(f"{magic.name} {magic.argument.strip()}"):
             _own_setting(check, cell, magic.line, match[1] or "%config KBench")
     _own_settings(check)
-    _imports(check)
+    for cell, node in check.nodes("kbench_jupyter"):
+        if "kbench_jupyter" in imported(node):
+            check.on_line(LEFTOVER, cell, cell.text_line(getattr(node, "lineno", 1)))
     _asks(check)
 
 
@@ -98,24 +95,14 @@ def _secrets(check: Check) -> None:
         for secret in find_secrets(text, prose=cell.source.kind != "code"):
             line = text.count("\n", 0, secret.start) + 1
             after = _ends_of_text(cell, line)
+            where = f"# kbench: ignore[KB503] behind {'the closing quotes' if after else 'this line'}"
             if cell.source.kind != "code":
                 where = "<!-- # kbench: ignore[KB503] --> on this line"
-            elif after:
-                where = "# kbench: ignore[KB503] behind the closing quotes"
-            else:
-                where = "# kbench: ignore[KB503] behind this line"
-            told = f"This line holds what looks like {secret.kind}."
-            if secret.name:
-                told = f"{secret.name} is named like a secret, and its value stands in the source."
+            told = f"{secret.name} is named like a secret, and its value stands in the source."
+            message, sure = told if secret.name else "", secret.certain
+            silenced_by = {line, *after}
             check.on_line(
-                SECRET,
-                cell,
-                line,
-                told,
-                "Read it from the environment or a Kaggle secret, and revoke the one that was written here. "
-                f"If it is no secret, write {where}.",
-                sure=secret.certain,
-                silenced_by={line, *after},
+                SECRET, cell, line, message, sure=sure, silenced_by=silenced_by, kind=secret.kind, where=where
             )
 
 
@@ -141,13 +128,7 @@ def _installs(check: Check) -> None:
     for cell, line, text in commands(check.program):
         where = _local_package(text)
         if where and not brought.folder_before(where, cell, line):
-            check.on_line(
-                EDITABLE,
-                cell,
-                line,
-                f"{where} is a folder of this machine; the server has nothing to install there.",
-                "Install from PyPI or git+https, or put the package into a Kaggle dataset.",
-            )
+            check.on_line(EDITABLE, cell, line, where=where)
 
 
 def _local_package(command: str) -> str:
@@ -180,26 +161,11 @@ def _local_package(command: str) -> str:
     return ""
 
 
-def _leftover(check: Check, cell: Cell, line: int, *, sure: bool = True) -> None:
-    check.on_line(
-        LEFTOVER,
-        cell,
-        line,
-        "kbench_jupyter is not installed on the server, so this line stops the notebook there.",
-        "Put %kbench on a line of its own outside blocks (it is left out of the push), or tag the cell "
-        "kbench-skip.",
-        sure=sure,
-    )
-
-
 def _own_settings(check: Check) -> None:
     """``os.environ`` with a name that begins with ``KBENCH_``: by its key, in a call, or in what it is joined with."""
-    for cell in check.program.cells:
-        if "KBENCH_" not in cell.source.text:
-            continue
-        for node in ast.walk(cell.tree):
-            for name in _set_or_read(node):
-                _own_setting(check, cell, cell.text_line(getattr(node, "lineno", 1)), name)
+    for cell, node in check.nodes("KBENCH_"):
+        for name in _set_or_read(node):
+            _own_setting(check, cell, cell.text_line(getattr(node, "lineno", 1)), name)
 
 
 def _set_or_read(node: ast.AST) -> list[str]:
@@ -223,30 +189,11 @@ def _keys(node: ast.AST) -> list[object]:
 
 
 def _own_setting(check: Check, cell: Cell, line: int, name: str) -> None:
-    instead = (
-        f"%env {name}=... on a line of its own" if name.isidentifier() else f"{name}... on a line of its own"
-    )
+    instead = f"%env {name}=..." if name.isidentifier() else f"{name}..."
+    instead += " on a line of its own"
     if name.startswith("KBENCH_UPSTREAM_"):
         instead = "%kbench local start --upstream URL --key-from VARIABLE"
-    check.on_line(
-        OWN_SETTING,
-        cell,
-        line,
-        f"{name} is a setting of kbench_jupyter on this machine, and becomes part of the task here.",
-        f"Write {instead}: it is left out of the push. Or tag the cell kbench-skip.",
-    )
-
-
-def _imports(check: Check) -> None:
-    for cell in check.program.cells:
-        if "kbench_jupyter" not in cell.source.text:
-            continue
-        for node in ast.walk(cell.tree):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and node.module:
-                names = [node.module]
-            if any(name.partition(".")[0] == "kbench_jupyter" for name in names):
-                _leftover(check, cell, cell.text_line(getattr(node, "lineno", 1)))
+    check.on_line(OWN_SETTING, cell, line, name=name, instead=instead)
 
 
 def _asks(check: Check) -> None:
@@ -257,15 +204,8 @@ def _asks(check: Check) -> None:
         name = _asking(place, program, mentioned=mentioned)
         # What the kernel raises is a NotImplementedError (tried with ipykernel).
         if name and program.executed(place) and not is_caught("NotImplementedError", place, program):
-            check.at(
-                INPUT,
-                place,
-                f"{name}() has nobody to ask on the server, and raises.",
-                "Read a key from the environment or a Kaggle secret."
-                if name == "getpass"
-                else "Write the value into the notebook, or pass it as an argument.",
-                sure=program.sure(place),
-            )
+            hint = "Read a key from the environment or a Kaggle secret." if name == "getpass" else ""
+            check.at(INPUT, place, "", hint, sure=program.sure(place), name=name)
 
 
 def _asking(place: Place[ast.Call], program: Program, *, mentioned: bool) -> str:

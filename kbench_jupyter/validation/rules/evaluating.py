@@ -5,35 +5,27 @@ from __future__ import annotations
 import ast
 import re
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.parts import arguments
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Scope
 from kbench_jupyter.validation.reading.sdk.typed import MODEL
+from kbench_jupyter.validation.reading.task import RunCall, Task
 from kbench_jupyter.validation.reading.types_of import dotted, says_model
 from kbench_jupyter.validation.reading.value import SDK, Const, HardModel, Sdk, written
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Scope
-    from kbench_jupyter.validation.reading.task import RunCall, Task
-
-__all__ = ["RULES", "brought", "check"]
-
-ITERABLES = Rule(
-    "KB407",
-    "evaluate-needs-iterables",
-    Severity.ERROR,
+ITERABLES = error(
+    "KB407 evaluate-needs-iterables",
     "`.evaluate` gets a single value where it takes a list of values.",
     "`evaluate` runs the task for each combination of the values it is given. A model is not a list and "
     "raises TypeError; a text is taken letter by letter.",
     "task.evaluate(llm=kbench.llm, evaluation_data=rows)",
     "task.evaluate(llm=[kbench.llm], evaluation_data=rows)",
 )
-RULES = (ITERABLES,)
 
 _MAX_DEPTH = 8
+_TABLE = "pandas.DataFrame"
 # What gives a dict other keys, or a table other columns.
 _CHANGED = r"\b{}\s*(?:\|=|\.(?:insert|pop|popitem|update|setdefault|clear|columns|drop|rename|eval)\b)"
 _CHOICES = re.compile(r"[A-Z0-9]+\Z")
@@ -74,14 +66,10 @@ def _by_position(check: Check, task: Task, run: RunCall, call: ast.Call, names: 
     models = single or any(_is_model(value) for values in inside for value in values)
     # Which parameter other values are for, only their author knows.
     name = next((n for n in names if says_model(n)), names[0] if names else "llm") if models else "PARAMETER"
-    check.at(
-        ITERABLES,
-        run.place,
-        f"{task.label}.evaluate gets {'its models' if models else 'values'} by position, where it takes a grid.",
-        f"Write {task.label}.evaluate({name}={text}, ...).",
-        node=call,
-        sure=check.program.sure(run.place),
-    )
+    what, sure = "its models" if models else "values", check.program.sure(run.place)
+    message = f"{task.label}.evaluate gets {what} by position, where it takes a grid."
+    hint = f"Write {task.label}.evaluate({name}={text}, ...)."
+    check.at(ITERABLES, run.place, message, hint, node=call, sure=sure)
 
 
 def _single(
@@ -120,19 +108,15 @@ def _keys(node: ast.AST, scope: Scope, program: Program, depth: int = 0) -> set[
     """The keys of a dict, or the columns of a table made of one, where the source says them."""
     match node:
         case ast.Dict(keys=keys):
-            found = {
-                key.value for key in keys if isinstance(key, ast.Constant) and isinstance(key.value, str)
-            }
-            return found if len(found) == len(keys) else None
+            found = [getattr(key, "value", None) for key in keys]
+            return {str(key) for key in found} if all(isinstance(key, str) for key in found) else None
         case ast.Name(id=name) if depth < _MAX_DEPTH and not re.search(_CHANGED.format(name), program.text):
             bindings = list(program.bindings(name, scope))
             if len(bindings) == 1 and bindings[0].kind == "value":
                 return _keys(bindings[0].node, bindings[0].scope, program, depth + 1)
         case ast.Call(func=ast.Attribute(value=table, attr="head" | "tail" | "sample")):
             return _keys(table, scope, program, depth + 1)
-        case ast.Call(func=func, args=[data], keywords=[]) if (
-            dotted(func, scope, program) == "pandas.DataFrame"
-        ):
+        case ast.Call(func=func, args=[data], keywords=[]) if dotted(func, scope, program) == _TABLE:
             return _keys(data, scope, program, depth + 1)
         case ast.List(elts=[first, *rest]):
             columns = _keys(first, scope, program, depth + 1)

@@ -8,43 +8,35 @@ import sys
 from collections.abc import Iterator
 from importlib.machinery import PathFinder
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.reading.scopes import Certainty, Place
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Certainty, Place, SiteIndex
 from kbench_jupyter.validation.rules.brought import Brought
-from kbench_jupyter.validation.rules.built_paths import beginning, is_builder
-from kbench_jupyter.validation.rules.findings import Severity
+from kbench_jupyter.validation.rules.built_paths import built, is_builder
 from kbench_jupyter.validation.rules.guards import is_caught
 from kbench_jupyter.validation.rules.paths import own_machine, read_paths
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error
 from kbench_jupyter.validation.rules.shell import commands
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import SiteIndex
-
-__all__ = ["RULES", "check"]
-
-LOCAL_PATH = Rule(
-    "KB501",
-    "local-path",
-    Severity.ERROR,
+LOCAL_PATH = error(
+    "KB501 local-path",
     "A file is read from a path, or a module imported, that will not exist on the server.",
     "The server gets the notebook and the attached datasets, nothing else of this machine.",
     'rows = pd.read_csv("/home/ada/questions.csv")',
     'rows = pd.read_csv("/kaggle/input/questions/questions.csv")  # and push with -d ada/questions',
+    "{path} is read, but nothing in the notebook brings it to the server.",
+    "Put the file into a Kaggle dataset, read it from /kaggle/input/<dataset>/, and push with -d owner/dataset.",
 )
-DATASET = Rule(
-    "KB502",
-    "dataset-not-attached",
-    Severity.ERROR,
+DATASET = error(
+    "KB502 dataset-not-attached",
     "A file under `/kaggle/input` is used, but its dataset is not attached.",
     "The server mounts only the datasets that are attached: those the push names or, when it names none, those "
     "of the version before.",
     'rows = pd.read_csv("/kaggle/input/questions/questions.csv")\n%kbench push quiz',
     'rows = pd.read_csv("/kaggle/input/questions/questions.csv")\n%kbench push quiz -d ada/questions',
+    "{folder} is used, but that dataset is not among those to attach.",
+    "Push with -d {owner}/{slug}.",
 )
-RULES = (LOCAL_PATH, DATASET)
 
 _ROOT = "/kaggle/input"
 _MOUNT = re.compile(r"/kaggle/input/(?:datasets/(?P<owner>[\w-]+)/)?(?P<slug>[\w-]+)")
@@ -71,17 +63,8 @@ def _files(check: Check) -> None:
             own = own_machine(path)
             if is_caught("FileNotFoundError", place, program) or (not own and path in brought):
                 continue
-            check.at(
-                LOCAL_PATH,
-                place,
-                f"{path} exists on this machine only."
-                if own
-                else f"{path} is read, but nothing in the notebook brings it to the server.",
-                "Put the file into a Kaggle dataset, read it from /kaggle/input/<dataset>/, and push with "
-                "-d owner/dataset.",
-                node=node,
-                sure=program.sure(place),
-            )
+            message = f"{path} exists on this machine only." if own else ""
+            check.at(LOCAL_PATH, place, message, node=node, sure=program.sure(place), path=path)
 
 
 def _modules(check: Check) -> None:
@@ -96,26 +79,22 @@ def _modules(check: Check) -> None:
         if not any(name in cell.source.text for name in beside):
             continue
         for node in ast.walk(cell.tree):
-            for name in _imported(node) & beside:
+            for name in imported(node) & beside:
                 place: Place[ast.AST] = Place(node, cell, program.module, Certainty.GUARDED)
                 # Whoever names the file as well (%%writefile, a download) brings it.
-                if (
-                    re.search(rf"\b{name}(?:\.py|/)", re.sub(r"#.*", "", program.text))
-                    or f"{name}.py" in brought
-                ):
+                named = re.search(rf"\b{name}(?:\.py|/)", re.sub(r"#.*", "", program.text))
+                if named or f"{name}.py" in brought or _is_installed(name, check, check.folder):
                     continue
-                if _is_installed(name, check):
-                    continue
-                if is_caught("ImportError", place, program):
-                    continue
-                check.at(
-                    LOCAL_PATH,
-                    place,
-                    f"{name} lies beside the notebook and is not sent with it, so the server cannot import it.",
-                    f"Put its lines into a cell (%%writefile {name}.py keeps it a module), or put it into a Kaggle "
-                    "dataset and add its folder to sys.path.",
-                    sure=node in cell.tree.body,
-                )
+                if not is_caught("ImportError", place, program):
+                    check.at(LOCAL_PATH, place, *_module_words(name), sure=node in cell.tree.body)
+
+
+def _module_words(name: str) -> tuple[str, str]:
+    return (
+        f"{name} lies beside the notebook and is not sent with it, so the server cannot import it.",
+        f"Put its lines into a cell (%%writefile {name}.py keeps it a module), or put it into a Kaggle dataset and "
+        "add its folder to sys.path.",
+    )
 
 
 def _beside(folder: Path, text: str) -> set[str]:
@@ -128,8 +107,8 @@ def _beside(folder: Path, text: str) -> set[str]:
     }
 
 
-def _imported(node: ast.AST) -> set[str]:
-    """The top-level modules that a statement imports."""
+def imported(node: ast.AST) -> set[str]:
+    """Return the top-level modules that a statement imports."""
     if isinstance(node, ast.Import):
         return {alias.name.partition(".")[0] for alias in node.names}
     if isinstance(node, ast.ImportFrom) and not node.level and node.module:
@@ -137,12 +116,11 @@ def _imported(node: ast.AST) -> set[str]:
     return set()
 
 
-def _is_installed(name: str, check: Check) -> bool:
+def _is_installed(name: str, check: Check, folder: Path) -> bool:
     """Whether a module is there without the notebook's folder as well, or a command installs something of its name."""
     if any(name.replace("_", "-") in c.text.replace("_", "-") for c in commands(check.program)):
         return True
-    assert check.folder is not None  # noqa: S101 - nothing lies beside a notebook without a folder
-    elsewhere = [p for p in sys.path if p and Path(p).resolve() != check.folder.resolve()]
+    elsewhere = [p for p in sys.path if p and Path(p).resolve() != folder.resolve()]
     return PathFinder.find_spec(name, elsewhere) is not None
 
 
@@ -154,15 +132,9 @@ def _datasets(check: Check) -> None:
         if slug in _OTHER_MOUNTS or slug.lower() in attached or slug in told:
             continue
         told.add(slug)
-        owner = match["owner"] or "OWNER"
-        check.at(
-            DATASET,
-            place,
-            f"{match[0]} is used, but that dataset is not among those to attach.",
-            f"Push with -d {owner}/{slug}.",
-            # Without any dataset named, this may be a look before the push that names them.
-            sure=bool(attached) and check.program.sure(place),
-        )
+        # Without any dataset named, this may be a look before the push that names them.
+        sure = bool(attached) and check.program.sure(place)
+        check.at(DATASET, place, sure=sure, folder=match[0], owner=match["owner"] or "OWNER", slug=slug)
 
 
 def _mounts(program: Program) -> Iterator[tuple[Place[ast.AST], re.Match[str]]]:
@@ -178,10 +150,10 @@ def _mounts(program: Program) -> Iterator[tuple[Place[ast.AST], re.Match[str]]]:
         for match in _whole(str(place.node.value), complete=place.node not in pieces):
             yield place, match
     calls = [place for place in index.calls if is_builder(place.node, place.scope, program)]
-    for built in (*index.built, *calls):
-        text, complete = beginning(built.node, built.scope, program)
-        for match in _whole(text, complete=complete and built.node not in pieces):
-            yield built, match
+    for made in (*index.built, *calls):
+        seen = built(made.node, made.scope, program)
+        for match in _whole(seen.start, complete=seen.complete and made.node not in pieces):
+            yield made, match
 
 
 def _pieces(index: SiteIndex) -> set[ast.AST]:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.notebook.source import place_in_words
-
-if TYPE_CHECKING:
-    from kbench_jupyter.notebook.source import CellRef
+from kbench_jupyter.notebook.source import CellRef, place_in_words
 
 
 class Severity(StrEnum):

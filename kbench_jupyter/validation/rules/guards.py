@@ -4,23 +4,17 @@ from __future__ import annotations
 
 import ast
 import builtins
-from enum import Enum
-from typing import TYPE_CHECKING
+from enum import IntEnum
 
 from kbench_jupyter.validation.reading.parts import last_name, managers
-from kbench_jupyter.validation.reading.scopes import Certainty
-
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Place, Scope
-
-__all__ = ["Guard", "caught_around", "guard_around", "is_caught"]
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Certainty, Place, Scope
 
 _MAX_DEPTH = 8
 _ALL = frozenset({"Exception", "BaseException"})
 
 
-class Guard(Enum):
+class Guard(IntEnum):
     """How an error at a place is caught: by a handler that names it, or by one that catches whatever comes."""
 
     NONE = 0
@@ -29,28 +23,13 @@ class Guard(Enum):
 
 
 def is_caught(error: str, place: Place[ast.AST], program: Program, depth: int = 0) -> bool:
-    """Whether an error at a place is caught there, or around every call of the function it stands in.
+    """Whether one of Python's own errors is caught where it is raised, or around every call of the function there.
 
-    Parameters
-    ----------
-    error : str
-        The name of one of Python's own exceptions.
-    place : Place
-        Where it is raised.
-    program : Program
-    depth : int
-        How many calls have been followed.
-
-    Returns
-    -------
-    bool
-        False for a handler that raises itself: nothing goes on after it.
+    A handler that raises itself does not count: nothing goes on after it.
     """
     scope = place.scope
-    if place.certainty & Certainty.GUARDED:
-        root = scope.node if scope.node is not None else place.cell.tree
-        if caught_around(error, place.node, root, scope, program):
-            return True
+    if place.certainty & Certainty.GUARDED and guard_around(error, place, program):
+        return True
     # What runs a task is no call of its function.
     if scope.kind != "function" or scope in program.run_scopes or depth > _MAX_DEPTH:
         return False
@@ -58,37 +37,25 @@ def is_caught(error: str, place: Place[ast.AST], program: Program, depth: int = 
     return bool(calls) and all(is_caught(error, call, program, depth + 1) for call in calls)
 
 
-def caught_around(error: str, node: ast.AST, root: ast.AST, scope: Scope, program: Program) -> bool:
-    """Whether a ``try`` or a ``with suppress(...)`` under `root` catches an error that `node` raises."""
-    for guard in ast.walk(root):
+def guard_around(error: str, place: Place[ast.AST], program: Program, node: ast.AST | None = None) -> Guard:
+    """Tell how a ``try`` or ``with suppress(...)`` catches an error that a place, or a node near it, raises."""
+    scope, node = place.scope, node or place.node
+    caught = named = False
+    for guard in ast.walk(scope.node if scope.node is not None else place.cell.tree):
         if isinstance(guard, ast.Try | ast.TryStar):
             types = [handler.type for handler in guard.handlers if not _raises(handler)]
+            kinds = [handler.type for handler in guard.handlers if handler.type is not None]
         elif isinstance(guard, ast.With):
-            types = [kind for call in managers(guard, "suppress") for kind in call.args]
+            types, kinds = [kind for call in managers(guard, "suppress") for kind in call.args], []
         else:
             continue
-        if any(_catches(kind, error, scope, program) for kind in types) and any(
-            node is inner for statement in guard.body for inner in ast.walk(statement)
-        ):
-            return True
-    return False
-
-
-def guard_around(error: str, place: Place[ast.AST], program: Program) -> Guard:
-    """Tell how the ``try`` around a place, if there is one, catches an error."""
-    scope = place.scope
-    root = scope.node if scope.node is not None else place.cell.tree
-    if not caught_around(error, place.node, root, scope, program):
-        return Guard.NONE
-    for guard in ast.walk(root):
-        if not isinstance(guard, ast.Try | ast.TryStar):
+        if not any(node is inner for statement in guard.body for inner in ast.walk(statement)):
             continue
-        if any(place.node is inner for statement in guard.body for inner in ast.walk(statement)):
-            kinds = [h.type for h in guard.handlers if h.type is not None]
-            parts = [part for kind in kinds for part in getattr(kind, "elts", [kind])]
-            if any(last_name(part) not in _ALL and _catches(part, error, scope, program) for part in parts):
-                return Guard.NAMED
-    return Guard.BROAD
+        caught = caught or any(_catches(kind, error, scope, program) for kind in types)
+        parts = [part for kind in kinds for part in getattr(kind, "elts", [kind])]
+        parts = [part for part in parts if last_name(part) not in _ALL]
+        named = named or any(_catches(part, error, scope, program) for part in parts)
+    return Guard.NONE if not caught else Guard.NAMED if named else Guard.BROAD
 
 
 def _raises(handler: ast.ExceptHandler) -> bool:

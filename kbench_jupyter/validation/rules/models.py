@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, TypeAlias
+from collections.abc import Collection
+from typing import TypeAlias
 
 from kbench_jupyter.validation.reading.parts import default_values
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Scope
+from kbench_jupyter.validation.reading.task import RunCall, Task
 from kbench_jupyter.validation.reading.types_of import says_model
 from kbench_jupyter.validation.reading.value import (
     SDK,
@@ -17,50 +21,39 @@ from kbench_jupyter.validation.reading.value import (
     keyword_of,
     written,
 )
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error, warning
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Scope
-    from kbench_jupyter.validation.reading.task import RunCall, Task
-
-__all__ = ["RULES", "check"]
-
-HARD_MODEL = Rule(
-    "KB301",
-    "hard-coded-model",
-    Severity.ERROR,
+HARD_MODEL = error(
+    "KB301 hard-coded-model",
     "A task is run with a model chosen by name instead of `kbench.llm`.",
     "The server runs the notebook once for each model and hands it over as `kbench.llm`; it rejects a task "
     "that always asks one and the same. A parameter's default and `kbench.llm = ...` choose by name as well. A judge "
     "may.",
     'capital.run(kbench.llms["google/gemini-2.5-flash"])',
     "capital.run(kbench.llm)",
+    "{task} is run with {model}.",
+    "Write {run}; which models run it is chosen on the server (%kbench run).",
 )
-JUDGE_FIRST = Rule(
-    "KB302",
-    "judge-before-model",
-    Severity.ERROR,
+JUDGE_FIRST = error(
+    "KB302 judge-before-model",
     "The judge comes before the model under test.",
     "The SDK takes the first model among a task's parameters for the one under test, in the order of the "
     "signature, so the run is recorded under the judge's name.",
     "@kbench.task()\ndef essay(judge, llm): ...\n\nessay.run(kbench.judge_llm, kbench.llm)",
     "@kbench.task()\ndef essay(llm, judge): ...\n\nessay.run(kbench.llm, kbench.judge_llm)",
+    "{task} gets the judge before the model under test.",
+    "Make the model under test the first parameter: def {task}(llm, judge).",
 )
-NO_MODEL = Rule(
-    "KB303",
-    "run-without-model",
-    Severity.WARNING,
+NO_MODEL = warning(
+    "KB303 run-without-model",
     "A task is run without any model among its arguments.",
     "The SDK finds the model under test among the arguments of `.run`. Without one, the run belongs to no "
     "model, and the server may answer that no model was specified.",
     "@kbench.task()\ndef capital():\n    kbench.llm.prompt(...)\n\ncapital.run()",
     "@kbench.task()\ndef capital(llm):\n    llm.prompt(...)\n\ncapital.run(kbench.llm)",
+    "{task} is run without a model.",
+    "Give the function a first parameter llm, and run it with {task}.run(kbench.llm).",
 )
-RULES = (HARD_MODEL, JUDGE_FIRST, NO_MODEL)
 
 _Arguments: TypeAlias = list[tuple[str, tuple[Value, ...]]]
 _SDK = Sdk(SDK)
@@ -98,13 +91,10 @@ def _replaced(check: Check) -> None:
         if not found or not all(isinstance(value, HardModel) for value in found):
             continue
         name = found[0].name if len(found) == 1 and isinstance(found[0], HardModel) else "*"
-        check.at(
-            HARD_MODEL,
-            place,
-            f"{written(place.node)} is replaced by a model chosen by name{'' if name == '*' else ': ' + name}.",
-            "Leave it out; which models run the task is chosen on the server (%kbench run).",
-            sure=program.sure(place),
-        )
+        model = "a model chosen by name" if name == "*" else f"a model chosen by name: {name}"
+        message = f"{written(place.node)} is replaced by {model}."
+        hint = "Leave it out; which models run the task is chosen on the server (%kbench run)."
+        check.at(HARD_MODEL, place, message, hint, sure=program.sure(place))
 
 
 def _arguments(check: Check, task: Task, run: RunCall) -> _Arguments:
@@ -166,24 +156,15 @@ def _hard_models(check: Check, task: Task, runs: list[RunCall], arguments: dict[
         subject = next((values for _, values in _models(arguments[id(run)])), ())
         everything = [m for _, v in arguments[id(run)] for m in v]
         if subject and all(isinstance(m, HardModel) for m in subject) and _LLM not in everything:
-            hard.append((run, subject[0]))
-    for run, model in hard:
-        name = model.name if isinstance(model, HardModel) else ""
+            hard.append((run, str(getattr(subject[0], "name", ""))))
+    for run, name in hard:
         every = name == "*"
-        check.at(
-            HARD_MODEL,
-            run.place,
-            f"{task.label} is run with every model in kbench.llms."
-            if every
-            else f"{task.label} is run with a model chosen by name: {name}.",
-            f"Write {task.label}.{run.method}({'llm=[kbench.llm]' if run.method == 'evaluate' else 'kbench.llm'}); "
-            "which models run it is chosen on the server (%kbench run).",
-            node=run.call,
-            sure=len(hard) == len(task.runs)
-            and not (every or task.handed_on)
-            and check.pushed(task)
-            and check.program.sure(run.place),
-        )
+        model = "every model in kbench.llms" if every else f"a model chosen by name: {name}"
+        given = "llm=[kbench.llm]" if run.method == "evaluate" else "kbench.llm"
+        right = f"{task.label}.{run.method}({given})"
+        sure = len(hard) == len(task.runs) and not (every or task.handed_on) and check.pushed(task)
+        sure = sure and check.program.sure(run.place)
+        check.at(HARD_MODEL, run.place, node=run.call, sure=sure, task=task.label, model=model, run=right)
 
 
 def _judge_first(check: Check, task: Task, run: RunCall, arguments: _Arguments) -> None:
@@ -194,19 +175,12 @@ def _judge_first(check: Check, task: Task, run: RunCall, arguments: _Arguments) 
     named = later and len(first) == 1 and isinstance(first[0], HardModel)
     if first != (_JUDGE,) and not named:
         return
-    unplaced = any(name == "*" for name, _ in arguments)
-    check.at(
-        JUDGE_FIRST,
-        run.place,
-        f"{task.label} gets the judge before the model under test."
-        if later
-        else f"{task.label} is run with the judge as the model under test.",
-        f"Make the model under test the first parameter: def {task.label}(llm, judge)."
-        if later
-        else f"Run it with the model under test: {task.label}.{run.method}(kbench.llm).",
-        node=run.call,
-        sure=later and not unplaced and check.program.sure(run.place),
-    )
+    message = hint = ""
+    if not later:
+        message = f"{task.label} is run with the judge as the model under test."
+        hint = f"Run it with the model under test: {task.label}.{run.method}(kbench.llm)."
+    sure = later and not any(name == "*" for name, _ in arguments) and check.program.sure(run.place)
+    check.at(JUDGE_FIRST, run.place, message, hint, node=run.call, sure=sure, task=task.label)
 
 
 def _no_model(check: Check, task: Task, run: RunCall, arguments: _Arguments) -> None:
@@ -216,10 +190,4 @@ def _no_model(check: Check, task: Task, run: RunCall, arguments: _Arguments) -> 
     if not isinstance(run.place.node.value, ast.Name) or task.function.args.kw_defaults:
         return
     if all(isinstance(value, Const) for _, values in arguments for value in values):
-        check.at(
-            NO_MODEL,
-            run.place,
-            f"{task.label} is run without a model.",
-            f"Give the function a first parameter llm, and run it with {task.label}.run(kbench.llm).",
-            node=call,
-        )
+        check.at(NO_MODEL, run.place, node=call, task=task.label)

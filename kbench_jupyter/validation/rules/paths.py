@@ -4,19 +4,14 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.names import words
 from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Place
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.reading.value import Const, keyword_of
-from kbench_jupyter.validation.rules.built_paths import beginning
-
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Place
-
-__all__ = ["is_reader", "of_a_path", "own_machine", "read_paths"]
+from kbench_jupyter.validation.rules.built_paths import built
 
 _READERS = words(
     "open from_path load loadtxt genfromtxt fromfile imread read_text read_bytes read_csv read_json read_parquet"
@@ -83,7 +78,7 @@ def _seen(nodes: list[ast.expr], place: Place[ast.Call], program: Program) -> li
     found: list[tuple[ast.AST, str]] = []
     for node in nodes:
         found += [(node, path) for path in _several(node, place, program)]
-        path, complete = beginning(node, place.scope, program)
+        path, _, complete = built(node, place.scope, program)
         if own_machine(path):
             # A home folder is on the server too, if it is made into a path first: the notebook may write there.
             if path[:1] != "~" or isinstance(program.values.const(node, place.scope), str):

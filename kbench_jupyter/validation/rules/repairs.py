@@ -7,13 +7,13 @@ Only three findings have a fix that cannot change what a task does: a missing ru
 from __future__ import annotations
 
 import ast
-import io
-import tokenize
+import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.reading.cells import read_cell
+from kbench_jupyter.notebook.source import CellRef, TaskSource
+from kbench_jupyter.validation.reading.cells import Cell, read_cell
 from kbench_jupyter.validation.reading.program import Program, read_program, reading
 from kbench_jupyter.validation.reading.run_places import place_for_run
 from kbench_jupyter.validation.reading.task import Task
@@ -21,17 +21,9 @@ from kbench_jupyter.validation.reading.tasks import Tasks
 from kbench_jupyter.validation.reading.types_of import says_model
 from kbench_jupyter.validation.reading.value import SDK, Sdk, written
 from kbench_jupyter.validation.rules.choice import SUBTASK
+from kbench_jupyter.validation.rules.findings import Finding
 from kbench_jupyter.validation.rules.running import NEVER_RUN, never_run, required_parameters
 from kbench_jupyter.validation.rules.structure import BARE
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kbench_jupyter.notebook.source import CellRef, TaskSource
-    from kbench_jupyter.validation.reading.cells import Cell
-    from kbench_jupyter.validation.rules.findings import Finding
-
-__all__ = ["Fix", "fixes"]
 
 
 @dataclass(frozen=True)
@@ -104,20 +96,18 @@ def fixes(source: TaskSource, findings: Sequence[Finding]) -> list[Fix]:
 
 
 def _edits(finding: Finding, tasks: Tasks) -> list[tuple[Cell, _Edit]]:
+    here = [task for task in tasks.stored if _is_at(task.place.cell, task.node, finding)]
+    made: list[tuple[Cell, _Edit] | None] = []
     if finding.code == NEVER_RUN.code:
-        made = [
-            _run_call(task, tasks) for task in tasks.stored if _is_at(task.place.cell, task.node, finding)
-        ]
+        made = [_run_call(task, tasks) for task in here]
     elif finding.code == SUBTASK.code:
-        made = [_not_stored(task) for task in tasks.stored if _is_at(task.place.cell, task.node, finding)]
+        made = [_not_stored(task) for task in here]
     elif finding.code == BARE.code:
         made = [
             _insert(bare.place.cell, bare.decorator, "()", f"add parentheses to @{written(bare.decorator)}")
             for bare in tasks.bare
             if not isinstance(bare.decorator, ast.Call) and _is_at(bare.place.cell, bare.decorator, finding)
         ]
-    else:
-        made = []
     return [edit for edit in made if edit is not None]
 
 
@@ -194,48 +184,28 @@ def _model_name(program: Program) -> str | None:
 
 
 def _not_stored(task: Task) -> tuple[Cell, _Edit] | None:
-    call = task.calls[0]
+    cell, call = task.place.cell, task.calls[0]
     # What a function of the notebook decorates with may serve other tasks as well.
-    if not task.decorated_directly:
-        return None
-    if any(keyword.arg in (None, "store_task") for keyword in call.keywords):
+    if not task.decorated_directly or any(k.arg in (None, "store_task") for k in call.keywords):
         return None
     title = f"add store_task=False to {task.label}"
-    if not call.args and not call.keywords:
-        return _insert(task.place.cell, call, "store_task=False", title, back=1)
-    end = _end_of_arguments(task.place.cell.python, call)
-    return None if end is None else _insert_at(task.place.cell, *end, ", store_task=False", title)
+    if call.keywords:
+        return _insert(cell, call.keywords[-1], ", store_task=False", title)
+    if not call.args:
+        return _insert(cell, call, "store_task=False", title, further=-1)
+    # The node of an argument ends before parentheses around it, unlike that of a keyword.
+    last = call.args[-1]
+    line = cell.python.split("\n")[(last.end_lineno or 0) - 1].encode()
+    until = (call.end_col_offset or 0) - 1 if call.end_lineno == last.end_lineno else None
+    around = re.match(rb"[\s)]*\)", line[last.end_col_offset : until])
+    return _insert(cell, last, ", store_task=False", title, around.end() if around else 0)
 
 
-def _end_of_arguments(python: str, call: ast.Call) -> tuple[int, int] | None:
-    """Where the last argument of a call ends, parentheses of its own included: line, and column in bytes.
-
-    The node of an argument ends before parentheses around it; its tokens do not.
-    """
-    lines = python.split("\n")
-    end: tuple[int, int] | None = None
-    try:
-        for token in tokenize.generate_tokens(io.StringIO(python).readline):
-            row, column = token.end
-            at = (row, len(lines[row - 1][:column].encode()) if row <= len(lines) else 0)
-            if at >= (call.end_lineno or 0, call.end_col_offset or 0):
-                return end
-            if token.type not in (tokenize.COMMENT, tokenize.NL) and token.string != ",":
-                end = at
-    except (tokenize.TokenError, SyntaxError):
-        return None
-    return None
-
-
-def _insert(cell: Cell, node: ast.expr, text: str, title: str, back: int = 0) -> tuple[Cell, _Edit] | None:
-    """An insertion at the end of a node, or some columns before it."""
-    return _insert_at(cell, node.end_lineno or 0, (node.end_col_offset or 0) - back, text, title)
-
-
-def _insert_at(
-    cell: Cell, end_line: int, end_column: int, text: str, title: str
+def _insert(
+    cell: Cell, node: ast.expr | ast.keyword, text: str, title: str, further: int = 0
 ) -> tuple[Cell, _Edit] | None:
-    """An insertion into a line, unless IPython's transformer changed that line."""
+    """An insertion some bytes after the end of a node, unless IPython's transformer changed that line."""
+    end_line = node.end_lineno or 0
     line = cell.text_line(end_line)
     python_lines, text_lines = cell.python.split("\n"), cell.text_lines
     if not (0 < end_line <= len(python_lines) and 0 < line <= len(text_lines)):
@@ -243,8 +213,8 @@ def _insert_at(
     if python_lines[end_line - 1] != text_lines[line - 1]:
         return None
     # Syntax trees count columns in bytes of UTF-8.
-    column = len(text_lines[line - 1].encode()[:end_column].decode(errors="ignore"))
-    return cell, _Edit(title, line, column, text)
+    before = text_lines[line - 1].encode()[: (node.end_col_offset or 0) + further]
+    return cell, _Edit(title, line, len(before.decode(errors="ignore")), text)
 
 
 def _apply(text: str, edits: list[_Edit]) -> list[str]:

@@ -3,78 +3,57 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.endings import falls_off
-from kbench_jupyter.validation.reading.kinds import kinds
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Function, Scope
+from kbench_jupyter.validation.reading.task import Task
+from kbench_jupyter.validation.reading.unrecordable import Unrecordable
 from kbench_jupyter.validation.reading.value import written
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error, warning
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Function, Scope
-    from kbench_jupyter.validation.reading.task import Task
-
-__all__ = ["NOTHING_RETURNED", "RESULT", "returned"]
-
-RESULT = Rule(
-    "KB203",
-    "unrecordable-result",
-    Severity.ERROR,
+RESULT = error(
+    "KB203 unrecordable-result",
     "The task returns a value that the SDK cannot record, or returns a value without an annotation.",
     "The run seems to succeed, but no run file is written for a text, a list or an object, nor for what an assertion "
     "or another task's run gives. What only running shows (numpy's values, what is in a dict), the dry run finds. "
     "Without the annotation a value counts as a pass/fail result.",
     '@kbench.task()\ndef answer(llm):\n    return llm.prompt("Capital of France?")',
     '@kbench.task()\ndef answer(llm) -> bool:\n    return "Paris" in llm.prompt("Capital of France?")',
+    "{function} returns a value, but has no return annotation: it counts as pass or fail.",
+    "Add the annotation: -> bool, -> int, -> float or -> dict.",
 )
-NOTHING_RETURNED = Rule(
-    "KB207",
-    "nothing-returned",
-    Severity.WARNING,
+NOTHING_RETURNED = warning(
+    "KB207 nothing-returned",
     "The annotation promises a value, but the function returns none, or may end without one.",
     "The run is recorded as pass or fail by its assertions, not as the score that was meant: without assertions, "
     "as a pass. With -> bool it is recorded without a result.",
     '@kbench.task()\ndef score(llm) -> float:\n    if "4" in llm.prompt("2+2?"):\n        return 1.0',
     '@kbench.task()\ndef score(llm) -> float:\n    if "4" in llm.prompt("2+2?"):\n        return 1.0\n'
     "    return 0.0",
+    "{function} promises {promise}, but returns nothing.",
+    "Return the value, or leave the annotation out.",
 )
 # What a path without a value may return instead, by what the annotation promises.
 _LOWEST = {"bool": "False", "int": "0", "float": "0.0", "dict": "{}", "tuple": "0.0, 0.0"}
 
 
 def returned(check: Check, task: Task, function: Function, scope: Scope) -> None:
-    """Report what is wrong with what a task returns.
-
-    Parameters
-    ----------
-    check : Check
-        Where to report.
-    task : Task
-        A task whose function can be seen, and is no coroutine or generator.
-    function : ast.FunctionDef or ast.AsyncFunctionDef
-        Its function.
-    scope : Scope
-        The function's own scope.
-    """
+    """Report what is wrong with what a task returns whose function can be seen, and is no coroutine or generator."""
     valued = [s for s in scope.returns if not _is_nothing(s)]
     promise = _promise(function.returns, task.place.scope, check.program)
     if not valued:
         if not _is_none(function.returns) and _ends_plainly(function):
-            check.on_task(
-                NOTHING_RETURNED,
-                task,
-                f"{function.name} promises {written(function.returns or function)}, but returns nothing.",
-                "Return the value, or leave the annotation out.",
-            )
+            promised = written(function.returns or function)
+            check.on_task(NOTHING_RETURNED, task, function=function.name, promise=promised)
         return
     matters = task.stored or any(check.tasks.around(run.place.scope) for run in task.runs)
     # What a helper task gives is for the task that runs it to judge.
     if promise and task.stored:
         _every_path(check, task, function, scope, promise)
-    if not (matters and _unrecordable(check, task, function, scope, valued, promise)):
-        _annotated(check, task, function)
+    told = matters and _unrecordable(check, task, function, scope, valued, promise)
+    if not told and function.returns is None and task.stored:
+        check.on_task(RESULT, task, sure=False, function=function.name)
 
 
 def _every_path(check: Check, task: Task, function: Function, scope: Scope, promise: str) -> None:
@@ -83,46 +62,35 @@ def _every_path(check: Check, task: Task, function: Function, scope: Scope, prom
     last = falls_off(scope, check.program) if bare is None else None
     if bare is None and last is None:
         return
+    what, where = "may end here without a return", "on every path"
     if bare is not None:
         what, where = "returns nothing here", "here too"
-    else:
-        what, where = "may end here without a return", "on every path"
-    becomes = (
-        "Such a run is recorded without a result."
-        if promise == "bool"
-        else "Without a failed assertion such a run is recorded as a pass."
-    )
-    check.at(
-        NOTHING_RETURNED,
-        task.place,
-        f"{function.name} promises {written(function.returns or function)}, but {what}. {becomes}",
-        f"Return a value {where}, for example: return {_LOWEST[promise]}",
-        node=bare or last,
-    )
+    becomes = "Without a failed assertion such a run is recorded as a pass."
+    if promise == "bool":
+        becomes = "Such a run is recorded without a result."
+    message = f"{function.name} promises {written(function.returns or function)}, but {what}. {becomes}"
+    hint = f"Return a value {where}, for example: return {_LOWEST[promise]}"
+    check.at(NOTHING_RETURNED, task.place, message, hint, node=bare or last)
 
 
 def _unrecordable(
     check: Check, task: Task, function: Function, scope: Scope, valued: list[ast.Return], promise: str
 ) -> bool:
     """Report the first value that the SDK cannot record, and say whether there is one."""
-    found = [(statement, kinds(check, statement.value, scope)) for statement in valued]
+    unrecordable = Unrecordable(check.program, check.typed)
+    found = [(statement, unrecordable.of(statement.value, scope)) for statement in valued]
     bad = [(statement, kind) for statement, kind in found if kind != {""}]
     if not bad:
         return False
     statement, kind = min(bad, key=lambda one: "" in one[1])
     what = min(kind - {""})
-    certain = "" not in kind
+    returns, then = ("returns", "") if "" not in kind else ("may return", " then")
     always = all("" not in kind for _, kind in bad) and len(bad) == len(scope.returns)
-    may, then = ("", "") if certain else ("may ", " then")
-    check.at(
-        RESULT,
-        task.place,
-        f"{function.name} {may}return{'s' if certain else ''} {what}, which the SDK cannot record: no run file would "
-        f"be written{then}.",
-        _hint(what, promise, function),
-        node=statement,
-        sure=always and isinstance(function.body[-1], ast.Return) and check.pushed(task),
+    sure = always and isinstance(function.body[-1], ast.Return) and check.pushed(task)
+    message = (
+        f"{function.name} {returns} {what}, which the SDK cannot record: no run file would be written{then}."
     )
+    check.at(RESULT, task.place, message, _hint(what, promise, function), node=statement, sure=sure)
     return True
 
 
@@ -145,17 +113,6 @@ def _hint(what: str, promise: str, function: Function) -> str:
         "Return a bool, a number or a dict, with its annotation (-> bool), or check the answer with "
         "kbench.assertions and return nothing."
     )
-
-
-def _annotated(check: Check, task: Task, function: Function) -> None:
-    if function.returns is None and task.stored:
-        check.on_task(
-            RESULT,
-            task,
-            f"{function.name} returns a value, but has no return annotation: it counts as pass or fail.",
-            "Add the annotation: -> bool, -> int, -> float or -> dict.",
-            sure=False,
-        )
 
 
 def _is_none(node: ast.expr | None) -> bool:

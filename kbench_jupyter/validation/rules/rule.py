@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import ast
 import re
-from dataclasses import dataclass, field
-from functools import cached_property
-from typing import TYPE_CHECKING
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any
 
+from kbench_jupyter.notebook.source import LeftOut
+from kbench_jupyter.validation.reading.cells import Cell
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Place
 from kbench_jupyter.validation.reading.sdk.installed import installed
 from kbench_jupyter.validation.reading.sdk.typed import Typed
-from kbench_jupyter.validation.reading.task import slug_of
+from kbench_jupyter.validation.reading.task import Task, slug_of
+from kbench_jupyter.validation.reading.tasks import Tasks
 from kbench_jupyter.validation.rules.findings import Finding, Severity
 from kbench_jupyter.validation.rules.secrets import mask
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
-    from kbench_jupyter.notebook.source import LeftOut
-    from kbench_jupyter.validation.reading.cells import Cell
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Place
-    from kbench_jupyter.validation.reading.task import Task
-    from kbench_jupyter.validation.reading.tasks import Tasks
-
-__all__ = ["Check", "Rule"]
 
 _IGNORE = re.compile(r"#\s*kbench:\s*ignore\[([^\]]*)\]")
 
@@ -50,6 +44,8 @@ class Rule:
         Code it objects to.
     fix : str
         The same code put right.
+    message, hint : str
+        What its findings say, with ``{names}`` that a report fills in. Empty where each finding says it anew.
     """
 
     code: str
@@ -59,26 +55,36 @@ class Rule:
     why: str
     example: str
     fix: str
+    message: str = ""
+    hint: str = ""
+
+    def finding(self, message: str, hint: str, words: Mapping[str, object], *, sure: bool) -> Finding:
+        """Return a finding of it, without its place."""
+        severity = self.severity if sure else Severity.WARNING
+        message, hint = message or self.message.format(**words), hint or self.hint.format(**words)
+        return Finding(self.code, severity, mask(message), hint)
+
+
+def error(title: str, *texts: str) -> Rule:
+    """Return a rule whose findings stop a push: its code and name in one, then its texts as in `Rule`."""
+    code, name = title.split()
+    return Rule(code, name, Severity.ERROR, *texts)
+
+
+def warning(title: str, *texts: str) -> Rule:
+    """Return a rule whose findings never stop a push."""
+    return replace(error(title, *texts), severity=Severity.WARNING)
 
 
 @dataclass
 class Check:
     """One check of one program: what rules read, and where they report.
 
-    Parameters
-    ----------
-    program : Program
-        The parsed task source.
-    tasks : Tasks
-        Its tasks.
-    task : str or None
-        The task that is to be pushed, as the user gave it.
-    datasets : sequence of str
-        The datasets that are to be attached, ``owner/slug`` or ``slug``.
-    left_out : sequence of LeftOut
-        What of the notebook is not pushed.
-    folder : Path or None
-        Where the notebook lies, if it is to be looked at for modules beside it.
+    `task` is the one to be pushed, as the user gave it; `datasets` are those to be attached; `left_out` is not pushed;
+    modules in `folder`, where the notebook lies, are not on the server.
+
+    A report gives a message and a hint, or the words that those of the rule lack. When it is not `sure`, the finding
+    is a warning whatever the rule's severity.
     """
 
     program: Program
@@ -95,17 +101,25 @@ class Check:
         sdk = installed()
         return Typed(sdk, self.program, self.tasks) if sdk is not None else None
 
+    def nodes(self, word: str) -> Iterator[tuple[Cell, ast.AST]]:
+        """Yield every node of the cells that mention a word."""
+        for cell in self.program.cells:
+            if word in cell.source.text:
+                yield from ((cell, node) for node in ast.walk(cell.tree))
+
     def at(
         self,
         rule: Rule,
         place: Place[ast.AST],
-        message: str,
-        hint: str,
+        message: str = "",
+        hint: str = "",
+        /,
         *,
         node: ast.AST | None = None,
         sure: bool = True,
+        **words: Any,
     ) -> None:
-        """Report a node. When not `sure`, the finding is a warning whatever the rule's severity."""
+        """Report a place, or a node in it."""
         node = node if node is not None else place.node
         first = getattr(node, "lineno", 1)
         last = getattr(node, "end_lineno", None) or first
@@ -117,35 +131,42 @@ class Check:
             above = first
         cell = place.cell
         lines = {cell.text_line(line) for line in range(above, last + 1)}
-        self.on_line(rule, cell, cell.text_line(first), message, hint, sure=sure, silenced_by=lines)
+        self.on_line(rule, cell, cell.text_line(first), message, hint, sure=sure, silenced_by=lines, **words)
 
     def on_line(
         self,
         rule: Rule,
         cell: Cell,
         line: int,
-        message: str,
-        hint: str,
+        message: str = "",
+        hint: str = "",
+        /,
         *,
         sure: bool = True,
-        silenced_by: set[int] | None = None,
+        silenced_by: Collection[int] = (),
+        **words: Any,
     ) -> None:
         """Report a line of a cell's text."""
         texts = cell.text_lines
         for number in silenced_by or {line}:
             if 0 < number <= len(texts) and _ignores(texts[number - 1], rule.code):
                 return
-        self.findings.append(
-            Finding(
-                code=rule.code,
-                severity=rule.severity if sure else Severity.WARNING,
-                message=mask(message),
-                hint=hint,
-                cell=cell.source.ref,
-                line=cell.original_line(line),
-                text=cell.masked_lines[line - 1].strip() if 0 < line <= len(texts) else "",
-            )
-        )
+        text = _masked(cell.source.text)[line - 1].strip() if 0 < line <= len(texts) else ""
+        finding = rule.finding(message, hint, words, sure=sure)
+        ref, own_line = cell.source.ref, cell.original_line(line)
+        self.findings.append(replace(finding, cell=ref, line=own_line, text=text))
+
+    def on_task(
+        self, rule: Rule, task: Task, message: str = "", hint: str = "", /, *, sure: bool = True, **words: Any
+    ) -> None:
+        """Report a task, at its definition."""
+        self.at(rule, task.place, message, hint, sure=sure, task=task.label, **words)
+
+    def on_notebook(
+        self, rule: Rule, message: str = "", hint: str = "", *, sure: bool = True, **words: object
+    ) -> None:
+        """Report the notebook as a whole."""
+        self.findings.append(rule.finding(message, hint, words, sure=sure))
 
     def pushed(self, task: Task) -> bool:
         """Whether a task is the one that is pushed, as far as anybody has said."""
@@ -159,16 +180,13 @@ class Check:
         lines = {magic.argument.strip() for _, magic in self.program.magics if magic.name == "choose"}
         return [task for line in lines for task in self.tasks.kept_by(line)]
 
-    def on_task(self, rule: Rule, task: Task, message: str, hint: str, *, sure: bool = True) -> None:
-        """Report a task, at its definition."""
-        self.at(rule, task.place, message, hint, sure=sure)
-
-    def on_notebook(self, rule: Rule, message: str, hint: str, *, sure: bool = True) -> None:
-        """Report the notebook as a whole."""
-        severity = rule.severity if sure else Severity.WARNING
-        self.findings.append(Finding(rule.code, severity, mask(message), hint))
-
 
 def _ignores(text: str, code: str) -> bool:
     match = _IGNORE.search(text)
     return match is not None and code in {part.strip().upper() for part in match[1].split(",")}
+
+
+@lru_cache(maxsize=16)
+def _masked(text: str) -> list[str]:
+    """The lines of a cell as they may be shown: a secret may begin lines above the one that is asked for."""
+    return mask(text).split("\n")

@@ -3,26 +3,16 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.reading.scopes import Certainty
-from kbench_jupyter.validation.reading.switches import constants_of
-from kbench_jupyter.validation.reading.task import Task
+from kbench_jupyter.validation.reading.parts import default_values
+from kbench_jupyter.validation.reading.scopes import Certainty, Place
+from kbench_jupyter.validation.reading.switches import Switch, constants_of
+from kbench_jupyter.validation.reading.task import RunCall, Task
 from kbench_jupyter.validation.reading.value import DERIVING, keyword_of, written
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.scopes import Place
-    from kbench_jupyter.validation.reading.switches import Switch
-    from kbench_jupyter.validation.reading.task import RunCall
-
-__all__ = ["NEVER_RUN", "RULES", "check", "never_run", "required_parameters"]
-
-NEVER_RUN = Rule(
-    "KB103",
-    "task-never-run",
-    Severity.ERROR,
+NEVER_RUN = error(
+    "KB103 task-never-run",
     "A stored task is defined, but no `.run(...)` or `.evaluate(...)` of it is executed.",
     "Only `.run` and `.evaluate` write a run file. A plain call `my_task(kbench.llm)`, or a `.run` in a "
     "function that nothing calls, in an `async def` that is called without `await`, or under an `if` whose condition "
@@ -30,19 +20,20 @@ NEVER_RUN = Rule(
     'A block under `if __name__ == "__main__":` is executed in a notebook.',
     '@kbench.task(name="Capital")\ndef capital(llm):\n    ...',
     '@kbench.task(name="Capital")\ndef capital(llm):\n    ...\n\ncapital.run(kbench.llm)',
+    "{task} is never run, so nothing would be recorded.",
+    "Add at the end: {line}",
 )
-NOT_RECORDED = Rule(
-    "KB111",
-    "run-not-recorded",
-    Severity.ERROR,
+NOT_RECORDED = error(
+    "KB111 run-not-recorded",
     "A task is run, but its runs leave no file: `store_run=False`, or `remove_run_files=True`.",
     "The server reads results from run files. `store_run=False` in the decorator writes none, and "
     "`evaluate(..., remove_run_files=True)` deletes those it has written. Both are for helper tasks, whose results go "
     "into the run of another task.",
     '@kbench.task(name="Capital", store_run=False)\ndef capital(llm):\n    ...\n\ncapital.run(kbench.llm)',
     '@kbench.task(name="Capital")\ndef capital(llm):\n    ...\n\ncapital.run(kbench.llm)',
+    "{task} has store_run=False, so its runs leave no file and nothing is recorded.",
+    "Leave store_run=False out of its decorator.",
 )
-RULES = (NEVER_RUN, NOT_RECORDED)
 
 
 def check(check: Check) -> None:
@@ -57,16 +48,9 @@ def check(check: Check) -> None:
             _idle(check, task, task.idle_runs[0])
         if not never_run(task):
             continue
-        called = _plain_call(check, task)
-        check.on_task(
-            NEVER_RUN,
-            task,
-            f"{task.label} is called, but never run: a plain call records nothing."
-            if called
-            else f"{task.label} is never run, so nothing would be recorded.",
-            f"Add at the end: {run_line(task)}",
-            sure=check.pushed(task),
-        )
+        called = f"{task.label} is called, but never run: a plain call records nothing."
+        message = called if _plain_call(check, task) else ""
+        check.on_task(NEVER_RUN, task, message, line=run_line(task), sure=check.pushed(task))
 
 
 def never_run(task: Task) -> bool:
@@ -107,7 +91,7 @@ def _switched_off_by(check: Check, run: RunCall) -> Switch | None:
     places: list[Place[ast.AST]] = [run.place, *check.program.calls_of(run.place.scope)]
     for place in places:
         for switch in check.program.switches:
-            if switch.covers(place.node, place.cell.number):
+            if place.node in switch.nodes:
                 return switch
     return None
 
@@ -119,20 +103,11 @@ def _unrecorded(check: Check, task: Task) -> None:
     if _is_helper(check, task) or _may_be_recorded(check, task):
         return
     if not task.recorded:
-        check.on_task(
-            NOT_RECORDED,
-            task,
-            f"{task.label} has store_run=False, so its runs leave no file and nothing is recorded.",
-            "Leave store_run=False out of its decorator.",
-        )
+        check.on_task(NOT_RECORDED, task)
         return
-    check.at(
-        NOT_RECORDED,
-        task.runs[0].place,
-        f"{task.label}.evaluate deletes its own run files, so nothing is recorded.",
-        "Leave remove_run_files=True out.",
-        sure=not any(_may_leave_files(run) for run in task.runs),
-    )
+    message = f"{task.label}.evaluate deletes its own run files, so nothing is recorded."
+    hint, sure = "Leave remove_run_files=True out.", not any(_may_leave_files(run) for run in task.runs)
+    check.at(NOT_RECORDED, task.runs[0].place, message, hint, sure=sure)
 
 
 def _removes_files(check: Check, run: RunCall) -> bool:
@@ -155,13 +130,14 @@ def _may_leave_files(run: RunCall) -> bool:
 
 def _is_helper(check: Check, task: Task) -> bool:
     """Whether a task runs inside another one, or is not the one that is pushed."""
-    if not check.pushed(task) or any(
-        check.tasks.around(run.place.scope) not in (None, task) for run in task.runs
-    ):
-        return True
-    return any(
-        other is not task and other.recorded and (other.runs or other.handed_on) and check.pushed(other)
-        for other in check.tasks.stored
+    inside = any(check.tasks.around(run.place.scope) not in (None, task) for run in task.runs)
+    return (
+        inside
+        or not check.pushed(task)
+        or any(
+            other is not task and other.recorded and (other.runs or other.handed_on) and check.pushed(other)
+            for other in check.tasks.stored
+        )
     )
 
 
@@ -170,11 +146,11 @@ def _may_be_recorded(check: Check, task: Task) -> bool:
     # What another decorator makes of the task, nobody sees.
     if task.function is not None and len(task.function.decorator_list) > 1:
         return True
-    for place in check.program.index.calls:
-        derives = getattr(place.node.func, "attr", "") in DERIVING
-        if derives and any(keyword.arg in (None, "store_run") for keyword in place.node.keywords):
-            return True
-    if any(place.node.attr == "store_run" for place in check.program.index.attributes):
+    index = check.program.index
+    derived = [place.node for place in index.calls if getattr(place.node.func, "attr", "") in DERIVING]
+    if any(keyword.arg in (None, "store_run") for call in derived for keyword in call.keywords):
+        return True
+    if any(place.node.attr == "store_run" for place in index.attributes):
         return True
     return any(word in check.program.text for word in ("run.json", "serialization"))
 
@@ -187,14 +163,11 @@ def run_line(task: Task) -> str:
 
 def required_parameters(task: Task) -> list[str]:
     """Return the parameters of a task's function that have no default."""
-    function = task.function
-    if function is None:
+    if task.function is None:
         return []
-    args = function.args
-    positional = [*args.posonlyargs, *args.args]
-    names = [a.arg for a in positional[: len(positional) - len(args.defaults)]]
-    keyword_only = zip(args.kwonlyargs, args.kw_defaults, strict=True)
-    return names + [a.arg for a, default in keyword_only if default is None]
+    args = task.function.args
+    named = [*args.posonlyargs, *args.args, *args.kwonlyargs]
+    return [a.arg for a in named if a.arg not in default_values(args)]
 
 
 def _plain_call(check: Check, task: Task) -> bool:

@@ -5,22 +5,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.validation.reading.parts import last_name
-from kbench_jupyter.validation.reading.sdk.parameters import accepted, home_of, signature_of
-from kbench_jupyter.validation.reading.sdk.things import Class, Func
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Scope
+from kbench_jupyter.validation.reading.sdk.installed import Installed
+from kbench_jupyter.validation.reading.sdk.parameters import Fit, accepted, home_of, signature_of
+from kbench_jupyter.validation.reading.sdk.things import Class, Func, Thing
 from kbench_jupyter.validation.reading.value import Const, written
 from kbench_jupyter.validation.reading.value import Func as OwnFunction
-
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.scopes import Scope
-    from kbench_jupyter.validation.reading.sdk.installed import Installed
-    from kbench_jupyter.validation.reading.sdk.parameters import Fit
-    from kbench_jupyter.validation.reading.sdk.things import Thing
-
-__all__ = ["Misfit", "misfits"]
 
 # What a value of a type is good for, besides that type itself.
 _FITS = {

@@ -3,30 +3,21 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING
 
 from kbench_jupyter.hints import did_you_mean
-from kbench_jupyter.validation.reading.parts import managers_without_call
+from kbench_jupyter.validation.reading.cells import Cell
 from kbench_jupyter.validation.reading.scopes import Certainty, Place
 from kbench_jupyter.validation.reading.sdk.answers import Answer
 from kbench_jupyter.validation.reading.sdk.parameters import bind, overridden, signature_of
 from kbench_jupyter.validation.reading.sdk.things import Func, Instance, ModuleThing, Plain, Thing, in_words
+from kbench_jupyter.validation.reading.sdk.typed import Typed
 from kbench_jupyter.validation.reading.value import SDK, written
-from kbench_jupyter.validation.rules.findings import Severity
 from kbench_jupyter.validation.rules.guards import Guard, guard_around
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, Rule, error
 from kbench_jupyter.validation.rules.sdk_arguments import misfits
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.cells import Cell
-    from kbench_jupyter.validation.reading.sdk.typed import Typed
-
-__all__ = ["RULES", "check"]
-
-NAME = Rule(
-    "KB601",
-    "unknown-sdk-name",
-    Severity.ERROR,
+NAME = error(
+    "KB601 unknown-sdk-name",
     "The installed SDK has no such name: in a module, on a model, a chat, a task, or on what a call gives.",
     "The line raises AttributeError (an import: ImportError), and the run ends there. Where an `except` catches it, it "
     "is worse: every run takes the except, whatever the model answers. What is there is read from the version that is "
@@ -34,27 +25,22 @@ NAME = Rule(
     'kbench.assertions.assert_equals("4", "4", expectation="says 4")',
     'kbench.assertions.assert_equal("4", "4", expectation="says 4")',
 )
-PARAMETERS = Rule(
-    "KB602",
-    "wrong-sdk-parameters",
-    Severity.ERROR,
+PARAMETERS = error(
+    "KB602 wrong-sdk-parameters",
     "A function of the SDK is called with parameters that it does not take, without one that it needs, or with one "
     "twice; or something is called that is no function.",
     "The call raises TypeError. Parameters are those of the version that is installed beside this kernel.",
     'with kbench.chats.new(system="Be brief"):\n    kbench.llm.prompt("2 + 2?")',
     'with kbench.chats.new(system_instructions="Be brief"):\n    kbench.llm.prompt("2 + 2?")',
 )
-VALUE = Rule(
-    "KB603",
-    "wrong-sdk-value",
-    Severity.ERROR,
+VALUE = error(
+    "KB603 wrong-sdk-value",
     "A function of the SDK gets a value that its annotation does not allow: another word than those it lists, or "
     "another type.",
     "The SDK raises, or goes on with what was not meant: `assert_true` takes any text for true.",
     'kbench.llm.prompt("2 + 2?", reasoning="maximum")',
     'kbench.llm.prompt("2 + 2?", reasoning="high")',
 )
-RULES = (NAME, PARAMETERS, VALUE)
 
 # What is asked about may be asked for another version than the one that is installed.
 _ASKS_FOR_VERSION = ("__version__", "inspect.signature", "importlib.metadata")
@@ -85,9 +71,8 @@ class _Look:
         }
 
     def report(self) -> None:
-        for cell in self.program.cells:
-            if SDK in cell.source.text:
-                self.imports(cell)
+        for cell, node in self.check.nodes(SDK):
+            self.imports(cell, node)
         # To follow a name may bring a cell into the index that was not there before.
         for attribute in list(self.program.index.attributes):
             self.attribute(attribute)
@@ -96,31 +81,28 @@ class _Look:
         for call in list(self.program.index.calls):
             self.call(call)
         for entered in self.program.index.withs:
-            for node in managers_without_call(entered.node):
-                thing = self.typed.of(node, entered.scope)
+            for node in (item.context_expr for item in entered.node.items):
+                is_plain = isinstance(node, ast.Name | ast.Attribute)
+                thing = self.typed.of(node, entered.scope) if is_plain else None
                 if isinstance(thing, Func):
                     text = written(node)
-                    self.tell(
-                        PARAMETERS,
-                        entered,
+                    message, hint = (
                         f"{text} is a function; a with needs what it gives.",
                         f"Write with {text}(...):",
-                        node,
                     )
+                    self.tell(PARAMETERS, entered, message, hint, node)
 
-    def imports(self, cell: Cell) -> None:
-        for node in ast.walk(cell.tree):
-            if isinstance(node, ast.Import):
-                paths = [(alias.name, "") for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and not node.level:
-                paths = [(node.module or "", alias.name) for alias in node.names if alias.name != "*"]
-            else:
-                continue
-            for path, name in paths:
-                if path.partition(".")[0] == SDK:
-                    self.imported(cell, node, path, name)
+    def imports(self, cell: Cell, node: ast.AST) -> None:
+        paths: list[tuple[str, str]] = []
+        if isinstance(node, ast.Import):
+            paths = [(alias.name, "") for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and not node.level:
+            paths = [(node.module or "", alias.name) for alias in node.names if alias.name != "*"]
+        for path, name in paths:
+            if path.partition(".")[0] == SDK:
+                self.imported(cell, node, path, name)
 
-    def imported(self, cell: Cell, node: ast.stmt, path: str, name: str) -> None:
+    def imported(self, cell: Cell, node: ast.AST, path: str, name: str) -> None:
         module: Thing | None = self.sdk.at(SDK)
         walked = SDK
         for part in [*path.split(".")[1:], *([name] if name else [])]:
@@ -128,14 +110,8 @@ class _Look:
                 return
             if self.sdk.lacks(module, part):
                 place = Place(node, cell, self.program.module, Certainty.GUARDED)
-                self.tell(
-                    NAME,
-                    place,
-                    f"{walked} has no {part!r}.",
-                    self.meant(module, part),
-                    node,
-                    error="ImportError",
-                )
+                message, hint = f"{walked} has no {part!r}.", self.meant(module, part)
+                self.tell(NAME, place, message, hint, node, error="ImportError")
                 return
             module = self.sdk.member(module, part)
             walked = f"{walked}.{part}"
@@ -145,23 +121,17 @@ class _Look:
         thing = self.typed.of(node.value, place.scope)
         if thing is None or not self.typed.lacks(thing, node.attr) or self.typed.is_changed(node.attr):
             return
-        if written(node.value) in self.asked:
+        whose = written(node.value)
+        if whose in self.asked:
             return
         if isinstance(thing, Answer):
-            whose, fields = written(node.value), list(thing.fields)
+            fields = list(thing.fields)
             hint = did_you_mean(node.attr, fields, more=f"its fields: {', '.join(fields)}", parts=True)
-            self.tell(
-                NAME, place, f"{whose} is an answer in {thing.name}, which has no {node.attr!r}.", hint, node
-            )
-            return
-        whose = written(node.value)
-        known = in_words(thing)
-        subject = (
-            f"{whose} has no {node.attr!r}"
-            if isinstance(thing, ModuleThing)
-            else f"{whose} is {known}, which has no {node.attr!r}"
-        )
-        self.tell(NAME, place, f"{subject}.", self.meant(thing, node.attr), node)
+            subject = f"{whose} is an answer in {thing.name}, which"
+        else:
+            hint = self.meant(thing, node.attr)
+            subject = whose if isinstance(thing, ModuleThing) else f"{whose} is {in_words(thing)}, which"
+        self.tell(NAME, place, f"{subject} has no {node.attr!r}.", hint, node)
 
     def subscript(self, place: Place[ast.Subscript]) -> None:
         """Report an answer that is asked for a key, as a dict would be."""
@@ -176,17 +146,12 @@ class _Look:
     def call(self, place: Place[ast.Call]) -> None:
         call = place.node
         thing = self.typed.of(call.func, place.scope)
-        if thing is None or isinstance(thing, Answer) or written(call.func) in self.asked:
+        name = written(call.func)
+        if thing is None or isinstance(thing, Answer) or name in self.asked:
             return
         if self.never_called(thing):
             hint = "Write .prompt(...)." if "prompt" in (self.sdk.names(thing) or ()) else ""
-            self.tell(
-                PARAMETERS,
-                place,
-                f"{written(call.func)} is {in_words(thing)}, and cannot be called.",
-                hint,
-                call,
-            )
+            self.tell(PARAMETERS, place, f"{name} is {in_words(thing)}, and cannot be called.", hint, call)
             return
         signature = signature_of(self.sdk, thing)
         if signature is None:
@@ -200,19 +165,13 @@ class _Look:
                 hint = did_you_mean(fit.unknown, names, form="{}=", more=hint, parts=True)
                 if "extra_api_params" in names and "mean" not in hint:
                     hint = f'What the model\'s API knows goes into extra_api_params={{"{fit.unknown}": ...}}. {hint}'
-            self.tell(
-                PARAMETERS, place, f"{written(call.func)} {fit.problem}.", hint, call, error="TypeError"
-            )
+            self.tell(PARAMETERS, place, f"{name} {fit.problem}.", hint, call, error="TypeError")
         for misfit in misfits(self.sdk, self.program, thing, fit, place.scope):
-            hint = (
-                did_you_mean(str(misfit.value), misfit.choices, form='"{}"', more=misfit.takes)
-                if misfit.choices
-                else misfit.takes
-            )
+            hint, message = misfit.takes, f"{name} {misfit.problem}."
+            if misfit.choices:
+                hint = did_you_mean(str(misfit.value), misfit.choices, form='"{}"', more=hint)
             sure = misfit.sure and self.program.sure(place)
-            self.check.at(
-                VALUE, place, f"{written(call.func)} {misfit.problem}.", hint, node=misfit.node, sure=sure
-            )
+            self.check.at(VALUE, place, message, hint, node=misfit.node, sure=sure)
 
     def never_called(self, thing: Thing) -> bool:
         if isinstance(thing, ModuleThing):

@@ -12,8 +12,6 @@ from typing import NamedTuple
 
 from kbench_jupyter.validation.reading.names import words
 
-__all__ = ["Named", "named_values"]
-
 _SECRET = words("APIKEY BEARER CREDENTIAL CREDENTIALS KEY PASSPHRASE PASSWD PASSWORD SECRET TOKEN")
 # Behind the word: what is about a secret and is none, `token_count`, `SECRET_NAME`, `api_key_env`.
 _ABOUT = words(
@@ -36,12 +34,7 @@ _NO_SECRET = {
 }
 _WORDS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _NAME = re.compile(r"[A-Za-z_][\w-]*\Z")
-_GLUED = {
-    "APIKEY": "API_KEY",
-    "AUTHTOKEN": "AUTH_TOKEN",
-    "ACCESSTOKEN": "ACCESS_TOKEN",
-    "SECRETKEY": "SECRET_KEY",
-}
+_GLUED = {name.replace("_", ""): name for name in ("API_KEY", "AUTH_TOKEN", "ACCESS_TOKEN", "SECRET_KEY")}
 
 _NO_VALUE = re.compile(
     r"""(?xi) (?: .{0,3} | (.)\1* | .*\s.* | <.*> | \[.*\] | \{.*\} | \|.*\| | \$.* | .*(?:\{\w*\}|%s|%\().*
@@ -99,15 +92,6 @@ def named_values(text: str) -> Iterator[Named]:
     """Yield the literal texts that a piece of a notebook gives to names of secrets.
 
     Left alone are values that are evidently none: placeholders, other names, sentences, paths.
-
-    Parameters
-    ----------
-    text : str
-        A cell's text, or a line of one.
-
-    Yields
-    ------
-    Named
     """
     tokens = list(_tokens(text))
     for at, token in enumerate(tokens):
@@ -236,16 +220,10 @@ def _words(name: str) -> list[str]:
 
 
 def _says_secret(name: str, *, variable: bool = False, loose: bool = False) -> bool:
-    """Whether a name says that it holds a secret.
+    """Whether a name of a variable, an argument or a key says that it holds a secret.
 
-    Parameters
-    ----------
-    name : str
-        A variable's, an argument's or a key's.
-    variable : bool
-        Whether it is an environment variable: a key among them is always a secret one.
-    loose : bool
-        Whether it stands in a call or a dict, where a plain "key" is one of data.
+    `variable`: it is an environment variable's, where a key is always a secret one. `loose`: it stands in a call or a
+    dict, where a plain "key" is one of data.
     """
     if not _NAME.match(name):
         return False

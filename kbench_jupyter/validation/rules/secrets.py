@@ -12,63 +12,37 @@ from dataclasses import dataclass
 
 from kbench_jupyter.validation.rules.secret_names import named_values
 
-__all__ = ["Secret", "find_secrets", "mask"]
-
 # Kind, a text that must be there for the pattern to have a chance, and the pattern.
-_SHAPES: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
-    (kind, start, re.compile(pattern))
-    for kind, start, pattern in (
-        ("a Kaggle API token", "KGAT_", r"\bKGAT_[A-Za-z0-9]{16,}"),
-        ("a Hugging Face token", "hf_", r"\bhf_[A-Za-z0-9]{30,}"),
-        ("an Anthropic key", "sk-ant-", r"\bsk-ant-[A-Za-z0-9_-]{20,}"),
-        ("an OpenRouter key", "sk-or-", r"\bsk-or-(?:v1-)?[A-Za-z0-9]{20,}"),
-        # Only keys that say their kind have dashes further on: sk-learn-0-24-guide is a page's address.
-        ("an OpenAI key", "sk-", r"\bsk-(?=[A-Za-z]*[0-9])[A-Za-z0-9]{20,}(?![\w-])"),
-        (
-            "an OpenAI key",
-            "sk-",
-            r"\bsk-(?:proj|svcacct|admin)-(?=[\w-]*[0-9])(?=[\w-]*[A-Za-z0-9]{12})[A-Za-z0-9_-]{20,}",
-        ),
-        ("a Google API key", "AIza", r"\bAIza[A-Za-z0-9_-]{35}"),
-        ("a GitHub token", "gh", r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})"),
-        ("a GitLab token", "glpat-", r"\bglpat-[A-Za-z0-9_-]{20,}"),
-        ("an AWS access key", "AKIA", r"\bAKIA[A-Z0-9]{16}\b"),
-        ("a temporary AWS access key", "ASIA", r"\bASIA[A-Z0-9]{16}\b"),
-        ("a Slack token", "xox", r"\bxox[abprs]-[A-Za-z0-9-]{10,}"),
-        ("a Groq key", "gsk_", r"\bgsk_[A-Za-z0-9]{40,}"),
-        ("a Replicate token", "r8_", r"\br8_[A-Za-z0-9]{30,}"),
-        ("a PyPI token", "pypi-", r"\bpypi-[A-Za-z0-9_-]{50,}"),
-        # With its lines, whatever joins them: they are what is secret.
-        (
-            "a private key",
-            "PRIVATE KEY",
-            r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"
-            r"(?:[\sA-Za-z0-9+/=\\\"',:-]*?-----END|(?:(?:\s|\\n)+(?:[A-Za-z0-9+/=]{16,}|[A-Za-z0-9+/]+==?))*)",
-        ),
-        (
-            "a Kaggle API key",
-            "username",
-            r"['\"]username['\"]\s*:\s*['\"][\w-]+['\"]\s*,\s*['\"]key['\"]\s*:\s*['\"][0-9a-f]{32}['\"]",
-        ),
-    )
-)
+_SHAPES = {
+    ("a Kaggle API token", "KGAT_"): r"\bKGAT_[A-Za-z0-9]{16,}",
+    ("a Hugging Face token", "hf_"): r"\bhf_[A-Za-z0-9]{30,}",
+    ("an Anthropic key", "sk-ant-"): r"\bsk-ant-[A-Za-z0-9_-]{20,}",
+    ("an OpenRouter key", "sk-or-"): r"\bsk-or-(?:v1-)?[A-Za-z0-9]{20,}",
+    # Only keys that say their kind have dashes further on: sk-learn-0-24-guide is a page's address.
+    ("an OpenAI key", "sk-"): r"\bsk-(?:(?=[A-Za-z]*[0-9])[A-Za-z0-9]{20,}(?![\w-])"
+    r"|(?:proj|svcacct|admin)-(?=[\w-]*[0-9])(?=[\w-]*[A-Za-z0-9]{12})[A-Za-z0-9_-]{20,})",
+    ("a Google API key", "AIza"): r"\bAIza[A-Za-z0-9_-]{35}",
+    ("a GitHub token", "gh"): r"\b(?:gh[pousr]_[A-Za-z0-9]{36,}|github_pat_[A-Za-z0-9_]{40,})",
+    ("a GitLab token", "glpat-"): r"\bglpat-[A-Za-z0-9_-]{20,}",
+    ("an AWS access key", "AKIA"): r"\bAKIA[A-Z0-9]{16}\b",
+    ("a temporary AWS access key", "ASIA"): r"\bASIA[A-Z0-9]{16}\b",
+    ("a Slack token", "xox"): r"\bxox[abprs]-[A-Za-z0-9-]{10,}",
+    ("a Groq key", "gsk_"): r"\bgsk_[A-Za-z0-9]{40,}",
+    ("a Replicate token", "r8_"): r"\br8_[A-Za-z0-9]{30,}",
+    ("a PyPI token", "pypi-"): r"\bpypi-[A-Za-z0-9_-]{50,}",
+    # With its lines, whatever joins them: they are what is secret.
+    ("a private key", "PRIVATE KEY"): r"-----BEGIN (?:[A-Z]+ )?PRIVATE KEY-----"
+    r"(?:[\sA-Za-z0-9+/=\\\"',:-]*?-----END|(?:(?:\s|\\n)+(?:[A-Za-z0-9+/=]{16,}|[A-Za-z0-9+/]+==?))*)",
+    ("a Kaggle API key", "username"): r"['\"]username['\"]\s*:\s*['\"][\w-]+['\"]\s*,"
+    r"\s*['\"]key['\"]\s*:\s*['\"][0-9a-f]{32}['\"]",
+}
 # The same of what puzzles and examples show as often as it is a secret.
-_PERHAPS: tuple[tuple[str, str, re.Pattern[str]], ...] = (
-    (
-        "a JSON Web Token",
-        "eyJ",
-        re.compile(r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}"),
-    ),
-    (
-        "a password in a URL",
-        "://",
-        re.compile(
-            r"(?<=://)[\w.%-]{0,64}:"
-            r"(?!(?i:my|the|db)?[_-]?(?i:pass|password|passwd|passphrase|secret|token|api[_-]?key)@)"
-            r"[^\s:@/{}<>'\"]{6,128}(?=@[\w.-])"
-        ),
-    ),
-)
+_PERHAPS = {
+    ("a JSON Web Token", "eyJ"): r"\beyJ[A-Za-z0-9_-]{10,}\.eyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{10,}",
+    ("a password in a URL", "://"): r"(?<=://)[\w.%-]{0,64}:"
+    r"(?!(?i:my|the|db)?[_-]?(?i:pass|password|passwd|passphrase|secret|token|api[_-]?key)@)"
+    r"[^\s:@/{}<>'\"]{6,128}(?=@[\w.-])",
+}
 # Runs of digits long enough not to come up in a key by chance.
 _PLACEHOLDER = re.compile(
     r"(?i)your|example|placeholder|xxxx|changeme|dummy|\btest|fake|\.\.\.|_here|\*\*\*|0{6}|123456"
@@ -92,6 +66,7 @@ _ENVIRONMENT = re.compile(
     """,
     re.MULTILINE,
 )
+_BY_NAME = (("a key or token", _NAMED), ("a bearer token", _BEARER), ("a key or token", _ENVIRONMENT))
 _NAMES = ("key", "token", "secret", "passw", "credential", "bearer")
 
 
@@ -129,14 +104,12 @@ def find_secrets(text: str, *, prose: bool = False) -> Iterator[Secret]:
         if not any(other.start < end and start < other.end for other in found):
             found.append(Secret(start, end, kind, certain, name))
 
-    def shaped(shapes: tuple[tuple[str, str, re.Pattern[str]], ...], *, certain: bool) -> None:
-        for kind, needed, pattern in shapes:
-            if needed in text:
-                for match in pattern.finditer(text):
-                    if (
-                        _PLACEHOLDER.search(match[0][:100]) is None
-                    ):  # a private key is long enough to hold anything
-                        add(match.start(), match.end(), kind, certain=certain)
+    def shaped(shapes: dict[tuple[str, str], str], *, certain: bool) -> None:
+        for (kind, needed), pattern in shapes.items():
+            for match in re.finditer(pattern, text) if needed in text else ():
+                # A private key is long enough to hold anything.
+                if _PLACEHOLDER.search(match[0][:100]) is None:
+                    add(match.start(), match.end(), kind, certain=certain)
 
     lowered = text.lower()
     telling = any(name in lowered for name in _NAMES)
@@ -147,15 +120,10 @@ def find_secrets(text: str, *, prose: bool = False) -> Iterator[Secret]:
         certain = _KEY.match(value) is not None and _looks_random(value)
         add(named.start, named.end, "a key or token", certain=certain, name="" if certain else named.name)
     shaped(_PERHAPS, certain=False)
-    if telling:
-        for pattern, kind in (
-            (_NAMED, "a key or token"),
-            (_BEARER, "a bearer token"),
-            (_ENVIRONMENT, "a key or token"),
-        ):
-            for match in pattern.finditer(text):
-                if _looks_random(match["value"]):
-                    add(*match.span("value"), kind, certain=False)
+    for kind, pattern in _BY_NAME if telling else ():
+        for match in pattern.finditer(text):
+            if _looks_random(match["value"]):
+                add(*match.span("value"), kind, certain=False)
     yield from sorted(found, key=lambda secret: secret.start)
 
 

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.cells import Cell
-    from kbench_jupyter.validation.reading.program import Program
-
-__all__ = ["Command", "brings_files", "commands"]
+from kbench_jupyter.validation.reading.cells import Cell
+from kbench_jupyter.validation.reading.program import Program
 
 _SHELLS = ("!", "sx", "system")
 _INSTALLERS = ("pip", "uv")
@@ -32,16 +29,7 @@ class Command(NamedTuple):
 
 
 def commands(program: Program) -> Iterator[Command]:
-    """Yield the shell commands of a notebook, in order: ``!...``, ``%pip ...`` and the lines of ``%%bash``.
-
-    Parameters
-    ----------
-    program : Program
-
-    Yields
-    ------
-    Command
-    """
+    """Yield the shell commands of a notebook, in order: ``!...``, ``%pip ...`` and the lines of ``%%bash``."""
     for cell, magic in program.magics:
         if magic.name not in (*_SHELLS, *_INSTALLERS, *_SHELL_CELLS):
             continue

@@ -4,86 +4,76 @@ from __future__ import annotations
 
 import ast
 import inspect
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.validation.reading.names import words
-from kbench_jupyter.validation.reading.parts import arguments
-from kbench_jupyter.validation.reading.scopes import Place, Scope
+from kbench_jupyter.validation.reading.parts import arguments, default_values
+from kbench_jupyter.validation.reading.program import Program
+from kbench_jupyter.validation.reading.scopes import Function, Place, Scope
 from kbench_jupyter.validation.reading.sdk.installed import installed
 from kbench_jupyter.validation.reading.sdk.parameters import signature_of
 from kbench_jupyter.validation.reading.sdk.typed import TASK
+from kbench_jupyter.validation.reading.task import RunCall, Task
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.reading.value import Func, Stdlib, TaskValue, written
 from kbench_jupyter.validation.rules.evaluating import brought
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.returning import NOTHING_RETURNED, RESULT, returned
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.returning import returned
+from kbench_jupyter.validation.rules.rule import Check, error, warning
 
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from kbench_jupyter.validation.reading.program import Program
-    from kbench_jupyter.validation.reading.task import RunCall, Task
-
-__all__ = ["RULES", "check"]
-
-ANNOTATION = Rule(
-    "KB201",
-    "unsupported-return-annotation",
-    Severity.ERROR,
+ANNOTATION = error(
+    "KB201 unsupported-return-annotation",
     "The return annotation is not one the SDK knows.",
     "The decorator raises TypeError. It knows bool, int, float, dict, tuple[float, float], tuple[int, int], "
     "None, and no annotation at all; not str, list, dict[...], Optional, unions, typing.Tuple or a quoted name.",
     "@kbench.task()\ndef score(llm) -> dict[str, float]: ...",
     "@kbench.task()\ndef score(llm) -> dict: ...",
+    "The SDK refuses -> {text}: the decorator raises TypeError.",
+    "{quotes}Use bool, int, float, dict, tuple[float, float], or no annotation for pass/fail by assertions.",
 )
-FUTURE = Rule(
-    "KB202",
-    "future-annotations",
-    Severity.ERROR,
+FUTURE = error(
+    "KB202 future-annotations",
     "`from __future__ import annotations` turns the return annotation into a text, which the SDK refuses.",
     "The decorator raises TypeError. In a notebook the import holds for every later cell as well.",
     "from __future__ import annotations\n\n@kbench.task()\ndef score(llm) -> float: ...",
     "@kbench.task()\ndef score(llm) -> float: ...",
+    "With `from __future__ import annotations`, -> {text} is a text that the SDK refuses.",
+    "Remove the import.",
 )
-ASYNC = Rule(
-    "KB204",
-    "async-task",
-    Severity.ERROR,
+ASYNC = error(
+    "KB204 async-task",
     "The task is an `async def`.",
     "The SDK does not await it: the function's body never runs, and no run file is written.",
     "@kbench.task()\nasync def quiz(llm): ...",
     "@kbench.task()\ndef quiz(llm): ...",
+    "{function} is async: the SDK never awaits it, so nothing is recorded.",
+    "Write def {function}(...), and asyncio.run(...) inside where something must be awaited.",
 )
-PASS_COUNT = Rule(
-    "KB205",
-    "pass-count-result",
-    Severity.WARNING,
+PASS_COUNT = warning(
+    "KB205 pass-count-result",
     "`tuple[int, int]` is recorded as a value with a confidence interval.",
     "The backend does not know pass counts yet: (7, 10) shows as 7 ± 10.",
     "@kbench.task()\ndef quiz(llm) -> tuple[int, int]:\n    return passed, total",
     "@kbench.task()\ndef quiz(llm) -> float:\n    return passed / total",
+    "{function} returns a pair of ints, which shows as a value with a confidence interval.",
+    "Return passed / total with -> float.",
 )
-GENERATOR = Rule(
-    "KB206",
-    "generator-task",
-    Severity.ERROR,
+GENERATOR = error(
+    "KB206 generator-task",
     "The task is a generator: it contains `yield`.",
     "Calling it only makes the generator. Its body never runs, and no run file is written.",
     "@kbench.task()\ndef quiz(llm):\n    yield llm.prompt(...)",
     "@kbench.task()\ndef quiz(llm) -> bool:\n    return check(llm.prompt(...))",
+    "{function} contains yield, so running it does nothing.",
+    "Return one value at the end instead.",
 )
-ARGUMENTS = Rule(
-    "KB208",
-    "run-arguments",
-    Severity.ERROR,
+ARGUMENTS = error(
+    "KB208 run-arguments",
     "`.run` or `.evaluate` is called with arguments that do not fit the task's function.",
     "The call raises TypeError before the task starts, and nothing is recorded.",
     "@kbench.task()\ndef ask(llm, question): ...\n\nask.run(kbench.llm)",
     '@kbench.task()\ndef ask(llm, question): ...\n\nask.run(kbench.llm, question="Why?")',
 )
-RULES = (ANNOTATION, FUTURE, RESULT, ASYNC, PASS_COUNT, GENERATOR, NOTHING_RETURNED, ARGUMENTS)
 
 _SUPPORTED = frozenset({"bool", "int", "float", "dict", "object"})
 _UNSUPPORTED = words("str list set frozenset tuple bytes bytearray complex type range slice memoryview")
@@ -92,7 +82,6 @@ _FOREIGN = words(
     "numpy.float16 numpy.float32 numpy.float64 numpy.int8 numpy.int16 numpy.int32 numpy.int64 numpy.bool_ numpy.bool"
     " numpy.ndarray numpy.array pandas.DataFrame pandas.Series"
 )
-_ADVICE = "Use bool, int, float, dict, tuple[float, float], or no annotation for pass/fail by assertions."
 _RUN_OPTIONS = ("_id", "_suppress_raise")
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -114,55 +103,28 @@ def check(check: Check) -> None:
         if task.wrapped:
             continue
         if isinstance(function, ast.AsyncFunctionDef):
-            check.on_task(
-                ASYNC,
-                task,
-                f"{function.name} is async: the SDK never awaits it, so nothing is recorded.",
-                f"Write def {function.name}(...), and asyncio.run(...) inside where something must be awaited.",
-                sure=check.pushed(task),
-            )
+            check.on_task(ASYNC, task, function=function.name, sure=check.pushed(task))
         elif task.scope is not None and task.scope.yields:
-            check.on_task(
-                GENERATOR,
-                task,
-                f"{function.name} contains yield, so running it does nothing.",
-                "Return one value at the end instead.",
-                sure=check.pushed(task),
-            )
+            check.on_task(GENERATOR, task, function=function.name, sure=check.pushed(task))
         elif task.scope is not None:
             returned(check, task, function, task.scope)
         for run in task.runs:
-            _arguments(check, task, run)
+            _arguments(check, task, run, function.args)
 
 
-def _annotation(check: Check, task: Task, function: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
+def _annotation(check: Check, task: Task, function: Function) -> None:
     annotation = function.returns
     if annotation is None:
         return
     text = written(annotation)
-    if _annotations_are_texts(task.place, check.program):
-        check.at(
-            FUTURE,
-            task.place,
-            f"With `from __future__ import annotations`, -> {text} is a text that the SDK refuses.",
-            "Remove the import.",
-        )
-        return
     verdict = _verdict(annotation, task.place.scope, check.program)
-    if verdict == "pass count":
-        check.on_task(
-            PASS_COUNT,
-            task,
-            f"{function.name} returns a pair of ints, which shows as a value with a confidence interval.",
-            "Return passed / total with -> float.",
-        )
+    if _annotations_are_texts(task.place, check.program):
+        check.on_task(FUTURE, task, text=text)
+    elif verdict == "pass count":
+        check.on_task(PASS_COUNT, task, function=function.name)
     elif verdict == "refused":
-        check.on_task(
-            ANNOTATION,
-            task,
-            f"The SDK refuses -> {text}: the decorator raises TypeError.",
-            _ADVICE if not isinstance(annotation, ast.Constant) else f"Write it without quotes. {_ADVICE}",
-        )
+        quotes = "Write it without quotes. " if isinstance(annotation, ast.Constant) else ""
+        check.on_task(ANNOTATION, task, text=text, quotes=quotes)
 
 
 def _annotations_are_texts(place: Place[ast.AST], program: Program) -> bool:
@@ -175,82 +137,65 @@ def _annotations_are_texts(place: Place[ast.AST], program: Program) -> bool:
 
 def _verdict(node: ast.AST, scope: Scope, program: Program, depth: int = 0) -> str:
     """``"fine"``, ``"pass count"``, ``"refused"``, or ``""`` when it cannot be told."""
-    if depth > 20:
-        return ""
-    if isinstance(node, ast.Constant):
-        return "fine" if node.value is None else "refused"
-    if isinstance(node, ast.Name):
-        bindings = list(program.bindings(node.id, scope))
-        if not bindings:
-            if node.id in _SUPPORTED:
-                return "fine"
-            return "refused" if node.id in _UNSUPPORTED else ""
-        if len(bindings) == 1 and bindings[0].kind == "value" and depth < 5:
-            return _verdict(bindings[0].node, bindings[0].scope, program, depth + 1)
-    if isinstance(node, ast.Subscript):
-        return _subscript_verdict(node, scope, program)
-    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        sides = {_verdict(side, scope, program, depth + 1) for side in (node.left, node.right)}
-        return "refused" if "" not in sides else ""
-    if dotted(node, scope, program) in _FOREIGN or program.values.sdk_path(node, scope) in (
-        "Run",
-        "runs.Run",
-    ):
+    match node:
+        case _ if depth > 20:
+            return ""
+        case ast.Constant(value=value):
+            return "fine" if value is None else "refused"
+        case ast.Name(id=name):
+            bindings = list(program.bindings(name, scope))
+            if not bindings:
+                return "fine" if name in _SUPPORTED else "refused" if name in _UNSUPPORTED else ""
+            if len(bindings) == 1 and bindings[0].kind == "value" and depth < 5:
+                return _verdict(bindings[0].node, bindings[0].scope, program, depth + 1)
+        case ast.Subscript(value=ast.Name(id=base), slice=inside) if not list(program.bindings(base, scope)):
+            if base != "tuple" or not isinstance(inside, ast.Tuple):
+                return "refused" if base in _UNSUPPORTED | {"dict"} else ""
+            parts = [written(part) for part in inside.elts]
+            if parts in (["float", "float"], ["int", "int"]):
+                return "fine" if parts[0] == "float" else "pass count"
+            return "refused" if all(part in _SUPPORTED | _UNSUPPORTED | {"..."} for part in parts) else ""
+        case ast.Subscript(value=base):
+            found = program.values.of(base, scope)
+            return "refused" if len(found) == 1 and isinstance(found[0], Stdlib) else ""
+        case ast.BinOp(left=left, op=ast.BitOr(), right=right):
+            sides = {_verdict(side, scope, program, depth + 1) for side in (left, right)}
+            return "refused" if "" not in sides else ""
+        case ast.Call() if written(node) == "type(None)":
+            return "refused"
+    foreign = dotted(node, scope, program) in _FOREIGN
+    if foreign or program.values.sdk_path(node, scope) in ("Run", "runs.Run"):
         return "refused"
-    if isinstance(node, ast.Call) and written(node) == "type(None)":
-        return "refused"
-    found = program.values.of(node, scope)
-    if len(found) == 1:
-        value = found[0]
-        if isinstance(value, Stdlib) or (isinstance(value, Func) and value.scope.kind == "class"):
+    match program.values.of(node, scope):
+        case [Stdlib()] | [Func(scope=Scope(kind="class"))]:
             return "refused"
     return ""
 
 
-def _subscript_verdict(node: ast.Subscript, scope: Scope, program: Program) -> str:
-    base = node.value
-    if isinstance(base, ast.Name) and not list(program.bindings(base.id, scope)):
-        if base.id == "tuple" and isinstance(node.slice, ast.Tuple):
-            inside = [written(part) for part in node.slice.elts]
-            if inside == ["float", "float"]:
-                return "fine"
-            if inside == ["int", "int"]:
-                return "pass count"
-            known = all(part in _SUPPORTED | _UNSUPPORTED or part == "..." for part in inside)
-            return "refused" if known else ""
-        return "refused" if base.id in _UNSUPPORTED | {"dict"} else ""
-    found = program.values.of(base, scope)
-    return "refused" if len(found) == 1 and isinstance(found[0], Stdlib) else ""
-
-
-def _arguments(check: Check, task: Task, run: RunCall) -> None:
+def _arguments(check: Check, task: Task, run: RunCall, args: ast.arguments) -> None:
     """Bind a run's arguments to the function's parameters, where both can be seen in full."""
-    call, function = run.call, task.function
-    if call is None or function is None or task.place.scope.kind == "class":
+    call, receiver, scope = run.call, run.place.node.value, run.place.scope
+    if call is None or task.place.scope.kind == "class":
         return
     if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
         return
-    values = check.program.values.of(run.place.node.value, run.place.scope)
+    values = check.program.values.of(receiver, scope)
     if len(values) != 1 or not isinstance(values[0], TaskValue):
         return
-    if not _is_itself(run.place.node.value, run.place.scope, values[0], check.program):
+    if not _is_itself(receiver, scope, values[0], check.program):
         return
     own = _own_parameters(run.method)
-    rows = brought(call, run.place.scope, check.program)
-    problem, unexpected = _binding_problem(run.method, call, function.args, own, rows)
+    rows = brought(call, scope, check.program)
+    problem, unexpected = _binding_problem(run.method, call, args, own, rows)
     if problem:
         public = [name for name in own or () if name not in _RUN_OPTIONS]
-        takes = f"{task.label} takes: {written(function.args)}"
-        takes += f"; {run.method} itself: {', '.join(public)}" if public else ""
-        known = [*(a.arg for a in arguments(function.args)), *public]
-        check.at(
-            ARGUMENTS,
-            run.place,
-            f"{task.label}.{run.method} {problem}.",
-            did_you_mean(unexpected, known, form="{}=", more=takes, parts=True) if unexpected else takes,
-            node=call,
-            sure=check.program.sure(run.place),
-        )
+        hint = f"{task.label} takes: {written(args)}"
+        hint += f"; {run.method} itself: {', '.join(public)}" if public else ""
+        if unexpected:
+            known = [*(a.arg for a in arguments(args)), *public]
+            hint = did_you_mean(unexpected, known, form="{}=", more=hint, parts=True)
+        message, sure = f"{task.label}.{run.method} {problem}.", check.program.sure(run.place)
+        check.at(ARGUMENTS, run.place, message, hint, node=call, sure=sure)
 
 
 def _own_parameters(method: str) -> tuple[str, ...] | None:
@@ -259,12 +204,10 @@ def _own_parameters(method: str) -> tuple[str, ...] | None:
         return _RUN_OPTIONS
     sdk = installed()
     task = sdk.at(TASK) if sdk is not None else None
-    found = sdk.member(task, method) if sdk is not None and task is not None else None
-    signature = signature_of(sdk, found) if sdk is not None and found is not None else None
+    signature = signature_of(sdk, sdk.member(task, method)) if sdk is not None and task is not None else None
     if signature is None:
         return None
-    named = [p.name for p in signature.parameters.values() if p.kind in _NAMED]
-    return tuple(name for name in named if name != "self")
+    return tuple(p.name for p in signature.parameters.values() if p.kind in _NAMED and p.name != "self")
 
 
 def _is_itself(node: ast.AST, scope: Scope, task: TaskValue, program: Program, depth: int = 0) -> bool:
@@ -288,23 +231,19 @@ def _binding_problem(
 ) -> tuple[str, str]:
     """Return why a call does not fit, or ``""``, and the argument that is not known, if that is why."""
     positional = [a.arg for a in (*args.posonlyargs, *args.args)]
-    names = {*positional, *(a.arg for a in args.kwonlyargs)}
+    names = [*positional, *(a.arg for a in args.kwonlyargs)]
     keywords = {k.arg for k in call.keywords if k.arg}
     strange = (keywords - set(own) if own is not None else set()) | (rows or set())
-    unexpected = sorted(strange - names) if args.kwarg is None else []
+    unexpected = sorted(strange - set(names)) if args.kwarg is None else []
     if unexpected:
         what = "an argument" if len(unexpected) == 1 else "arguments"
         return f"gets {what} the task does not take: {', '.join(unexpected)}", unexpected[0]
-    given = keywords | (rows or set())
+    given = {*keywords, *(rows or ()), *default_values(args)}
     if method == "run":
         if len(call.args) > len(positional) and args.vararg is None:
             return f"gets {len(call.args)} positional arguments for {len(positional)}", ""
         given |= set(positional[: len(call.args)])
     elif call.args or rows is None:
         return "", ""
-    with_default = set(positional[len(positional) - len(args.defaults) :]) if args.defaults else set()
-    with_default |= {a.arg for a, d in zip(args.kwonlyargs, args.kw_defaults, strict=True) if d is not None}
-    missing = [
-        name for name in (*positional, *(a.arg for a in args.kwonlyargs)) if name not in given | with_default
-    ]
+    missing = [name for name in names if name not in given]
     return (f"lacks an argument: {missing[0]}" if missing else ""), ""

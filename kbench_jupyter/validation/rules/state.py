@@ -4,40 +4,33 @@ from __future__ import annotations
 
 import ast
 import re
-from typing import TYPE_CHECKING
 
+from kbench_jupyter.validation.reading.cells import Cell
 from kbench_jupyter.validation.reading.names import words
 from kbench_jupyter.validation.reading.program import BUILTINS
 from kbench_jupyter.validation.reading.scopes import Certainty, Place, Scope, SiteIndex
 from kbench_jupyter.validation.reading.walk import walk_cell
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error
 
-if TYPE_CHECKING:
-    from kbench_jupyter.validation.reading.cells import Cell
-
-__all__ = ["RULES", "check"]
-
-UNDEFINED = Rule(
-    "KB901",
-    "undefined-name",
-    Severity.ERROR,
+UNDEFINED = error(
+    "KB901 undefined-name",
     "A name is used that no cell defines.",
     "It is known in this kernel because of a cell that was changed or deleted. The server runs the notebook "
     "from the top in a fresh kernel and stops with NameError.",
     "# the cell with `rows = ...` was deleted\nquiz.evaluate(llm=[kbench.llm], evaluation_data=rows)",
     "rows = pd.read_csv(...)\nquiz.evaluate(llm=[kbench.llm], evaluation_data=rows)",
+    "{name} is not defined in any cell.",
+    "Define or import {name} in a cell above, or restore the cell that did.",
 )
-TOO_EARLY = Rule(
-    "KB902",
-    "used-before-defined",
-    Severity.ERROR,
+TOO_EARLY = error(
+    "KB902 used-before-defined",
     "A name is used in a cell above the one that defines it.",
     "It works here because the cells were executed in another order. The server runs them from the top.",
     "# cell 1\nprint(rows)\n\n# cell 2\nrows = [1, 2]",
     "# cell 1\nrows = [1, 2]\n\n# cell 2\nprint(rows)",
+    "{name} is used here, but defined only in cell {other}.",
+    "Move the cell that defines {name} above this one.",
 )
-RULES = (UNDEFINED, TOO_EARLY)
 
 # What IPython and the SDK's own setup put into a notebook's namespace.
 _GIVEN = words(
@@ -71,58 +64,32 @@ def _report(check: Check, cell: Cell, suspects: set[str], first_defined: dict[st
     postponed = _annotations(check, cell)
     for place in _loads(cell):
         name = place.node.id
-        if (
-            name not in suspects
-            or name in told
-            or _bound_locally(name, place.scope)
-            or place.node in postponed
-        ):
+        if name not in suspects - told or _bound_locally(name, place.scope) or place.node in postponed:
             continue
-        inside = place.scope.kind != "module"
         later = first_defined.get(name)
-        if place.certainty & Certainty.DEAD or (inside and later is not None):
-            continue
-        told.add(name)
-        _one(check, place, later, sure=_is_sure(check, place))
+        inside = place.scope.kind != "module"
+        if not place.certainty & Certainty.DEAD and not (inside and later is not None):
+            told.add(name)
+            _one(check, place, name, later)
 
 
-def _one(check: Check, place: Place[ast.Name], later: int | None, *, sure: bool) -> None:
-    name = place.node.id
+def _one(check: Check, place: Place[ast.Name], name: str, later: int | None) -> None:
+    message = hint = ""
     if later is not None:
         other = check.program.cells[later].source.ref.number
-        check.at(
-            TOO_EARLY,
-            place,
-            f"{name} is used here, but defined only in cell {other}.",
-            f"Move the cell that defines {name} above this one.",
-            sure=sure,
-        )
-    elif name == "__file__":
-        check.at(
-            UNDEFINED,
-            place,
-            "__file__ does not exist in a notebook.",
-            "Use Path.cwd(), or a path under /kaggle/input.",
-            sure=sure,
-        )
+        check.at(TOO_EARLY, place, sure=_is_sure(check, place), name=name, other=other)
+        return
+    if name == "__file__":
+        message = "__file__ does not exist in a notebook."
+        hint = "Use Path.cwd(), or a path under /kaggle/input."
     elif (line := _left_out_line(check, name)) is not None:
-        check.at(
-            UNDEFINED,
-            place,
-            f"{name} comes from a line that is not pushed: {line}",
+        message = f"{name} comes from a line that is not pushed: {line}"
+        hint = (
             f"If the task needs {name}, define it in a line that is pushed. If this cell only looks at what %kbench "
             "said, keep it out of the task: give it the tag kbench-skip (in JupyterLab: Property Inspector > Cell "
-            "Tags).",
-            sure=sure,
+            "Tags)."
         )
-    else:
-        check.at(
-            UNDEFINED,
-            place,
-            f"{name} is not defined in any cell.",
-            f"Define or import {name} in a cell above, or restore the cell that did.",
-            sure=sure,
-        )
+    check.at(UNDEFINED, place, message, hint, sure=_is_sure(check, place), name=name)
 
 
 def _left_out_line(check: Check, name: str) -> str | None:
@@ -142,13 +109,8 @@ def _annotations(check: Check, cell: Cell) -> set[ast.AST]:
     futures = [place.node for place in check.program.index.futures if place.cell.number <= cell.number]
     if not any(alias.name == "annotations" for node in futures for alias in node.names):
         return set()
-    roots = [
-        root
-        for node in ast.walk(cell.tree)
-        for root in (getattr(node, "annotation", None), getattr(node, "returns", None))
-        if root is not None
-    ]
-    return {node for root in roots for node in ast.walk(root)}
+    parts = [getattr(node, part, None) for node in ast.walk(cell.tree) for part in ("annotation", "returns")]
+    return {node for root in parts if root is not None for node in ast.walk(root)}
 
 
 def _is_sure(check: Check, place: Place[ast.Name]) -> bool:

@@ -7,59 +7,55 @@ from collections import defaultdict
 
 from kbench_jupyter.validation.reading.task import Task, file_name
 from kbench_jupyter.validation.reading.value import written
-from kbench_jupyter.validation.rules.findings import Severity
-from kbench_jupyter.validation.rules.rule import Check, Rule
+from kbench_jupyter.validation.rules.rule import Check, error
 
-__all__ = ["RULES", "check"]
-
-SYNTAX = Rule(
-    "KB101",
-    "syntax-error",
-    Severity.ERROR,
+SYNTAX = error(
+    "KB101 syntax-error",
     "A cell is not valid Python, not even with IPython's syntax.",
     "The notebook stops at this cell on the server, and nothing after it is executed.",
     "answer = (1 + 2",
     "answer = (1 + 2)",
+    "This cell is not valid Python: {problem}.",
+    "Correct the line, then validate again.",
 )
-NO_TASK = Rule(
-    "KB102",
-    "no-task",
-    Severity.ERROR,
+NO_TASK = error(
+    "KB102 no-task",
     "No cell defines a task.",
     "The server runs the notebook, finds no task file, and creates no task.",
     "def capital(llm):\n    ...",
     '@kbench.task(name="Capital")\ndef capital(llm):\n    ...\n\ncapital.run(kbench.llm)',
+    "No task of this notebook is stored: {task} has store_task=False.",
+    "Leave store_task=False out of the task that you want to push.",
 )
-SAME_SLUG = Rule(
-    "KB105",
-    "duplicate-task-name",
-    Severity.ERROR,
+SAME_SLUG = error(
+    "KB105 duplicate-task-name",
     "Two stored tasks have one slug, or write to the same files.",
     "The SDK names files after the task, so the second overwrites the first, and the server tells tasks "
     "apart by their slug alone.",
     '@kbench.task(name="My task")\ndef first(llm): ...\n\n@kbench.task(name="my-task")\ndef second(llm): ...',
     '@kbench.task(name="My task")\ndef first(llm): ...\n\n@kbench.task(name="My other task")\ndef second(llm): ...',
+    "{task} has the same name as {other} ({where}): {slug}.",
+    "{remove}ive one of them another name.",
 )
-BARE = Rule(
-    "KB107",
-    "bare-decorator",
-    Severity.ERROR,
+BARE = error(
+    "KB107 bare-decorator",
     "The decorator is written without parentheses.",
     "`kbench.task` takes a name and returns the decorator. Without parentheses the function itself becomes "
     "the name, and `.run` does not exist.",
     "@kbench.task\ndef capital(llm): ...",
     "@kbench.task()\ndef capital(llm): ...",
+    "{function} is decorated without parentheses, so it becomes the task's name.",
+    "Write {instead}.",
 )
-EMPTY_SLUG = Rule(
-    "KB109",
-    "no-slug",
-    Severity.ERROR,
+EMPTY_SLUG = error(
+    "KB109 no-slug",
     "The task's name has no letter or digit that a slug could be made of.",
     "The server finds a task by the slug of its name.",
     '@kbench.task(name="???")\ndef quiz(llm): ...',
     '@kbench.task(name="Quiz")\ndef quiz(llm): ...',
+    "The name {name!r} gives no slug.",
+    "Give the task a name with letters or digits.",
 )
-RULES = (SYNTAX, NO_TASK, SAME_SLUG, BARE, EMPTY_SLUG)
 
 
 def check(check: Check) -> None:
@@ -74,62 +70,36 @@ def check(check: Check) -> None:
 def _syntax(check: Check) -> None:
     for cell in check.program.cells:
         if cell.problem is not None:
-            check.on_line(
-                SYNTAX,
-                cell,
-                cell.problem.line,
-                f"This cell is not valid Python: {cell.problem.message}.",
-                "Correct the line, then validate again.",
-            )
+            check.on_line(SYNTAX, cell, cell.problem.line, problem=cell.problem.message)
     for cell, magic in check.program.magics:
         if magic.name.startswith("%"):
-            check.on_line(
-                SYNTAX,
-                cell,
-                magic.line,
-                f"%{magic.name} is not the first line of its cell, so IPython does not know it.",
-                f"Move %{magic.name} to the top of the cell, above comments.",
-            )
+            message = f"%{magic.name} is not the first line of its cell, so IPython does not know it."
+            hint = f"Move %{magic.name} to the top of the cell, above comments."
+            check.on_line(SYNTAX, cell, magic.line, message, hint)
 
 
 def _bare(check: Check) -> None:
     for bare in check.tasks.bare:
-        text = written(bare.decorator)
-        check.at(
-            BARE,
-            bare.place,
-            f"{bare.function} is decorated without parentheses, so it becomes the task's name.",
-            f"Write @{text}()."
-            if not isinstance(bare.decorator, ast.Call)
-            else f"Write {written(bare.decorator.func)}()({bare.function}).",
-            node=bare.decorator,
-        )
+        made = bare.decorator
+        called = f"{written(made.func)}()({bare.function})" if isinstance(made, ast.Call) else ""
+        instead = called or f"@{written(made)}()"
+        check.at(BARE, bare.place, node=made, function=bare.function, instead=instead)
 
 
 def _no_task(check: Check) -> None:
     tasks = check.tasks
     if tasks.stored or tasks.bare:
         return
+    for task in tasks.all:
+        check.on_task(NO_TASK, task)
     if tasks.all:
-        for task in tasks.all:
-            check.on_task(
-                NO_TASK,
-                task,
-                f"No task of this notebook is stored: {task.label} has store_task=False.",
-                "Leave store_task=False out of the task that you want to push.",
-            )
         return
     imports_sdk = any("kaggle_benchmarks" in cell.source.text for cell in check.program.cells)
     unseen = tasks.maybe_tasks or tasks.unresolved_run or check.program.opaque_from < len(check.program.cells)
-    check.on_notebook(
-        NO_TASK,
-        "No cell defines a task."
-        if not unseen
-        else "No cell defines a task that can be seen without running the notebook.",
-        "Put @kbench.task() above the function that asks the model, and run it with NAME.run(kbench.llm)."
-        + ("" if imports_sdk else " Start with: import kaggle_benchmarks as kbench"),
-        sure=not unseen,
-    )
+    hint = "Put @kbench.task() above the function that asks the model, and run it with NAME.run(kbench.llm)."
+    hint += "" if imports_sdk else " Start with: import kaggle_benchmarks as kbench"
+    message = "No cell defines a task that can be seen without running the notebook."
+    check.on_notebook(NO_TASK, message if unseen else "No cell defines a task.", hint, sure=not unseen)
 
 
 def _names(check: Check) -> None:
@@ -138,41 +108,27 @@ def _names(check: Check) -> None:
         if task.name is None:
             continue
         if not task.slug:
-            check.on_task(
-                EMPTY_SLUG,
-                task,
-                f"The name {task.name!r} gives no slug.",
-                "Give the task a name with letters or digits.",
-            )
+            check.on_task(EMPTY_SLUG, task, name=task.name)
             continue
-        for key in {"slug " + task.slug, "file " + file_name(task.name).lower()}:
-            for other in seen[key]:
-                _same(check, task, other)
-                break
-            else:
-                continue
-            break
-        seen["slug " + task.slug].append(task)
-        seen["file " + file_name(task.name).lower()].append(task)
+        keys = ("slug " + task.slug, "file " + file_name(task.name).lower())
+        earlier = [other for key in keys for other in seen[key]]
+        if earlier:
+            _same(check, task, earlier[0])
+        for key in keys:
+            seen[key].append(task)
 
 
 def _same(check: Check, task: Task, other: Task) -> None:
-    place = other.place.cell
-    line = place.original_line(place.text_line(getattr(other.node, "lineno", 1)))
-    where = f"cell {place.source.ref.number}, line {line}"
+    cell = other.place.cell
+    line = cell.original_line(cell.text_line(getattr(other.node, "lineno", 1)))
+    where = f"cell {cell.source.ref.number}, line {line}"
     redefined = other.function is not None and task.label == other.label
     # A task that is written again further down, as one does while trying things, is lost only if it was
     # run as well: then the later run overwrites the earlier one's file.
     lost = bool(task.runs and other.runs) and not (redefined and _shared_runs(task, other))
-    check.on_task(
-        SAME_SLUG,
-        task,
-        f"{task.label} has the same name as {other.label} ({where}): {task.slug}.",
-        "Give one of them another name."
-        if not redefined
-        else "Remove the earlier definition, or give one of them another name.",
-        sure=lost or not redefined,
-    )
+    remove = "Remove the earlier definition, or g" if redefined else "G"
+    sure = lost or not redefined
+    check.on_task(SAME_SLUG, task, sure=sure, other=other.label, where=where, slug=task.slug, remove=remove)
 
 
 def _shared_runs(task: Task, other: Task) -> bool:

@@ -67,16 +67,7 @@ class Answer:
 
 
 def answer_in(schema: ast.AST, scope: Scope, program: Program) -> Thing | Answer | None:
-    """Return a value of a schema or of a field's annotation, None when nobody can tell what it is.
-
-    Parameters
-    ----------
-    schema : expression
-        A type, a class of the notebook, or a dict of fields and types.
-    scope : Scope
-        Where it stands.
-    program : Program
-    """
+    """Return a value of a schema or of a field's annotation, None when nobody can tell what it is."""
     if isinstance(schema, ast.Dict):
         whole = all(isinstance(key, ast.Constant) for key in schema.keys)
         return Answer(schema, scope) if whole else None
@@ -85,7 +76,7 @@ def answer_in(schema: ast.AST, scope: Scope, program: Program) -> Thing | Answer
         listed = container is list and not isinstance(schema.slice, ast.Tuple)
         item = answer_in(schema.slice, scope, program) if listed else None
         return Plain(container, item) if container is not None else None  # type: ignore[arg-type]
-    if isinstance(schema, ast.Name) and not list(program.bindings(schema.id, scope)):
+    if isinstance(schema, ast.Name) and not program.bindings(schema.id, scope):
         found = {**_PYTHON, **_CONTAINERS}.get(schema.id)
         return Plain(found) if found is not None else None
     values = program.values.of(schema, scope)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ast
 import builtins
 
-from kbench_jupyter.validation.reading.parts import last_name
+from kbench_jupyter.validation.reading.names import words
+from kbench_jupyter.validation.reading.parts import base_name, default_values, last_name
 from kbench_jupyter.validation.reading.scopes import FUNCTIONS
 from kbench_jupyter.validation.reading.sdk.sources import Bound, Imported, Module, Sources, bindings
 from kbench_jupyter.validation.reading.sdk.things import (
@@ -20,15 +21,13 @@ from kbench_jupyter.validation.reading.sdk.things import (
 )
 from kbench_jupyter.validation.reading.value import SDK
 
-__all__ = ["NEUTRAL", "Evaluator", "base_name", "parsed"]
+__all__ = ["NEUTRAL", "Evaluator", "is_type_of", "parsed"]
 
 _DISPLAYS: dict[type[ast.AST], type] = {ast.Dict: dict, ast.List: list, ast.Set: set}
 _ITERATORS = ("Iterator", "Iterable", "Generator", "Sequence")
 _PROPERTIES = frozenset({"property", "cached_property", "abstractproperty"})
 # Decorators that leave a function's parameters and what it gives as they are.
-NEUTRAL = frozenset(
-    {"abstractmethod", "override", "lru_cache", "cache", "classmethod", "staticmethod", "wraps"}
-)
+NEUTRAL = words("abstractmethod override lru_cache cache classmethod staticmethod wraps")
 
 
 class Evaluator:
@@ -71,11 +70,9 @@ class Evaluator:
         match thing:
             case Class():
                 made = self._in_class(thing, "__new__", bound=False)
-                return (
-                    self.type_of(made.node.returns, made.module, thing)
-                    if isinstance(made, Func)
-                    else Instance(thing)
-                )
+                if not isinstance(made, Func):
+                    return Instance(thing)
+                return self.type_of(made.node.returns, made.module, thing)
             case Instance(cls):
                 called = self._in_class(cls, "__call__", bound=True)
                 return self.call(called, given) if called is not None else None
@@ -168,8 +165,6 @@ class Evaluator:
 
     def _bound(self, what: Bound, module: Module) -> Thing | None:
         match what:
-            case None:
-                return None
             case Imported(path):
                 return self.at(path)
             case ast.ClassDef():
@@ -178,7 +173,7 @@ class Evaluator:
                 return Func(module, what)
             case ast.AnnAssign(annotation=annotation):
                 return self.type_of(annotation, module)
-        return self.value(what, module)
+        return self.value(what, module) if what is not None else None
 
     def _joined(self, found: list[Thing | None]) -> Thing | None:
         """The one thing that several bindings agree on: of values, the one whose class the others are made from."""
@@ -236,21 +231,23 @@ class Evaluator:
 
     def _by_default(self, func: Func, given: ast.Call) -> Thing | None:
         """What ``-> T`` gives where ``type[T]`` is a parameter that the call leaves at its default."""
-        args = [*func.node.args.posonlyargs, *func.node.args.args]
-        defaults = func.node.args.defaults
-        for index, (argument, default) in enumerate(zip(args[-len(defaults) :], defaults, strict=False)):
-            wanted = argument.annotation
-            if not isinstance(wanted, ast.Subscript) or last_name(wanted.value) != "type":
-                continue
-            if last_name(wanted.slice) != last_name(func.node.returns or func.node):
-                continue
-            place = len(args) - len(defaults) + index - func.bound
-            stars = any(isinstance(a, ast.Starred) for a in given.args) or any(
-                k.arg is None for k in given.keywords
-            )
-            passed = len(given.args) > place or any(k.arg == argument.arg for k in given.keywords)
-            return None if stars or passed else self.type_of(default, func.module, func.owner)
-        return None
+        args = func.node.args
+        positional = [*args.posonlyargs, *args.args]
+        wanted = [n for n, a in enumerate(positional) if is_type_of(a.annotation, func.node.returns)]
+        name = positional[wanted[0]].arg if wanted else ""
+        default = default_values(args).get(name)
+        stars = any(isinstance(a, ast.Starred) for a in given.args)
+        passed = len(given.args) > wanted[0] - func.bound if wanted else True
+        if default is None or stars or passed or any(k.arg in (name, None) for k in given.keywords):
+            return None
+        return self.type_of(default, func.module, func.owner)
+
+
+def is_type_of(annotation: object, given: ast.AST | None) -> bool:
+    """Whether a parameter is annotated ``type[T]``, where ``T`` is what its function gives."""
+    if given is None or not isinstance(annotation, ast.Subscript) or last_name(annotation.value) != "type":
+        return False
+    return last_name(annotation.slice) == last_name(given)
 
 
 def parsed(node: ast.AST | None) -> ast.AST | None:
@@ -261,10 +258,3 @@ def parsed(node: ast.AST | None) -> ast.AST | None:
         except SyntaxError:
             return None
     return node
-
-
-def base_name(node: ast.AST) -> str:
-    """Return the last name of what is called or subscripted."""
-    while isinstance(node, ast.Call | ast.Subscript):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    return last_name(node)

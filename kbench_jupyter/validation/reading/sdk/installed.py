@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import importlib
+import importlib.util
 import sys
 import types
-from functools import lru_cache
+from pathlib import Path
 
+from kbench_jupyter.validation.reading.parts import base_name
 from kbench_jupyter.validation.reading.scopes import FUNCTIONS
-from kbench_jupyter.validation.reading.sdk.evaluating import Evaluator, base_name
-from kbench_jupyter.validation.reading.sdk.sources import Imported, Module, Sources, installed_sources
+from kbench_jupyter.validation.reading.sdk.evaluating import Evaluator
+from kbench_jupyter.validation.reading.sdk.sources import Imported, Module, Sources
 from kbench_jupyter.validation.reading.sdk.things import (
     Class,
     Func,
@@ -29,13 +30,18 @@ __all__ = ["Installed", "installed"]
 
 def installed() -> Installed | None:
     """Return the SDK of this interpreter, or None where it is not installed."""
-    sources = installed_sources()
-    return _of(sources) if sources is not None else None
-
-
-@lru_cache(maxsize=4)
-def _of(sources: Sources) -> Installed:
-    return Installed(sources)
+    try:
+        spec = importlib.util.find_spec(SDK)
+    except (ValueError, ImportError):
+        return None
+    places = list(spec.submodule_search_locations or ()) if spec is not None else []
+    folder = Path(places[0]) if places else None
+    if folder is None or not (folder / "__init__.py").is_file():
+        return None
+    known = _KNOWN.get(folder)
+    if known is None or not known.sources.fresh:
+        _KNOWN[folder] = known = Installed(Sources(folder))
+    return known
 
 
 class Installed(Evaluator):
@@ -138,3 +144,6 @@ def _outside_names(path: str) -> frozenset[str] | None:
         return frozenset(dir(getattr(importlib.import_module(module), name)))
     except (ImportError, AttributeError):
         return None
+
+
+_KNOWN: dict[Path, Installed] = {}

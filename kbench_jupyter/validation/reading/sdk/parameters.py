@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import ast
 import inspect
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.validation.reading.sdk.evaluating import NEUTRAL, base_name, parsed
+from kbench_jupyter.validation.reading.names import words
+from kbench_jupyter.validation.reading.parts import base_name, default_values
+from kbench_jupyter.validation.reading.sdk.evaluating import NEUTRAL, parsed
 from kbench_jupyter.validation.reading.sdk.things import Class, Func, Outside, Thing
 
 if TYPE_CHECKING:
@@ -17,19 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Fit", "Signature", "accepted", "bind", "home_of", "overridden", "signature_of"]
 
 _Kind = inspect._ParameterKind
-_PLAIN_TYPES = (
-    "str",
-    "int",
-    "float",
-    "bool",
-    "list",
-    "dict",
-    "tuple",
-    "set",
-    "bytes",
-    "Pattern",
-    "DataFrame",
-)
+_PLAIN_TYPES = words("str int float bool list dict tuple set bytes Pattern DataFrame")
 _UNTOLD = ("Enum", "StrEnum", "Protocol")
 
 
@@ -119,20 +110,19 @@ def signature_of(sdk: Installed, thing: object) -> Signature | None:
 
 
 def _of_arguments(args: ast.arguments, *, drop_first: bool = False) -> inspect.Signature:
-    positional = [(a, _Kind.POSITIONAL_ONLY) for a in args.posonlyargs]
-    positional = [*positional, *((a, _Kind.POSITIONAL_OR_KEYWORD) for a in args.args)]
-    defaults = [*[None] * (len(positional) - len(args.defaults)), *args.defaults]
-    made = [_parameter(a, kind, default) for (a, kind), default in zip(positional, defaults, strict=True)]
-    if args.vararg is not None:
-        made.append(_parameter(args.vararg, _Kind.VAR_POSITIONAL))
-    keyword_only = zip(args.kwonlyargs, args.kw_defaults, strict=True)
-    made += [_parameter(a, _Kind.KEYWORD_ONLY, default) for a, default in keyword_only]
-    if args.kwarg is not None:
-        made.append(_parameter(args.kwarg, _Kind.VAR_KEYWORD))
-    return inspect.Signature(made[drop_first and bool(positional) :])
+    default = default_values(args)
+    kinds: list[tuple[Sequence[ast.arg | None], _Kind]] = [
+        (args.posonlyargs, _Kind.POSITIONAL_ONLY),
+        (args.args, _Kind.POSITIONAL_OR_KEYWORD),
+        ([args.vararg], _Kind.VAR_POSITIONAL),
+        (args.kwonlyargs, _Kind.KEYWORD_ONLY),
+        ([args.kwarg], _Kind.VAR_KEYWORD),
+    ]
+    made = [_parameter(a, kind, default.get(a.arg)) for some, kind in kinds for a in some if a is not None]
+    return inspect.Signature(made[drop_first and bool(args.posonlyargs or args.args) :])
 
 
-def _parameter(argument: ast.arg, kind: _Kind, default: ast.expr | None = None) -> inspect.Parameter:
+def _parameter(argument: ast.arg, kind: _Kind, default: ast.expr | None) -> inspect.Parameter:
     empty = inspect.Parameter.empty
     given = empty if default is None else _Default(default)
     return inspect.Parameter(argument.arg, kind, default=given, annotation=argument.annotation or empty)
@@ -156,10 +146,10 @@ def _of_class(sdk: Installed, cls: Class) -> Signature | None:
         if "__new__" in sdk.body(home):
             return None
         if "__init__" in sdk.body(home):
-            made = sdk.member(Class(home.module, home.node), "__init__")
-            return (
-                Signature(_of_arguments(made.node.args, drop_first=True)) if isinstance(made, Func) else None
-            )
+            made = sdk.member(home, "__init__")
+            if not isinstance(made, Func):
+                return None
+            return Signature(_of_arguments(made.node.args, drop_first=True))
         if _is_dataclass(home):
             return _fields(line)
     return None

@@ -1,9 +1,8 @@
-"""Where the SDK is installed, and which names each of its modules binds to what."""
+"""The sources of the SDK: which names each of its modules binds to what."""
 
 from __future__ import annotations
 
 import ast
-import importlib.util
 import warnings
 from collections import defaultdict
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import TypeAlias
 
 from kbench_jupyter.validation.reading.value import SDK
 
-__all__ = ["Bound", "Imported", "Module", "Sources", "bindings", "installed_sources"]
+__all__ = ["Bound", "Imported", "Module", "Sources", "bindings"]
 
 
 @dataclass(frozen=True)
@@ -29,17 +28,7 @@ Bound: TypeAlias = ast.AST | Imported | None
 
 @dataclass(eq=False)
 class Module:
-    """One module of the SDK.
-
-    Attributes
-    ----------
-    name : str
-        Its dotted name.
-    names : dict of str to list
-        What binds each name.
-    is_open : bool
-        Whether it may have names that its text does not show.
-    """
+    """One module of the SDK: what binds each name, and whether it may have some that its text does not show."""
 
     name: str
     is_package: bool
@@ -105,52 +94,38 @@ def bindings(body: list[ast.stmt], module: Module) -> dict[str, list[Bound]]:
     while todo:
         node = todo.pop()
         match node:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                found[node.name].append(node)
-            case ast.Import():
-                for alias in node.names:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                found[name].append(node)
+                continue
+            case ast.Import(names=names):
+                for alias in names:
                     name = alias.asname or alias.name.partition(".")[0]
                     found[name].append(Imported(alias.name if alias.asname else name))
-            case ast.ImportFrom():
+            case ast.ImportFrom(names=names):
                 base = _absolute(node, module)
-                for alias in node.names:
-                    if alias.name == "*":
-                        module.is_open = True
+                for alias in names:
+                    module.is_open = module.is_open or alias.name == "*"
                     found[alias.asname or alias.name].append(Imported(f"{base}.{alias.name}"))
-            case ast.Assign():
-                for target in node.targets:
-                    plain = isinstance(target, ast.Name)
-                    for name in _names_in(target):
-                        found[name].append(node.value if plain else None)
             case ast.AnnAssign(target=ast.Name(id=name)):
                 found[name].append(node)
-            case ast.NamedExpr(target=ast.Name(id=name)):
-                found[name].append(node.value)
+            case ast.Assign(targets=targets, value=value):
+                for target in targets:
+                    _bind(found, target, value)
+            case ast.NamedExpr(target=target, value=value):
+                _bind(found, target, value)
             case ast.For(target=target):
-                for name in _names_in(target):
-                    found[name].append(None)
-        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Lambda):
-            todo.extend(reversed(list(ast.iter_child_nodes(node))))
+                _bind(found, target, None)
+            case ast.Lambda():
+                continue
+        todo.extend(reversed(list(ast.iter_child_nodes(node))))
     return dict(found)
 
 
-def installed_sources() -> Sources | None:
-    """Return the sources of the SDK of this interpreter, or None where there is none."""
-    try:
-        spec = importlib.util.find_spec(SDK)
-    except (ValueError, ImportError):
-        return None
-    places = list(spec.submodule_search_locations or ()) if spec is not None else []
-    folder = Path(places[0]) if places else None
-    if folder is None or not (folder / "__init__.py").is_file():
-        return None
-    known = _KNOWN.get(folder)
-    if known is None or not known.fresh:
-        _KNOWN[folder] = known = Sources(folder)
-    return known
-
-
-_KNOWN: dict[Path, Sources] = {}
+def _bind(found: dict[str, list[Bound]], target: ast.AST, value: ast.expr | None) -> None:
+    """Bind the names of a target: of several, nobody can tell which gets what."""
+    for part in ast.walk(target):
+        if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+            found[part.id].append(value if part is target else None)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
@@ -167,9 +142,3 @@ def _absolute(node: ast.ImportFrom, module: Module) -> str:
     parts = module.name.split(".")
     up = node.level - 1 if module.is_package else node.level
     return ".".join([*parts[: len(parts) - up], *((node.module or "").split(".") if node.module else [])])
-
-
-def _names_in(target: ast.AST) -> list[str]:
-    return [
-        part.id for part in ast.walk(target) if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store)
-    ]

@@ -74,18 +74,16 @@ Thing: TypeAlias = ModuleThing | Class | Instance | Func | Plain | Manager | Out
 def in_words(thing: Thing) -> str:
     """Return what a message calls a thing."""
     match thing:
-        case ModuleThing():
-            return thing.module.name
-        case Class():
-            return f"the class {thing.node.name}"
-        case Instance():
-            name = thing.of.node.name
-            return (
-                "a model (LLMChat)" if name == "LLMChat" else f"{'an' if name[0] in 'AEIO' else 'a'} {name}"
-            )
-        case Func():
-            return f"the function {thing.node.name}"
-        case Plain():
-            name = thing.type.__name__
-            return "a text (str)" if thing.type is str else f"{'an' if name[0] in 'io' else 'a'} {name}"
-    return "what it gives"
+        case ModuleThing(module):
+            return module.name
+        case Class(_, node):
+            return f"the class {node.name}"
+        case Func(_, node):
+            return f"the function {node.name}"
+        case Instance(cls):
+            name = "model (LLMChat)" if cls.node.name == "LLMChat" else cls.node.name
+        case Plain(python):
+            name = "text (str)" if python is str else python.__name__
+        case _:
+            return "what it gives"
+    return f"{'an' if name[0] in 'AEIOio' else 'a'} {name}"

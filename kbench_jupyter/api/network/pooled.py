@@ -1,0 +1,250 @@
+"""The transport of real life: pooled connections of ``requests``, with every wait bounded.
+
+What ``requests`` does not do by itself is here: an exchange that another thread can end at once (also
+before the answer's header has come), a limit on the whole exchange against a slow drip, faults told
+apart by whether the server may have acted, and messages that quote neither headers nor queries.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from functools import cache
+from http.client import HTTPException
+from typing import Any
+
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+from kbench_jupyter.api.addresses import is_loopback
+from kbench_jupyter.api.network.failures import causes_of, fault_of, host_of, patience
+from kbench_jupyter.api.network.proxies import Way, network_fault, system_trust, way_to
+from kbench_jupyter.api.transport import STRIDE, Cancel, Request, Response, TransportFault
+
+__all__ = ["RequestsTransport"]
+
+PIECE = 1 << 18  # bytes asked for at a time: large enough for downloads, and read1 returns what is there
+_IDLE = 32  # connections that are kept for each host
+
+_current = threading.local()  # .cancel: the Cancel of the exchange this thread is starting
+
+
+class _Watched:
+    """Mixed into urllib3's connections: lets the current exchange's `Cancel` shut the socket."""
+
+    sock: Any
+
+    def request(self, *args: Any, **kwargs: Any) -> None:
+        cancel: Cancel | None = getattr(_current, "cancel", None)
+        if cancel is not None:
+            cancel.attach(lambda: _shut(self.sock))
+        super().request(*args, **kwargs)  # type: ignore[misc]  # the mixin's other base has it
+        if cancel is not None:
+            # http.client forgets the socket of a closing response while its body is still being read.
+            held = self.sock
+            _current.sock = held
+            cancel.attach(lambda: _shut(held))
+
+
+def _shut(sock: Any) -> None:
+    if sock is None:
+        return
+    # The plain socket's shutdown even for TLS: it wakes a reader in another thread and tells the server
+    # at once, without a TLS goodbye that could block. TypeError: a socket not of the standard library.
+    with suppress(OSError, TypeError):
+        socket.socket.shutdown(sock, socket.SHUT_RDWR)
+
+
+@cache
+def _watched(pool: type[Any]) -> type[Any]:
+    """Return a kind of pool (a SOCKS proxy has its own) with connections that are watched."""
+    if issubclass(pool.ConnectionCls, _Watched):
+        return pool
+    connection = type(pool.ConnectionCls.__name__, (_Watched, pool.ConnectionCls), {})
+    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+
+
+def _watch(manager: Any) -> Any:
+    pools = manager.pool_classes_by_scheme
+    manager.pool_classes_by_scheme = {scheme: _watched(pool) for scheme, pool in pools.items()}
+    return manager
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        self._trust: dict[str, Any] = {"ssl_context": system_trust()}
+        super().init_poolmanager(*args, **{**kwargs, **self._trust})
+        _watch(self.poolmanager)
+
+    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
+        return _watch(super().proxy_manager_for(proxy, **{**kwargs, **self._trust}))
+
+
+class RequestsTransport:
+    """A transport over pooled connections.
+
+    Sends no cookies, reads no ``.netrc`` (it would replace the credential), follows no redirect (that is
+    decided above) and never goes through a proxy to a loopback address. Proxy and certificate settings of
+    the environment are honoured otherwise, and named where they cannot work (`network`).
+
+    Parameters
+    ----------
+    advice : mapping of str to str, optional
+        What to do when nothing listens at addresses that begin so.
+    """
+
+    def __init__(self, advice: Mapping[str, str] | None = None) -> None:
+        self._advice = dict(advice or {})
+        self._worked = False  # whether anybody outside this machine has answered
+        self._session = requests.Session()
+        adapter = _Adapter(pool_connections=8, pool_maxsize=_IDLE)
+        self._session.mount("http://", adapter)
+        self._session.mount("https://", adapter)
+
+    def __call__(self, request: Request, /) -> Response:
+        """Send, and return the answer once its header has come."""
+        cancel = Cancel()  # of this exchange alone: when its time is over, whoever made it may try again
+        if request.cancel is not None:
+            request.cancel.attach(cancel.cancel)
+        way = way_to(request.url)
+        expiry = _Expiry(patience(request), cancel)
+        answer, problem = self._send(request, cancel, way)
+        if answer is None or cancel.is_set:  # of a header that was cut off, http.client makes an answer
+            _let_go(request, expiry, cancel)
+            if answer is not None:
+                answer.close()
+            # Raised here, outside any except block: requests' own errors hold the request and with it
+            # the credential, and would hang on as __context__.
+            expired, cancelled, known = expiry.reached, cancel.is_set, None
+            if not expired and not cancelled:
+                known = network_fault(causes_of(problem), host_of(request), way, self._worked)
+            raise known or fault_of(problem, request, expired, cancelled, advice=self._advice)
+        self._worked = self._worked or not is_loopback(request.url)
+        if request.total_timeout is None:
+            expiry.stop()
+        sock, _current.sock = _current.sock, None
+        if request.stream_timeout is not None and Response(200, answer.headers).is_event_stream:
+            # Whoever writes into it may well be silent for a while.
+            request = replace(request, read_timeout=request.stream_timeout, pace=None)
+            with suppress(OSError):
+                sock.settimeout(request.stream_timeout)
+
+        def close() -> None:
+            _let_go(request, expiry, cancel)
+            answer.close()
+
+        body = _body(answer, request, expiry, cancel)
+        return Response(answer.status_code, answer.headers, body, on_close=close)
+
+    def _send(
+        self, request: Request, cancel: Cancel, way: Way
+    ) -> tuple[requests.Response | None, Exception | None]:
+        _current.cancel = cancel
+        try:
+            prepared = requests.Request(
+                request.method, request.url, headers=dict(request.headers), data=request.body
+            ).prepare()
+            answer = self._session.send(
+                prepared,
+                allow_redirects=False,
+                timeout=(request.connect_timeout, request.read_timeout),
+                stream=True,
+                proxies=way.proxies,
+                verify=way.verify,
+            )
+        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+            return None, error
+        finally:
+            _current.cancel = None
+        return answer, None
+
+    def close(self) -> None:
+        """Close every pooled connection."""
+        self._session.close()
+
+
+def _let_go(request: Request, expiry: _Expiry, cancel: Cancel) -> None:
+    """See to it that nothing touches the exchange's socket any more, which another may use next."""
+    expiry.stop()
+    if request.cancel is not None:
+        request.cancel.detach()
+    cancel.detach()
+
+
+class _Expiry:
+    """Ends an exchange when its total time is over."""
+
+    def __init__(self, seconds: float | None, cancel: Cancel) -> None:
+        self.reached = False
+        self.seconds = seconds
+        self._cancel = cancel
+        self._timer = threading.Timer(seconds, self._ring) if seconds is not None else None
+        if self._timer is not None:
+            self._timer.daemon = True
+            self._timer.start()
+
+    def _ring(self) -> None:
+        self.reached = True
+        self._cancel.cancel()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: Cancel) -> Iterator[bytes]:
+    next_piece = _reader(answer)
+    expected = _plain_length(answer)
+    received = stride = 0
+    waited = 0.0  # for the server, not for who reads
+    while True:
+        problem: Exception | None = None
+        piece = b""
+        began = time.monotonic()
+        try:
+            piece = next_piece()
+        except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError, AttributeError) as error:
+            problem = error
+        if cancel.is_set or problem is not None:
+            raise fault_of(problem, request, expiry.reached, cancel.is_set, reading=True)
+        if not piece:
+            break
+        received += len(piece)
+        stride += len(piece)
+        waited += time.monotonic() - began
+        if stride >= STRIDE:
+            waited = stride = 0
+        elif request.pace is not None and waited > request.pace:
+            raise TransportFault(
+                f"{host_of(request)} sends too slowly: {stride:,} bytes in {request.pace:g} s.",
+                retryable=False,
+            )
+        yield piece
+    if expected is not None and received < expected:
+        raise fault_of(None, request, False, False, reading=True)
+    answer.raw.release_conn()
+
+
+def _reader(answer: requests.Response) -> Callable[[], bytes]:
+    """Return what gives the next bytes as soon as there are any, and none at the end."""
+    raw = answer.raw
+    if hasattr(raw, "read1"):  # urllib3 2
+        # What is compressed may become a thousand times larger in memory at once.
+        size = PIECE >> 4 if "content-encoding" in answer.headers else PIECE
+        return lambda: bytes(raw.read1(size, decode_content=True))
+    if "content-encoding" in answer.headers:
+        pieces = raw.stream(PIECE, decode_content=True)
+        return lambda: next(pieces, b"")
+    # urllib3 1 would wait until a piece is full: a log stream would stand still.
+    original: Any = raw._original_response
+    return lambda: bytes(original.read1(PIECE))
+
+
+def _plain_length(answer: requests.Response) -> int | None:
+    length = answer.headers.get("content-length", "")
+    return int(length) if length.isdigit() and "content-encoding" not in answer.headers else None

@@ -1,0 +1,86 @@
+"""What comes of a task: its runs, what became of scheduling them, and the entries of their logs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Self
+
+from kbench_jupyter.api.names import normalize_model
+from kbench_jupyter.api.values import parse
+from kbench_jupyter.api.values.models import canonical
+from kbench_jupyter.api.values.states import RunState
+from kbench_jupyter.api.values.tasks import TaskSlug
+from kbench_jupyter.api.values.wire import Wire, wire
+
+__all__ = ["LogEntry", "Run", "ScheduleResult"]
+
+
+@dataclass(frozen=True)
+class Run(Wire):
+    """One task version on one model."""
+
+    id: int
+    task: TaskSlug = wire("taskSlug")  #: with the run's *own* version
+    #: Canonical model slug; of a run that names an agent and no model, the agent's slug, so that it is
+    #: shown and downloaded under that.
+    model: str = wire("modelVersionSlug", "agentSlug", read=canonical)
+    state: RunState = RunState.UNSPECIFIED
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+    error_message: str | None = None  #: may be a whole traceback
+    agent: str = wire("agentSlug", default="")  #: its slug, empty where none ran (kagglesdk 0.1.38)
+
+
+@dataclass(frozen=True)
+class ScheduleResult(Wire):
+    """What became of one model of a schedule."""
+
+    #: Canonical slug of the model asked for; the answer itself names none, it comes in request order.
+    model: str = wire(default="")
+    scheduled: bool = wire("runScheduled", default=False)
+    skipped_reason: str | None = wire("runSkippedReason", default=None)  #: why none was scheduled
+    model_version_id: int | None = wire("benchmarkModelVersionId", default=None)
+    task_version_id: int | None = wire("benchmarkTaskVersionId", default=None)
+    parent_task_version_id: int | None = None
+    #: What the client itself has to add, for example that the answer was lost and the run was found.
+    note: str = wire(default="")
+
+    @classmethod
+    def from_wire(cls, data: Any, *, model: str = "") -> Self:
+        """Read what became of `model`."""
+        return replace(super().from_wire(data), model=normalize_model(model))
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """A piece of a run's output: not a line, it may hold several, or part of one."""
+
+    stream: str  #: ``"stdout"``, ``"stderr"`` or what else the server names; empty when it named none
+    time: float | None  #: seconds, on the server's clock for the run
+    data: str  #: text; may hold ANSI codes and carriage returns
+    #: Whether it was missed when it was written and comes from the persisted log, out of order.
+    late: bool = field(default=False, compare=False)
+    #: Whether something may be missing before it: what its stream wrote of a line so far is given up, and
+    #: comes again as a whole once the persisted log is there.
+    gap: bool = field(default=False, compare=False)
+
+    @classmethod
+    def from_wire(cls, value: Any) -> Self:
+        """Read an entry, or a bare string (a whole line, since it has no line end of its own)."""
+        if type(value) is dict:
+            stream, time, data = value.get("stream_name"), value.get("time"), value.get("data")
+            if type(stream) is str and type(time) is float and type(data) is str:
+                # As entries mostly are. Logs hold them by the hundred thousand, and reading each as if
+                # anything could be in it takes more than twice as long.
+                return cls(stream, time, data)
+        if isinstance(value, Mapping) and "data" in value:
+            return cls(
+                stream=parse.text(value.get("stream_name", value.get("streamName"))),
+                time=parse.number(value.get("time")),
+                data=parse.text(value.get("data")),
+            )
+        data = value if isinstance(value, str) else json.dumps(value)
+        return cls(stream="", time=None, data=data if data.endswith("\n") else data + "\n")

@@ -1,0 +1,211 @@
+"""What the subcommands do that concern a task: its source, its versions, its runs and what they came to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kbench_jupyter import panels
+from kbench_jupyter.actions import (
+    check,
+    download,
+    export,
+    fix,
+    list_tasks,
+    log,
+    models,
+    publish,
+    pull,
+    push,
+    quota,
+    results,
+    run,
+    show,
+    standing,
+    status,
+    up,
+    validate,
+    wanted_models,
+)
+from kbench_jupyter.actions.sources import ChosenTask, choose_task, resolve_slug
+from kbench_jupyter.errors import UsageError
+from kbench_jupyter.magics.commands import file_path
+from kbench_jupyter.magics.grammar import Call
+from kbench_jupyter.magics.log_file import to_file
+from kbench_jupyter.session.session import Session
+
+
+def where(session: Session) -> Any:
+    """Say where the notebook's task stands and what comes next; with a panel where one is drawn."""
+    found = standing.standing(session)
+    if panels.draws_widgets(session):
+        return replace(found, live=panels.workflow_panel(session, found))
+    return found
+
+
+def _chosen(session: Session, call: Call, cell: str | None, *, required: bool = True) -> ChosenTask:
+    return choose_task(session, call.task, file=call.file, cell=cell, required=required)
+
+
+def _validate(session: Session, call: Call, cell: str | None) -> Any:
+    if call.rows is not None and not call.dry_run:
+        raise UsageError("--rows goes with --dry-run.", hint="%kbench validate --dry-run --rows 5")
+    if call.static and call.dry_run:
+        raise UsageError(
+            "--static runs nothing and --dry-run runs the task: give one of them.",
+            hint="%kbench validate --dry-run",
+        )
+    chosen = _chosen(session, call, cell, required=False)
+    if call.fix:
+        return _fix(session, call, chosen)
+    if call.static:
+        checked = check.check(session, call.task, chosen=chosen)
+        check.refuse_errors(checked, "it is not ready to push")
+        return checked
+    how: dict[str, Any] = {
+        "timeout": call.timeout,
+        "env_file": file_path(call.env_file),
+        "pass_env": call.pass_env,
+    }
+    if call.dry_run:
+        if call.model:
+            raise UsageError(
+                "A dry run is on the stand-in model.",
+                hint=f"With {call.model}: %kbench validate -m {call.model}",
+            )
+        from kbench_jupyter.actions import dry_run  # a server for the stand-in, which nothing else needs
+
+        rows = None if call.rows is None else int(call.rows)
+        return dry_run.dry_run(session, call.task, chosen=chosen, rows=rows, **how)
+    return validate.validate(session, call.task, chosen=chosen, model=call.model, **how)
+
+
+def _fix(session: Session, call: Call, chosen: ChosenTask) -> Any:
+    found = fix.fix(session, chosen, call.task)
+    if not found.fixes or session.shell is None or call.file:
+        return found
+    session.shell.set_next_input(found.fixes[0].new_text)  # front ends take one new cell a command
+    return replace(found, placed=True)
+
+
+def _push(session: Session, call: Call, cell: str | None) -> Any:
+    return push.push(
+        session,
+        _chosen(session, call, cell),
+        datasets=call.kaggle_dataset,
+        wait=call.wait,
+        poll_interval=call.poll_interval,
+        force=call.force,
+        again=call.again,
+        detach_datasets=call.detach_datasets,
+    )
+
+
+def _show(session: Session, call: Call, cell: str | None) -> Any:
+    return show.SourceShown(_chosen(session, call, cell, required=False))
+
+
+def _export(session: Session, call: Call, cell: str | None) -> Any:
+    chosen = choose_task(session, file=call.file, cell=cell, required=False)
+    return export.export(session, chosen, Path(call.path).expanduser(), force=call.force)
+
+
+def _pull(session: Session, call: Call, cell: str | None) -> Any:
+    return pull.pull(session, resolve_slug(session, call.task), file_path(call.output), force=call.force)
+
+
+def _run(session: Session, call: Call, cell: str | None) -> Any:
+    models = call.model
+    if cell is not None:
+        chosen = choose_task(session, call.task, cell=cell)
+        if not call.retry_errored:
+            models = wanted_models.settle_models(session, models)
+        push.push(session, chosen, wait=0.0, poll_interval=call.poll_interval)
+        slug = chosen.slug
+    else:
+        slug = resolve_slug(session, call.task)
+    nothing_said = not call.model and not call.retry_errored and call.wait is None
+    if nothing_said and panels.draws_widgets(session):
+        return panels.picker_panel(session, slug)
+    return run.run(
+        session,
+        slug,
+        models,
+        retry_errored=call.retry_errored,
+        wait=call.wait,
+        poll_interval=call.poll_interval,
+    )
+
+
+def _list(session: Session, call: Call, cell: str | None) -> Any:
+    return list_tasks.list_tasks(session, regex=call.regex, status=call.status)
+
+
+def _status(session: Session, call: Call, cell: str | None) -> Any:
+    slug = resolve_slug(session, call.task)
+    found = status.status(session, slug, models=call.model, errors=call.errors)
+    if call.live and panels.draws_widgets(session):
+        return replace(found, live=panels.status_panel(session, slug))
+    return found
+
+
+def _log(session: Session, call: Call, cell: str | None) -> Any:
+    slug = resolve_slug(session, call.task)
+    if call.live:
+        return panels.log_panel(session, slug, call.model)
+
+    def read() -> Any:
+        return log.log(session, slug, models=call.model, follow=not call.no_follow)
+
+    if call.output is None:
+        return read()
+    return to_file(session, Path(call.output).expanduser(), read, force=call.force)
+
+
+def _download(session: Session, call: Call, cell: str | None) -> Any:
+    return download.download(
+        session,
+        resolve_slug(session, call.task),
+        models=call.model,
+        output=Path(call.output).expanduser(),
+        include_source=call.include_source,
+        force=call.force,
+    )
+
+
+def _results(session: Session, call: Call, cell: str | None) -> Any:
+    slug, output = resolve_slug(session, call.task), Path(call.output).expanduser()
+    found = results.results(session, slug, models=call.model, output=output)
+    return _drawn(session, found, call.model, output)
+
+
+def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:
+    """Add the panel to a comparison, or its chart where no panel is drawn."""
+    if panels.draws_widgets(session):
+        return replace(found, live=panels.comparison_panel(session, found, models=models, output=output))
+    if session.shell is not None and hasattr(session.shell, "kernel"):  # a front end that may draw it
+        return results.ChartedResults(
+            found.task, found.rows, found.notes, found.explained, footer=found.footer
+        )
+    return found
+
+
+def _up(session: Session, call: Call, cell: str | None) -> Any:
+    output = Path(call.output).expanduser()
+    chosen = _chosen(session, call, cell)
+    found = up.up(session, chosen, call.model, output=output, confirmed=call.no_confirm)
+    return _drawn(session, found, call.model, output)
+
+
+def _publish(session: Session, call: Call, cell: str | None) -> Any:
+    slug, notebook = resolve_slug(session, call.task), not call.no_publish_backing_notebook
+    return publish.publish(session, slug, notebook=notebook, confirmed=call.no_confirm)
+
+
+def _quota(session: Session, call: Call, cell: str | None) -> Any:
+    return quota.quota(session)
+
+
+def _models(session: Session, call: Call, cell: str | None) -> Any:
+    return models.list_models(session, modality=call.modality, search=call.search)

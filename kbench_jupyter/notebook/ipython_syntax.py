@@ -1,0 +1,97 @@
+"""IPython's syntax in a cell: magics, ``!`` and ``?`` lines, found and made Python as IPython itself does it."""
+
+from __future__ import annotations
+
+import re
+import tokenize
+from dataclasses import dataclass
+from typing import Any
+
+_COMPOUND = re.compile("if|elif|else|for|while|with|try|except|finally|def|class|async|lambda")
+_LINE_ENDS = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029\r]")
+_LIMIT = 500  # as many special lines as IPython itself is willing to transform in one cell
+
+
+@dataclass(frozen=True)
+class Special:
+    """One piece of IPython syntax in a cell; lines count from 0."""
+
+    first: int  # of the lines of the statement it stands in
+    last: int
+    at: int  # the line it begins on
+    text: str  # from its escape character to the end of its (continued) line
+    nested: bool  # part of a larger piece of code: indented, behind `if x:` or a semicolon
+
+
+def _ipython() -> Any:
+    """IPython's input transformer, which has only some of its types."""
+    from IPython.core import inputtransformer2
+
+    return inputtransformer2
+
+
+def as_ipython_calls(text: str) -> str:
+    """Return a cell as the Python that IPython runs for it."""
+    return str(_ipython().TransformerManager().transform_cell(text))
+
+
+def tokens_of(lines: list[str]) -> list[list[Any]]:
+    """Return tokens by logical line; none when indentation is too broken for IPython to take the cell at all."""
+    try:
+        return list(_ipython().make_tokens_by_line(lines)) if lines else []
+    except SyntaxError:
+        return []
+
+
+def transformed(lines: list[str]) -> tuple[list[Special], list[str], list[int]]:
+    """Return the special syntax of a cell, its lines as plain Python, and where each of them began.
+
+    It is found the way IPython does: one piece at a time, the earliest first. The tokens after a piece cannot be
+    trusted until that piece has become Python, so each is transformed before the next is looked for.
+    """
+    it2 = _ipython()
+    # Of equal length, and never a line end to IPython where it is none to us.
+    work = [_LINE_ENDS.sub(" ", line) + "\n" for line in lines]
+    for cleanup in (it2.leading_indent, it2.classic_prompt, it2.ipython_prompt):
+        if work:
+            work = cleanup(work)
+    origin = list(range(len(work)))
+    found: list[Special] = []
+    for _ in range(_LIMIT):
+        tokens = tokens_of(work)
+        finders = (it2.MagicAssign, it2.SystemAssign, it2.EscapedCommand, it2.HelpEnd)
+        pieces = sorted(filter(None, (f.find(tokens) for f in finders)), key=it2.TokenTransformBase.sortby)
+        for piece in pieces:
+            try:
+                after = piece.transform(work)
+            except SyntaxError:
+                continue
+            break
+        else:
+            return found, [line.rstrip("\n") for line in work], origin
+        end = piece.start_line + len(work) - len(after)
+        found.append(_describe(piece, work, tokens, end, origin, len(lines)))
+        origin = origin[: piece.start_line + 1] + origin[end + 1 :]
+        work = after
+    return found, [line.rstrip("\n") for line in work], origin
+
+
+def _describe(
+    piece: Any, work: list[str], tokens: list[Any], end: int, origin: list[int], total: int
+) -> Special:
+    row, col = piece.start_line, piece.start_col
+    group: list[Any] = next((g for g in tokens if g and g[0].start[0] - 1 <= row <= g[-1].end[0] - 1), [])
+    code = [
+        t for t in group if t.type not in (tokenize.INDENT, tokenize.DEDENT, tokenize.NL, tokenize.COMMENT)
+    ]
+    first = min(code[0].start[0] - 1, row) if code else row
+    before = [t.string for t in code if (t.start[0] - 1, t.start[1]) < (row, col)]
+    nested = (
+        work[first][:1].isspace()
+        or ";" in before
+        or bool(before and _COMPOUND.fullmatch(before[0]))
+        or "(" in before
+    )
+    last = origin[end + 1] - 1 if end + 1 < len(origin) else total - 1
+    text = "".join(work[row : end + 1])[col:].strip()
+    return Special(origin[first], last, origin[row], text, nested)

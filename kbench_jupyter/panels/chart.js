@@ -1,0 +1,44 @@
+// The chart of results: a bar a model and version, with its interval where there is one.
+import { clamp, fill, h, say } from "../widgets/elements.js";
+
+export function chartOf(part) {
+  const bars = h("div", { class: "kbp-chart", role: "list" });
+  const caption = h("figcaption", { class: "kbp-quiet" });
+  const isPassRate = () => part.state.measure === "pass rate";
+
+  function barOf(group, low, high) {
+    const at = (value) => `${(100 * (clamp(value, low, high) - low)) / (high - low || 1)}%`;
+    const known = group.low !== null; // one score alone has no interval
+    const spread = known ? `95 % interval ${group.spreadText}` : "";
+    const bar = h("span", { class: "kbp-bar" });
+    bar.style.width = at(group.value);
+    const whisker = known ? h("span", { class: "kbp-whisker" }) : null;
+    if (known) {
+      whisker.style.left = at(group.low);
+      whisker.style.width = `calc(${at(group.high)} - ${at(group.low)})`;
+    }
+    const version = group.version ? h("span", { class: "kbp-quiet" }, ` v${group.version}`) : null;
+    const heard = known ? h("span", { class: "kbp-heard" }, `, ${spread}`) : null;
+    return h(
+      "div",
+      { class: "kbp-chart-row", role: "listitem", title: spread },
+      h("span", { class: "kbp-chart-name" }, group.model, version),
+      h("span", { class: "kbp-track", "aria-hidden": "true" }, bar, whisker),
+      h("span", { class: "kbp-chart-value" }, group.valueText, heard),
+    );
+  }
+
+  function draw(groups, byVersion) {
+    const low = isPassRate() ? 0 : Math.min(0, ...groups.map((g) => g.low ?? g.value));
+    const high = isPassRate() ? 1 : Math.max(0, ...groups.map((g) => g.high ?? g.value));
+    fill(
+      bars,
+      groups.map((group) => barOf(group, low, high)),
+    );
+    const spread = groups.some((g) => g.low !== null) ? " with 95 % interval" : "";
+    const what = isPassRate() ? "Pass rate" : "Score";
+    say(caption, `${what}${spread}, by model${byVersion ? " and version" : ""}`);
+  }
+
+  return { el: h("figure", {}, bars, caption), draw };
+}

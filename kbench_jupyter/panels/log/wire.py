@@ -1,0 +1,74 @@
+"""Lines as they go over the wire, in pieces of bounded size and at a bounded pace."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from kbench_jupyter.panels.log.buffer import LogLine
+
+__all__ = ["CLIP", "Pacer", "batch", "open_lines", "size_of"]
+
+#: Characters of a line that the browser gets; copying and saving have the whole line.
+CLIP = 2000
+_HALF_CODE = re.compile(r"\x1b(\[[0-9;:]*)?$")
+
+
+class Pacer:
+    """Says how long to wait before sending: `burst` bytes may go at once, more at `rate` bytes a second."""
+
+    def __init__(self, rate: float = 500_000, burst: float = 256_000) -> None:
+        self._rate = rate
+        self._slack = burst / rate
+        self._paid_until = float("-inf")
+
+    def wait(self, size: int, now: float | None = None) -> float:
+        """Return how many seconds to wait before `size` bytes may go; they count as sent then."""
+        now = time.monotonic() if now is None else now
+        begin = max(self._paid_until, now - self._slack)
+        self._paid_until = begin + size / self._rate
+        return max(0.0, self._paid_until - now)
+
+
+def size_of(value: Any) -> int:
+    """Return how many bytes a value takes in a message."""
+    if isinstance(value, str) and value.isascii() and value.isprintable():
+        return len(value) + 2 + value.count('"') + value.count("\\")
+    return len(json.dumps(value, ensure_ascii=False).encode())
+
+
+def batch(run_id: int, start: int, lines: Iterable[LogLine], room: int) -> dict[str, Any]:
+    """Return lines from number `start` on as a message, as many as fit, at least one.
+
+    It has ``run``, ``from``, ``k`` (a letter a line, its kind), ``x`` (the texts) and ``c`` (the whole length of
+    those texts that were clipped, by their index).
+    """
+    kinds: list[str] = []
+    texts: list[str] = []
+    clipped: dict[str, int] = {}
+    for kind, text in lines:
+        short = _clip(text)
+        room -= size_of(short) + 2
+        if room < 0 and texts:
+            break
+        if len(short) < len(text):
+            clipped[str(len(texts))] = len(text)
+        kinds.append(kind)
+        texts.append(short)
+    return {"run": run_id, "from": start, "k": "".join(kinds), "x": texts, "c": clipped}
+
+
+def open_lines(lines: Iterable[LogLine]) -> list[list[str]]:
+    """Return lines in the making as they go over the wire: kind and text, of which the end matters."""
+    return [[kind, _spelled(text if len(text) <= 500 else "… " + text[-500:])] for kind, text in lines]
+
+
+def _clip(text: str) -> str:
+    return text if len(text) <= CLIP else _HALF_CODE.sub("", text[:CLIP])
+
+
+def _spelled(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")

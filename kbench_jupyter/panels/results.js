@@ -1,0 +1,211 @@
+// Results (results.py): a chart and a table of all models and versions, and each run in full.
+import { button, fill, h, number, plural, say } from "../widgets/elements.js";
+import { activity, enable, mark, notesOf, teller } from "./base.js";
+import { card, cards, narrowVersion, region } from "./cards.js";
+import { chartOf } from "./chart.js";
+import { inFull } from "./run_detail.js";
+
+const dash = (value) => (value === null || value === undefined ? "" : value);
+const COLUMNS = [
+  ["model", "Model", (g) => g.model],
+  ["version", "Version", (g) => dash(g.version)],
+  ["runs", "Runs", (g) => g.runs],
+  [
+    "errored",
+    "Errored",
+    (g) => g.errored || "",
+    "Runs that ended with an error: they count as not passed and have no score",
+  ],
+  ["passed", "Passed", (g) => `${g.passed} of ${g.runs}`],
+  ["score", "Score", (g) => g.scoreText],
+  [
+    "held",
+    "Checks",
+    (g) => (g.checks ? `${g.held} of ${g.checks}` : ""),
+    "Assertions that passed, in all runs together",
+  ],
+  ["tokens", "Tokens", (g) => number(g.tokens)],
+  ["cost", "Cost", (g) => g.costText],
+  [
+    "latency",
+    "Latency",
+    (g) => g.latencyText,
+    "What a run waited for the model, on average: as its back end tells it, else the whole task",
+  ],
+];
+const RUN_HEADS = [
+  ["state", "Verdict"],
+  ["name", "Model"],
+  ["id", "Run"],
+  ["version", "Version"],
+  ["time", "Task took", "The task itself, from its call to its end; starting a kernel for it is not in it"],
+  ["acts", "", "Details"],
+];
+
+const columnClass = (key) => (key === "model" ? "" : `kbp-n kbp-k-${key}`);
+
+function compare(a, b) {
+  if (a === b) return 0;
+  if (a === null || a === undefined) return 1;
+  if (b === null || b === undefined) return -1;
+  return typeof a === "string" ? a.localeCompare(b) : a - b;
+}
+
+export function resultsPart(store, part, host) {
+  const title = h("h3", { class: "kbp-title" });
+  const versions = h("select", { "aria-label": "Task version", onchange: () => draw() });
+  const refresh = teller(store, part, "Fetch again", "refresh");
+  const chart = chartOf(part);
+  const notes = notesOf(part);
+  const body = h("tbody");
+  const runs = h("tbody");
+  const busy = activity(store, part, () => "Fetch again");
+  const sort = { key: "", down: false };
+  const opened = new Map(); // row id -> its detail
+  const heads = COLUMNS.map(([key, label, , title]) => {
+    const head = h(
+      "th",
+      { scope: "col", class: columnClass(key), title },
+      button(label, () => order(key), { class: "kbp-sort" }),
+    );
+    return [key, head];
+  });
+
+  function order(key) {
+    sort.down = sort.key === key ? !sort.down : key !== "model";
+    sort.key = key;
+    draw();
+  }
+
+  function groups() {
+    const seen = (part.state.groups ?? []).filter(
+      (g) => !versions.value || String(g.version) === versions.value,
+    );
+    const shares = { passed: (g) => g.passed / g.runs, held: (g) => (g.checks ? g.held / g.checks : null) };
+    const value = shares[sort.key] ?? ((g) => g[sort.key]);
+    return sort.key ? [...seen].sort((a, b) => compare(value(a), value(b)) * (sort.down ? -1 : 1)) : seen;
+  }
+
+  function draw() {
+    const seen = groups();
+    chart.draw(seen, !versions.hidden);
+    // A column that holds nothing in any row says nothing.
+    const empty = new Set(
+      COLUMNS.filter(([, , text]) => seen.every((g) => text(g) === "")).map(([key]) => key),
+    );
+    for (const [key, head] of heads) head.hidden = empty.has(key);
+    fill(
+      body,
+      seen.map((g) =>
+        h(
+          "tr",
+          {},
+          COLUMNS.filter(([key]) => !empty.has(key)).map(([key, , text]) =>
+            key === "model" ? modelCell(g) : h("td", { class: columnClass(key) }, text(g)),
+          ),
+        ),
+      ),
+    );
+    for (const [key, head] of heads)
+      head.setAttribute("aria-sort", sort.key !== key ? "none" : sort.down ? "descending" : "ascending");
+    const rows = [...part.rows.values()].filter(
+      (row) => !versions.value || String(row.version) === versions.value,
+    );
+    fill(
+      runs,
+      rows.flatMap((row) => [runRow(row), opened.get(row.id)]),
+    );
+    say(title, `Results of ${part.state.task}: ${plural(rows.length, "run")}`);
+    notes.update();
+    busy.update();
+    enable(refresh, !part.state.busy);
+  }
+
+  const modelCell = (group) => h("th", { scope: "row" }, group.model, narrowVersion(group));
+
+  function runRow(row) {
+    return h(
+      "tr",
+      { role: "row", "data-run": row.run },
+      card("state", mark(row.word, row.tone)),
+      card("name", row.model, narrowVersion(row)),
+      card("id", row.run),
+      card("version", dash(row.version)),
+      card("time", row.latency),
+      card(
+        "acts",
+        button(opened.has(row.id) ? "Hide" : "Show", (event) => toggle(row, event.currentTarget), {
+          class: "kbp-small",
+          "aria-expanded": String(opened.has(row.id)),
+          "aria-label": `What ${row.model} did in run ${row.run}`,
+        }),
+      ),
+    );
+  }
+
+  async function toggle(row, pressed) {
+    if (opened.has(row.id)) {
+      opened.get(row.id).remove();
+      opened.delete(row.id);
+    } else {
+      const cell = h("td", { role: "cell", colspan: RUN_HEADS.length }, "Reading…");
+      const detail = h("tr", { role: "row", class: "kbp-detail" }, cell);
+      opened.set(row.id, detail);
+      pressed.closest("tr").after(detail);
+      store.ask(part.name, "run", { run: row.id }).then((answer) => fill(cell, inFull(answer.detail)));
+    }
+    say(pressed, opened.has(row.id) ? "Hide" : "Show");
+    pressed.setAttribute("aria-expanded", String(opened.has(row.id)));
+  }
+
+  function update(news) {
+    if (news.keys?.has("groups") || news.replace) {
+      for (const id of opened.keys()) if (!part.rows.has(id)) opened.delete(id);
+      const known = [...new Set((part.state.groups ?? []).map((g) => g.version))];
+      const before = versions.value;
+      fill(
+        versions,
+        h("option", { value: "" }, "All versions"),
+        known.map((v) => h("option", { value: v ?? "" }, `Version ${v ?? "unset"}`)),
+      );
+      versions.value = before;
+      versions.hidden = known.length < 2;
+    }
+    draw();
+  }
+
+  fill(
+    host,
+    h(
+      "section",
+      { class: "kbp-results", "aria-label": "Results" },
+      h("div", { class: "kbp-row" }, title, h("span", { class: "kbp-gap" }), versions, refresh),
+      busy.work,
+      busy.problem,
+      chart.el,
+      region(
+        "Models compared",
+        h(
+          "table",
+          { class: "kbp-table" },
+          h(
+            "thead",
+            {},
+            h(
+              "tr",
+              {},
+              heads.map(([, head]) => head),
+            ),
+          ),
+          body,
+        ),
+      ),
+      notes.el,
+      h("h4", {}, "Runs"),
+      region("Runs in full", cards(RUN_HEADS, runs)),
+    ),
+  );
+  part.listeners.add(update);
+  update({ replace: true });
+  return () => part.listeners.delete(update);
+}

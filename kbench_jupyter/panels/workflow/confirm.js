@@ -1,0 +1,80 @@
+// What is asked before all steps are done, or before something becomes public.
+import { button, fill, h } from "../../widgets/elements.js";
+
+// `backing` is the box for the notebook behind the task; `on` says what a yes and a way out lead to.
+export function confirmation(store, part, backing, on) {
+  const el = h("div", { class: "kbp-confirm", role: "group", "aria-label": "Confirm", hidden: true });
+  let asking = ""; // "chain" or "publish" while waiting for a yes
+
+  function open(what) {
+    asking = what;
+    draw();
+    el.querySelector("button")?.focus();
+  }
+
+  function close(what = "chain") {
+    if (!asking) return;
+    asking = "";
+    draw();
+    on.closed(what);
+  }
+
+  function draw() {
+    el.hidden = !asking;
+    fill(el, asking === "publish" ? publishing() : asking ? chaining() : null);
+  }
+
+  // Draws it anew, and leaves the keyboard where it was.
+  function update() {
+    if (!asking) return;
+    const focused = [...el.querySelectorAll("button")].indexOf(document.activeElement);
+    draw();
+    if (focused >= 0) el.querySelectorAll("button")[focused]?.focus();
+  }
+
+  const row = (label, act) =>
+    h(
+      "div",
+      { class: "kbp-row" },
+      label ? button(label, act, { class: "kbp-primary" }) : null,
+      button("Cancel", () => close(asking)),
+    );
+  const yes =
+    (verb, more = () => {}) =>
+    () => {
+      store.tell(part.name, verb, { ...more(), confirmed: true });
+      on.agreed();
+      close();
+    };
+
+  function publishing() {
+    const behind = backing.checked ? "becomes public, too" : "stays private";
+    const more = () => ({ step: "publish", notebook: backing.checked });
+    return [
+      h("p", {}, `${part.state.steps.at(-1).plan} The notebook behind it ${behind}.`),
+      row("Yes, publish", yes("step", more)),
+    ];
+  }
+
+  function chaining() {
+    const { models = [], chain, steps } = part.state;
+    // Running on models that were chosen makes runs to follow and to compare, whatever was done before.
+    const again = models.length ? ["run", "watch", "results"] : [];
+    const todo = steps.filter(
+      ({ name, state }) => chain.includes(name) && (state !== "done" || again.includes(name)),
+    );
+    if (!todo.length) return [h("p", {}, "All of these steps are done."), row()];
+    if (!models.length && todo.some(({ name }) => name === "run"))
+      return [h("p", {}, "Choose the models to run on first."), row("Choose models", on.chooseModels)];
+    const line = ({ name, chained }) =>
+      h("li", {}, h("b", {}, name), ": ", chained.replace("the models you choose", models.join(", ")));
+    return [
+      h("p", {}, "This will be done, one after the other, until something fails:"),
+      h("ol", {}, todo.map(line)),
+      row("Yes, do all of this", yes("chain")),
+    ];
+  }
+
+  backing.addEventListener("change", draw);
+  return { el, open, close, update, asking: () => asking };
+}

@@ -1,0 +1,47 @@
+// The head of the workflow: which task of which notebook, and where it goes.
+import { fill, h } from "../../widgets/elements.js";
+import { enable, teller } from "../base.js";
+
+export function headOf(store, part) {
+  const facts = h("dl", { class: "kbp-facts" });
+  const tasks = h("select", {
+    "aria-label": "Task",
+    onchange: () => store.tell(part.name, "task", { task: tasks.value }),
+  });
+  const small = (meant) => ({ class: "kbp-small", "aria-label": meant });
+  const renew = teller(store, part, "Renew", "auth", small("Renew credentials"));
+  const look = teller(store, part, "Refresh", "look", small("Read the state again"));
+
+  function draw() {
+    const { busy, place, notebook, task, tasks: known = [], version, page, expiry } = part.state;
+    enable(renew, !busy);
+    enable(look, !busy);
+    tasks.disabled = !!busy;
+    if (known.length > 1) {
+      fill(
+        tasks,
+        known.map((name) => h("option", { value: name }, name)),
+      );
+      tasks.value = task;
+    }
+    const key = JSON.stringify([place, notebook, task, known, version, page, expiry]);
+    if (facts.dataset.key === key) return;
+    facts.dataset.key = key;
+    const link = /^https:\/\//.test(page ?? "")
+      ? h("a", { href: page, target: "_blank", rel: "noopener noreferrer" }, `${version}`)
+      : version;
+    const entry = (name, ...value) => h("div", {}, h("dt", {}, name), h("dd", {}, ...value));
+    const focused = document.activeElement; // rebuilding would throw the keyboard out
+    fill(
+      facts,
+      entry("Target", place),
+      entry("Notebook", notebook),
+      entry("Task", known.length > 1 ? tasks : task || "not settled"),
+      entry("Version", link ?? "none yet"),
+      entry("Credentials", expiry?.startsWith("in ") ? `end ${expiry}` : expiry, renew),
+    );
+    if (facts.contains(focused)) focused.focus();
+  }
+
+  return { el: h("div", { class: "kbp-head" }, facts, look), draw };
+}

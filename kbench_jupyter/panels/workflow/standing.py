@@ -1,0 +1,124 @@
+"""Where the task stands, kept up to date for the workflow panel: what was last read, and the runs it follows."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import asdict, replace
+from pathlib import Path
+
+from kbench_jupyter.actions.standing import Standing, standing
+from kbench_jupyter.display.view import View
+from kbench_jupyter.panels.part import Part
+from kbench_jupyter.panels.run_status import RunStatusPart
+from kbench_jupyter.panels.watches import TaskWatch, task_watch
+from kbench_jupyter.session.session import Session
+
+__all__ = ["StandingPart"]
+
+
+class StandingPart(Part):
+    """Knows how far the current notebook's task has come; results are downloaded to `output`."""
+
+    def __init__(self, session: Session, found: Standing, output: Path) -> None:
+        super().__init__(session)
+        self._found = found
+        self._output = output
+        self._task: str | None = None
+        self._watch: TaskWatch | None = None
+        self._moved = threading.Event()
+        self.set(broken="", outcome={}, status=None, results=None)
+
+    def view(self) -> View:
+        """Describe the way as it was last seen, and how to see it again: this is what is saved of the panel."""
+        found = self._found.view()
+        again = ("%kbench", "the panel again; after a restart of the kernel: %load_ext kbench_jupyter first")
+        return replace(found, next=[*found.next, again])
+
+    def _take(self, found: Standing) -> None:
+        self._found = found
+        self.set(
+            place=found.place,
+            label=found.footer,
+            notebook=found.origin,
+            task=found.slug,
+            tasks=list(found.chosen.stored) if found.chosen else [],
+            version=found.version,
+            page=found.page,
+            expiry=found.expiry,
+            next=found.next,
+            notes=list(found.notes),
+            steps=[asdict(step) | {"chained": step.chained or step.plan} for step in found.steps],
+        )
+
+    def awake(self) -> None:
+        """Read the state again: much may have happened since the page was left."""
+        if self._watch is None and self._found.runs:
+            self.start("look", self._look_again)
+
+    def _look(self, *, start: bool = False) -> Standing:
+        """Read where the task stands now."""
+        found = standing(self.session, self._task, output=self._output, start=start)
+        before = self._found
+        self._take(found)
+        if found.slug != before.slug:
+            self._let_go()
+        # Also where there is no run yet of a version that is new: the table is to say so.
+        watched = self._watch.task if self._watch is not None else None
+        moved = watched is not None and watched.version != found.version and found.version is not None
+        if (found.runs or moved) and not self.closed:
+            self._follow(found.slug)
+        return found
+
+    def _let_go(self) -> None:
+        """Show nothing any more of the task that was shown before."""
+        self._leave()
+        self.add("status", None)
+        self.add("results", None)
+
+    def _leave(self) -> None:
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.ignore(self._runs_moved)
+
+    def _follow(self, slug: str) -> TaskWatch:
+        """Show the runs of a task, from now on."""
+        watch = task_watch(self.outer, slug)
+        watch.refresh()
+        if watch is not self._watch:
+            self._leave()
+            self._watch = watch
+            self.add("status", RunStatusPart(self.outer, watch))
+            watch.listen(self._runs_moved)
+        return watch
+
+    def _runs_moved(self) -> None:
+        self._moved.set()
+        watch = self._watch
+        # A look would take away what went wrong, before anybody has read it.
+        if watch is not None and watch.newest and not self.get("busy") and not self.get("problem"):
+            over = all(status.ended for status in watch.newest)
+            if over and any(s["name"] == "watch" and s["state"] == "going" for s in self.get("steps")):
+                self.start("look", self._look_again)
+
+    def _look_again(self) -> None:
+        """Look because somebody asks, not after a step: what that came to is old news where much changed."""
+        before = self._found.slug, self._found.version
+        found = self._look()
+        self.set(broken="")
+        if (found.slug, found.version) != before:
+            self.set(outcome={})
+
+    def asleep(self) -> None:
+        """Follow no runs."""
+        if not self.get("busy"):
+            self._leave()
+
+    def stop_waiting(self) -> None:
+        """Wake a step that waits for runs."""
+        self._moved.set()
+
+    def close(self) -> None:
+        """End everything that is going on."""
+        super().close()
+        self._moved.set()
+        self._leave()

@@ -1,0 +1,200 @@
+// The workflow (workflow.py): a task's way from init to publish.
+import { button, fill, h, plural, say } from "../../widgets/elements.js";
+import { activity, click, enable, ident, notesOf, slot } from "../base.js";
+import { confirmation } from "./confirm.js";
+import { headOf } from "./facts.js";
+import { stepLine } from "./steps.js";
+import { outcomeOf } from "./told.js";
+
+const VERBS = {
+  init: "Init",
+  validate: "Validate",
+  push: "Push",
+  run: "Run",
+  watch: "Follow to the end",
+  results: "Fetch and compare",
+};
+const TRIED = {
+  ...VERBS,
+  look: "Refresh",
+  auth: "Renew",
+  chain: "Do all steps",
+  publish: "Publish",
+  "dry-run": "Dry run",
+};
+
+export function workflowPart(store, part, host) {
+  const notes = notesOf(part);
+  const busy = activity(
+    store,
+    part,
+    (name) => TRIED[(name === "chain" && part.state.broken) || name] ?? name,
+  );
+  const last = h("div", { class: "kbp-outcome", role: "status" });
+  const top = headOf(store, part);
+  const line = stepLine(part, (name) => select(name, true));
+  const head = h("h4");
+  const plan = h("p");
+  const note = h("p", { class: "kbp-quiet" });
+  const act = button(
+    "",
+    click(() => doStep()),
+    { class: "kbp-primary" },
+  );
+  const dry = button(
+    "Dry run",
+    click(() => tell("dry-run")),
+    { title: "Run it on a stand-in model: no server, no credentials, no cost" },
+  );
+  const chain = button(
+    "Do all steps…",
+    click(() => confirm.open("chain")),
+  );
+  const backing = h("input", { type: "checkbox", id: ident("backing") });
+  const also = h(
+    "div",
+    { class: "kbp-row" },
+    backing,
+    h("label", { for: backing.id }, "and the notebook behind it"),
+  );
+  const confirm = confirmation(store, part, backing, {
+    agreed: () => {
+      mine = false;
+    },
+    closed: (what) => (what === "chain" ? chain : act).focus(),
+    chooseModels: () => select("run", true),
+  });
+  const picker = slot(store);
+  const status = slot(store);
+  const results = slot(store);
+  const step = h(
+    "div",
+    { class: "kbp-step", role: "region", "aria-label": "Step" },
+    head,
+    plan,
+    note,
+    picker.el,
+    also,
+    h("div", { class: "kbp-row" }, act, dry, chain),
+    confirm.el,
+  );
+  let shown = "";
+  let mine = false; // the step was chosen by a click, so it stays until something is done
+
+  function select(name, byUser) {
+    shown = name;
+    mine = byUser;
+    confirm.close();
+    draw();
+    if (byUser && name === "run") store.tell(part.name, "models");
+  }
+
+  function doStep() {
+    if (shown !== "publish") return tell(shown);
+    mine = false;
+    confirm.open("publish");
+  }
+
+  function tell(step) {
+    mine = false;
+    store.tell(part.name, "step", { step });
+  }
+
+  const isPushed = () => part.state.version !== null && part.state.version !== undefined;
+
+  function verbOf(name) {
+    const { models = [] } = part.state;
+    if (name === "publish") return "Publish…";
+    if (name !== "run") return VERBS[name];
+    if (!isPushed()) return "Push it first";
+    return models.length ? `Run on ${plural(models.length, "model")}` : "Choose models first";
+  }
+
+  // Whether all is there that the step needs.
+  function isReady(name) {
+    const { task, models = [] } = part.state;
+    if (["init", "validate"].includes(name)) return true;
+    if (!task || (name !== "push" && !isPushed())) return false;
+    return name !== "run" || models.length > 0;
+  }
+
+  function drawOutcome() {
+    const said = Object.entries(part.state.outcome ?? {});
+    const key = JSON.stringify(said);
+    last.hidden = !said.length;
+    if (last.dataset.key === key) return;
+    last.dataset.key = key;
+    fill(
+      last,
+      said.map((one, i) => outcomeOf(one, i === said.length - 1)),
+    );
+  }
+
+  function draw() {
+    const { busy: doing, task, steps = [] } = part.state;
+    const one = steps.find(({ name }) => name === shown) ?? steps[0];
+    if (!one) return;
+    line.draw(steps, shown);
+    say(head, `${steps.indexOf(one) + 1}. ${one.name}`);
+    say(plan, one.plan);
+    say(note, one.note ? `Now: ${one.note}.` : "");
+    note.hidden = !one.note;
+    picker.el.hidden = shown !== "run";
+    also.hidden = shown !== "publish";
+    dry.hidden = shown !== "validate";
+    say(act, verbOf(one.name) + (one.state === "done" && shown !== "run" ? " again" : ""));
+    enable(act, !doing && isReady(shown));
+    enable(chain, !doing && task);
+    enable(dry, !doing);
+    drawOutcome();
+    top.draw();
+    confirm.update();
+  }
+
+  function update() {
+    const { running, broken, next } = part.state;
+    const due = broken || next; // what failed is what there is to see
+    if (running && running !== shown) select(running, false);
+    else if (!running && !mine && due !== shown) {
+      shown = due || shown || "init";
+      if (shown === "run") store.tell(part.name, "models");
+    }
+    if (!shown) shown = next || "init";
+    notes.update();
+    draw();
+    busy.update();
+    picker.show(part.state.picker);
+    status.show(part.state.status);
+    results.show(part.state.results);
+  }
+
+  step.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !confirm.asking()) return;
+    confirm.close(confirm.asking());
+    event.preventDefault();
+    event.stopPropagation();
+  });
+
+  fill(
+    host,
+    h(
+      "section",
+      { class: "kbp-workflow", "aria-label": "Kaggle Benchmarks workflow" },
+      top.el,
+      line.el,
+      notes.el,
+      busy.work,
+      busy.problem,
+      last,
+      step,
+      status.el,
+      results.el,
+    ),
+  );
+  part.listeners.add(update);
+  update();
+  return () => {
+    part.listeners.delete(update);
+    for (const one of [picker, status, results]) one.end();
+  };
+}
