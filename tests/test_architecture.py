@@ -110,7 +110,7 @@ def test_every_room_has_its_arrows_declared_and_says_what_it_must_never_know() -
     silent = [
         room
         for room, face in faces.items()
-        if "must never know" not in (ast.get_docstring(ast.parse(face)) or "")
+        if "must never know" not in " ".join((ast.get_docstring(ast.parse(face)) or "").split())
     ]
     assert not silent
 

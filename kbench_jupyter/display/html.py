@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from html import escape
 
+from kbench_jupyter.display.parts import Cell, Facts, Part, Table, Text, View
 from kbench_jupyter.display.text import SIGNS, visible
-from kbench_jupyter.display.view import Cell, Facts, Part, Table, Text, View
 
 #: The colour of each tone.
 TONES = {

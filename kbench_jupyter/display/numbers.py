@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from decimal import Decimal
 
-from kbench_jupyter.display.view import Cell
+from kbench_jupyter.display.parts import Cell
 
 __all__ = ["score_cells", "score_number", "score_text", "score_texts"]
 

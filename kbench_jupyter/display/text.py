@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import wcwidth
 
-from kbench_jupyter.display.view import Cell, Facts, Part, Table, View
+from kbench_jupyter.display.parts import Cell, Facts, Part, Table, View
 
 #: A sign beside the word, so that a state does not hang on colour alone; in texts, HTML and panels alike.
 SIGNS = {"good": "✓", "bad": "✗", "busy": "…", "warn": "!", "quiet": "•"}

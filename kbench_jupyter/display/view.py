@@ -1,122 +1,46 @@
-"""The parts a value describes itself with, and the mixin that shows them.
-
-A view is data: a title, parts, notes and a footer. ``text.py`` and ``html.py`` draw it. Everything in it is
-treated as data when drawn: HTML is escaped and control characters are made visible, so a model's answer or
-a server's message can never become markup.
-"""
+"""What other rooms use of display: the mixin by which a value shows itself, and the parts it describes itself with."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
+from kbench_jupyter.display.html import to_html
+from kbench_jupyter.display.parts import (
+    Cell,
+    Facts,
+    Part,
+    Table,
+    Text,
+    Value,
+    View,
+    count,
+    duration,
+    money,
+    shortened,
+    size,
+    told,
+)
+from kbench_jupyter.display.text import to_text
 from kbench_jupyter.errors import KBenchError
 
-#: What a word or a row means for its reader; drawn as colour *and* as a sign.
-TONES = ("good", "bad", "busy", "warn", "quiet", "")
-
-
-@dataclass(frozen=True)
-class Cell:
-    """A table cell or fact with a tone: ``Cell("COMPLETED", "good")``.
-
-    Parameters
-    ----------
-    text : str
-        What is drawn.
-    tone : str
-        One of `TONES`.
-    href : str, optional
-        Makes it a link in HTML.
-    value : object, optional
-        The number, time or truth that the text says, for data frames and files; None where the text says that there
-        is none, left out where the text is all there is.
-    """
-
-    text: str
-    tone: str = ""
-    href: str | None = None
-    value: Any = ...
-
-
-#: What stands in a table cell or beside a fact's name.
-Value = str | Cell | None
-
-
-@dataclass(frozen=True)
-class Facts:
-    """Named values, one a line. Values may be text or cells; None and "" are not drawn."""
-
-    items: Mapping[str, Value]
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows under column heads.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        Column heads. A head that ends in ``">"`` aligns its column to the right (the sign is not drawn).
-    rows : sequence of sequences
-        One sequence of str, Cell or None a row.
-    empty : str
-        What to say when there are no rows.
-    drop_empty : bool
-        Leave columns out that hold nothing in any row.
-    """
-
-    columns: Sequence[str]
-    rows: Sequence[Sequence[Value]]
-    empty: str = "none"
-    drop_empty: bool = False
-
-    def drawn(self) -> tuple[list[str], list[list[Value]]]:
-        """Return the heads and rows to draw."""
-        keep = [
-            i
-            for i in range(len(self.columns))
-            if not self.drop_empty or any(str(getattr(row[i], "text", row[i]) or "") for row in self.rows)
-        ]
-        return [self.columns[i] for i in keep], [[row[i] for i in keep] for row in self.rows]
-
-
-@dataclass(frozen=True)
-class Text:
-    """A paragraph, or with ``code=True`` text whose lines and spaces are kept."""
-
-    text: str
-    tone: str = ""
-    code: bool = False
-
-
-Part = Facts | Table | Text
-
-
-@dataclass(frozen=True)
-class View:
-    """How a value shows itself.
-
-    Parameters
-    ----------
-    title : str or Cell
-        One line: what this is. A cell's tone says how it went.
-    parts : sequence
-        Facts, tables and texts, in reading order.
-    notes : sequence of str
-        Things to know, drawn as warnings.
-    next : sequence of (str, str)
-        What to type next, each with a few words on why.
-    footer : str
-        Small print, for example the target.
-    """
-
-    title: str | Cell
-    parts: Sequence[Part] = ()
-    notes: Sequence[str] = ()
-    next: Sequence[tuple[str, str]] = ()
-    footer: str = ""
+__all__ = [
+    "Cell",
+    "Facts",
+    "Part",
+    "Shown",
+    "Table",
+    "Text",
+    "Value",
+    "View",
+    "count",
+    "duration",
+    "forms",
+    "money",
+    "shortened",
+    "size",
+    "told",
+]
 
 
 @dataclass(frozen=True)
@@ -142,8 +66,8 @@ class Shown:
         parts = self.view().parts
         table = next((part for part in parts if isinstance(part, Table)), None)
         if table is None:
-            facts = next((part for part in parts if isinstance(part, Facts)), Facts({}))
-            return [{name: _bare(value) for name, value in facts.items.items()}] if facts.items else []
+            facts = next((part.items for part in parts if isinstance(part, Facts)), {})
+            return [{name: _bare(value) for name, value in facts.items()}] if facts else []
         heads = [head.removesuffix(">") for head in table.columns]
         return [dict(zip(heads, map(_bare, row), strict=True)) for row in table.rows]
 
@@ -162,8 +86,6 @@ class Shown:
         return pd.DataFrame(self.records())
 
     def __str__(self) -> str:
-        from kbench_jupyter.display.text import to_text
-
         return to_text(self.view())
 
     def _repr_mimebundle_(self, **_: Any) -> Any:
@@ -174,65 +96,10 @@ class Shown:
 
 def forms(view: View) -> dict[str, Any]:
     """Return the HTML and the text form of a view, by MIME type."""
-    from kbench_jupyter.display.html import to_html
-    from kbench_jupyter.display.text import to_text
-
     return {"text/plain": to_text(view), "text/html": to_html(view)}
-
-
-def shortened(view: View, most: int) -> View:
-    """Return a view with at most so many rows of each table, and a word on how many more there are."""
-    parts: list[Part] = []
-    for part in view.parts:
-        left = len(part.rows) - most if isinstance(part, Table) else 0
-        if isinstance(part, Table) and left > 0:
-            parts += [replace(part, rows=part.rows[:most]), Text(f"and {left:,} more", "quiet")]
-        else:
-            parts.append(part)
-    return replace(view, parts=parts)
 
 
 def _bare(value: Value) -> Any:
     if isinstance(value, Cell):
         return (value.text or None) if value.value is ... else value.value
     return value or None
-
-
-def told(value: Any, write: Callable[[Any], str] = str, tone: str = "") -> Cell:
-    """Return a cell that holds a number, time or truth beside its text; one that says nothing where there is none."""
-    return Cell("" if value is None else write(value), tone, value=value)
-
-
-def count(number: int, thing: str, things: str | None = None) -> str:
-    """Say a number with its noun: ``count(1, "run")`` is "1 run", ``count(2, "run")`` is "2 runs"."""
-    return f"{number:,} {thing if number == 1 else things or thing + 's'}"
-
-
-def duration(seconds: float | None) -> str:
-    """Say a time span: "850 ms", "12.3 s", "4 min 05 s", "2 h 10 min"; an unknown one is empty."""
-    if seconds is None:
-        return ""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    if minutes < 60:
-        return f"{minutes} min {rest:02d} s"
-    return f"{minutes // 60} h {minutes % 60:02d} min"
-
-
-def size(number: float) -> str:
-    """Say a number of bytes: "980 B", "1.5 kB", "2.1 MB" (powers of 1000)."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= 1000
-    raise AssertionError("unreachable: the last unit always returns")
-
-
-def money(usd: float | None) -> str:
-    """Say an amount in USD: "$0.0012", "$3.40"; an unknown one is empty."""
-    if usd is None:
-        return ""
-    return f"${usd:.2f}" if usd >= 1 or usd == 0 else f"${usd:.4f}"

@@ -1,7 +1,7 @@
 """Execution: run a notebook in a fresh kernel and say what happens while it happens.
 
-Two rooms need it, the rehearsal in ``validation/`` and the runner of ``local/``, so it lives in one place
-and knows neither of them: a notebook, a folder and an environment go in; events and an outcome come out.
+A notebook, a folder and an environment go in; events and an outcome come out. Rehearsals and the embedded server's
+runs both use this room. It must never know which of the two asked, nor what a task is.
 """
 
 from kbench_jupyter.execution.ahead import IDLE, WARM_UP, NextKernel

@@ -22,5 +22,5 @@ the models answer for real.
 ``logs``                log files, and following one while it grows
 ======================  ==================================================================================
 
-Imports nothing of the package but ``execution/`` and ``errors``.
+It imports ``execution/`` and ``errors``. It must never know the rest of the package.
 """

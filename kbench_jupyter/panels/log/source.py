@@ -26,7 +26,7 @@ class RunLog:
     run_id: int
     model: str
     state: str  # in words
-    tone: str  # what the state means, one of `kbench_jupyter.display.view.TONES`
+    tone: str  # what the state means, one of `kbench_jupyter.display.parts.TONES`
     done: bool = False  # whether the log has come to its end
     problem: str = ""  # why it came to its end too early
     buffer: LogBuffer = field(default_factory=LogBuffer)
