@@ -41,8 +41,8 @@ _VERBOSE = _flag("-v --verbose", "accepted, as the official client does; progres
 _FORMAT = (
     _value(
         "--format",
-        "print the listing as that, and nothing else; json(model, state) takes those columns",
-        "table|csv|json",
+        "print the listing as table, csv or json, and nothing else; 'json(model, state)' takes those columns",
+        "FORM",
         "form",
         choices=("table", "csv", "json"),
     ),
