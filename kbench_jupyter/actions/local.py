@@ -1,14 +1,15 @@
-"""Local: start, stop, look at and reset the embedded server."""
+"""Local: start, stop, look at, clean and reset the embedded server."""
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.display.view import Cell, Facts, Shown, Text, View, count, told
+from kbench_jupyter.display.view import Cell, Facts, Shown, Text, View, count, size, told
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session import envfile, local_server
 from kbench_jupyter.session.local_process import Endpoint
@@ -19,6 +20,9 @@ from kbench_jupyter.session.settings import SERVER_SETTINGS
 from kbench_jupyter.session.target import home
 
 _LOG_LINES = 60
+_CLEAN = "%kbench local clean --older-than 30d --keep 2GB"
+_AGES = {"h": 3600, "d": 86400, "w": 604800}
+_SIZES = {"mb": 10**6, "gb": 10**9, "tb": 10**12}
 _WITH_ENDPOINT = "%kbench local start --upstream URL --key-from VARIABLE"
 
 
@@ -37,8 +41,10 @@ class LocalShown(Shown):
     def view(self) -> View:
         """Describe the server."""
         parts = [Facts(self.facts), *([Text(self.text, code=True)] if self.text else ())]
-        running = self.title.tone == "good"
-        steps = [("%kbench local stop", "stop it")] if running else [("%kbench local start", "start it")]
+        steps = {
+            "good": [("%kbench local stop", "stop it")],
+            "bad": [("%kbench local stop", "end it"), ("%kbench local start", "end it and start another")],
+        }.get(self.title.tone, [("%kbench local start", "start it")])
         return View(self.title, parts, notes=self.notes, next=steps)
 
 
@@ -49,19 +55,23 @@ def command(
     confirmed: bool = False,
     upstream: str | None = None,
     key_from: str | None = None,
+    older_than: str | None = None,
+    keep: str | None = None,
 ) -> LocalShown:
     """Do one thing with the embedded server.
 
     Parameters
     ----------
     what : str
-        ``"start"``, ``"stop"``, ``"status"``, ``"log"`` or ``"reset"``.
+        ``"start"``, ``"stop"``, ``"status"``, ``"log"``, ``"clean"`` or ``"reset"``.
     confirmed : bool
-        Whether the user has agreed to a reset.
+        Whether the user has agreed to a reset, or to what is cleaned.
     upstream : str, optional
         For a start: the address of an OpenAI-compatible endpoint whose models it offers.
     key_from : str, optional
         The environment variable, or the line of ``.env``, that holds the endpoint's key.
+    older_than, keep : str, optional
+        For cleaning: the age from which logs and outputs go (``"30d"``), and how much of them may stay (``"2GB"``).
 
     Raises
     ------
@@ -78,6 +88,12 @@ def command(
         raise UsageError(
             f"%kbench local {what} takes no model endpoint, only start does.", hint=_WITH_ENDPOINT
         )
+    if what == "clean":
+        return _clean(session, place, _limits(older_than, keep), confirmed)
+    if older_than or keep:
+        raise UsageError(
+            f"%kbench local {what} deletes nothing by age or size, only clean does.", hint=_CLEAN
+        )
     if what == "stop":
         return _stop(session, place)
     if what == "log":
@@ -86,15 +102,30 @@ def command(
         return LocalShown(title, {}, local_server.log_tail(place, _LOG_LINES) or "(empty)")
     if what == "reset":
         return _reset(session, place, confirmed)
-    if found := local_server.find(place):
+    if (found := local_server.find(place)) is not None:
         return _running(session, found, "is running")
-    return LocalShown(Cell("The embedded server is not running"), {})
+    return _silent(place) or LocalShown(Cell("The embedded server is not running"), {})
+
+
+def _silent(place: Any) -> LocalShown | None:
+    """Describe a server that runs and does not answer; None when there is none."""
+    if (silent := local_server.silent(place)) is None:
+        return None
+    pid, hangs = silent
+    note = "It has answered before: it hangs." if hangs else "It has not answered yet: it may be starting."
+    facts = {"process": str(pid), "state in": str(local_server.home_folder(place))}
+    return LocalShown(Cell("The embedded server runs, but does not answer", "bad"), facts, notes=(note,))
 
 
 def _start(session: Session, place: Any, endpoint: Endpoint | None) -> LocalShown:
-    if endpoint and local_server.find(place) is None:
-        key = f", its key from {endpoint.key_from}" if endpoint.key else ""
-        session.reporter.say(f"Starting the embedded server with the models of {_shown(endpoint)}{key}.")
+    if local_server.find(place) is None:
+        if (silent := local_server.silent(place)) and silent[1]:
+            session.reporter.say(
+                f"The embedded server (process {silent[0]}) does not answer: unless it does soon, it is ended first."
+            )
+        if endpoint:
+            key = f", its key from {endpoint.key_from}" if endpoint.key else ""
+            session.reporter.say(f"Starting the embedded server with the models of {_shown(endpoint)}{key}.")
     server = local_server.ensure_running(place, endpoint=endpoint)
     if endpoint and not server.started:
         _refuse_other(local_server.status(place, models=False), endpoint)
@@ -159,6 +190,8 @@ def _stop(session: Session, place: Any) -> LocalShown:
         session.reporter.say(
             f"Stopping the embedded server at {before.server.url}; its tasks and runs stay in {before.server.home}."
         )
+    elif silent := local_server.silent(place):
+        session.reporter.say(f"Ending the embedded server (process {silent[0]}), which does not answer.")
     stopped = local_server.stop(place)
     facts = {}
     if before is not None and before.going:
@@ -181,3 +214,41 @@ def _reset(session: Session, place: Any, confirmed: bool) -> LocalShown:
     session.reporter.say(f"Deleting what the embedded server holds in {folder}.")
     local_server.reset(place)
     return LocalShown(Cell("The embedded server's tasks, runs and outputs are gone"), {})
+
+
+def _limits(older_than: str | None, keep: str | None) -> dict[str, int]:
+    limits = {}
+    if older_than is not None or keep is None:
+        limits["olderThanSeconds"] = _amount("--older-than", older_than or "30d", _AGES)
+    if keep is not None:
+        limits["keepBytes"] = _amount("--keep", keep, _SIZES)
+    return limits
+
+
+def _amount(option: str, text: str, units: Mapping[str, int]) -> int:
+    found = re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)([a-z]+)", text.strip().lower().replace(" ", ""))
+    if found is None or found[2] not in units:
+        raise UsageError(
+            f"{option} takes a number with one of {', '.join(units)} behind it, not {text[:60]!r}.",
+            hint=_CLEAN,
+        )
+    return round(float(found[1]) * units[found[2]])
+
+
+def _clean(session: Session, place: Any, limits: Mapping[str, int], confirmed: bool) -> LocalShown:
+    server = local_server.ensure_running(place)
+    found = local_server.clean(server, limits, really=False)
+    what = f"the logs and outputs of {count(found['jobs'], 'ended job')} and leftovers, {size(found['bytes'])} in all"
+    if not found["bytes"] and not found["jobs"]:
+        title = Cell("There is nothing to clean", "good")
+        return LocalShown(title, {"logs and outputs kept": told(found["kept"], size)})
+    if not confirmed and not session.reporter.confirm(f"Delete {what}?"):
+        raise UsageError(f"Nothing was deleted: it would be {what}.", hint="Without being asked: add -y")
+    found = local_server.clean(server, limits, really=True)
+    facts = {
+        "space freed": told(found["bytes"], size),
+        "logs and outputs deleted": f"of {count(found['jobs'], 'job')}, the oldest first",
+        "logs and outputs kept": told(found["kept"], size),
+        "tasks": "all kept, and the states and results of their runs",
+    }
+    return LocalShown(Cell("The embedded server's space was cleaned", "good"), facts)

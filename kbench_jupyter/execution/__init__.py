@@ -4,7 +4,7 @@ A notebook, a folder and an environment go in; events and an outcome come out. R
 runs both use this room. It must never know which of the two asked, nor what a task is.
 """
 
-from kbench_jupyter.execution.ahead import IDLE, WARM_UP, NextKernel
+from kbench_jupyter.execution.ahead import IDLE, ROOM, WARM_UP, NextKernel, free_memory
 from kbench_jupyter.execution.events import (
     CellFailed,
     CellFinished,
@@ -13,7 +13,6 @@ from kbench_jupyter.execution.events import (
     Event,
     Outcome,
 )
-from kbench_jupyter.execution.memory import ROOM, free_memory
 from kbench_jupyter.execution.run import KernelAhead, execute_notebook
 from kbench_jupyter.execution.scratch import scratch_folder, shield_from_dotenv
 

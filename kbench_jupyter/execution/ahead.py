@@ -12,13 +12,14 @@ from typing import NamedTuple
 
 from kbench_jupyter.errors import ExecutionError
 from kbench_jupyter.execution.kernel import check_installed
-from kbench_jupyter.execution.memory import ROOM, free_memory
 from kbench_jupyter.execution.packages import packages_state
 from kbench_jupyter.execution.run import KernelAhead
 from kbench_jupyter.execution.scratch import scratch_folder
 
 IDLE = 900.0
 """Seconds that a kernel is kept for a notebook that does not come."""
+ROOM = 2 * 2**30
+"""Bytes of memory that must be free to start one ahead; it takes about 300 MB."""
 
 # What a kernel that waits for a task imports: nearly all that the task SDK imports (0.6.2), most of the time of
 # its own import, and nothing that reads the environment which only the task brings.
@@ -33,19 +34,26 @@ for name in ("openai", "google.genai", "pandas", "panel", "jupyter_bokeh", "http
 """
 
 
-class Place(NamedTuple):
-    """Where to execute one notebook.
+def free_memory(cgroup: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return how many bytes of memory can be had: the machine's, or the container's if that is less.
 
-    Parameters
-    ----------
-    folder : Path
-        A scratch folder, which goes when the place is left.
-    ahead : KernelAhead or None
-        The kernel that waits in it, for `execute_notebook`.
+    In `cgroup` Linux says what a container may have (control groups, version 2).
     """
+    import psutil  # ipykernel brings it; without that there are no kernels at all
 
-    folder: Path
-    ahead: KernelAhead | None = None
+    free = int(psutil.virtual_memory().available)
+    try:
+        limit, used = (int((cgroup / f"memory.{name}").read_text()) for name in ("max", "current"))
+    except (OSError, ValueError):  # no container, or one without a limit ("max")
+        return free
+    return min(free, limit - used)
+
+
+class Place(NamedTuple):
+    """Where to execute one notebook."""
+
+    folder: Path  # a scratch folder, which goes when the place is left
+    ahead: KernelAhead | None = None  # the kernel that waits in it, for `execute_notebook`
 
 
 class NextKernel:

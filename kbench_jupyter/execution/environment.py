@@ -19,6 +19,10 @@ _KEPT = frozenset({
 })  # fmt: skip
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _DIRECT = "127.0.0.1,localhost,::1"
+_SERVER = frozenset({
+    "HOME", "APPDATA", "LOCALAPPDATA", "KBENCH_HOME", "KBENCH_WORKERS", "KBENCH_RUN_TIMEOUT", "KBENCH_IDLE_MINUTES",
+    "KBENCH_PASS_ENV", "KBENCH_SANDBOX",
+})  # fmt: skip
 
 
 def passed_names(source: Mapping[str, str]) -> list[str]:
@@ -49,6 +53,33 @@ def base_environment(source: Mapping[str, str] | None = None) -> dict[str, str]:
     bypass = ",".join(filter(None, (source.get("NO_PROXY") or source.get("no_proxy"), _DIRECT)))
     kept["NO_PROXY"] = kept["no_proxy"] = bypass
     return kept
+
+
+def server_environment(source: Mapping[str, str] | None = None) -> tuple[dict[str, str], dict[str, str]]:
+    """Return what the embedded server is started with, and what it is told by another way.
+
+    What a process is started with can be read in ``/proc`` as long as it lives, by every process of the same user: by a
+    task, too. So a model endpoint's address and key, and proxies with a password, are no part of it.
+
+    Parameters
+    ----------
+    source : mapping, optional
+        The environment to take from, this process's own when left out.
+    """
+    source = os.environ if source is None else source
+    own = {
+        name: value
+        for name, value in source.items()
+        if name in _SERVER or name.startswith(("PYTHON", "XDG_"))
+    }
+    kept = {**base_environment(source), **own}
+    told = {
+        name: value
+        for name, value in source.items()
+        if name in ("KBENCH_UPSTREAM_URL", "KBENCH_UPSTREAM_API_KEY")
+        or (name.upper() in _PROXIES and name not in kept)
+    }
+    return kept, told
 
 
 def kernel_environment(source: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -13,45 +13,42 @@ _ANSI = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 
 
 @dataclass(frozen=True)
-class CellStarted:
-    """A cell is about to be executed.
-
-    Parameters
-    ----------
-    index : int
-        Position among all cells of the notebook, from 0.
-    """
+class _OfACell:
+    """What happens to a cell; `index` is its position among all cells of the notebook, from 0."""
 
     index: int
 
 
+class CellStarted(_OfACell):
+    """A cell is about to be executed."""
+
+
+class CellFinished(_OfACell):
+    """A cell ended without raising (or with an exception that its tags allow)."""
+
+
 @dataclass(frozen=True)
-class CellOutput:
+class CellOutput(_OfACell):
     """A piece of text that a cell put out, as it came: not necessarily whole lines.
 
     Parameters
     ----------
-    index : int
-        Position of the cell among all cells, from 0.
     stream : str
         ``"stdout"`` or ``"stderr"``. A displayed value counts as stdout, with its plain text.
     text : str
         The text, ANSI codes and carriage returns included.
     """
 
-    index: int
     stream: str
     text: str
 
 
 @dataclass(frozen=True)
-class CellFailed:
+class CellFailed(_OfACell):
     """A cell raised, and execution stopped there.
 
     Parameters
     ----------
-    index : int
-        Position of the cell among all cells, from 0.
     ename, evalue : str
         The exception's class name and text.
     traceback : str
@@ -62,7 +59,6 @@ class CellFailed:
         Whether every statement had run, and showing the cell's value failed.
     """
 
-    index: int
     ename: str
     evalue: str
     traceback: str
@@ -80,19 +76,6 @@ class CellFailed:
         where = f"cell {self.index + 1}" + (f", line {self.line}" if self.line else "")
         first = self.evalue.strip().splitlines()[0] if self.evalue.strip() else ""
         return f"{self.ename}: {first} ({where})" if first else f"{self.ename} ({where})"
-
-
-@dataclass(frozen=True)
-class CellFinished:
-    """A cell ended without raising (or with an exception that its tags allow).
-
-    Parameters
-    ----------
-    index : int
-        Position of the cell among all cells, from 0.
-    """
-
-    index: int
 
 
 Event: TypeAlias = CellStarted | CellOutput | CellFailed | CellFinished
@@ -128,20 +111,9 @@ class Outcome:
 
 
 def failed_line(traceback: str, execution_count: int | None) -> int | None:
-    """Find the line of the failing cell in a kernel's traceback.
+    """Find the deepest line of the failing cell, from 1, in a kernel's traceback with ANSI codes.
 
-    Parameters
-    ----------
-    traceback : str
-        As the kernel sent it, ANSI codes included.
-    execution_count : int or None
-        The failing cell's prompt number, which IPython (8.18 and later) writes into each frame as
-        ``Cell In[7], line 3``.
-
-    Returns
-    -------
-    int or None
-        The deepest line of that cell, from 1.
+    IPython (8.18 and later) writes the cell's prompt number into each frame: ``Cell In[7], line 3``.
     """
     if execution_count is None:
         return None

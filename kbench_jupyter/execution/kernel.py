@@ -9,12 +9,13 @@ import shutil
 import signal
 import sys
 import tempfile
-from collections.abc import Coroutine, Mapping
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import ExecutionError
+from kbench_jupyter.execution.processes import end_marked
 
 STARTUP_SECONDS = 90.0
 """How long a kernel may take to answer; generous, because a cold disk and two cores are common."""
@@ -45,13 +46,7 @@ def _own_first(path: str | None) -> str:
 
 
 def check_installed() -> None:
-    """Raise unless this interpreter can start a kernel.
-
-    Raises
-    ------
-    ExecutionError
-        ipykernel is not installed.
-    """
+    """Raise ExecutionError unless this interpreter can start a kernel."""
     if importlib.util.find_spec("ipykernel") is None:
         raise ExecutionError(
             f"No kernel can be started: ipykernel is not installed in {sys.executable}.",
@@ -62,19 +57,15 @@ def check_installed() -> None:
 class FreshKernel:
     """One kernel process with its manager and client.
 
-    Parameters
-    ----------
-    cwd : Path
-        The kernel's working directory.
-    env : mapping
-        The kernel's whole environment; nothing is inherited beside it. Where it names no home folder, the
-        kernel gets an empty one, which goes with it.
-    kernel_name : str
-        ``"python3"`` is this interpreter, whatever kernelspec of that name is installed; any other name
-        is looked up among the installed kernelspecs.
+    `env` is its whole environment; where that names no home folder, the kernel gets an empty one, which goes with
+    it. ``"python3"`` is this interpreter, whatever kernelspec of that name is installed. `around` comes before the
+    command of this interpreter's kernel; ``{own}`` in it is a folder that the kernel needs.
     """
 
-    def __init__(self, cwd: Path, env: Mapping[str, str], kernel_name: str = "python3") -> None:
+    def __init__(
+        self, cwd: Path, env: Mapping[str, str], kernel_name: str = "python3", around: Sequence[str] = ()
+    ) -> None:
+        self._around = around
         self.cwd = cwd
         self.env = env
         self.kernel_name = kernel_name
@@ -86,13 +77,7 @@ class FreshKernel:
         self._stderr = self._folder / "stderr"
 
     async def start(self) -> None:
-        """Start the process and wait until it answers.
-
-        Raises
-        ------
-        ExecutionError
-            It does not start or does not answer; the detail is what it wrote to stderr.
-        """
+        """Start the process and wait until it answers, or raise ExecutionError with what it wrote to stderr."""
         try:
             await self._launch()
             self.client = self.manager.client()
@@ -131,11 +116,13 @@ class FreshKernel:
         from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
         from jupyter_client.manager import AsyncKernelManager
 
+        around = [part.replace("{own}", str(self._folder)) for part in self._around]
+
         class ThisInterpreter(KernelSpecManager):
             def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
                 if kernel_name != "python3":
                     return super().get_kernel_spec(kernel_name)
-                argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+                argv = [*around, sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
                 return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
         manager = AsyncKernelManager(
@@ -150,13 +137,7 @@ class FreshKernel:
         return manager
 
     async def quietly(self, code: str) -> None:
-        """Execute Python that is no part of a notebook: no output, no number, nothing in its namespace.
-
-        Raises
-        ------
-        ExecutionError
-            The kernel died of it.
-        """
+        """Execute Python that is no part of a notebook: no output, no number, nothing in its namespace."""
         await self.outlive(
             self.client.execute_interactive(
                 code, silent=True, store_history=False, allow_stdin=False, output_hook=lambda _message: None
@@ -164,13 +145,7 @@ class FreshKernel:
         )
 
     async def change_environment(self, changes: Mapping[str, str | None]) -> None:
-        """Set variables of a kernel that runs, or take those away that are to be None.
-
-        Raises
-        ------
-        ExecutionError
-            The kernel died of it.
-        """
+        """Set variables of a kernel that runs, or take those away that are to be None."""
         told = {name: value for name, value in changes.items() if name not in _STRAY}
         if "PATH" in told:
             told["PATH"] = _own_first(told["PATH"])
@@ -178,13 +153,7 @@ class FreshKernel:
             await self.quietly(f"exec({_CHANGE!r}, {{'changes': {told!r}}})")
 
     async def outlive(self, awaited: Coroutine[Any, Any, Any]) -> None:
-        """Wait for something, or for the kernel's death.
-
-        Raises
-        ------
-        ExecutionError
-            The kernel died first.
-        """
+        """Wait for something; raise ExecutionError if the kernel dies first."""
         wanted = asyncio.ensure_future(awaited)
         death = asyncio.ensure_future(self.manager.provisioner.wait())
         try:
@@ -205,13 +174,7 @@ class FreshKernel:
                 await self.manager.interrupt_kernel()
 
     async def close(self, *, now: bool) -> None:
-        """End the kernel and everything it started in its process group.
-
-        Parameters
-        ----------
-        now : bool
-            Kill it at once instead of asking first.
-        """
+        """End the kernel and everything it started, daemons included; `now` does not ask first."""
         try:
             if not now:
                 await self._ask_to_end()
@@ -221,7 +184,7 @@ class FreshKernel:
                 with suppress(OSError, RuntimeError):
                     await self.manager.shutdown_kernel(now=True)
         finally:
-            self._kill_group()
+            self._end_what_it_started()
             shutil.rmtree(self._folder, ignore_errors=True)
 
     async def _ask_to_end(self) -> None:
@@ -229,11 +192,13 @@ class FreshKernel:
             self.client.shutdown()
             await asyncio.wait_for(self.manager.provisioner.wait(), _POLITE_SECONDS)
 
-    def _kill_group(self) -> None:
-        # A subprocess that a cell left behind is in the kernel's own session and group.
+    def _end_what_it_started(self) -> None:
+        # What a cell left behind is mostly in the kernel's own session and group, and has its environment.
         if self._pgid is not None and hasattr(os, "killpg") and self._pgid != os.getpgrp():
             with suppress(OSError):
                 os.killpg(self._pgid, signal.SIGKILL)
+        if self.manager is not None:
+            end_marked("IPYTHONDIR", self._folder)
 
     def _stderr_tail(self, lines: int = 20) -> str:
         with suppress(OSError):

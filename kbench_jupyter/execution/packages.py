@@ -27,13 +27,7 @@ def installs_packages(nb: NotebookNode) -> bool:
 
 
 def packages_state(env: Mapping[str, str]) -> tuple[object, ...]:
-    """Return what is different once packages were installed, upgraded or removed for this interpreter.
-
-    Parameters
-    ----------
-    env : mapping
-        The environment of the kernel that is to find them.
-    """
+    """Return what is different once packages that a kernel finds were installed, upgraded or removed."""
     # Every installer adds or removes entries there: a package's own, or its .dist-info.
     installed = [_changed(Path(place)) for place in (*site.getsitepackages(), site.getusersitepackages())]
     # People keep their notebooks in these, which are saved all the time; only a name that is new there matters,

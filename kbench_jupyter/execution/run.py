@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,7 @@ def execute_notebook(
     kernel_name: str = "python3",
     interrupt: threading.Event | None = None,
     ahead: KernelAhead | None = None,
+    around: Sequence[str] = (),
 ) -> Outcome:
     """Execute a notebook in a fresh kernel and return when the kernel is gone.
 
@@ -52,6 +53,8 @@ def execute_notebook(
     ahead : KernelAhead, optional
         Has been started for this notebook, in `cwd`. It takes the place of a new kernel unless it has died, or the
         notebook would see a difference; it is gone either way.
+    around : sequence of str
+        What comes before the kernel's command; see `FreshKernel`.
 
     Returns
     -------
@@ -70,7 +73,7 @@ def execute_notebook(
     outcome = _executed_by(ahead, nb, env, how) if ahead is not None else None
     if outcome is not None:
         return outcome
-    execution = Execution(FreshKernel(cwd, env, kernel_name))
+    execution = Execution(FreshKernel(cwd, env, kernel_name, around))
     execution.order(nb, timeout)
     return execution.follow(on_event, interrupt)
 
@@ -100,6 +103,8 @@ class KernelAhead:
         The kernel's environment as far as it is known.
     warm_up : str
         Python that the kernel executes meanwhile; what it defines is not seen by the notebook.
+    around : sequence of str
+        What comes before the kernel's command; see `FreshKernel`.
 
     Raises
     ------
@@ -107,10 +112,12 @@ class KernelAhead:
         No kernel can be started by this interpreter.
     """
 
-    def __init__(self, cwd: Path, env: Mapping[str, str], *, warm_up: str) -> None:
+    def __init__(
+        self, cwd: Path, env: Mapping[str, str], *, warm_up: str, around: Sequence[str] = ()
+    ) -> None:
         check_installed()
         self._env = dict(env)
-        self._execution = Execution(FreshKernel(cwd, env), warm_up)
+        self._execution = Execution(FreshKernel(cwd, env, around=around), warm_up)
 
     def execute(
         self,
@@ -121,13 +128,7 @@ class KernelAhead:
         on_event: Callable[[Event], None],
         interrupt: threading.Event | None = None,
     ) -> Outcome:
-        """Execute a notebook, once, as `execute_notebook` does; `env` becomes the kernel's whole environment.
-
-        Raises
-        ------
-        ExecutionError
-            The kernel did not start, or died before the first cell.
-        """
+        """Execute a notebook, once, as `execute_notebook` does; `env` becomes the kernel's whole environment."""
         changes: dict[str, str | None] = dict.fromkeys(self._env.keys() - env.keys())
         changes |= {name: value for name, value in env.items() if self._env.get(name) != value}
         self._execution.order(nb, timeout, changes)

@@ -16,31 +16,13 @@ from pathlib import Path
 
 
 def shield_from_dotenv(folder: Path) -> None:
-    """Put an empty ``.env`` into a folder, unless it has one, so that none further up is loaded.
-
-    Parameters
-    ----------
-    folder : Path
-        The working directory a kernel will be started in.
-
-    Raises
-    ------
-    OSError
-        The folder cannot be written.
-    """
+    """Put an empty ``.env`` into a kernel's working directory, unless it has one, so that none further up is loaded."""
     (folder / ".env").touch(mode=0o600, exist_ok=True)
 
 
 @contextmanager
-def scratch_folder(parent: Path | None = None, *, prefix: str = "kbench-") -> Iterator[Path]:
+def scratch_folder() -> Iterator[Path]:
     """Make a private folder (0700) shielded from ``.env`` files, and remove it afterwards.
-
-    Parameters
-    ----------
-    parent : Path, optional
-        Where to make it; the system's temporary folder when left out.
-    prefix : str
-        How its name begins.
 
     Yields
     ------
@@ -52,7 +34,7 @@ def scratch_folder(parent: Path | None = None, *, prefix: str = "kbench-") -> It
     OSError
         It cannot be made.
     """
-    folder = Path(tempfile.mkdtemp(prefix=prefix, dir=parent)).resolve()
+    folder = Path(tempfile.mkdtemp(prefix="kbench-")).resolve()
     try:
         shield_from_dotenv(folder)
         yield folder

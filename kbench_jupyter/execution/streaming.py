@@ -11,8 +11,9 @@ from nbclient import NotebookClient
 from kbench_jupyter.execution.events import CellFailed, CellOutput, Event, failed_line
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
+MOST_TEXT = 20 * 2**20
+"""Characters of what a notebook prints that its copy with outputs keeps."""
 _DISPLAYED = ("execute_result", "display_data", "update_display_data")
-
 
 #: Where nbclient's own words go: nowhere. It logs through the running application (IPython, a kernel), which
 #: prints them; what happened is in the `Outcome`.
@@ -36,6 +37,7 @@ class StreamingClient(NotebookClient):
         super().__init__(*args, log=_UNHEARD, **traits)
         self.emit: Callable[[Event], None] = lambda _event: None
         self.failure: CellFailed | None = None
+        self._left = MOST_TEXT
         self.on_cell_error = self._note_failure
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
@@ -43,6 +45,13 @@ class StreamingClient(NotebookClient):
         content = msg["content"]
         if msg["msg_type"] == "stream":
             self.emit(CellOutput(cell_index, content["name"], content["text"]))
+            if self._left <= 0:
+                return None
+            kept = content["text"][: self._left]
+            self._left -= len(kept)
+            if self._left <= 0:
+                kept += f"\n[The notebook prints more than {MOST_TEXT >> 20} MB; the rest is left out.]\n"
+            msg = {**msg, "content": {**content, "text": kept}}
         elif msg["msg_type"] in _DISPLAYED:
             data = content.get("data", {})
             # A widget's plain text is the repr of an object: nothing that its author meant to say.

@@ -16,11 +16,14 @@ the models answer for real.
 ``engine*``             SmolLM2 in a child process of its own, started on the first prompt
 ``upstream``            any OpenAI-compatible endpoint
 ``queue``               worker limit, order, cancel, what a restart finds
+``children``            the processes it starts, and their end
 ``job``, ``runner``     one execution: what it is given, and the process that does it
 ``notebooks``             reading what was pushed
 ``outcome``             what an execution's files say: completed, errored, without a run, invalid
 ``logs``                log files, and following one while it grows
+``clean``               deleting logs and outputs by age and size
+``sandbox``, ``bridge``  what a task's kernel is kept in, and its way to the model proxy
 ======================  ==================================================================================
 
-It imports ``execution/`` and ``errors``. It must never know the rest of the package.
+This room imports ``execution/`` and ``errors`` of the package; it must never know the rest.
 """

@@ -7,33 +7,76 @@ Exit codes: 0 stopped, 1 cannot serve (the reason is on stderr), 3 a part of ``[
 from __future__ import annotations
 
 import argparse
+import ctypes
 import json
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, NamedTuple
+
+from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.execution.environment import server_environment
 
 CANNOT_SERVE, MISSING, ALREADY_RUNNING = 1, 3, 4
+
+
+class _Number(NamedTuple):
+    """A number that the server can be told: by an option, else by a variable."""
+
+    name: str
+    help: str
+    least: float
+    most: float
+    default: str
+    kind: type[int] | type[float] = float
+
+    def value(self, given: str | None) -> float:
+        """Return the number in force; raises LocalServerError for one that cannot be."""
+        variable = f"KBENCH_{self.name.upper()}" if self.name != "port" else ""
+        by = variable if given is None and os.environ.get(variable) else f"--{self.name.replace('_', '-')}"
+        text = given if given is not None else os.environ.get(variable) or self.default
+        with suppress(ValueError):
+            if self.least <= (number := self.kind(text)) <= self.most:  # NaN is not
+                return number
+        raise LocalServerError(
+            f"{by} takes a {'whole ' if self.kind is int else ''}number from {self.least:g} to {self.most:.15g}, "
+            f"not {text[:60]!r}.",
+            hint=f"%env {by}={self.default}" if by == variable else f"{by} {self.default}",
+        )
+
+
+_NUMBERS = (
+    _Number("port", "0 (default) takes the last one if free, else any", 0, 65535, "0", int),
+    _Number("workers", "notebooks executed at once (default: 2)", 1, 256, "2", int),
+    _Number("run_timeout", "seconds a notebook (default: 3600)", 1, 2_592_000, "3600"),
+    _Number("idle_minutes", "stop after so long without a call (default: 0, never)", 0, 525_600, "0"),
+)
 
 
 def main() -> int:
     """Read the command line and serve."""
     arguments = _parser().parse_args()
+    told = json.loads(sys.stdin.readline()) if arguments.told_on_stdin else _become_clean()
+    os.environ.update(told["environment"])
+    _close_memory()
     try:
-        from kbench_jupyter.errors import LocalServerError
+        port, workers, timeout, idle = (one.value(getattr(arguments, one.name)) for one in _NUMBERS)
         from kbench_jupyter.local.home import default_home
         from kbench_jupyter.local.server import AlreadyRunningError, Settings, serve
     except ModuleNotFoundError as error:
         print(f"{error.name} is not installed: pip install 'kbench-jupyter[local]'", file=sys.stderr)
         return MISSING
+    except LocalServerError as error:
+        return _cannot(error)
     settings = Settings(
         home=arguments.home or default_home(),
-        port=arguments.port,
-        workers=arguments.workers,
-        timeout=arguments.run_timeout,
-        idle=arguments.idle_minutes * 60,
+        port=int(port),
+        workers=int(workers),
+        timeout=timeout,
+        idle=idle * 60,
         ahead=arguments.ahead,
-        # On no command line and in no environment: both can be looked at while it runs.
-        endpoint=tuple(json.loads(sys.stdin.readline())) if arguments.endpoint_on_stdin else None,
+        endpoint=tuple(told["endpoint"]) if told["endpoint"] else None,
     )
     try:
         serve(settings)
@@ -41,38 +84,52 @@ def main() -> int:
         print(error, file=sys.stderr)
         return ALREADY_RUNNING
     except LocalServerError as error:
-        print("\n".join(error.lines()), file=sys.stderr)
-        return CANNOT_SERVE
+        return _cannot(error)
     except KeyboardInterrupt:
         pass
     return 0
+
+
+def _cannot(error: LocalServerError) -> int:
+    print("\n".join(error.lines()), file=sys.stderr)
+    return CANNOT_SERVE
+
+
+def _become_clean() -> dict[str, Any]:
+    """Start anew, as the same process, without an environment that tasks could read in ``/proc``."""
+    kept, environment = server_environment()
+    told = {"endpoint": None, "environment": environment}
+    if os.name == "posix" and kept != dict(os.environ):
+        reading, writing = os.pipe()
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(json.dumps(told).encode() + b"\n")
+        os.dup2(reading, 0)
+        os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:], "--told-on-stdin"], kept)  # noqa: S606
+    return told
+
+
+def _close_memory() -> None:
+    """Have the system refuse other programs of this user, tasks among them, a look into this process's memory."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m kbench_jupyter.local", description=__doc__.splitlines()[0]
     )
-    # As text: argparse reads a default as it reads an option, and says which one cannot be read.
-    workers = os.environ.get("KBENCH_WORKERS") or "2"
-    timeout = os.environ.get("KBENCH_RUN_TIMEOUT") or "3600"
     parser.add_argument("--home", type=Path, help="where everything is kept (default: KBENCH_HOME)")
-    parser.add_argument(
-        "--port", type=int, default=0, help="0 (default) takes the last one if free, else any"
-    )
-    parser.add_argument(
-        "--workers", type=int, default=workers, help="notebooks executed at once (default: 2)"
-    )
-    parser.add_argument(
-        "--run-timeout", type=float, default=timeout, help="seconds a notebook (default: 3600)"
-    )
-    parser.add_argument("--idle-minutes", type=float, default=0, help="stop after so long without a call")
+    for number in _NUMBERS:
+        parser.add_argument(f"--{number.name.replace('_', '-')}", metavar="N", help=number.help)
     parser.add_argument(
         "--no-ahead", dest="ahead", action="store_false", help="start no kernel before its job comes"
     )
     parser.add_argument(
-        "--endpoint-on-stdin",
+        "--told-on-stdin",
         action="store_true",
-        help='a model endpoint as one line on stdin: ["URL", "KEY", "NAME OF ITS VARIABLE"]',
+        help='one line of JSON comes on stdin: {"endpoint": null or ["URL", "KEY", "NAME OF ITS VARIABLE"], '
+        '"environment": {}}',
     )
     return parser
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 import json
+import logging
 import os
+import sqlite3
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from starlette.applications import Starlette
@@ -17,19 +21,21 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kbench_jupyter._version import __version__
-from kbench_jupyter.local import archive, logs
+from kbench_jupyter.local import archive, clean, logs
 from kbench_jupyter.local.calls_models import ModelCalls
 from kbench_jupyter.local.calls_tasks import TaskCalls
-from kbench_jupyter.local.home import Home, proof_of
+from kbench_jupyter.local.home import Home, not_stored, proof_of
 from kbench_jupyter.local.logs import LiveLog
 from kbench_jupyter.local.model_proxy import ModelProxy
 from kbench_jupyter.local.models import Models
 from kbench_jupyter.local.queue import Queue
-from kbench_jupyter.local.store import GOING, QUEUED, RUNNING, Store
-from kbench_jupyter.local.web import CallError, Guard, envelope
+from kbench_jupyter.local.store import GOING, QUEUED, RUNNING, Run, Store
+from kbench_jupyter.local.web import CallError, Guard, envelope, number_of
+
+log = logging.getLogger("kbench.local")
 
 Json = dict[str, Any]
-Call = Callable[[Json], Awaitable[Json | Response]]
+Call = Callable[[Json], Any]
 _TASKS, _BENCHMARKS = "benchmarks.BenchmarkTasksApiService", "benchmarks.BenchmarksApiService"
 _PROXY, _OAUTH, _LOCAL = "models.ModelProxyApiService", "security.OAuthService", "local.LocalService"
 
@@ -37,16 +43,8 @@ _PROXY, _OAUTH, _LOCAL = "models.ModelProxyApiService", "security.OAuthService",
 class Api:
     """All calls by name, those with files and streams among them.
 
-    Parameters
-    ----------
-    home, store, models, queue
-        What the calls act on.
-    url : callable
-        Returns the server's own base address.
-    shut_down : callable
-        Ends the server.
-    in_force : mapping
-        The settings it was started with, by their names, without a secret.
+    `url` returns the server's own base address, `shut_down` ends the server, and `in_force` are the settings it was
+    started with, by their names, without a secret.
     """
 
     def __init__(
@@ -87,6 +85,7 @@ class Api:
             (_OAUTH, "IntrospectToken"): about.introspect,
             (_LOCAL, "GetStatus"): self.status,
             (_LOCAL, "CancelRun"): self.cancel,
+            (_LOCAL, "Clean"): self.clean,
             (_LOCAL, "Shutdown"): self.shutdown,
         }
 
@@ -105,33 +104,56 @@ class Api:
         if not isinstance(body, dict):
             return envelope(400, "The request is not a JSON object.")
         try:
-            answer = await call(body)
+            # What asks the database alone does so beside the event loop, and holds nobody up.
+            beside = not inspect.iscoroutinefunction(call)
+            answer = await (run_in_threadpool(call, body) if beside else call(body))
         except CallError as error:
             return envelope(error.code, error.message)
+        except (OSError, sqlite3.OperationalError) as error:
+            log.warning("%s failed: %s", method, error)
+            return envelope(507, not_stored(error))
         return answer if isinstance(answer, Response) else JSONResponse(answer)
 
     async def logs(self, body: Json) -> Response:
         """GetBenchmarkTaskRunLogs: a stream from the first entry on while the run goes, an array after."""
-        run = self._tasks.run(body)
+        run = await run_in_threadpool(self._tasks.run, body)
         if run.state == QUEUED:
             raise CallError(404, f"Run {run.id} is queued: it has no log yet.")
         if run.state == RUNNING and (live := self._queue.live_log(run)):
             headers = {"Cache-Control": "no-store"}
             return StreamingResponse(_events(live), media_type="text/event-stream", headers=headers)
+        self._refuse_cleaned(run)
         found = await run_in_threadpool(logs.persisted, self._queue.folder_of(run))
         return Response(found, media_type="application/json")
 
     async def download(self, body: Json) -> Response:
         """DownloadBenchmarkTaskRunOutput: a zip; parts of it by ``Range``."""
-        run = self._tasks.run(body)
+        run = await run_in_threadpool(self._tasks.run, body)
         path = self._queue.folder_of(run) / "output.zip"
         if run.state in GOING:
             raise CallError(404, f"Run {run.id} has not ended: there is no output yet.")
+        self._refuse_cleaned(run)
         if not path.exists():
             raise CallError(404, f"Run {run.id} left no output: it ended before it had any.")
         if not body.get("includeSource"):
             path = await run_in_threadpool(archive.without_source, path)
         return _PostedFile(path, media_type="application/zip", filename=f"{run.slug}-{run.id}.zip")
+
+    def _refuse_cleaned(self, run: Run) -> None:
+        if run.start_time and not self._queue.folder_of(run).exists():
+            raise CallError(
+                410, f"The log and the output of run {run.id} were deleted by `%kbench local clean`."
+            )
+
+    async def clean(self, body: Json) -> Json:
+        """Delete logs and outputs (a call of our own), or say what would be; see `clean.clean`."""
+        limits = [
+            number_of(body, name) if name in body else None for name in ("olderThanSeconds", "keepBytes")
+        ]
+        found = await run_in_threadpool(
+            clean.clean, self._home, self._store, *limits, really=body.get("really") is True
+        )
+        return asdict(found)
 
     async def status(self, body: Json) -> Json:
         """What this server is doing (a call of our own); ``brief`` spares the look at its models."""
@@ -141,7 +163,7 @@ class Api:
             "url": self._url(),
             "home": str(self._home.path),
             "settings": dict(self._in_force),
-            **self._queue.count(),
+            **await self._queue.count(),
         }
         if body.get("brief"):
             return about
@@ -150,7 +172,7 @@ class Api:
 
     async def cancel(self, body: Json) -> Json:
         """End a run (a call of our own): it reads ERRORED, cancelled."""
-        return {"cancelled": await self._queue.cancel(self._tasks.run(body))}
+        return {"cancelled": await self._queue.cancel(await run_in_threadpool(self._tasks.run, body))}
 
     async def shutdown(self, _body: Json) -> Json:
         """End the server (a call of our own)."""
@@ -182,15 +204,7 @@ async def _events(live: LiveLog) -> AsyncIterator[str]:
 
 
 def make_app(api: Api, proxy: ModelProxy, token: str) -> ASGIApp:
-    """Put the routes behind the guard.
-
-    Parameters
-    ----------
-    api, proxy
-        Who answers.
-    token : str
-        The API's token.
-    """
+    """Put the routes behind the guard, which wants the API's token."""
     routes = [
         Route("/v1/{service}/{method}", api.answer, methods=["POST"]),
         Route("/api/v1/{service}/{method}", api.answer, methods=["POST"]),

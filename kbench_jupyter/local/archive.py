@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import secrets
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 EXECUTED, SOURCE = "__notebook__.ipynb", "__notebook_source__.ipynb"
@@ -15,25 +17,12 @@ _PASSED_OVER = frozenset({"__pycache__", ".ipynb_checkpoints", ".env"})
 
 
 def pack(working: Path, archive: Path, notebooks: dict[str, str]) -> list[str]:
-    """Zip a working directory and the notebooks, in one step.
+    """Zip a working directory (links in it are passed over) and notebooks, which replace files of their names.
 
-    Parameters
-    ----------
-    working : Path
-        The folder; links in it are passed over.
-    archive : Path
-        The zip to make.
-    notebooks : dict
-        Names and texts of files to add, in place of files of that name.
-
-    Returns
-    -------
-    list of str
-        Files that were left out because the output would have grown too large.
+    Returns what was left out because the output would have grown too large.
     """
-    part = archive.with_suffix(".part")
     left_out, total = [], 0
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+    with _made(archive) as file:
         for name, text in notebooks.items():
             file.writestr(name, text)
         for path in _files(working):
@@ -46,8 +35,20 @@ def pack(working: Path, archive: Path, notebooks: dict[str, str]) -> list[str]:
                 left_out.append(name)
             else:
                 file.write(path, name)
-    part.replace(archive)
     return left_out
+
+
+@contextmanager
+def _made(archive: Path) -> Iterator[zipfile.ZipFile]:
+    """Provide a new archive, which is put in its place when it is whole, or not at all."""
+    # A name of its own each time: two downloads of one run may make their copy at once.
+    part = archive.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+            yield file
+        part.replace(archive)
+    finally:
+        part.unlink(missing_ok=True)
 
 
 def _files(folder: Path) -> list[Path]:
@@ -64,16 +65,10 @@ def without_source(archive: Path) -> Path:
     other = archive.with_name("output-only.zip")
     if other.exists():
         return other
-    # A name of its own each time: two downloads of one run may make their copy at once.
-    part = other.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}.part")
-    with (
-        zipfile.ZipFile(archive) as source,
-        zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as out,
-    ):
+    with zipfile.ZipFile(archive) as source, _made(other) as out:
         for item in source.infolist():
             if item.filename not in (EXECUTED, SOURCE):
                 with source.open(item) as reader, out.open(item, "w", force_zip64=True) as writer:
                     while chunk := reader.read(2**20):
                         writer.write(chunk)
-    part.replace(other)
     return other

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
+
 from kbench_jupyter.local import wire
 from kbench_jupyter.local.models import Model, Models
 from kbench_jupyter.local.store import COMPLETED, Run, Store
@@ -51,7 +53,8 @@ class ModelCalls:
         models = await self._models.all(now=True)
         start = page_start(body)
         end = start + (number_of(body, "pageSize") or _PAGE)
-        shown = [self._model(model, index == 0) for index, model in enumerate(models)][start:end]
+        listed = [(model, index == 0) for index, model in enumerate(models)][start:end]
+        shown = await run_in_threadpool(lambda: [self._model(*pair) for pair in listed])
         return wire.trim({"benchmarkModels": shown, "nextPageToken": str(end) if end < len(models) else ""})
 
     def _model(self, model: Model, default: bool) -> Json:
@@ -84,15 +87,15 @@ class ModelCalls:
     async def create_token(self, _body: Json) -> Json:
         """CreateDefaultModelProxyToken: for the model proxy only, and for two hours."""
         token, expires = "kbp_" + secrets.token_urlsafe(32), time.time() + TOKEN_SECONDS
-        self._store.add_token(token, expires)
+        await run_in_threadpool(self._store.add_token, token, expires)
         self._expect()
         return {"token": token, "baseUri": self._url(), "expiryTime": wire.timestamp(expires)}
 
-    async def quotas(self, _body: Json) -> Json:
+    def quotas(self, _body: Json) -> Json:
         """GetModelProxyQuotas: none apply here."""
         return {}
 
-    async def introspect(self, body: Json) -> Json:
+    def introspect(self, body: Json) -> Json:
         """IntrospectToken."""
         active = secrets.compare_digest(text_of(body, "token").encode(), self._token.encode())
         return {"active": True, "username": wire.OWNER} if active else {}
@@ -100,11 +103,12 @@ class ModelCalls:
     async def leaderboard(self, body: Json) -> Json:
         """GetBenchmarkLeaderboard: the benchmark is a task, its rows the newest completed run of each model."""
         owner, slug = text_of(body, "ownerSlug"), text_of(body, "benchmarkSlug", needed=True)
-        version = self._store.version(slug, number_of(body, "versionNumber") or None)
+        number = number_of(body, "versionNumber") or None
+        version = await run_in_threadpool(self._store.version, slug, number)
         if version is None or owner not in ("", wire.OWNER):
             raise CallError(404, f"There is no benchmark {owner or wire.OWNER}/{slug} here.")
         newest: dict[str, Run] = {}
-        for run in self._store.runs_of(slug, version.version):
+        for run in await run_in_threadpool(self._store.runs_of, slug, version.version):
             if run.state == COMPLETED:
                 newest.setdefault(run.model, run)
         ranked = sorted(newest.values(), key=_score, reverse=True)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import re2
 from slugify import slugify
 from starlette.concurrency import run_in_threadpool
 
@@ -26,6 +26,8 @@ from kbench_jupyter.local.web import (
 
 _T = TypeVar("_T")
 _PAGE, _MOST = 50, 500
+_QUIET = re2.Options()
+_QUIET.log_errors = False
 Json = dict[str, Any]
 
 
@@ -60,15 +62,16 @@ class TaskCalls:
             )
         datasets = texts_of(object_of(body, "options"), "datasetDataSources")
         wrong = await run_in_threadpool(why_no_notebook, text)
-        version = self._store.add_version(slug, text, datasets, INVALID if wrong else QUEUED, wrong)
+        state = INVALID if wrong else QUEUED
+        version = await run_in_threadpool(self._store.add_version, slug, text, datasets, state, wrong)
         await self._queue.wake()
         return wire.task(version)
 
-    async def get(self, body: Json) -> Json:
+    def get(self, body: Json) -> Json:
         """GetBenchmarkTask."""
         return wire.task(self._version(body.get("slug")))
 
-    async def list(self, body: Json) -> Json:
+    def list(self, body: Json) -> Json:
         """ListBenchmarkTasks: the newest version of each."""
         versions = self._store.newest_versions()
         if wanted := text_of(body, "statusFilter"):
@@ -76,8 +79,9 @@ class TaskCalls:
             versions = [v for v in versions if v.state == state]
         if pattern := text_of(body, "regexFilter"):
             try:
-                compiled = re.compile(pattern)
-            except re.error as error:
+                # Takes time by the text's length, whatever the pattern: Python's own may take years.
+                compiled = re2.compile(pattern, _QUIET)
+            except re2.error as error:
                 raise CallError(400, f"`regexFilter` is not a regular expression: {error}") from None
             versions = [v for v in versions if compiled.search(v.slug)]
         page, rest = _page(body, versions)
@@ -85,19 +89,22 @@ class TaskCalls:
 
     async def list_runs(self, body: Json) -> Json:
         """ListBenchmarkTaskRuns: of all versions of a task, or of the one asked for, the newest first."""
+        names = texts_of(body, "modelVersionSlugs")
+        found = [await self._models.find(name) for name in names]
+        wanted = set(names) | {model.slug for model in found if model}
+        return await run_in_threadpool(self._runs, body, wanted)
+
+    def _runs(self, body: Json, models: set[str]) -> Json:
         slug, number = self._slug(body.get("taskSlug"))
         self._version(body.get("taskSlug"))
-        runs = self._store.runs_of(slug, number)
-        if names := texts_of(body, "modelVersionSlugs"):
-            found = [await self._models.find(name) for name in names]
-            wanted = set(names) | {model.slug for model in found if model}
-            runs = [run for run in runs if run.model in wanted]
+        runs = [run for run in self._store.runs_of(slug, number) if not models or run.model in models]
         page, rest = _page(body, runs)
         return wire.trim({"runs": [wire.run(run) for run in page], **rest})
 
     async def schedule(self, body: Json) -> Json:
         """BatchScheduleBenchmarkTaskRuns: nothing is scheduled unless every task and model is known."""
-        versions = [self._version(slug) for slug in list_of(body, "taskSlugs")]
+        slugs = list_of(body, "taskSlugs")
+        versions = await run_in_threadpool(lambda: [self._version(slug) for slug in slugs])
         names = texts_of(body, "modelVersionSlugs")
         if not versions or not names:
             raise CallError(400, "`taskSlugs` and `modelVersionSlugs` must not be empty.")
@@ -106,7 +113,8 @@ class TaskCalls:
             known = ", ".join(model.slug for model in await self._models.all()) or "none"
             said = f"No such model: {', '.join(missing)}. There are: {known}. {self._models.problem()}"
             raise CallError(404, said.strip())
-        results = [self._schedule(v, model.slug) for v in versions for model in models if model]
+        pairs = [(version, model.slug) for version in versions for model in models if model]
+        results = await run_in_threadpool(lambda: [self._schedule(*pair) for pair in pairs])
         await self._queue.wake()
         return {"results": results}
 
@@ -128,7 +136,7 @@ class TaskCalls:
             }
         )
 
-    async def publish(self, body: Json) -> Json:
+    def publish(self, body: Json) -> Json:
         """PublishBenchmarkTask: on this machine a mark, and nothing else."""
         version = self._version(body.get("slug"))
         if version.state != COMPLETED:
@@ -138,7 +146,7 @@ class TaskCalls:
         self._store.publish(version.slug, notebook=bool(body.get("publishBackingNotebook")))
         return wire.task(self._store.version_by_id(version.id))
 
-    async def quota(self, _body: Json) -> Json:
+    def quota(self, _body: Json) -> Json:
         """GetBenchmarkTaskQuota: nothing is used, and nothing is limited."""
         return {}
 

@@ -2,7 +2,7 @@
 
 A process of its own, so that a crash in native code, its memory and its chatter on stderr stay out of the
 server. It is told what to do in one line of JSON on stdin (a key on a command line would be seen in
-``ps``), says where it listens in one line on stdout, and ends when stdin does.
+``ps``), says where it listens in one line on stdout, and ends when stdin does, or when its parent dies.
 """
 
 from __future__ import annotations
@@ -10,13 +10,32 @@ from __future__ import annotations
 import json
 import os
 import sys
+import threading
+from typing import Any
+
+from kbench_jupyter.execution.processes import signal_when_parent_dies
 
 
 def main() -> None:
-    """Load the weights, serve them, and wait for the end of stdin."""
+    """Load the weights, serve them, and end with stdin."""
+    # Loading is native code, in which no thread of Python's notices that stdin has ended.
+    signal_when_parent_dies("SIGKILL")
+    order = sys.stdin.readline()
+    watching = threading.Thread(target=_end_with_stdin, daemon=True)
+    watching.start()
+    server = _serve(json.loads(order)) if order else None  # noqa: F841 - it serves as long as it is held
+    watching.join()
+
+
+def _end_with_stdin() -> None:
+    sys.stdin.read()
+    # The native threads have no orderly end that is worth waiting for.
+    os._exit(0)
+
+
+def _serve(order: dict[str, Any]) -> Any:
     import xllamacpp
 
-    order = json.loads(sys.stdin.readline())
     parameters = xllamacpp.CommonParams()
     parameters.model.path = order["weights"]
     parameters.n_ctx = order["context"] * order["parallel"]
@@ -35,9 +54,7 @@ def main() -> None:
     parameters.endpoint_slots = False
     server = xllamacpp.Server(parameters)
     print(json.dumps({"url": server.listening_address}), flush=True)
-    sys.stdin.read()
-    # The native threads have no orderly end that is worth waiting for.
-    os._exit(0)
+    return server
 
 
 if __name__ == "__main__":

@@ -8,19 +8,7 @@ from kbench_jupyter.execution.environment import kernel_environment
 def task_environment(
     *, home: str, proxy_url: str, token: str, model: str, models: list[str]
 ) -> dict[str, str]:
-    """Return the whole environment of the kernel that a task runs in.
-
-    Parameters
-    ----------
-    home : str
-        A folder of its own, empty.
-    proxy_url, token : str
-        The model proxy, and a token for it that lives as long as the job.
-    model : str
-        Proxy slug of the model under test, the judge as well.
-    models : list of str
-        Proxy slugs of all models.
-    """
+    """Return the whole environment of the kernel that a task runs in; `home` is an empty folder of its own."""
     return {
         **kernel_environment(),
         "HOME": home,

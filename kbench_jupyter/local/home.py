@@ -11,6 +11,7 @@ Layout of a home (the folder is 0700, files with secrets 0600)::
     creations/ID/   log and output of a task version's creation
     runs/ID/        log and output of a run
     work/           scratch folders of what is going on right now
+    reserve-*       room that is given up when the disk is full: to record how runs ended, and to start
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import psutil
 from filelock import FileLock
 
 from kbench_jupyter.errors import LocalServerError
@@ -35,6 +37,12 @@ def default_home() -> Path:
 
     chosen = os.environ.get("KBENCH_HOME", "").strip()
     return Path(chosen).expanduser() if chosen else user_data_path("kbench-jupyter", appauthor=False)
+
+
+def not_stored(error: Exception) -> str:
+    """Say that something could not be written, and what to do."""
+    why = getattr(error, "strerror", None) or error
+    return f"It could not be stored: {why}. Free some space (%kbench local clean), then try again."
 
 
 def proof_of(token: str, nonce: str) -> str:
@@ -90,6 +98,20 @@ class Home:
             write_private(path, token)
             return token
 
+    def make_room(self, what: str = "running") -> None:
+        """Give up what was set aside, if the disk is about to be full."""
+        if _free(self.path) < _LOW:
+            (self.path / f"reserve-{what}").unlink(missing_ok=True)
+
+    def keep_reserves(self) -> None:
+        """Set room aside: all if there is enough of it, else what it takes to start again."""
+        ample = _free(self.path) > 4 * sum(_RESERVES.values())
+        for what, size in _RESERVES.items():
+            path = self.path / f"reserve-{what}"
+            if not path.exists() and (ample or what != "running"):
+                with suppress(OSError):
+                    write_private(path, secrets.token_bytes(size))  # some file systems store no zeros
+
     def last_port(self) -> int:
         """Return the port used last, or 0."""
         with suppress(OSError, ValueError):
@@ -98,8 +120,10 @@ class Home:
 
     def write_state(self, state: dict[str, Any]) -> None:
         """Tell others where the server is, and remember its port."""
+        self.make_room("state")
         write_private(self.state, json.dumps(state, indent=1))
-        write_private(self.path / "port", str(state["port"]))
+        with suppress(OSError):
+            write_private(self.path / "port", str(state["port"]))
 
     def remove_state(self) -> None:
         """Tell others that no server runs, unless another one has written since."""
@@ -108,13 +132,23 @@ class Home:
                 self.state.unlink()
 
 
-def write_private(path: Path, text: str) -> None:
+_RESERVES = {"running": 2**22, "starting": 2**18, "holder": 2**13, "state": 2**14}
+"""Bytes set aside: to record how runs ended, to open the database, and to say who the server is and where."""
+_LOW = 2**20
+"""Bytes of free space below which they are given up."""
+
+
+def _free(folder: Path) -> int:
+    return int(psutil.disk_usage(str(folder)).free)
+
+
+def write_private(path: Path, text: str | bytes) -> None:
     """Write a file that only its owner may read, in one step: readers see the old text or the new."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(text.encode() if isinstance(text, str) else text)
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)

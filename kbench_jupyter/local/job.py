@@ -7,42 +7,29 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kbench_jupyter.local.home import write_private
+
 #: The first line a runner writes once it has its job: until then another one may do it.
 BEGUN = b"begun\n"
+#: The exit code of a runner that could not leave its verdict.
+NOT_STORED = 74
+#: What a runner is told on stdin when its job is to end early.
+END = b"end\n"
 
 
 @dataclass(frozen=True)
 class Job:
-    """What the runner process is told, in one line of JSON on its stdin.
+    """What the runner process is told, in one line of JSON on its stdin."""
 
-    Parameters
-    ----------
-    kind : str
-        ``"creation"`` or ``"run"``.
-    slug : str
-        The task's slug.
-    text : str
-        The pushed notebook.
-    folder : str
-        Where log and output go.
-    scratch : str
-        A folder of the job's own; the kernel works in its ``working``.
-    env : dict
-        The kernel's whole environment.
-    model : str
-        Proxy slug of the model under test.
-    timeout : float
-        Seconds for the whole notebook.
-    """
-
-    kind: str
+    kind: str  # "creation" or "run"
     slug: str
-    text: str
-    folder: str
-    scratch: str
-    env: dict[str, str]
-    model: str
-    timeout: float
+    text: str  # the pushed notebook
+    folder: str  # where log and output go
+    scratch: str  # a folder of the job's own; the kernel works in its ``working``
+    env: dict[str, str]  # the kernel's whole environment
+    model: str  # proxy slug of the model under test
+    timeout: float  # seconds for the whole notebook
+    around: list[str]  # what comes before the kernel's command
 
     def dumps(self) -> bytes:
         """Write it as one line."""
@@ -56,18 +43,11 @@ class Job:
 
 @dataclass(frozen=True)
 class Ahead:
-    """What a runner process is told that has no job yet: the line before that of its job.
+    """What a runner process is told that has no job yet: the line before that of its job."""
 
-    Parameters
-    ----------
-    scratch : str
-        A folder of the coming job's own.
-    env : dict
-        The kernel's environment as far as it is known.
-    """
-
-    scratch: str
-    env: dict[str, str]
+    scratch: str  # a folder of the coming job's own
+    env: dict[str, str]  # the kernel's environment as far as it is known
+    around: list[str]  # what comes before the kernel's command
 
     def dumps(self) -> bytes:
         """Write it as one line."""
@@ -82,27 +62,15 @@ class Ahead:
 
 @dataclass(frozen=True)
 class Verdict:
-    """How a job ended.
+    """How a job ended."""
 
-    Parameters
-    ----------
-    state : str
-        A creation state or run state, without its prefix.
-    error : str or None
-        What went wrong, for the person who wrote the task.
-    result : dict or None
-        The run's result, as in its run file.
-    """
-
-    state: str
-    error: str | None = None
-    result: dict[str, Any] | None = None
+    state: str  # a creation state or run state, without its prefix
+    error: str | None = None  # what went wrong, for the person who wrote the task
+    result: dict[str, Any] | None = None  # the run's, as in its run file
 
     def write(self, folder: Path) -> None:
         """Leave it in the job's folder, in one step: it is the mark of a job that has ended."""
-        temporary = folder / "verdict.json.part"
-        temporary.write_text(json.dumps(asdict(self)))
-        temporary.replace(folder / "verdict.json")
+        write_private(folder / "verdict.json", json.dumps(asdict(self)))
 
     @classmethod
     def read(cls, folder: Path) -> Verdict | None:

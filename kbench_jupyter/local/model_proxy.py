@@ -12,6 +12,7 @@ import time
 import uuid
 from typing import Any
 
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -20,15 +21,7 @@ from kbench_jupyter.local.store import Store
 
 
 class ModelProxy:
-    """The two routes.
-
-    Parameters
-    ----------
-    models : Models
-        Who answers.
-    store : Store
-        Which tokens are let in.
-    """
+    """The two routes."""
 
     def __init__(self, models: Models, store: Store) -> None:
         self._models = models
@@ -37,7 +30,7 @@ class ModelProxy:
     async def openai(self, request: Request) -> Response:
         """Answer a chat completion."""
         try:
-            self._admit(request)
+            await self._admit(request)
             body = await _body(request)
             if body.get("stream"):
                 raise ModelError(400, "This model proxy answers in one piece: leave out `stream`.")
@@ -51,7 +44,7 @@ class ModelProxy:
     async def openai_models(self, request: Request) -> Response:
         """List the models in OpenAI's shape."""
         try:
-            self._admit(request)
+            await self._admit(request)
         except ModelError as error:
             return JSONResponse({"error": {"message": error.message}}, error.status)
         listed = [
@@ -64,7 +57,7 @@ class ModelProxy:
         """Answer a generateContent call."""
         name, _, verb = request.path_params["call"].rpartition(":")
         try:
-            self._admit(request)
+            await self._admit(request)
             if verb != "generateContent":
                 raise ModelError(404, f"This model proxy knows generateContent only, not {verb!r}.")
             return JSONResponse(_to_genai(await self._answer(name, _from_genai(await _body(request)))))
@@ -72,10 +65,10 @@ class ModelProxy:
             detail = {"code": error.status, "message": error.message, "status": error.kind.upper()}
             return JSONResponse({"error": detail}, error.status)
 
-    def _admit(self, request: Request) -> None:
+    async def _admit(self, request: Request) -> None:
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         token = request.headers.get("x-goog-api-key", "").strip() or bearer
-        if not token or not self._store.token_valid(token):
+        if not token or not await run_in_threadpool(self._store.token_valid, token):
             raise ModelError(
                 401,
                 "The model proxy's token is missing, wrong or expired (it lives 2 hours): `%kbench auth` gets "

@@ -89,13 +89,7 @@ def canonical(name: str) -> str:
 
 
 class Models:
-    """All providers as one.
-
-    Parameters
-    ----------
-    providers : sequence of Provider
-        The first one that has models gives the default model.
-    """
+    """All providers as one; the first one that has models gives the default model."""
 
     def __init__(self, providers: Sequence[Provider]) -> None:
         self._providers = providers
@@ -144,13 +138,7 @@ class Models:
             await pair[1].prepare()
 
     async def chat(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
-        """Answer a chat completion request on a model.
-
-        Raises
-        ------
-        ModelError
-            No such model, or its provider cannot answer.
-        """
+        """Answer a chat completion request; raises ModelError if there is no such model, or it cannot answer."""
         pair = await self._find(name)
         if pair is None:
             known = ", ".join(model.proxy_slug for model in await self.all()) or "none"

@@ -20,6 +20,7 @@ from kbench_jupyter.execution import Outcome
 from kbench_jupyter.local.job import Job, Verdict
 from kbench_jupyter.local.store import COMPLETED, ERRORED, INVALID, WITHOUT_RUN
 
+_MOST_RESULT = 2**20
 _CHOOSE = re.compile(r"^\s*%choose[ \t]+(\S.*?)\s*$", re.MULTILINE)
 
 
@@ -52,17 +53,7 @@ def apply_choice(working: Path, task_name: str) -> None:
 
 
 def judge(job: Job, working: Path, outcome: Outcome) -> Verdict:
-    """Say how a job ended.
-
-    Parameters
-    ----------
-    job : Job
-        What was to be done.
-    working : Path
-        The kernel's working directory, after `apply_choice`.
-    outcome : Outcome
-        How the execution ended.
-    """
+    """Say how a job ended, by its execution and by what is in the working directory after `apply_choice`."""
     if not outcome.ok:
         return Verdict(ERRORED, _why(job, outcome))
     if job.kind == "creation" and (refused := _refuse(job, working)):
@@ -88,8 +79,14 @@ def _judge_run(job: Job, content: Mapping[str, Any]) -> Verdict:
         # The task can be run all the same: it may be the default model that it was too hard for.
         note = f"The first run, on {job.model}, ended in an error; the task can be run all the same.\n{error}"
         return Verdict(COMPLETED, note if failed else None)
-    results = content.get("results") or [None]
-    return Verdict(ERRORED, error) if failed else Verdict(COMPLETED, None, results[0])
+    if failed:
+        return Verdict(ERRORED, error)
+    result = (content.get("results") or [None])[0]
+    if len(json.dumps(result)) > _MOST_RESULT:
+        return Verdict(
+            COMPLETED, f"Its result is larger than {_MOST_RESULT >> 20} MB: only its run file has it."
+        )
+    return Verdict(COMPLETED, None, result)
 
 
 def _why(job: Job, outcome: Outcome) -> str:

@@ -10,21 +10,26 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
+import os
 import secrets
 import shutil
+import sqlite3
 import time
+from asyncio import to_thread
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from kbench_jupyter.local import environment
-from kbench_jupyter.local.home import Home
-from kbench_jupyter.local.job import BEGUN, Job, Verdict
+from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.home import Home, not_stored
+from kbench_jupyter.local.job import BEGUN, END, NOT_STORED, Job, Verdict
 from kbench_jupyter.local.logs import LiveLog
 from kbench_jupyter.local.models import Model, Models
-from kbench_jupyter.local.processes import kill_tree
 from kbench_jupyter.local.runners import Runner, Runners
+from kbench_jupyter.local.sandbox import Sandbox
 from kbench_jupyter.local.store import ERRORED, GOING, QUEUED, RUNNING, Run, Store, Version
 
 log = logging.getLogger("kbench.local.queue")
@@ -33,7 +38,7 @@ LOST = "The embedded server ended while this run was going; schedule the run aga
 STOPPED = "The embedded server was stopped while this run was going; schedule the run again."
 CANCELLED = "Cancelled."
 _PATIENCE = 5.0
-"""Seconds a runner gets to end by itself once its stdin has ended."""
+"""Seconds a runner gets to end by itself once it was told to."""
 _SLACK = 60.0
 """Seconds beyond a job's own limit after which its runner is taken for stuck."""
 
@@ -54,20 +59,9 @@ class _Going:
 
 
 class Queue:
-    """The workers.
+    """The workers: how many, how many seconds a notebook has, and whether the next job's runner is kept ready.
 
-    Parameters
-    ----------
-    home, store, models
-        Where things are kept, and who answers prompts.
-    workers : int
-        Jobs that go at once.
-    timeout : float
-        Seconds for one notebook.
-    ahead : bool
-        Whether the next job's runner is kept ready.
-    url : callable
-        Returns the server's own base address (known only once it listens).
+    The server's own address is asked for, because it is known only once the server listens.
     """
 
     def __init__(
@@ -75,11 +69,13 @@ class Queue:
         home: Home,
         store: Store,
         models: Models,
+        children: Children,
         *,
         workers: int,
         timeout: float,
         ahead: bool,
         url: Callable[[], str],
+        sandbox: Sandbox | None = None,
     ) -> None:
         self._home = home
         self._store = store
@@ -87,7 +83,9 @@ class Queue:
         self._workers = workers
         self._timeout = timeout
         self._url = url
-        self._runners = Runners(home, store, ahead=ahead)
+        self._children = children
+        self._runners = Runners(home.work, children, ahead=ahead, sandbox=sandbox)
+        self._warming: dict[str, asyncio.Task[None]] = {}
         self._going: dict[str, _Going] = {}
         self._news = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
@@ -97,13 +95,14 @@ class Queue:
 
     async def start(self) -> None:
         """Settle what an earlier server left, and begin to work."""
-        self._recover()
+        await self._children.end_leftovers()
+        try:
+            await to_thread(self._recover)
+        except sqlite3.OperationalError as error:  # the disk is full: a later start settles the rest
+            log.warning("what an earlier server left cannot be settled: %s", error)
         self._tasks = [asyncio.create_task(self._work()) for _ in range(self._workers)]
 
     def _recover(self) -> None:
-        for key, pid, started in self._store.processes():
-            kill_tree(pid, started)
-            self._store.forget_process(key)
         for run in self._store.runs_in(RUNNING):
             verdict = Verdict.read(self.folder_of(run)) or Verdict(ERRORED, LOST)
             self._store.end_run(run.id, verdict.state, verdict.error, verdict.result)
@@ -119,11 +118,12 @@ class Queue:
         for job in list(self._going.values()):
             self._stop(job, STOPPED)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_PATIENCE + 3), self._news:
+            async with asyncio.timeout(2 * _PATIENCE), self._news:
                 await self._news.wait_for(lambda: not self._going)
-        for task in self._tasks:
+        tasks = [*self._tasks, *self._warming.values()]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._runners.close()
 
     def expect(self) -> None:
@@ -135,17 +135,10 @@ class Queue:
         async with self._news:
             self._news.notify_all()
 
-    @property
-    def busy(self) -> bool:
-        """Whether any job is going or waiting."""
-        return bool(self._going or self._waiting())
-
-    def count(self) -> dict[str, int]:
+    async def count(self) -> dict[str, int]:
         """Return how many workers there are, and how many jobs are going and waiting."""
-        return {"workers": self._workers, "going": len(self._going), "waiting": self._waiting()}
-
-    def _waiting(self) -> int:
-        return len(self._store.versions_in(QUEUED)) + len(self._store.runs_in(QUEUED))
+        waiting = await to_thread(self._store.waiting)
+        return {"workers": self._workers, "going": len(self._going), "waiting": waiting}
 
     def folder_of(self, run: Run) -> Path:
         """Return the folder of a run's log and output."""
@@ -160,10 +153,11 @@ class Queue:
         """End a run; returns whether it was going or waiting."""
         if run.state not in GOING:
             return False
-        job = self._going.get(f"run-{run.id}")
-        if job is None:
-            self._store.end_run(run.id, ERRORED, CANCELLED, None)
-        else:
+        async with self._news:  # no worker takes it up meanwhile
+            job = self._going.get(f"run-{run.id}")
+            if job is None:
+                await to_thread(self._store.end_run, run.id, ERRORED, CANCELLED, None)
+        if job is not None:
             self._stop(job, CANCELLED)
         return True
 
@@ -176,14 +170,17 @@ class Queue:
     async def _work(self) -> None:
         while True:
             async with self._news:
-                while (job := self._next()) is None:
+                while (job := await to_thread(self._next)) is None:
                     await self._news.wait()
                 self._going[job.key] = job
             try:
                 await self._do(job)
+            except (OSError, sqlite3.OperationalError) as error:
+                log.warning("%s: %s", job.key, error)
+                await self._settle(job, Verdict(ERRORED, not_stored(error)))
             except Exception:
                 log.exception("%s failed in the server itself", job.key)
-                self._settle(job, Verdict(ERRORED, "The embedded server failed; its log says how."))
+                await self._settle(job, Verdict(ERRORED, "The embedded server failed; its log says how."))
             finally:
                 async with self._news:
                     del self._going[job.key]
@@ -202,57 +199,93 @@ class Queue:
         return None
 
     async def _do(self, job: _Going) -> None:
+        job.live = await to_thread(self._begin, job)
+        try:
+            await self._settle(job, await self._carry_out(job, job.live))
+        finally:
+            with contextlib.suppress(sqlite3.OperationalError):  # it expires by itself
+                await to_thread(self._store.forget_tokens, job.key)
+            # The state first, the end of the log after it: who follows the log looks at the state then.
+            await job.live.end()
+
+    def _begin(self, job: _Going) -> LiveLog:
         shutil.rmtree(job.folder, ignore_errors=True)
         job.folder.mkdir(mode=0o700)
-        job.live = LiveLog(job.folder)
         if job.run:
             self._store.start_run(job.run.id)
         else:
             self._store.set_version(job.version.id, RUNNING)
-        try:
-            self._settle(job, await self._execute(job))
-        finally:
-            self._store.forget_process(job.key)
-            # The state first, the end of the log after it: who follows the log looks at the state then.
-            await job.live.end()
-            if job.runner is not None:
-                await asyncio.to_thread(shutil.rmtree, job.runner.scratch, ignore_errors=True)
+        return LiveLog(job.folder)
 
-    def _settle(self, job: _Going, verdict: Verdict) -> None:
-        if job.run:
-            self._store.end_run(job.run.id, verdict.state, verdict.error, verdict.result)
-        else:
-            self._store.set_version(job.version.id, verdict.state, verdict.error)
-        log.info("%s of %s: %s", job.key, job.version.slug, verdict.state)
+    async def _carry_out(self, job: _Going, live: LiveLog) -> Verdict:
+        try:
+            verdict = await self._execute(job)
+        finally:
+            # Before the state is recorded: if the disk is full, this may be what fills it.
+            if job.runner is not None:
+                await to_thread(shutil.rmtree, job.runner.scratch, ignore_errors=True)
+        if not live.problem:
+            return verdict
+        said = f"{verdict.error or ''}\nPart of its log is missing. {live.problem}".strip()
+        return replace(verdict, error=said)
+
+    async def _settle(self, job: _Going, verdict: Verdict) -> None:
+        """Record how a job ended; while that cannot be stored, try again."""
+        while True:
+            try:
+                if job.run:
+                    await to_thread(
+                        self._store.end_run, job.run.id, verdict.state, verdict.error, verdict.result
+                    )
+                else:
+                    await to_thread(self._store.set_version, job.version.id, verdict.state, verdict.error)
+            except sqlite3.OperationalError as error:
+                if self._closing:  # the next start settles it
+                    return
+                log.warning("how %s ended cannot be stored yet: %s", job.key, error)
+                await asyncio.sleep(1)
+            else:
+                log.info("%s of %s: %s", job.key, job.version.slug, verdict.state)
+                return
 
     async def _execute(self, job: _Going) -> Verdict:
         model = await (self._models.find(job.run.model) if job.run else self._models.default())
         if model is None:
             return Verdict(ERRORED, f"Its model is gone. {self._models.problem()}".strip())
-        warm_up = asyncio.create_task(self._models.prepare(model))
+        self._warm_up(model)
         early = True
         while early and not job.begun and not job.stop:  # the one that waited may have died unnoticed
             job.runner, early = await self._runners.take(job.key)
-            if early and not self._waiting():
+            if early:
                 # The next one warms up while this one talks to its model, not while it imports the SDK itself.
-                self._runners.expect()
+                await self._expect_next()
             await self._see_through(job, job.runner, await self._order(job, job.runner, model))
-        warm_up.cancel()
-        if not self._waiting():
-            self._runners.expect()
+        await self._expect_next()
         if job.stop == STOPPED and not job.run:
             return Verdict(QUEUED)
         if job.stop:
             return Verdict(ERRORED, job.stop)
         assert job.runner is not None  # noqa: S101 - the loop has run at least once
         code, noise = job.runner.process.returncode, job.runner.noise
-        return Verdict.read(job.folder) or Verdict(
+        if code == NOT_STORED:
+            return Verdict(ERRORED, not_stored(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+        return await to_thread(Verdict.read, job.folder) or Verdict(
             ERRORED, f"The runner process ended unexpectedly (exit code {code}).\n{noise}".strip()
         )
 
+    async def _expect_next(self) -> None:
+        # While others wait for a worker, it takes a core that no worker needs.
+        if len(self._going) < (os.cpu_count() or 1) or not await to_thread(self._store.waiting):
+            self._runners.expect()
+
+    def _warm_up(self, model: Model) -> None:
+        """Have a model get ready, once for all jobs that begin meanwhile, and to its end even if they end before."""
+        if model.slug not in self._warming:
+            self._warming[model.slug] = asyncio.create_task(self._models.prepare(model))
+            self._warming[model.slug].add_done_callback(lambda _task: self._warming.pop(model.slug))
+
     async def _order(self, job: _Going, runner: Runner, model: Model) -> bytes:
         token = "kbp_" + secrets.token_urlsafe(32)
-        self._store.add_token(token, time.time() + self._timeout + _SLACK, job.key)
         env = environment.task_environment(
             home=str(runner.home),
             proxy_url=self._url(),
@@ -260,17 +293,22 @@ class Queue:
             model=model.proxy_slug,
             models=[known.proxy_slug for known in await self._models.all()],
         )
-        order = Job(
-            kind="run" if job.run else "creation",
-            slug=job.version.slug,
-            text=self._store.text(job.version.id),
-            folder=str(job.folder),
-            scratch=str(runner.scratch),
-            env=env,
-            model=model.proxy_slug,
-            timeout=self._timeout,
-        )
-        return order.dumps()
+
+        def order() -> bytes:
+            self._store.add_token(token, time.time() + self._timeout + _SLACK, job.key)
+            return Job(
+                kind="run" if job.run else "creation",
+                slug=job.version.slug,
+                text=self._store.text(job.version.id),
+                folder=str(job.folder),
+                scratch=str(runner.scratch),
+                env=env,
+                model=model.proxy_slug,
+                timeout=self._timeout,
+                around=self._runners.around(runner),
+            ).dumps()
+
+        return await to_thread(order)
 
     async def _see_through(self, job: _Going, runner: Runner, order: bytes) -> None:
         """Let a runner do its job, to its end or to the job's."""
@@ -282,16 +320,16 @@ class Queue:
             await asyncio.wait(
                 {reading, stopping}, timeout=self._timeout + _SLACK, return_when=asyncio.FIRST_COMPLETED
             )
-            assert process.stdin is not None  # noqa: S101 - asked for in Runner.start
-            process.stdin.close()
-            await asyncio.wait({reading}, timeout=_PATIENCE)
+            if not reading.done():
+                await runner.tell(END)
+                await asyncio.wait({reading}, timeout=_PATIENCE)
         finally:
-            await runner.end()
+            await self._runners.end(runner)
             reading.cancel()
             stopping.cancel()
 
     async def _read_log(self, job: _Going, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None  # noqa: S101 - asked for in Runner.start
+        assert process.stdout is not None  # noqa: S101 - Children.start asks for it
         assert job.live is not None  # noqa: S101 - made in _do
         while line := await process.stdout.readline():
             if line == BEGUN:

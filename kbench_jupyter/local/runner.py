@@ -1,9 +1,10 @@
 """The process of one job: ``python -m kbench_jupyter.local.runner``, started by `queue`.
 
 It is told what to do in one line on stdin, writes log entries as JSON lines to stdout while the notebook
-runs, and leaves the output and then the verdict in the job's folder. When stdin ends, the server is gone
-or has lost interest: the kernel is ended, and no verdict is left. A line before that of the job may tell
-it to get ready (`job.Ahead`).
+runs, and leaves the output and then the verdict in the job's folder. A line before that of the job may tell
+it to get ready (`job.Ahead`). A line after it tells it that nobody wants the job any more: the running cell is
+interrupted, and no verdict is left. When stdin ends, the server is gone, and all that the job has started ends
+at once.
 """
 
 from __future__ import annotations
@@ -11,9 +12,11 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
+import signal
 import sys
+import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
@@ -28,16 +31,18 @@ from kbench_jupyter.execution import (
     execute_notebook,
     shield_from_dotenv,
 )
+from kbench_jupyter.execution.processes import adopt_orphans, end_children, reap, signal_when_parent_dies
 from kbench_jupyter.local import archive
-from kbench_jupyter.local.job import BEGUN, Ahead, Job, Verdict
+from kbench_jupyter.local.home import not_stored
+from kbench_jupyter.local.job import BEGUN, NOT_STORED, Ahead, Job, Verdict
+from kbench_jupyter.local.logs import LogWriter
 from kbench_jupyter.local.notebooks import read_notebook
 from kbench_jupyter.local.outcome import apply_choice, find_choice, judge
 from kbench_jupyter.local.store import ERRORED
 from kbench_jupyter.quick_import import load
 
-MOST_LOG = 20 * 2**20
-"""Characters of log a job may write."""
-_ENTRY = 2**16
+_LAST_WORDS = 5.0
+"""Seconds to end in good order once the server is gone."""
 
 # After the notebook, the names of the tasks it holds, for `%choose` with a variable.
 _PROBE = """
@@ -49,69 +54,76 @@ with open(%r, "w") as _file:
 """
 
 
-class Log:
-    """Writes log entries to stdout, up to a limit."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-        self._left = MOST_LOG
-
-    def __call__(self, stream: str, text: str) -> None:
-        """Write text as one or more entries."""
-        if self._left <= 0:
-            return
-        self._left -= len(text)
-        if self._left <= 0:
-            stream, text = (
-                "stderr",
-                f"\n[The log is longer than {MOST_LOG // 2**20} MB; the rest is left out.]\n",
-            )
-        for start in range(0, len(text), _ENTRY):
-            seconds = round(time.monotonic() - self._began, 3)
-            entry = {"stream_name": stream, "time": seconds, "data": text[start : start + _ENTRY]}
-            sys.stdout.write(json.dumps(entry) + "\n")
-        sys.stdout.flush()
-
-
 def main() -> None:
     """Do the job on stdin."""
+    _own_what_is_started()
     line = sys.stdin.buffer.readline()
-    early = Ahead.loads(line)
+    early = Ahead.loads(line) if line else None
     kernel = _kernel_ahead(early) if early else None
     if early:
         line = sys.stdin.buffer.readline()
     if not line:  # nobody needed it
         if kernel is not None:
             kernel.close()
-        os._exit(0)
+        _leave(0)
     job = Job.loads(line)
     sys.stdout.buffer.write(BEGUN)
     sys.stdout.buffer.flush()
     gone = threading.Event()
     threading.Thread(target=_watch_stdin, args=(gone,), daemon=True).start()
-    log = Log()
+    log = LogWriter(sys.stdout)
     try:
         verdict = _run(job, kernel, log, gone)
     except ExecutionError as error:
         log("stderr", "\n".join(error.lines()) + "\n")
         verdict = Verdict(ERRORED, "\n".join(error.lines()))
+    except OSError as error:  # one of ours: a task's own is an outcome
+        verdict = Verdict(ERRORED, not_stored(error))
+        shutil.rmtree(_working(job.scratch), ignore_errors=True)  # room for this to be recorded in
+    log.end()
+    code = 0
     if not gone.is_set():
-        verdict.write(Path(job.folder))
+        try:
+            verdict.write(Path(job.folder))
+        except OSError:
+            code = NOT_STORED
     sys.stdout.flush()
-    # The watching thread sits in a read that nothing will end.
-    os._exit(0)
+    _leave(code)
+
+
+def _own_what_is_started() -> None:
+    """See to it that all processes of the job stay below this one, and that it notices the server's end."""
+    adopt_orphans()
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, lambda _number, _frame: reap())
+    # A task may have stopped its runner: that would not see its stdin end.
+    signal_when_parent_dies("SIGCONT")
+    # Short on purpose, as `execution.kernel` says; in a folder that goes even when there is no time to clean up.
+    tempfile.tempdir = tempfile.mkdtemp(prefix="kb-")
 
 
 def _watch_stdin(gone: threading.Event) -> None:
     with contextlib.suppress(OSError, ValueError):
-        sys.stdin.buffer.read()
+        if sys.stdin.buffer.readline():
+            gone.set()
+            sys.stdin.buffer.read()
     gone.set()
+    end_children()
+    threading.main_thread().join(_LAST_WORDS)
+    _leave(1)
+
+
+def _leave(code: int) -> None:
+    end_children()
+    shutil.rmtree(tempfile.gettempdir(), ignore_errors=True)
+    # At once: a thread may sit in a read that nothing will end.
+    os._exit(code)
 
 
 def _kernel_ahead(early: Ahead) -> KernelAhead | None:
     load("nbformat")
     with contextlib.suppress(ExecutionError):  # the job itself will say so
-        return KernelAhead(_working(early.scratch), early.env, warm_up=WARM_UP)
+        return KernelAhead(_working(early.scratch), early.env, warm_up=WARM_UP, around=early.around)
     return None
 
 
@@ -122,7 +134,7 @@ def _working(scratch: str) -> Path:
     return folder
 
 
-def _run(job: Job, kernel: KernelAhead | None, log: Log, gone: threading.Event) -> Verdict:
+def _run(job: Job, kernel: KernelAhead | None, log: LogWriter, gone: threading.Event) -> Verdict:
     nbformat, notebook = load("nbformat"), read_notebook(job.text)
     working = _working(job.scratch)
     names = Path(job.scratch) / "names.json"
@@ -144,7 +156,9 @@ def _run(job: Job, kernel: KernelAhead | None, log: Log, gone: threading.Event) 
         on_event=on_event,
         interrupt=gone,
         ahead=kernel,
+        around=job.around,
     )
+    end_children()
     executed: Any = outcome.notebook
     if choice:
         executed.cells.pop()
@@ -159,12 +173,13 @@ def _choose(working: Path, names: Path, choice: str, outcome: Outcome) -> None:
         apply_choice(working, json.loads(names.read_text()).get(choice, choice))
 
 
-def _keep(job: Job, working: Path, executed: Any, log: Log) -> None:
+def _keep(job: Job, working: Path, executed: Any, log: LogWriter) -> None:
     executed.metadata.pop("widgets", None)
     notebooks = {archive.EXECUTED: load("nbformat").writes(executed), archive.SOURCE: job.text}
     left_out = archive.pack(working, Path(job.folder) / "output.zip", notebooks)
     if left_out:
-        log("stderr", f"[The output is too large; left out: {', '.join(left_out[:10])}]\n")
+        first = ", ".join(left_out[:10]) + (", ..." if len(left_out) > 10 else "")
+        log("stderr", f"[The output is larger than {archive.MOST_BYTES >> 30} GB; left out: {first}]\n")
 
 
 if __name__ == "__main__":

@@ -12,35 +12,25 @@ import contextlib
 import logging
 import secrets
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from kbench_jupyter.execution import IDLE, ROOM, free_memory
-from kbench_jupyter.execution.environment import base_environment, kernel_environment
-from kbench_jupyter.local.home import Home
+from kbench_jupyter.execution.environment import kernel_environment
+from kbench_jupyter.local.children import Children
 from kbench_jupyter.local.job import Ahead
-from kbench_jupyter.local.processes import kill_tree, start_time
-from kbench_jupyter.local.store import Store
+from kbench_jupyter.local.sandbox import Sandbox
 
 log = logging.getLogger("kbench.local.runners")
+
+_STDERR = "runner.err"
 
 
 @dataclass(eq=False)
 class Runner:
-    """A runner process that waits for its job.
-
-    Parameters
-    ----------
-    process : asyncio.subprocess.Process
-    started : float
-        When, in seconds since the epoch.
-    scratch : Path
-        A folder of its own.
-    """
+    """A runner process, and a scratch folder of its own."""
 
     process: asyncio.subprocess.Process
-    started: float
     scratch: Path
 
     @property
@@ -52,58 +42,26 @@ class Runner:
     def noise(self) -> str:
         """The end of what it wrote to stderr."""
         with contextlib.suppress(OSError):
-            return self._stderr.read_text(errors="replace")[-2000:]
+            return (self.scratch / _STDERR).read_text(errors="replace")[-2000:]
         return ""
-
-    @property
-    def _stderr(self) -> Path:
-        return self.scratch / "runner.err"
-
-    @classmethod
-    async def start(cls, scratch: Path) -> Runner:
-        """Start one.
-
-        Raises
-        ------
-        OSError
-            The system has no room for another process.
-        """
-        (scratch / "home").mkdir(parents=True, mode=0o700)
-        with (scratch / "runner.err").open("wb") as stderr:
-            process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "kbench_jupyter.local.runner",
-                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=stderr,
-                env=base_environment(), limit=2**24,
-            )  # fmt: skip
-        return cls(process, start_time(process.pid), scratch)
 
     async def tell(self, line: bytes) -> None:
         """Write a line to its stdin; a process that is gone shows elsewhere."""
-        assert self.process.stdin is not None  # noqa: S101 - asked for in start()
+        assert self.process.stdin is not None  # noqa: S101 - Children.start asks for it
         with contextlib.suppress(ConnectionError):
             self.process.stdin.write(line)
             await self.process.stdin.drain()
 
-    async def end(self) -> None:
-        """Kill it and all it has started."""
-        kill_tree(self.process.pid, self.started)
-        await self.process.wait()
-
 
 class Runners:
-    """Where the queue gets its runners from.
+    """Where the queue gets its runners from, with scratch folders in `work`; none before its job unless `ahead`."""
 
-    Parameters
-    ----------
-    home, store
-        Where scratch folders are made, and where processes are noted for a later server to end.
-    ahead : bool
-        Whether any is started before its job.
-    """
-
-    def __init__(self, home: Home, store: Store, *, ahead: bool) -> None:
-        self._home = home
-        self._store = store
+    def __init__(
+        self, work: Path, children: Children, *, ahead: bool, sandbox: Sandbox | None = None
+    ) -> None:
+        self._work = work
+        self._children = children
+        self._sandbox = sandbox
         self._ahead: asyncio.Task[Runner] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._off = not ahead
@@ -122,13 +80,15 @@ class Runners:
         """Return a runner for a job, and whether it had been started ahead."""
         ahead, self._ahead = self._ahead, None
         runner = await self._usable(ahead) if ahead else None
-        early = runner is not None
-        if runner is None:
-            runner = await Runner.start(self._home.work / f"{key}-{secrets.token_hex(4)}")
-        self._store.note_process(key, runner.process.pid, runner.started)
-        if early:
-            self._store.forget_process(runner.scratch.name)
-        return runner, early
+        return runner or await self._start(key), runner is not None
+
+    async def end(self, runner: Runner) -> None:
+        """End one, and all it has started."""
+        await self._children.end(runner.process)
+
+    def around(self, runner: Runner) -> list[str]:
+        """Return what comes before the command of a runner's kernel."""
+        return self._sandbox.around(runner.scratch) if self._sandbox else []
 
     async def close(self) -> None:
         """End the one that is ready."""
@@ -137,11 +97,16 @@ class Runners:
             self._expiry.cancel()
         await self._drop()
 
+    async def _start(self, name: str) -> Runner:
+        scratch = self._work / f"{name}-{secrets.token_hex(4)}"
+        (scratch / "home").mkdir(parents=True, mode=0o700)
+        with (scratch / _STDERR).open("wb") as stderr:
+            return Runner(await self._children.start("runner", scratch / "home", stderr), scratch)
+
     async def _prepare(self) -> Runner:
-        runner = await Runner.start(self._home.work / f"ahead-{secrets.token_hex(4)}")
-        self._store.note_process(runner.scratch.name, runner.process.pid, runner.started)
+        runner = await self._start("ahead")
         env = {**kernel_environment(), "HOME": str(runner.home)}
-        await runner.tell(Ahead(str(runner.scratch), env).dumps())
+        await runner.tell(Ahead(str(runner.scratch), env, self.around(runner)).dumps())
         return runner
 
     async def _usable(self, ahead: asyncio.Task[Runner]) -> Runner | None:
@@ -163,6 +128,5 @@ class Runners:
     async def _drop(self) -> None:
         ahead, self._ahead = self._ahead, None
         if ahead is not None and (runner := await self._usable(ahead)):
-            await runner.end()
-            self._store.forget_process(runner.scratch.name)
+            await self.end(runner)
             await asyncio.to_thread(shutil.rmtree, runner.scratch, ignore_errors=True)

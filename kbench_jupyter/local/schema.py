@@ -34,6 +34,7 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_of_version ON runs (version_id, model);
 CREATE INDEX runs_by_state ON runs (state);
+-- Not used any more; an older program that is given this file writes into it.
 CREATE TABLE processes (
     job TEXT PRIMARY KEY,
     pid INTEGER NOT NULL,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import logging
 import logging.handlers
 import os
@@ -21,12 +22,15 @@ from starlette.types import ASGIApp
 
 from kbench_jupyter._version import __version__
 from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.execution.processes import adopt_orphans, birth
 from kbench_jupyter.local import upstream, wire
 from kbench_jupyter.local.app import Api, make_app
-from kbench_jupyter.local.home import Home
+from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.home import Home, write_private
 from kbench_jupyter.local.model_proxy import ModelProxy
 from kbench_jupyter.local.models import Models, Provider
 from kbench_jupyter.local.queue import Queue
+from kbench_jupyter.local.sandbox import Sandbox, wanted
 from kbench_jupyter.local.smollm import SmolLM
 from kbench_jupyter.local.store import Store
 
@@ -36,32 +40,15 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @dataclass(frozen=True)
 class Settings:
-    """What a server can be told.
+    """What a server can be told."""
 
-    Parameters
-    ----------
-    home : Path
-        Where it keeps everything.
-    port : int
-        0 takes the port used last if it is free, else any.
-    workers : int
-        Notebooks that are executed at once.
-    timeout : float
-        Seconds for one notebook.
-    idle : float
-        Seconds without a call or a job after which it stops; 0 is never.
-    ahead : bool
-        Whether the next job's kernel is kept ready.
-    endpoint : tuple of str or None
-        Address, key and the key's variable of a model endpoint; None is what the environment names.
-    """
-
-    home: Path
-    port: int = 0
-    workers: int = 2
-    timeout: float = 3600.0
-    idle: float = 0.0
-    ahead: bool = True
+    home: Path  # where it keeps everything
+    port: int = 0  # 0 takes the port used last if it is free, else any
+    workers: int = 2  # notebooks that are executed at once
+    timeout: float = 3600.0  # seconds for one notebook
+    idle: float = 0.0  # seconds without a call or a job after which it stops; 0 is never
+    ahead: bool = True  # whether the next job's kernel is kept ready
+    #: Address, key and the key's variable of a model endpoint; None is what the environment names.
     endpoint: tuple[str, str, str] | None = field(default=None, repr=False)
 
 
@@ -83,7 +70,11 @@ def serve(settings: Settings) -> None:
     home = Home(settings.home)
     try:
         with FileLock(home.lock, timeout=0):
+            # Who holds the home, also while it starts or does not answer.
+            home.make_room("holder")
+            write_private(home.path / "server.pid", json.dumps([os.getpid(), birth(os.getpid())]))
             _log_to(home.log)
+            adopt_orphans()
             asyncio.run(_serve(settings, home))
     except Timeout:
         raise AlreadyRunningError(f"An embedded server is running in {home.path} already.") from None
@@ -95,17 +86,23 @@ async def _serve(settings: Settings, home: Home) -> None:
     listener = _listen(settings.port, home.last_port())
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    store = Store(home.database)
-    providers: list[Provider] = [SmolLM(), *([others] if others else [])]
+    sandbox = Sandbox(port) if wanted() else None
+    home.keep_reserves()
+    home.make_room("starting")
+    store = Store(home.database, home.make_room)
+    children = Children(home.work)
+    providers: list[Provider] = [SmolLM(children, home.work / "engine"), *([others] if others else [])]
     models = Models(providers)
     queue = Queue(
         home,
         store,
         models,
+        children,
         workers=settings.workers,
         timeout=settings.timeout,
         ahead=settings.ahead,
         url=lambda: url,
+        sandbox=sandbox,
     )
     server = _Server(lambda: _announce(home, url, port))
     in_force = _in_force(settings, others, home.token)
@@ -114,13 +111,16 @@ async def _serve(settings: Settings, home: Home) -> None:
     await queue.start()
     watching = asyncio.create_task(_stop_when_idle(server, api, queue, settings.idle))
     try:
-        await server.serve(sockets=[listener])
+        await server.serve(sockets=[listener, *([sandbox.listener] if sandbox else [])])
     finally:
         watching.cancel()
         await queue.close()
         await models.close()
         store.close()
+        if sandbox:
+            sandbox.close()
         home.remove_state()
+        home.keep_reserves()
         log.info("stopped")
 
 
@@ -133,12 +133,14 @@ def _in_force(settings: Settings, others: upstream.Upstream | None, token: str) 
         "workers": str(settings.workers),
         "run_timeout": f"{settings.timeout:.15g}",
         "idle_minutes": f"{settings.idle / 60:.15g}",
+        "sandbox": "bwrap" if wanted() else "",
     }
 
 
 def _listen(port: int, last: int) -> socket.socket:
     for candidate in (port,) if port else (last, 0):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        # Said to be TCP: else asyncio lets small answers wait for each other (Nagle), 40 ms each.
+        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         if os.name == "posix":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -203,7 +205,8 @@ class _Server(uvicorn.Server):
 async def _stop_when_idle(server: _Server, api: Api, queue: Queue, idle: float) -> None:
     while idle:
         await asyncio.sleep(min(idle, 30))
-        if time.monotonic() - api.last_call > idle and not queue.busy:
+        jobs = await queue.count()
+        if time.monotonic() - api.last_call > idle and not jobs["going"] + jobs["waiting"]:
             log.info("stopping after %g s without a call", idle)
             server.stop()
             return
@@ -218,5 +221,8 @@ def _log_to(path: Path) -> None:
     root.addHandler(handler)
     root.setLevel(logging.WARNING)
     logging.getLogger("kbench").setLevel(logging.INFO)
+    logging.raiseExceptions = (
+        False  # a full disk is no reason to write a traceback for each line that was to be logged
+    )
     # Unhandled errors go where people look.
     sys.excepthook = lambda *error: log.critical("the server failed", exc_info=error)

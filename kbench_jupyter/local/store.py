@@ -11,7 +11,7 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +23,8 @@ from kbench_jupyter.local import schema
 QUEUED, RUNNING, COMPLETED, ERRORED = "QUEUED", "RUNNING", "COMPLETED", "ERRORED"
 WITHOUT_RUN, INVALID = "KERNEL_WITHOUT_RUN", "VALIDATION_FAILED"
 GOING = (QUEUED, RUNNING)
+_MOST_ERROR = 50_000
+"""Characters of an error that are kept; a traceback says what it is at its end."""
 
 
 @dataclass(frozen=True)
@@ -86,26 +88,38 @@ class Store:
     ----------
     path : Path
         The database file; made when absent.
+    make_room : callable
+        Called before each write: it may free what space it can.
 
     Raises
     ------
     LocalServerError
-        The file is not a database of ours, or of a newer version than this program knows.
+        The file cannot be used: it is not a database of ours, the disk is full, or it is of a newer version than
+        this program knows.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._lock = threading.RLock()
+    def __init__(self, path: Path, make_room: Callable[[], None] = lambda: None) -> None:
+        self._make_room = make_room
+        self._lock, self._reading = threading.RLock(), threading.Lock()
         self._path = path
         try:
-            self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+            self._db, self._reader = (
+                sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
+                for _ in range(2)
+            )
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.execute("PRAGMA foreign_keys = ON")
             self._migrate()
         except sqlite3.DatabaseError as error:
+            full = isinstance(
+                error, sqlite3.OperationalError
+            )  # or the disk fails; the file itself is as it should be
             raise LocalServerError(
                 f"The embedded server's database cannot be used: {path} ({error})",
-                hint="%kbench local reset makes a new one (its tasks and runs are lost).",
+                hint=f"Free some space on the disk of {path.parent}, then try again."
+                if full
+                else "%kbench local reset makes a new one (its tasks and runs are lost).",
             ) from error
 
     def _migrate(self) -> None:
@@ -122,23 +136,27 @@ class Store:
 
     def close(self) -> None:
         """Close the file."""
-        with self._lock:
+        with self._lock, self._reading:
             self._db.close()
+            self._reader.close()
 
     @contextmanager
     def _write(self) -> Iterator[sqlite3.Connection]:
         with self._lock:
+            self._make_room()
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield self._db
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                if self._db.in_transaction:  # SQLite rolls back by itself when the disk is full
+                    self._db.execute("ROLLBACK")
                 raise
-            self._db.execute("COMMIT")
 
     def _read(self, sql: str, parameters: Iterable[Any] = ()) -> list[Any]:
-        with self._lock:
-            return self._db.execute(sql, tuple(parameters)).fetchall()
+        # On a connection of its own: no reader waits for a write to reach the disk.
+        with self._reading:
+            return self._reader.execute(sql, tuple(parameters)).fetchall()
 
     # -- tasks ------------------------------------------------------------------------------------
 
@@ -184,7 +202,9 @@ class Store:
     def set_version(self, version_id: int, state: str, error: str | None = None) -> None:
         """Record how far a creation has come."""
         with self._write() as db:
-            db.execute("UPDATE versions SET state = ?, error = ? WHERE id = ?", (state, error, version_id))
+            db.execute(
+                "UPDATE versions SET state = ?, error = ? WHERE id = ?", (state, _cut(error), version_id)
+            )
 
     def publish(self, slug: str, *, notebook: bool) -> None:
         """Mark a task as public, and its notebook too if asked."""
@@ -226,6 +246,16 @@ class Store:
         marks = ",".join("?" * len(states))
         return [_run(r) for r in self._read(f"{_RUNS} WHERE r.state IN ({marks}) ORDER BY r.id", states)]
 
+    def ended(self) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
+        """Return the numbers of the versions and of the runs that have ended, and when each was asked for."""
+        versions = self._read("SELECT id, create_time FROM versions WHERE state NOT IN (?, ?)", GOING)
+        return versions, self._read("SELECT id, queue_time FROM runs WHERE state NOT IN (?, ?)", GOING)
+
+    def waiting(self) -> int:
+        """Return how many creations and runs are queued."""
+        both = "SELECT (SELECT count(*) FROM versions WHERE state = ?) + (SELECT count(*) FROM runs WHERE state = ?)"
+        return int(self._read(both, (QUEUED, QUEUED))[0][0])
+
     def start_run(self, run_id: int) -> None:
         """Record that a run has begun."""
         with self._write() as db:
@@ -238,28 +268,20 @@ class Store:
         with self._write() as db:
             db.execute(
                 "UPDATE runs SET state = ?, end_time = ?, error = ?, result = ? WHERE id = ?",
-                (state, time.time(), error, json.dumps(result) if result else None, run_id),
+                (state, time.time(), _cut(error), json.dumps(result) if result else None, run_id),
             )
 
-    # -- processes, models, tokens ----------------------------------------------------------------
+    # -- models, tokens ---------------------------------------------------------------------------
 
-    def note_process(self, job: str, pid: int, started: float) -> None:
-        """Remember a job's process, so that a restart can end it."""
+    def forget_tokens(self, job: str) -> None:
+        """Forget a job's token: it has ended."""
         with self._write() as db:
-            db.execute("INSERT OR REPLACE INTO processes VALUES (?, ?, ?)", (job, pid, started))
-
-    def forget_process(self, job: str) -> None:
-        """Forget a job's process and its token: it has ended."""
-        with self._write() as db:
-            db.execute("DELETE FROM processes WHERE job = ?", (job,))
             db.execute("DELETE FROM proxy_tokens WHERE job = ?", (job,))
-
-    def processes(self) -> list[tuple[str, int, float]]:
-        """Return (job, pid, start time) of the processes that were going."""
-        return [tuple(row) for row in self._read("SELECT job, pid, started FROM processes")]
 
     def model_id(self, slug: str) -> int:
         """Return the number of a model, the same for ever."""
+        if found := self._read("SELECT id FROM model_ids WHERE slug = ?", (slug,)):
+            return int(found[0][0])
         with self._write() as db:
             db.execute("INSERT INTO model_ids (slug) VALUES (?) ON CONFLICT DO NOTHING", (slug,))
             return int(db.execute("SELECT id FROM model_ids WHERE slug = ?", (slug,)).fetchone()[0])
@@ -274,6 +296,13 @@ class Store:
         """Say whether the model proxy knows a token and it has not expired."""
         sql = "SELECT 1 FROM proxy_tokens WHERE digest = ? AND expires >= ?"
         return bool(self._read(sql, (_digest(token), time.time())))
+
+
+def _cut(error: str | None) -> str | None:
+    if error is None or len(error) <= _MOST_ERROR:
+        return error
+    half = _MOST_ERROR // 2
+    return f"{error[:half]}\n[{len(error) - 2 * half:,} characters are left out here.]\n{error[-half:]}"
 
 
 def _digest(token: str) -> str:

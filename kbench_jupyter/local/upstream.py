@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import hmac
+import ipaddress
 import logging
 import os
+import socket
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -28,41 +30,21 @@ _FRESH = 30.0
 """Seconds a list of models is good for while prompts are answered."""
 _NOW = 2.0
 """Seconds it is good for when somebody asks what there is, or when the last look failed."""
+_MOST = 64 * 2**20
+"""Bytes an answer may have."""
 _LOOK = 3.0
 """Seconds a look may take: every listing waits for it."""
 
 
 def from_environment() -> Upstream | None:
-    """Return the endpoint that the environment names, if it names one.
-
-    Raises
-    ------
-    LocalServerError
-        As `named`.
-    """
+    """Return the endpoint that the environment names, if it names one; raises LocalServerError as `named`."""
     url = os.environ.get("KBENCH_UPSTREAM_URL", "").strip()
     key = os.environ.get("KBENCH_UPSTREAM_API_KEY", "").strip()
     return named(url, key, "KBENCH_UPSTREAM_API_KEY", by="KBENCH_UPSTREAM_URL") if url else None
 
 
 def named(url: str, key: str, key_from: str, *, by: str = "--upstream") -> Upstream:
-    """Return the endpoint at an address.
-
-    Parameters
-    ----------
-    url : str
-    key : str
-        Its key, or the empty text.
-    key_from : str
-        The variable that holds the key, for messages.
-    by : str
-        What names the address, for messages.
-
-    Raises
-    ------
-    LocalServerError
-        If it can be no endpoint, or no key.
-    """
+    """Return the endpoint at an address, which `by` names; raises LocalServerError if it can be none, or no key."""
     _check(url, by)
     if not key.isascii() or not key.isprintable():
         raise LocalServerError(
@@ -81,7 +63,7 @@ def _check(url: str, by: str) -> None:
         possible = False
     if not possible:
         raise LocalServerError(
-            f"{by} is no web address: {url.rpartition('@')[2]!r}.",
+            f"{by} is no web address: {url.rpartition('@')[2][:200]!r}.",
             hint="Write it with http:// or https://: %kbench local start --upstream http://localhost:11434/v1"
             + ("" if by.startswith("-") else f"\nor do without it: %env {by}="),
         )
@@ -91,6 +73,19 @@ def _shown(url: str) -> str:
     """Return an address without what may be secret in it: a user name and password, a query."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+
+
+def _on_this_machine(url: str) -> bool:
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    if host in ("localhost", "ip6-localhost", socket.gethostname().lower()) or host.endswith(".localhost"):
+        return True
+    try:  # "127.1" and "2130706433" are 127.0.0.1 to every connection
+        found = socket.getaddrinfo(host, None, flags=socket.AI_NUMERICHOST)[0][4][0]
+        address = ipaddress.ip_address(str(found).partition("%")[0])
+    except (OSError, ValueError, UnicodeError):
+        return False
+    here = getattr(address, "ipv4_mapped", None) or address
+    return bool(here.is_loopback or here.is_unspecified)
 
 
 class Upstream:
@@ -112,8 +107,12 @@ class Upstream:
         self._secret = f"{url.strip().rstrip('/')}\n{key}"
         self._key_right = f"is {key_from} right?" if key_from else "it may want a key: --key-from VARIABLE"
         headers = {"Authorization": f"Bearer {key}"} if key else {}
+        # A proxy would be handed the key, in plain text, to reach what is here already.
+        direct = httpx.AsyncHTTPTransport() if _on_this_machine(url) else None
         timeout = httpx.Timeout(600, connect=10)
-        self._client = httpx.AsyncClient(base_url=url.rstrip("/"), headers=headers, timeout=timeout)
+        self._client = httpx.AsyncClient(
+            base_url=url.rstrip("/"), headers=headers, timeout=timeout, transport=direct
+        )
         self._models: tuple[Model, ...] = ()
         self._looked = float("-inf")
         self._looking = asyncio.Lock()
@@ -140,7 +139,7 @@ class Upstream:
     async def _look(self) -> None:
         try:
             async with asyncio.timeout(_LOOK):
-                answer = await self._client.get("/models")
+                answer = await self._ask("GET", "/models")
             answer.raise_for_status()
             self._models = tuple(_model(item) for item in answer.json()["data"])
             self._problem = None
@@ -151,6 +150,16 @@ class Upstream:
                 log.warning("%s", problem)
             self._problem = problem
 
+    async def _ask(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request, and read no answer without an end."""
+        body = bytearray()
+        async with self._client.stream(method, path, **options) as answer:
+            async for piece in answer.aiter_bytes():
+                body += piece
+                if len(body) > _MOST:
+                    raise httpx.DecodingError(f"an answer of more than {_MOST >> 20} MB")
+        return httpx.Response(answer.status_code, content=bytes(body), request=answer.request)
+
     async def prepare(self) -> None:
         """Nothing to get ready."""
 
@@ -158,7 +167,8 @@ class Upstream:
         """Pass a request through."""
         request = {name: value for name, value in body.items() if value is not None}
         try:
-            answer = await self._client.post("/chat/completions", json={**request, "model": model.proxy_slug})
+            body = {**request, "model": model.proxy_slug}
+            answer = await self._ask("POST", "/chat/completions", json=body)
         except httpx.HTTPError as error:
             message = f"The model endpoint at {self.address} does not answer: {self._why(error)}."
             raise ModelError(502, message, "upstream_error") from error
@@ -174,7 +184,7 @@ class Upstream:
 
     def _refusal(self, answer: httpx.Response) -> ModelError:
         try:
-            message = str(answer.json()["error"]["message"])
+            message = str(answer.json()["error"]["message"])[:2000]
         except (ValueError, KeyError, TypeError):
             message = answer.text.strip()[:300]
         if answer.status_code in (401, 403):
@@ -194,6 +204,8 @@ class Upstream:
             }.get(status, "")
         if isinstance(error, (httpx.TimeoutException, TimeoutError)):
             return "time-out"
+        if isinstance(error, httpx.DecodingError):
+            return str(error)
         return (
             "connection failed" if isinstance(error, httpx.TransportError) else "an answer of another shape"
         )
@@ -205,14 +217,10 @@ class Upstream:
 
 def _model(item: dict[str, Any]) -> Model:
     name = str(item["id"])
-    inputs = (
-        item.get("architecture", {}).get("input_modalities")
-        if isinstance(item.get("architecture"), dict)
-        else None
-    )
-    known = tuple(
-        str(m).upper() for m in inputs or () if str(m).lower() in ("text", "image", "video", "audio")
-    )
+    about = item.get("architecture")
+    inputs = about.get("input_modalities") if isinstance(about, dict) else None
+    named = [str(one).upper() for one in inputs or ()]
+    known = tuple(one for one in named if one in ("TEXT", "IMAGE", "VIDEO", "AUDIO"))
     owner = str(item.get("owned_by") or (name.split("/")[0] if "/" in name else ""))
     return Model(canonical(name), name, str(item.get("name") or name), owner, inputs=known or ("TEXT",))
 
@@ -223,8 +231,5 @@ def _name_cost(reply: Any) -> None:
     if isinstance(usage, dict) and "cost" in usage and not isinstance(usage["cost"], dict):
         dollars = usage.pop("cost")
         if isinstance(dollars, (int, float)) and not isinstance(dollars, bool):
-            nano = {
-                "input_tokens_cost_nanodollars": 0,
-                "output_tokens_cost_nanodollars": round(dollars * 1e9),
-            }
-            usage["cost"] = nano
+            nano = round(dollars * 1e9)
+            usage["cost"] = {"input_tokens_cost_nanodollars": 0, "output_tokens_cost_nanodollars": nano}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import secrets
 from typing import Any, TypeGuard
 
@@ -17,15 +18,7 @@ MOST_BODY = 64 * 2**20
 
 
 class CallError(Exception):
-    """A call that is answered with an error envelope.
-
-    Parameters
-    ----------
-    code : int
-        HTTP status, and the envelope's code.
-    message : str
-        What is wrong and what to do.
-    """
+    """A call that is answered with an error envelope; its code is the HTTP status, too."""
 
     def __init__(self, code: int, message: str) -> None:
         super().__init__(message)
@@ -41,14 +34,7 @@ def envelope(code: int, message: str) -> JSONResponse:
 class Guard:
     """ASGI middleware: host check, authentication, body limit.
 
-    Parameters
-    ----------
-    app : ASGI application
-        What lies behind.
-    token : str
-        The API's token.
-    open_paths : tuple of str
-        Beginnings of paths that have an authentication of their own, or need none.
+    Paths that begin as one of `open_paths` have an authentication of their own, or need none.
     """
 
     def __init__(self, app: ASGIApp, token: str, open_paths: tuple[str, ...]) -> None:
@@ -70,7 +56,7 @@ class Guard:
 
     def _refusal(self, path: str, headers: Headers) -> JSONResponse | None:
         # A web page whose name was made to point here (DNS rebinding) still sends its own name.
-        if not _is_loopback(headers.get("host", "")):
+        if not _LOOPBACK.fullmatch(headers.get("host", "")):
             return envelope(421, "This server answers to 127.0.0.1 and localhost only.")
         if int(length if (length := headers.get("content-length", "0")).isdigit() else 0) > MOST_BODY:
             return envelope(413, _TOO_LARGE)
@@ -96,9 +82,7 @@ class Guard:
 _TOO_LARGE = f"The request is larger than {MOST_BODY // 2**20} MB."
 
 
-def _is_loopback(host: str) -> bool:
-    name = host.partition("]")[0].lstrip("[") if host.startswith("[") else host.partition(":")[0]
-    return name.lower() in ("127.0.0.1", "localhost", "::1")
+_LOOPBACK = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:[0-9]{1,5})?", re.IGNORECASE)
 
 
 def _limited(receive: Receive) -> Receive:

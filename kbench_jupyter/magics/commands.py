@@ -56,7 +56,13 @@ def _config(session: Session, call: Call, cell: str | None) -> Any:
 
 def _local(session: Session, call: Call, cell: str | None) -> Any:
     return local.command(
-        session, call.what, confirmed=call.no_confirm, upstream=call.upstream, key_from=call.key_from
+        session,
+        call.what,
+        confirmed=call.no_confirm,
+        upstream=call.upstream,
+        key_from=call.key_from,
+        older_than=call.older_than,
+        keep=call.keep,
     )
 
 

@@ -309,10 +309,10 @@ COMMANDS = (
             _value(
                 "what",
                 "what to do with it",
-                "start|stop|status|log|reset",
+                "start|stop|status|log|clean|reset",
                 "choice",
                 default="status",
-                choices=("start", "stop", "status", "log", "reset"),
+                choices=("start", "stop", "status", "log", "clean", "reset"),
             ),
             _value(
                 "--upstream",
@@ -325,12 +325,19 @@ COMMANDS = (
                 "VARIABLE",
                 "variable",
             ),
+            Arg(
+                ("--older-than",),
+                "clean: delete logs and outputs from this age on (default: 30d, unless --keep is given)",
+                metavar="AGE",
+            ),
+            Arg(("--keep",), "clean: delete the oldest until no more than this is left", metavar="SIZE"),
             _YES,
         ),
         (
             "%kbench local",
             "%kbench local start --upstream http://127.0.0.1:11434/v1",
             "%kbench local start --upstream https://models.example.org/v1 --key-from LAB_KEY",
+            "%kbench local clean --older-than 2w --keep 500MB",
             "%kbench local stop",
         ),
     ),

@@ -7,22 +7,28 @@ the token, and only then is the token sent.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import hmac
 import importlib.util
 import json
 import os
 import secrets
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.execution.environment import server_environment
+from kbench_jupyter.execution.processes import birth
 
 INSTALL = "%pip install 'kbench-jupyter[local]'"
 _NEEDED = (
@@ -30,6 +36,7 @@ _NEEDED = (
     "uvicorn",
     "httpx",
     "filelock",
+    "re2",
     "psutil",
     "nbclient",
     "ipykernel",
@@ -37,6 +44,13 @@ _NEEDED = (
     "kaggle_benchmarks",
 )
 PACE = 0.1
+_DYING = 5.0
+"""Seconds a killed process may take to be gone."""
+_ANSWER = (2.0, 5.0)
+"""Seconds to connect and to answer."""
+_MOMENT = 3.0
+"""Seconds a server that does not answer gets to end by itself."""
+_LOGS = ("start.log", "server.log")
 
 
 @dataclass(frozen=True)
@@ -92,7 +106,9 @@ def proves_itself(server: LocalServer) -> bool:
 def call(server: LocalServer, method: str, **body: object) -> dict[str, Any] | None:
     """Make a call of the server's own service; None when it fails."""
     headers = {"Authorization": f"Bearer {server.token}"}
-    return _request("POST", f"{server.url}/v1/local.LocalService/{method}", headers=headers, json=body)
+    url = f"{server.url}/v1/local.LocalService/{method}"
+    timeout = (2.0, 600.0) if method == "Clean" else _ANSWER
+    return _request("POST", url, headers=headers, json=body, timeout=timeout)
 
 
 def _request(verb: str, url: str, **options: Any) -> dict[str, Any] | None:
@@ -101,7 +117,7 @@ def _request(verb: str, url: str, **options: Any) -> dict[str, Any] | None:
 
     with suppress(requests.RequestException, ValueError), requests.Session() as session:
         session.trust_env = False  # a proxy has no business with loopback, and .netrc none with our token
-        answer = session.request(verb, url, timeout=(2, 10), allow_redirects=False, **options)
+        answer = session.request(verb, url, **{"timeout": _ANSWER, **options}, allow_redirects=False)
         found = answer.json() if answer.status_code == 200 else None
         return found if isinstance(found, dict) else None
     return None
@@ -128,20 +144,32 @@ def check_folder(folder: Path) -> None:
         probe.touch(mode=0o600)
         probe.unlink()
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):  # the server has room of its own for that
+            return
         raise LocalServerError(
             f"The embedded server's folder cannot be written: {folder} ({error.strerror or error})",
             hint="Set KBENCH_HOME to a folder you may write.",
         ) from error
 
 
-def launch(folder: Path, port: int, endpoint: Endpoint | None = None) -> tuple[subprocess.Popen[bytes], int]:
-    """Start the process; return it and where in ``start.log`` its words begin."""
+def launch(
+    folder: Path, port: int, endpoint: Endpoint | None = None
+) -> tuple[subprocess.Popen[bytes], Mapping[str, int]]:
+    """Start the process; return it and where in each log its words begin."""
     path = folder / "start.log"
     if path.exists() and path.stat().st_size > 2**20:
         path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    begin = {name: (folder / name).stat().st_size for name in _LOGS if (folder / name).exists()}
+    environment, told = server_environment()
+    line = {
+        "endpoint": [endpoint.url, endpoint.key, endpoint.key_from] if endpoint else None,
+        "environment": told,
+    }
     try:
-        begin = os.fstat(descriptor).st_size
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    except OSError:  # the disk is full; the server may start all the same
+        descriptor = os.open(os.devnull, os.O_WRONLY)
+    try:
         process = subprocess.Popen(
             [
                 sys.executable,
@@ -151,11 +179,11 @@ def launch(folder: Path, port: int, endpoint: Endpoint | None = None) -> tuple[s
                 str(folder),
                 "--port",
                 str(port),
-                "--idle-minutes",
-                os.environ.get("KBENCH_IDLE_MINUTES") or "720",
-                *(["--endpoint-on-stdin"] if endpoint else []),
+                *([] if os.environ.get("KBENCH_IDLE_MINUTES") else ["--idle-minutes", "720"]),
+                "--told-on-stdin",
             ],
-            stdin=subprocess.PIPE if endpoint else subprocess.DEVNULL,
+            env=environment,
+            stdin=subprocess.PIPE,
             stdout=descriptor,
             stderr=descriptor,
             cwd=folder,
@@ -164,9 +192,9 @@ def launch(folder: Path, port: int, endpoint: Endpoint | None = None) -> tuple[s
         )
     finally:
         os.close(descriptor)
-    if endpoint and process.stdin:
-        with suppress(OSError), process.stdin as pipe:  # it may have ended: its exit code says so
-            pipe.write(json.dumps([endpoint.url, endpoint.key, endpoint.key_from]).encode() + b"\n")
+    assert process.stdin is not None  # noqa: S101 - asked for above
+    with suppress(OSError), process.stdin as pipe:  # it may have ended: its exit code says so
+        pipe.write(json.dumps(line).encode() + b"\n")
     # Somebody has to take note of its end one day, or it stays behind as a zombie.
     threading.Thread(target=process.wait, name="kbench-local-server", daemon=True).start()
     return process, begin
@@ -180,27 +208,79 @@ def exit_code(process: subprocess.Popen[bytes]) -> int | None:
         return None
 
 
-def alive(server: LocalServer) -> bool:
-    """Say whether the server's process is still there."""
-    if sys.platform == "win32":  # os.kill would end it there
-        return proves_itself(server)
-    try:
-        os.kill(server.pid, 0)
-        # In a container nobody may take note of an orphan's end: it stays in the table as a zombie.
-        return Path(f"/proc/{server.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except FileNotFoundError:
-        return not Path("/proc/self").exists()  # no such table on this platform: kill found it
-    except OSError:
-        return False  # gone, or the number belongs to somebody else's process by now
+def words_since(folder: Path, begin: Mapping[str, int]) -> str:
+    """Return what a server has written since it was launched: to its own stderr, or else to its log."""
+    for name in _LOGS:
+        with suppress(OSError), (folder / name).open("rb") as file:
+            start, size = begin.get(name, 0), os.fstat(file.fileno()).st_size
+            file.seek(start if start <= size else 0)  # a log that has grown too long was begun again
+            if said := file.read().decode(errors="replace").strip():
+                return said
+    return ""
 
 
-def kill(server: LocalServer) -> None:
-    """End a server that does not stop when told; raises LocalServerError."""
+def holder(folder: Path) -> int | None:
+    """Return the process of the server that has a home, also while it starts or hangs; None when none runs."""
+    with suppress(OSError, ValueError, TypeError):
+        pid, born = json.loads((folder / "server.pid").read_text())
+        if born and birth(int(pid)) == born:
+            return int(pid)
+    return None
+
+
+def see_end(pid: int, patience: float) -> None:
+    """Wait for the end of a server that was told to end, and kill it when that takes too long.
+
+    Raises
+    ------
+    LocalServerError
+        It cannot be ended.
+    """
+    born = birth(pid)
+    for seconds in (patience, _DYING):
+        deadline = time.monotonic() + seconds
+        while born and birth(pid) == born:
+            if time.monotonic() > deadline:
+                break
+            time.sleep(PACE)
+        else:
+            return
+        with suppress(OSError):
+            os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
+    raise LocalServerError(
+        f"The embedded server (process {pid}) cannot be stopped.",
+        hint=f"Type `kill -9 {pid}` in a terminal.",
+    )
+
+
+def stop_silent(pid: int) -> None:
+    """End a server that cannot be told over the wire; by force after a moment."""
+    with suppress(OSError):
+        os.kill(pid, signal.SIGTERM)
+    see_end(pid, _MOMENT)
+
+
+def announced(folder: Path) -> int:
+    """Return the process of the state file; 0 when there is none."""
     try:
-        os.kill(server.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-    except OSError as error:
-        raise LocalServerError(
-            f"The embedded server (process {server.pid}) cannot be stopped: {error.strerror or error}",
-            hint=f"Type `kill {server.pid}` in a terminal.",
-        ) from error
-    (server.home / "server.json").unlink(missing_ok=True)
+        return int(json.loads((folder / "server.json").read_text())["pid"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return 0
+
+
+def did_not_start(folder: Path, begin: Mapping[str, int], why: str) -> LocalServerError:
+    """Return the error for a server that did not start, with what it wrote since it was launched."""
+    said = words_since(folder, begin)
+    words, refused, hint = said.partition("\n\n→ ")
+    if refused and "\n" not in words:  # as `LocalServerError.lines` gives it: it knows itself what to do
+        advice = "\n".join(line.strip() for line in hint.splitlines())
+        return LocalServerError(f"The embedded server does not start: {words}", hint=advice)
+    if not said and shutil.disk_usage(folder).free < 2**16:
+        return LocalServerError(
+            f"The embedded server does not start: no space is left on the disk of {folder}.",
+            hint="Free some space there, then try again.",
+        )
+    detail = "\n".join(said.splitlines()[-15:])
+    return LocalServerError(
+        f"The embedded server does not start: {why}.", detail=detail or None, hint="%kbench local log"
+    )

@@ -8,13 +8,14 @@ only then is the token sent.
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,21 +25,25 @@ from kbench_jupyter.session.local_process import (
     PACE,
     Endpoint,
     LocalServer,
-    alive,
+    announced,
     call,
     check_folder,
     check_installed,
+    did_not_start,
     exit_code,
-    kill,
+    holder,
     launch,
     proves_itself,
+    see_end,
+    stop_silent,
 )
 
 _ALREADY_RUNNING = 4  # exit code of `python -m kbench_jupyter.local`
-_COURTESY = 5.0
-"""Seconds that a server somebody else is starting has to answer, before ours is tried again."""
+_COURTESY = 10.0
+"""Seconds a server that has the home gets to answer, before another one is tried."""
 _OURS = ("server.sqlite3", "server.sqlite3-wal", "server.sqlite3-shm", "server.log", "server.log.1",
-         "start.log", "server.json", "runs", "creations", "work")  # fmt: skip
+         "start.log", "server.json", "server.pid", "runs", "creations", "work", "reserve-running",
+         "reserve-starting", "reserve-holder", "reserve-state")  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,24 @@ def find(home: str | Path | None = None) -> LocalServer | None:
     return found[0] if found else None
 
 
+def silent(home: str | Path | None = None) -> tuple[int, bool] | None:
+    """Find a server that runs and does not answer: for when `find` has found none.
+
+    Parameters
+    ----------
+    home : path, optional
+        See `home_folder`.
+
+    Returns
+    -------
+    tuple of int and bool, or None
+        Its process, and whether it has answered before: then it hangs, else it may be starting.
+    """
+    folder = home_folder(home)
+    pid = holder(folder)
+    return (pid, announced(folder) == pid) if pid else None
+
+
 def _found(folder: Path, *, brief: bool) -> tuple[LocalServer, dict[str, Any]] | None:
     """Find a server; return it and what it says of itself."""
     try:
@@ -120,6 +143,8 @@ def ensure_running(
     endpoint: Endpoint | None = None,
 ) -> LocalServer:
     """Find the server, or start it and wait until it answers. Several callers at once get the same one.
+
+    One that has answered and does not any more is ended first.
 
     Parameters
     ----------
@@ -148,6 +173,10 @@ def ensure_running(
         return server
     check_installed()
     check_folder(folder)
+    if (server := _wait_for_holder(folder, time.monotonic() + timeout)) is not None:
+        return server
+    if (left := silent(folder)) and left[1]:
+        stop_silent(left[0])
     deadline = time.monotonic() + timeout
     process, begin = launch(folder, port, endpoint)
     while time.monotonic() < deadline:
@@ -157,18 +186,20 @@ def ensure_running(
         if code == _ALREADY_RUNNING:
             # Another one has the home: it is about to answer, or about to end and leave it to us. It is left
             # in peace for a while first: launching against it again and again only slows its start.
-            if (server := _wait_for_other(folder, min(deadline, time.monotonic() + _COURTESY))) is not None:
+            if (server := _wait_for_holder(folder, deadline)) is not None:
                 return server
             process, begin = launch(folder, port, endpoint)
         elif code is not None:
-            raise _did_not_start(folder, begin, f"it ended at once (exit code {code})")
+            raise did_not_start(folder, begin, f"it ended at once (exit code {code})")
     process.kill()
     process.wait()
-    raise _did_not_start(folder, begin, f"no answer within {timeout:g} s")
+    raise did_not_start(folder, begin, f"no answer within {timeout:g} s")
 
 
-def _wait_for_other(folder: Path, until: float) -> LocalServer | None:
-    while time.monotonic() < until:
+def _wait_for_holder(folder: Path, deadline: float) -> LocalServer | None:
+    """Wait until the server that has the home answers, ends, or has had its time."""
+    deadline = min(deadline, time.monotonic() + _COURTESY)
+    while holder(folder) is not None and time.monotonic() < deadline:
         if (server := find(folder)) is not None:
             return server
         time.sleep(PACE)
@@ -176,7 +207,7 @@ def _wait_for_other(folder: Path, until: float) -> LocalServer | None:
 
 
 def stop(home: str | Path | None = None, *, timeout: float = 20.0) -> bool:
-    """Stop the server, and everything it has started.
+    """Stop the server, and everything it has started. One that does not answer is ended by force after a moment.
 
     Runs that are going read ERRORED; what is queued waits for the next start.
 
@@ -198,18 +229,14 @@ def stop(home: str | Path | None = None, *, timeout: float = 20.0) -> bool:
         It cannot be stopped.
     """
     folder = home_folder(home)
-    server = find(folder)
-    if server is None:
-        (folder / "server.json").unlink(missing_ok=True)
-        return False
-    call(server, "Shutdown")
-    deadline = time.monotonic() + timeout
-    while alive(server):
-        if time.monotonic() > deadline:
-            kill(server)
-            break
-        time.sleep(PACE)
-    return True
+    server, pid = find(folder), holder(folder)
+    if server is not None:
+        call(server, "Shutdown")
+        see_end(server.pid, timeout)
+    elif pid is not None:
+        stop_silent(pid)
+    (folder / "server.json").unlink(missing_ok=True)
+    return server is not None or pid is not None
 
 
 def status(home: str | Path | None = None, *, models: bool = True) -> LocalStatus | None:
@@ -247,40 +274,73 @@ def log_tail(home: str | Path | None = None, lines: int = 50) -> str:
         return ""
 
 
+def clean(server: LocalServer, limits: Mapping[str, int], *, really: bool) -> Mapping[str, int]:
+    """Have a server delete logs and outputs, or say what would go.
+
+    Parameters
+    ----------
+    server : LocalServer
+    limits : mapping
+        ``olderThanSeconds`` and ``keepBytes``, either or both.
+    really : bool
+        Delete, instead of only adding up.
+
+    Returns
+    -------
+    mapping
+        ``jobs`` and ``bytes`` that went, or would, and the bytes ``kept``.
+
+    Raises
+    ------
+    LocalServerError
+        It does not answer, or is of an older version.
+    """
+    answer = call(server, "Clean", **limits, really=really)
+    if answer is None:
+        raise LocalServerError("The embedded server did not clean up.", hint="%kbench local log says why.")
+    return answer
+
+
 def reset(home: str | Path | None = None) -> None:
     """Stop the server and delete all its tasks, runs and logs. Its token stays.
 
     Raises
     ------
     LocalServerError
-        It cannot be stopped, or its files cannot be deleted.
+        It cannot be stopped, another one has been started since, or its files cannot be deleted.
     """
     folder = home_folder(home)
     stop(folder)
+    with _without_server(folder):
+        try:
+            for name in _OURS:
+                path = folder / name
+                if path.is_dir():
+                    shutil.rmtree(path)
+                else:
+                    path.unlink(missing_ok=True)
+        except OSError as error:
+            raise LocalServerError(
+                f"The embedded server's folder {folder} cannot be emptied: {error.strerror or error}",
+                hint="Delete it by hand.",
+            ) from error
+
+
+@contextmanager
+def _without_server(folder: Path) -> Iterator[None]:
+    """Keep servers out of the home meanwhile; refuse where one has it."""
+    if (
+        not folder.exists() or importlib.util.find_spec("filelock") is None
+    ):  # then no server of ours can start
+        yield
+        return
+    from filelock import FileLock, Timeout
+
     try:
-        for name in _OURS:
-            path = folder / name
-            if path.is_dir():
-                shutil.rmtree(path)
-            else:
-                path.unlink(missing_ok=True)
-    except OSError as error:
+        lock = FileLock(folder / "server.lock").acquire(timeout=_COURTESY)
+    except Timeout:
         raise LocalServerError(
-            f"The embedded server's folder {folder} cannot be emptied: {error.strerror or error}",
-            hint="Delete it by hand.",
-        ) from error
-
-
-def _did_not_start(folder: Path, begin: int, why: str) -> LocalServerError:
-    said = ""
-    with suppress(OSError), (folder / "start.log").open("rb") as file:
-        file.seek(begin)
-        said = file.read().decode(errors="replace").strip()
-    words, refused, hint = said.partition("\n\n→ ")
-    if refused and "\n" not in words:  # as `LocalServerError.lines` gives it: it knows itself what to do
-        advice = "\n".join(line.strip() for line in hint.splitlines())
-        return LocalServerError(f"The embedded server does not start: {words}", hint=advice)
-    detail = "\n".join((said or log_tail(folder, 15)).splitlines()[-15:])
-    return LocalServerError(
-        f"The embedded server does not start: {why}.", detail=detail or None, hint="%kbench local log"
-    )
+            f"An embedded server runs in {folder}: nothing was deleted.", hint="%kbench local stop"
+        ) from None
+    with lock:
+        yield

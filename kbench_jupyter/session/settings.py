@@ -172,4 +172,5 @@ SERVER_SETTINGS = (
     Setting("workers", "notebooks the embedded server runs at once", "2"),
     Setting("run_timeout", "seconds it gives a run", "3600"),
     Setting("idle_minutes", "minutes without a call after which it stops", "720"),
+    Setting("sandbox", "what it keeps tasks in: bwrap", "none"),
 )

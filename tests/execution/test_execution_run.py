@@ -8,6 +8,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import textwrap
 import threading
 import time
@@ -139,6 +140,25 @@ def test_processes_that_a_cell_left_behind_are_ended(scratch):
         psutil.Process(pid).wait(timeout=5)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX daemons")
+def test_a_daemon_that_a_cell_has_started_ends_with_the_kernel(scratch):
+    daemon = """
+        import os, subprocess, sys
+        read, write = os.pipe()
+        if os.fork() == 0:
+            os.setsid()
+            daemon = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+            os.write(write, str(daemon.pid).encode())
+            os._exit(0)
+        os.wait()
+        print(os.read(read, 99).decode())
+    """
+    events = []
+    assert execute(notebook(textwrap.dedent(daemon)), cwd=scratch, events=events).ok
+    pid = int(text_of(events))
+    assert not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+
+
 def test_the_kernel_sees_the_given_environment_and_nothing_else(scratch, monkeypatch):
     monkeypatch.setenv("KAGGLE_KEY", "not-for-kernels")
     events = []
@@ -187,9 +207,13 @@ def test_the_users_startup_files_and_profile_do_not_run(scratch, tmp_path):
     assert execute(notebook("assert 'STRAY' not in globals()"), cwd=scratch, env=env).ok
 
 
-def test_a_stray_dotenv_further_up_is_out_of_reach(tmp_path):
+def test_a_stray_dotenv_further_up_is_out_of_reach(tmp_path, monkeypatch):
     (tmp_path / ".env").write_text("STRAY=1\n")
-    with scratch_folder(tmp_path) as inner:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)  # to be looked up again
+    with scratch_folder() as inner:
+        monkeypatch.setattr(tempfile, "tempdir", "/tmp")  # where a socket's path is not too long
+        assert inner.is_relative_to(tmp_path)
         nb = notebook(
             "import dotenv, os\ndotenv.load_dotenv(dotenv.find_dotenv(usecwd=True), override=True)\n"
             "assert 'STRAY' not in os.environ"

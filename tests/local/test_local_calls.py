@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import json
 import stat
+import time
 
 import pytest
 import requests
@@ -112,6 +113,25 @@ def test_lists_are_filtered_and_paged(server, task):
     assert not [t for t in done if t["slug"]["taskSlug"].startswith("page-")]
 
 
+def test_no_filter_stops_the_server(server):
+    """With the engine that Python has, each of these would take longer than anybody waits."""
+    server.call("CreateBenchmarkTask", {"slug": "a" * 60, "text": "broken"})
+    for pattern in ["(a+)+$x", "(a|aa)+$x", "(.*a){30}$x", "((a*)*)*$x"]:
+        assert server.call("ListBenchmarkTasks", {"regexFilter": pattern}) == {}
+    found = server.call("ListBenchmarkTasks", {"regexFilter": "^(a+)+$"})["tasks"]
+    assert [task["slug"]["taskSlug"] for task in found] == ["a" * 60]
+
+
+def test_a_small_answer_on_a_kept_connection_does_not_wait_for_anything(server):
+    took = []
+    with requests.Session() as session:
+        for _ in range(20):
+            begin = time.perf_counter()
+            session.get(f"{server.url}/ping", params={"nonce": "x" * 20}, timeout=10).raise_for_status()
+            took.append(time.perf_counter() - begin)
+    assert min(took) < 0.03, "40 ms is what an acknowledgement of a first half is put off"
+
+
 def test_a_run_goes_through_its_states_and_a_score_of_zero_is_a_score(server, task):
     (scheduled,) = server.schedule(task, PROXY_MODEL)
     assert scheduled.pop("benchmarkTaskVersionId") > 0
@@ -203,6 +223,46 @@ def test_every_call_wants_the_token_in_one_of_three_ways(server):
 def test_another_host_name_is_turned_away(server):
     headers = {"Authorization": f"Bearer {server.token}", "Host": "evil.example"}
     assert error_of(server.post("ListBenchmarkTasks", headers=headers))[0] == 421
+
+
+@pytest.mark.parametrize("name", ["127.0.0.1", "localhost", "LocalHost", "[::1]"])
+def test_the_names_of_this_machine_are_answered_and_nothing_like_them(server, name):
+    def status(host):
+        headers = {"Authorization": f"Bearer {server.token}", "Host": host}
+        return server.post("ListBenchmarkTasks", headers=headers).status_code
+
+    assert [status(host) for host in (name, f"{name}:80", f"{name}:65535")] == [200] * 3
+    # HTTP itself takes the space after a header's value away, so there is none among these.
+    endings = (
+        "evil",
+        ".evil.example",
+        ":evil",
+        ":80:80",
+        ":",
+        "]",
+        "@evil.example",
+        ":80@evil.example",
+        "%0",
+        "/x",
+        ",x",
+    )
+    assert [
+        (host, status(host)) for host in (name + ending for ending in endings) if status(host) != 421
+    ] == []
+    others = (
+        "",
+        "evil",
+        "::1",
+        "[::1",
+        "::1]",
+        "[::1]:",
+        "[[::1]]",
+        "[127.0.0.1]",
+        "[localhost]",
+        "127.0.0.1.",
+        "evil:127.0.0.1",
+    )
+    assert [host for host in others if status(host) not in (400, 421)] == []
 
 
 def test_a_body_that_is_too_large_or_no_json_is_turned_away(server):

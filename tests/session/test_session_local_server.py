@@ -17,6 +17,7 @@ import pytest
 import requests
 
 from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.local import __main__
 from kbench_jupyter.session import local_server
 
 pytestmark = pytest.mark.slow
@@ -222,13 +223,41 @@ def test_a_refused_endpoints_password_and_a_refused_key_are_not_shown(home, monk
     assert "hush" not in "".join(caught.value.lines()) + (home / "server.log").read_text()
 
 
-@pytest.mark.parametrize("name", ["WORKERS", "RUN_TIMEOUT", "IDLE_MINUTES"])
-def test_a_number_that_is_none_is_told_as_the_server_is_started(home, monkeypatch, name):
-    monkeypatch.setenv(f"KBENCH_{name}", "many")
+NONSENSE = ["many", "nan", "inf", "-inf", "-1", "1e99", "0x2", "2,5", "9" * 5000]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [(name, value) for name in ("WORKERS", "RUN_TIMEOUT", "IDLE_MINUTES") for value in ("many", "nan")]
+    + [("WORKERS", value) for value in ("0", "1.5", *NONSENSE[2:])]
+    + [("RUN_TIMEOUT", "0"), ("IDLE_MINUTES", "-0.5")],
+)
+def test_a_number_that_cannot_be_is_refused_with_one_line_as_the_server_is_started(
+    home, monkeypatch, name, value
+):
+    monkeypatch.setenv(f"KBENCH_{name}", value)
     with pytest.raises(LocalServerError) as caught:
         local_server.ensure_running(home)
-    assert "many" in caught.value.detail
-    assert "Traceback" not in caught.value.detail
+    said = caught.value
+    assert said.message.startswith(f"The embedded server does not start: KBENCH_{name} takes a ")
+    assert value[:60] in said.message
+    assert "\n" not in said.message
+    assert len(said.message) < 200
+    assert said.detail is None
+    assert said.hint.startswith(f"%env KBENCH_{name}=")
+
+
+@pytest.mark.parametrize("option", ["port", "workers", "run-timeout", "idle-minutes"])
+@pytest.mark.parametrize("value", NONSENSE)
+def test_the_same_on_its_command_line(option, value, monkeypatch, capsys, tmp_path):
+    monkeypatch.setattr(sys, "argv", ["kbench_jupyter.local", "--home", str(tmp_path), f"--{option}={value}"])
+    monkeypatch.setattr(__main__, "_become_clean", lambda: {"endpoint": None, "environment": {}})
+    monkeypatch.setattr(__main__, "_close_memory", lambda: None)  # of this very process
+    assert __main__.main() == __main__.CANNOT_SERVE
+    first, _, hint = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"--{option} takes a ")
+    assert first.endswith(f", not {value[:60]!r}.")
+    assert hint.startswith(f"→ --{option} ")
 
 
 def test_a_server_that_breaks_at_its_start_is_told_with_its_last_words(home, tmp_path, monkeypatch):

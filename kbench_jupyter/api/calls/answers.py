@@ -167,8 +167,9 @@ def _reading(answer: Answer, subject: str, said: str) -> tuple[type[ApiError], s
         wait = "" if answer.retry_after is None else f"; it asks to wait {answer.retry_after:.0f} s"
         return RateLimitError, f"{method}: too many requests (429{wait}){said}", "Wait a while and try again."
     if status >= 500:
-        hint = "Nothing is wrong on your side. Try again in a few minutes."
-        return ServerError, f"{method}: the server failed ({status}){said}", hint
+        later = "Nothing is wrong on your side. Try again in a few minutes."
+        # 507: its disk is full, and it says what to do.
+        return ServerError, f"{method}: the server failed ({status}){said}", None if status == 507 else later
     return ApiError, f"{method} was refused ({status}){said}", None
 
 

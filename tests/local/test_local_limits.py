@@ -1,0 +1,116 @@
+"""Logs, errors and results without measure: what is kept of them, and that the cut is said."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from local_server_process import plain
+
+from kbench_jupyter.local import logs
+
+pytestmark = pytest.mark.slow
+
+LONG = 'print("BEGINNING", end="")\nfor _ in range(30):\n    print("x" * 2**20, end="")\nprint("THE END", end="")\n'
+ENDLESS = 'print("BEGINNING", end="")\nn = 0\nwhile True:\n    n += 1\n    print(f"<{n}>" + "y" * 100_000, end="")\n'
+
+
+def said(path):
+    return "".join(json.loads(line)["data"] for line in path.read_text().splitlines())
+
+
+def test_a_log_of_one_line_without_end_keeps_its_beginning_and_its_end_and_says_what_is_missing(make_server):
+    one = make_server()
+    one.push("long", plain("long", LONG))
+    assert one.creation("long") == ("COMPLETED", "")
+    [run] = [one.run_now("long")]
+    assert run["state"] == "COMPLETED"
+    text = said(one.home / "runs" / "1" / "log.jsonl")
+    assert text.startswith("BEGINNINGxxx")
+    assert text.endswith("THE END")
+    whole = len("BEGINNING" + "THE END") + 30 * 2**20
+    cut = int(
+        text.partition("The log is too long: ")[2]
+        .partition(" characters are left out here.]")[0]
+        .replace(",", "")
+    )
+    notes = sum(len(line) + 1 for line in text.splitlines() if line.startswith("["))
+    assert whole - cut - 20 < len(text) - notes < whole - cut + 20
+    assert len(text) < logs.MOST + logs.LAST + 2**18
+    answer = one.post("DownloadBenchmarkTaskRunOutput", {"runId": run["id"], "includeSource": True})
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
+        executed = file.read("__notebook__.ipynb").decode()
+    assert len(executed) < 22 * 2**20
+    assert "The notebook prints more than 20 MB; the rest is left out." in executed
+
+
+def test_output_that_never_ends_is_stopped_with_its_task_and_its_last_words_are_there(make_server):
+    one = make_server("--run-timeout", "15")
+    one.push("endless", plain("endless", ENDLESS))
+    state, error = one.creation("endless")
+    assert state == "ERRORED"
+    assert "Stopped after 15 s" in error
+    text = said(one.home / "creations" / "1" / "log.jsonl")
+    assert text.startswith("BEGINNING<1>yyy")
+    before, _, after = text.partition("characters are left out here.]")
+    first = int(before.rpartition("<")[2].partition(">")[0])
+    last = int(after.rpartition("<")[2].partition(">")[0])
+    assert last > first + 10
+
+
+def test_an_error_without_measure_keeps_its_beginning_and_its_end(make_server):
+    one = make_server()
+    one.push("error", 'raise ValueError("BEGINNING" + "x" * 5_000_000 + "THE END")')
+    state, error = one.creation("error")
+    assert state == "ERRORED"
+    assert "characters are left out here.]" in error
+    assert error.startswith("Cell 1, line 1 failed:")
+    assert error.endswith("THE END")
+    assert len(error) < 60_000
+
+
+def test_a_result_without_measure_stays_in_its_run_file(make_server):
+    one = make_server()
+    one.push("big", plain("big", result='{"booleanResult": True, "x": "x" * 2**21}'))
+    assert one.creation("big") == ("COMPLETED", "")
+    run = one.run_now("big")
+    assert run["state"] == "COMPLETED"
+    assert "only its run file has it" in run["errorMessage"]
+
+
+@given(
+    st.lists(st.tuples(st.sampled_from(["stdout", "stderr"]), st.text(max_size=300)), max_size=60),
+    st.integers(1, 200),
+)
+def test_what_is_written_is_a_beginning_and_an_end_of_what_was_said(pieces, most):
+    file, kept = io.StringIO(), (logs.MOST, logs.LAST)
+    logs.MOST, logs.LAST = most, most
+    try:
+        writer = logs.LogWriter(file)
+        for stream, text in pieces:
+            writer(stream, text)
+        writer.end()
+    finally:
+        logs.MOST, logs.LAST = kept
+    whole = "".join(text for _, text in pieces)
+    texts = [json.loads(line)["data"] for line in file.getvalue().splitlines()]
+    notes = [
+        n for n, text in enumerate(texts) if "log keeps the last MB" in text or "are left out here" in text
+    ]
+    if not notes:
+        assert "".join(texts) == whole
+        return
+    first, last = notes[0], notes[-1]
+    beginning, end = "".join(texts[:first]), "".join(texts[last + 1 :])
+    assert whole.startswith(beginning)
+    assert whole.endswith(end)
+    assert len(beginning) >= min(most, len(whole))
+    if first != last:
+        assert len(end) >= most
+        assert f"{len(whole) - len(beginning) - len(end):,} characters" in texts[last]
+    else:
+        assert beginning + end == whole
