@@ -14,7 +14,7 @@ from kbench_jupyter.actions.wanted_models import expand, unknown_models
 from kbench_jupyter.api import Client, Run, ScheduleResult, Task
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count, told
 from kbench_jupyter.errors import NotFoundError, RunsFailedError, UsageError
-from kbench_jupyter.following.scheduled import await_scheduled
+from kbench_jupyter.following.scheduled import find_scheduled
 from kbench_jupyter.following.watch import wait_for_runs
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
@@ -22,7 +22,7 @@ from kbench_jupyter.session.target import Target
 
 @dataclass(frozen=True)
 class ScheduledRuns(Shown):
-    """What was scheduled, in the order asked, and where those runs stood when last seen."""
+    """What was scheduled, in the order asked, and, where they were waited for, the runs as they ended."""
 
     task: Task
     scheduled: tuple[ScheduleResult, ...]
@@ -31,7 +31,7 @@ class ScheduledRuns(Shown):
     @property
     def run_ids(self) -> tuple[int, ...]:
         """The ids of the scheduled runs."""
-        return tuple(run.id for run in self.runs)
+        return tuple(result.run_id for result in self.scheduled if result.run_id is not None)
 
     @property
     def ended(self) -> bool:
@@ -42,8 +42,8 @@ class ScheduledRuns(Shown):
         """Describe the runs."""
         done = sum(result.scheduled for result in self.scheduled)
         slug = self.task.slug.task
-        by_model = {run.model: run for run in self.runs}
-        rows = [_row(result, by_model.get(result.model)) for result in self.scheduled]
+        by_id = {run.id: run for run in self.runs}
+        rows = [_row(result, by_id.get(result.run_id or 0)) for result in self.scheduled]
         notes = [result.note for result in self.scheduled if result.note]
         if self.ended:
             title = Cell(f"{count(len(self.runs), 'run')} of {_named(self.task)} ended", "good")
@@ -71,10 +71,16 @@ def _named(task: Task) -> str:
 def _row(result: ScheduleResult, run: Run | None) -> list[Value]:
     if not result.scheduled:
         why = result.skipped_reason or "the server gave no reason"
-        return [result.model, "", Cell("skipped", "warn"), "", why]
+        return [result.candidate, "", Cell("skipped", "warn"), "", why]
     if run is None:
-        return [result.model, "", Cell("scheduled", "quiet"), "", ""]
-    return [run.model, told(run.id), state_cell(run.state), elapsed(run), NO_SOURCE.line(run.error_message)]
+        return [result.candidate, told(result.run_id), Cell("scheduled", "quiet"), "", ""]
+    return [
+        run.candidate,
+        told(run.id),
+        state_cell(run.state),
+        elapsed(run),
+        NO_SOURCE.line(run.error_message),
+    ]
 
 
 def run(
@@ -128,20 +134,17 @@ def run(
     session.reporter.say(f"Scheduling {_named(task)} on {', '.join(wanted)} at {target.place}.")
     before = {r.id for r in client.list_runs(slug, models=wanted)}
     try:
-        scheduled = client.schedule_runs(slug, wanted, known_runs=before)
+        scheduled = client.schedule(slug, wanted, known_runs=before)
     except NotFoundError as error:
         raise (unknown_models(session, target, client.list_models(), wanted) or error) from error
-    done = [result.model for result in scheduled if result.scheduled]
-    if not done or wait is None:
-        listed = client.list_runs(slug, models=done) if done else ()
-        runs = tuple(found for found in listed if found.id not in before)
-        return ScheduledRuns(task, tuple(scheduled), runs, footer=target.label)
     began = time.monotonic()
-    runs = await_scheduled(client, slug, done, before, timeout=wait or None)
-    result = ScheduledRuns(task, tuple(scheduled), runs, footer=target.label)
+    found = find_scheduled(client, slug, scheduled, before, timeout=0 if wait is None else wait or None)
+    result = ScheduledRuns(task, found, footer=target.label)
+    if wait is None:
+        return result
     left = max(0.1, wait - (time.monotonic() - began)) if wait else wait
-    followed = _follow(session, target, slug, result, left, poll_interval) if runs else result
-    if missing := sorted(set(done) - {found.model for found in runs}):
+    followed = _follow(session, target, slug, result, left, poll_interval) if result.run_ids else result
+    if missing := [one.candidate for one in found if one.scheduled and one.run_id is None]:
         raise RunsFailedError(
             f"{count(len(missing), 'run')} of {slug} cannot be followed: scheduled on {', '.join(missing)}, but "
             "not in the server's list of runs.",
@@ -193,7 +196,7 @@ def _follow(
         raise RunsFailedError(
             f"{len(failed)} of {count(len(runs), 'run')} of {slug} failed.",
             detail="\n".join(
-                f"{run.model} (run {run.id}): {known.of(run.task.version).line(run.error_message) or 'no message'}"
+                f"{run.candidate} (run {run.id}): {known.of(run.task.version).line(run.error_message) or 'no message'}"
                 for run in failed
             ),
             hint=f"The whole errors: %kbench status {slug} -e"

@@ -221,10 +221,10 @@ class Watch:
 
     def _find(self, pending: dict[int, RunStatus]) -> dict[int, Run]:
         """Find runs in the server's list, asking only for their models where all are known."""
-        models = {
-            status.run.model for status in pending.values() if status.run is not None and status.run.model
-        }
-        known = all(status.run is not None for status in pending.values())
+        runs = [status.run for status in pending.values() if status.run is not None]
+        models = {run.model for run in runs if run.model}
+        # No filter names an agent, and an agent's run may name no model.
+        known = len(runs) == len(pending) and not any(run.agent for run in runs)
         found = self._take(sorted(models) if known else [], pending.keys())
         if known and models and len(found) < len(pending):
             # Perhaps only the filter lost them: a slug may be spelled otherwise there.

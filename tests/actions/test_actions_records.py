@@ -93,7 +93,7 @@ def records(
         ("new", {"pattern": "minimal"}, {"pattern": "assertions"}),
         ("rule", {"rule": "KB101"}, {"rule": "KB102"}),
         ("config", {"setting": "target", "from": "default"}, {"setting": "api_url"}),
-        ("run quiz -m m1", {"model": "m1", "run": 1002, "state": "queued", "elapsed": None}, None),
+        ("run quiz -m m1", {"model": "m1", "run": 1002, "elapsed": None}, None),
     ],
 )
 def test_records_of_a_listing_hold_values_and_not_their_texts(

@@ -10,13 +10,15 @@ from loopback_session import LoopbackSession
 from watch_doubles import FakeClient, FakeClock, Said, run
 
 from kbench_jupyter.actions.run import run as schedule
+from kbench_jupyter.api import ScheduleResult
 from kbench_jupyter.errors import RunsFailedError, TransportError, UsageError
-from kbench_jupyter.following.scheduled import await_scheduled
+from kbench_jupyter.following.scheduled import find_scheduled
 
 
 def ids(client, models=("m1", "m2"), before=(), **options):
-    found = await_scheduled(client, "quiz", models, before, clock=FakeClock(), **options)
-    return [item.id for item in found]
+    scheduled = [ScheduleResult(model, scheduled=True) for model in models]
+    found = find_scheduled(client, "quiz", scheduled, before, clock=FakeClock(), **options)
+    return [item.run_id for item in found if item.run_id is not None]
 
 
 def test_runs_that_the_list_does_not_show_yet_are_looked_for_again():
