@@ -12,7 +12,7 @@ from kbench_jupyter.actions.pushes import edits_since
 from kbench_jupyter.actions.run_errors import NO_SOURCE, errors_of
 from kbench_jupyter.actions.wanted_models import expand, unknown_models
 from kbench_jupyter.api import Client, Run, ScheduleResult, Task
-from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count
+from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count, told
 from kbench_jupyter.errors import NotFoundError, RunsFailedError, UsageError
 from kbench_jupyter.following.scheduled import find_scheduled
 from kbench_jupyter.following.watch import wait_for_runs
@@ -73,11 +73,10 @@ def _row(result: ScheduleResult, run: Run | None) -> list[Value]:
         why = result.skipped_reason or "the server gave no reason"
         return [result.candidate, "", Cell("skipped", "warn"), "", why]
     if run is None or run.state == "UNSPECIFIED":
-        told = "" if run is None else str(run.id)
-        return [result.candidate, told, Cell("scheduled", "quiet"), "", ""]
+        return [result.candidate, told(run.id if run else result.run_id), Cell("scheduled", "quiet"), "", ""]
     return [
         run.candidate,
-        str(run.id),
+        told(run.id),
         state_cell(run.state),
         elapsed(run),
         NO_SOURCE.line(run.error_message),
