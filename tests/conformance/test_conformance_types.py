@@ -404,7 +404,7 @@ UNREAD: list[tuple[type[Wire], type[KaggleObject], dict[str, str]]] = [
     (
         ScheduleResult,
         tasks.BatchScheduleBenchmarkModelVersionResult,
-        dict.fromkeys(("agentId", "candidateType"), "read to tell agents from models: calls/runs.py"),
+        dict.fromkeys(("agentId", "candidateType"), "read to tell agents from models: calls/schedules.py"),
     ),
     (
         Model,
