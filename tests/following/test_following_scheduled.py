@@ -89,7 +89,8 @@ def test_run_says_the_ids_that_the_answer_names_and_lists_nothing_after_it(namin
     server, session = naming
     done = schedule(session, "quiz", ["m1", "m2"])
     assert done.run_ids == (1000, 1001)
-    assert [row[:2] for row in done.view().parts[0].rows] == [["m1", "1000"], ["m2", "1001"]]
+    rows = done.view().parts[0].rows
+    assert [(row[0], row[1].value) for row in rows] == [("m1", 1000), ("m2", 1001)]
     assert server.requests[-1].method == "BatchScheduleBenchmarkTaskRuns"
 
 
