@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.api import RunState
-from kbench_jupyter.api.terminal import Line, Terminal, strip_codes
 from kbench_jupyter.following.logs.readers import LogReaders
+from kbench_jupyter.following.logs.terminal import Line, Terminal, strip_codes
 from kbench_jupyter.following.runs import RunChange, Watch
 
 if TYPE_CHECKING:

@@ -11,11 +11,11 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.api import LogEntry
-from kbench_jupyter.api.terminal import Terminal, acts, strip_codes
 from kbench_jupyter.display.text import clipped, visible
+from kbench_jupyter.following.logs.terminal import Terminal, acts, strip_codes
 
 if TYPE_CHECKING:
-    from kbench_jupyter.api.terminal import Line
+    from kbench_jupyter.following.logs.terminal import Line
     from kbench_jupyter.session.session import Reporter
 
 __all__ = ["Screen"]
