@@ -32,23 +32,12 @@ TONES = ("good", "bad", "busy", "warn", "quiet", "")
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell or fact with a tone: ``Cell("COMPLETED", "good")``.
+    """A table cell or fact with a tone: ``Cell("COMPLETED", "good")``."""
 
-    Parameters
-    ----------
-    text : str
-        What is drawn.
-    tone : str
-        One of `TONES`.
-    href : str, optional
-        Makes it a link in HTML.
-    value : object, optional
-        The number, time or truth that the text says, for data frames and files; None where the text is all there is.
-    """
-
-    text: str
-    tone: str = ""
-    href: str | None = None
+    text: str  #: What is drawn.
+    tone: str = ""  #: One of `TONES`.
+    href: str | None = None  #: Makes it a link in HTML.
+    #: The number, time or truth that the text says, for data frames and files; None where the text is all there is.
     value: Any = None
 
 
@@ -108,27 +97,13 @@ Part = Facts | Table | Text
 
 @dataclass(frozen=True)
 class View:
-    """How a value shows itself.
+    """How a value shows itself."""
 
-    Parameters
-    ----------
-    title : str or Cell
-        One line: what this is. A cell's tone says how it went.
-    parts : sequence
-        Facts, tables and texts, in reading order.
-    notes : sequence of str
-        Things to know, drawn as warnings.
-    next : sequence of (str, str)
-        What to type next, each with a few words on why.
-    footer : str
-        Small print, for example the target.
-    """
-
-    title: str | Cell
-    parts: Sequence[Part] = ()
-    notes: Sequence[str] = ()
-    next: Sequence[tuple[str, str]] = ()
-    footer: str = ""
+    title: str | Cell  #: One line: what this is. A cell's tone says how it went.
+    parts: Sequence[Part] = ()  #: In reading order.
+    notes: Sequence[str] = ()  #: Things to know, drawn as warnings.
+    next: Sequence[tuple[str, str]] = ()  #: What to type next, each with a few words on why.
+    footer: str = ""  #: Small print, for example the target.
 
 
 def shortened(view: View, most: int) -> View:

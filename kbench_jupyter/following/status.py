@@ -39,23 +39,12 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class RunStatus:
-    """Where a watched run stands.
-
-    Parameters
-    ----------
-    run_id : int
-    run : Run or None
-        As last seen; None if it never was.
-    ending : Ending or None
-        None while it goes on.
-    note : str
-        What its state alone does not say.
-    """
+    """Where a watched run stands."""
 
     run_id: int
-    run: Run | None = None
-    ending: Ending | None = None
-    note: str = ""
+    run: Run | None = None  #: As last seen; None if it never was.
+    ending: Ending | None = None  #: None while it goes on.
+    note: str = ""  #: What its state alone does not say.
 
     @property
     def ended(self) -> bool:
@@ -83,13 +72,10 @@ class RunStatus:
 
 
 def judge(run_id: int, run: Run | None, *, listed: bool, seconds: float) -> RunStatus:
-    """Say where a run stands.
+    """Say where a run stands, last seen as `run`.
 
     Parameters
     ----------
-    run_id : int
-    run : Run or None
-        As last seen.
     listed : bool
         Whether the latest look found it.
     seconds : float

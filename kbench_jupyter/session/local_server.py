@@ -3,7 +3,7 @@
 It is another process, met on the wire alone: through its state file (``server.json``: url, pid, ...), its
 token file, and HTTP on loopback. A state file proves nothing, because its server may have been killed and
 its port taken by another program. So whoever answers there must first prove that it knows the token, and
-only then is the token sent.
+only then is the token sent. Every function takes the server's home as `home_folder` does.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ from kbench_jupyter.session.local_process import (
 )
 
 _ALREADY_RUNNING = 4  # exit code of `python -m kbench_jupyter.local`
+#: Seconds a server that has the home gets to answer, before another one is tried.
 _COURTESY = 10.0
-"""Seconds a server that has the home gets to answer, before another one is tried."""
 _OURS = ("server.sqlite3", "server.sqlite3-wal", "server.sqlite3-shm", "server.log", "server.log.1",
          "start.log", "server.json", "server.pid", "runs", "creations", "work", "reserve-running",
          "reserve-starting", "reserve-holder", "reserve-state")  # fmt: skip
@@ -48,31 +48,17 @@ _OURS = ("server.sqlite3", "server.sqlite3-wal", "server.sqlite3-shm", "server.l
 
 @dataclass(frozen=True)
 class LocalStatus:
-    """What a running embedded server is doing.
-
-    Parameters
-    ----------
-    server : LocalServer
-        Which server.
-    version : str
-        The kbench_jupyter it runs.
-    models : tuple of str
-        Canonical slugs, the default one first.
-    problem : str
-        Why models are missing, and what to do; mostly empty.
-    workers, going, waiting : int
-        How many jobs may go at once, do go, and wait.
-    settings : mapping
-        The settings it was started with, by their names. Holds no secret.
-    """
+    """What a running embedded server is doing."""
 
     server: LocalServer
-    version: str
-    models: tuple[str, ...]
-    problem: str
+    version: str  #: The kbench_jupyter it runs.
+    models: tuple[str, ...]  #: Canonical slugs, the default one first.
+    problem: str  #: Why models are missing, and what to do; mostly empty.
+    #: How many jobs may go at once, do go, and wait.
     workers: int
     going: int
     waiting: int
+    #: The settings it was started with, by their names. Holds no secret.
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -86,29 +72,13 @@ def home_folder(home: str | Path | None = None) -> Path:
 
 
 def find(home: str | Path | None = None) -> LocalServer | None:
-    """Find a server that runs, answers and is the one it says.
-
-    Parameters
-    ----------
-    home : path, optional
-        See `home_folder`.
-
-    Returns
-    -------
-    LocalServer or None
-        None as well for a state file that a killed server has left behind.
-    """
+    """Find a server that runs, answers and is the one it says; a killed one's state file is none."""
     found = _found(home_folder(home), brief=True)  # a look at the models may take seconds
     return found[0] if found else None
 
 
 def silent(home: str | Path | None = None) -> tuple[int, bool] | None:
     """Find a server that runs and does not answer: for when `find` has found none.
-
-    Parameters
-    ----------
-    home : path, optional
-        See `home_folder`.
 
     Returns
     -------
@@ -148,8 +118,6 @@ def ensure_running(
 
     Parameters
     ----------
-    home : path, optional
-        See `home_folder`.
     timeout : float
         Seconds to wait for it.
     port : int
@@ -213,8 +181,6 @@ def stop(home: str | Path | None = None, *, timeout: float = 20.0) -> bool:
 
     Parameters
     ----------
-    home : path, optional
-        See `home_folder`.
     timeout : float
         Seconds to wait before it is killed.
 
@@ -244,8 +210,6 @@ def status(home: str | Path | None = None, *, models: bool = True) -> LocalStatu
 
     Parameters
     ----------
-    home : path, optional
-        See `home_folder`.
     models : bool
         Whether to have it look at its models, which takes up to 3 seconds where an endpoint stalls.
     """
@@ -279,7 +243,6 @@ def clean(server: LocalServer, limits: Mapping[str, int], *, really: bool) -> Ma
 
     Parameters
     ----------
-    server : LocalServer
     limits : mapping
         ``olderThanSeconds`` and ``keepBytes``, either or both.
     really : bool
@@ -329,9 +292,8 @@ def reset(home: str | Path | None = None) -> None:
 @contextmanager
 def _without_server(folder: Path) -> Iterator[None]:
     """Keep servers out of the home meanwhile; refuse where one has it."""
-    if (
-        not folder.exists() or importlib.util.find_spec("filelock") is None
-    ):  # then no server of ours can start
+    # Without filelock no server of ours can start.
+    if not folder.exists() or importlib.util.find_spec("filelock") is None:
         yield
         return
     from filelock import FileLock, Timeout

@@ -60,12 +60,12 @@ class SilentReporter:
     def write(self, text: str, stream: str = "stdout") -> None:
         """Say nothing."""
 
+    def close(self) -> None:
+        """Do nothing."""
+
     def confirm(self, question: str) -> bool:  # noqa: ARG002
         """Agree to nothing."""
         return False
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class Session:
@@ -90,6 +90,7 @@ class Session:
         self.shell = shell
         self.reporter: Reporter = reporter or SilentReporter()
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        #: What ``%kbench target`` chose.
         self.chosen: str | None = None
         #: The task that was pushed last; what commands mean where there is no notebook to say.
         self.pushed = ""

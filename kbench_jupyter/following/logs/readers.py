@@ -26,12 +26,9 @@ class LogReaders:
 
     Parameters
     ----------
-    client : Client
-    on_entry : callable or None
-        Called with run id and entry, in that run's reader thread; a slow one slows only its own reader.
-    on_end : callable
-        Called in the reader thread with the run id and None, or the error that ended the log early. Not
-        called for readers that `close` ended.
+    on_entry, on_end : callable
+        Called in a run's reader thread, where a slow one slows only its own reader: with the run id and an entry,
+        and at last with the run id and None, or the error that ended the log early. `close` ends readers unsaid.
     has_ended : callable, optional
         Tells of a run id whether that run has ended, so that a log that is not there will never come.
     most : int

@@ -34,14 +34,9 @@ _NAME = 120
 
 
 class Screen:
-    """Shows log entries as a terminal would, each line under its run.
+    """Shows log entries as a terminal would, each line under its run, stdout and stderr apart.
 
-    Parameters
-    ----------
-    reporter : Reporter
-        Where it goes, stdout and stderr apart.
-    names : mapping
-        What to put before each line of a run, by run id; empty when there is only one run to be told from.
+    `names` holds what to put before each line of a run; it is empty where there is only one run.
     """
 
     def __init__(self, reporter: Reporter, names: Mapping[int, str]) -> None:
@@ -92,13 +87,7 @@ class Screen:
             self._gather(run_id, terminal.finish())
 
     def flush(self) -> int:
-        """Show what was gathered, and of a single run also the line it is just writing.
-
-        Returns
-        -------
-        int
-            In how many pieces it was written.
-        """
+        """Show what was gathered, and of a single run also the line it is just writing; return how many pieces."""
         pieces = _joined(self._gathered, self._changes)
         self._gathered, self._size = [], 0
         if pieces:
