@@ -32,29 +32,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-__all__ = [
-    "AmbiguousWriteError",
-    "ApiError",
-    "CredentialsError",
-    "DownloadError",
-    "ExecutionError",
-    "KBenchError",
-    "LocalServerError",
-    "NotFoundError",
-    "NotebookError",
-    "PermissionDeniedError",
-    "RateLimitError",
-    "RunsFailedError",
-    "ServerError",
-    "TargetError",
-    "TaskNotReadyError",
-    "TransportError",
-    "UsageError",
-    "ValidationError",
-    "WatchTimeoutError",
-    "may_pass",
-]
-
 
 class KBenchError(Exception):
     """Root of every error this package raises on purpose.

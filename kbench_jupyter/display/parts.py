@@ -11,21 +11,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-__all__ = [
-    "Cell",
-    "Facts",
-    "Part",
-    "Table",
-    "Text",
-    "Value",
-    "View",
-    "count",
-    "duration",
-    "money",
-    "shortened",
-    "size",
-]
-
 #: What a word or a row means for its reader; drawn as colour *and* as a sign.
 TONES = ("good", "bad", "busy", "warn", "quiet", "")
 
@@ -54,32 +39,22 @@ class Facts:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under column heads.
+    """Rows under column heads."""
 
-    Parameters
-    ----------
-    columns : sequence of str
-        Column heads. A head that ends in ``">"`` aligns its column to the right (the sign is not drawn).
-    rows : sequence of sequences
-        One sequence of str, Cell or None a row.
-    empty : str
-        What to say when there are no rows.
-    drop_empty : bool
-        Leave columns out that hold nothing in any row.
-    """
-
-    columns: Sequence[str]
+    columns: Sequence[
+        str
+    ]  #: A head that ends in ``">"`` aligns its column to the right (the sign is not drawn).
     rows: Sequence[Sequence[Value]]
-    empty: str = "none"
-    drop_empty: bool = False
+    empty: str = "none"  #: What to say when there are no rows.
+    drop_empty: bool = False  #: Leave columns out that hold nothing in any row.
 
     def drawn(self) -> tuple[list[str], list[list[Value]]]:
         """Return the heads and rows to draw."""
-        keep = [
-            i
-            for i in range(len(self.columns))
-            if not self.drop_empty or any(str(getattr(row[i], "text", row[i]) or "") for row in self.rows)
-        ]
+
+        def filled(i: int) -> bool:
+            return any(str(getattr(row[i], "text", row[i]) or "") for row in self.rows)
+
+        keep = [i for i in range(len(self.columns)) if not self.drop_empty or filled(i)]
         return [self.columns[i] for i in keep], [[row[i] for i in keep] for row in self.rows]
 
 

@@ -6,39 +6,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kbench_jupyter.display.html import to_html
-from kbench_jupyter.display.parts import (
-    Cell,
-    Facts,
-    Part,
-    Table,
-    Text,
-    Value,
-    View,
-    count,
-    duration,
-    money,
-    shortened,
-    size,
-)
+from kbench_jupyter.display.parts import Cell as Cell
+from kbench_jupyter.display.parts import Facts as Facts
+from kbench_jupyter.display.parts import Part as Part
+from kbench_jupyter.display.parts import Table as Table
+from kbench_jupyter.display.parts import Text as Text
+from kbench_jupyter.display.parts import Value as Value
+from kbench_jupyter.display.parts import View as View
+from kbench_jupyter.display.parts import count as count
+from kbench_jupyter.display.parts import duration as duration
+from kbench_jupyter.display.parts import money as money
+from kbench_jupyter.display.parts import shortened as shortened
+from kbench_jupyter.display.parts import size as size
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.errors import KBenchError
-
-__all__ = [
-    "Cell",
-    "Facts",
-    "Part",
-    "Shown",
-    "Table",
-    "Text",
-    "Value",
-    "View",
-    "count",
-    "duration",
-    "forms",
-    "money",
-    "shortened",
-    "size",
-]
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kbench_jupyter.errors import ExecutionError
 from kbench_jupyter.execution.kernel import FreshKernel, check_installed
@@ -25,7 +26,6 @@ def execute_notebook(
     env: Mapping[str, str],
     timeout: float | None,
     on_event: Callable[[Event], None],
-    kernel_name: str = "python3",
     interrupt: threading.Event | None = None,
     ahead: KernelAhead | None = None,
     around: Sequence[str] = (),
@@ -46,8 +46,6 @@ def execute_notebook(
         Seconds for the whole notebook, kernel start included.
     on_event : callable
         Called with each event, in the calling thread. What it raises stops the kernel and is raised.
-    kernel_name : str
-        ``"python3"`` is the interpreter this runs in.
     interrupt : threading.Event, optional
         Set it from elsewhere to stop the execution.
     ahead : KernelAhead, optional
@@ -69,42 +67,21 @@ def execute_notebook(
         Came while waiting; the kernel is ended first.
     """
     check_installed()
-    how: Any = {"timeout": timeout, "on_event": on_event, "interrupt": interrupt}
-    outcome = _executed_by(ahead, nb, env, how) if ahead is not None else None
-    if outcome is not None:
-        return outcome
-    execution = Execution(FreshKernel(cwd, env, kernel_name, around))
+    if ahead is not None:
+        # A package the notebook installs may be one that the warm-up has imported as it was before.
+        if ahead.alive and not installs_packages(nb):
+            with suppress(ExecutionError):  # it died over its waiting: then no cell has begun
+                return ahead.execute(nb, env, timeout, on_event, interrupt)
+        ahead.close()
+    execution = Execution(FreshKernel(cwd, env, around))
     execution.order(nb, timeout)
     return execution.follow(on_event, interrupt)
-
-
-def _executed_by(
-    ahead: KernelAhead, nb: NotebookNode, env: Mapping[str, str], how: dict[str, Any]
-) -> Outcome | None:
-    """Execute in a kernel that waited; None if it must not be, or died over its waiting."""
-    # A package the notebook installs may be one that the warm-up has imported as it was before.
-    if ahead.alive and not installs_packages(nb):
-        try:
-            return ahead.execute(nb, env=env, **how)
-        except ExecutionError:  # then no cell has begun
-            return None
-    ahead.close()
-    return None
 
 
 class KernelAhead:
     """A fresh kernel, started before it is known what it will execute.
 
-    Parameters
-    ----------
-    cwd : Path
-        The kernel's working directory.
-    env : mapping
-        The kernel's environment as far as it is known.
-    warm_up : str
-        Python that the kernel executes meanwhile; what it defines is not seen by the notebook.
-    around : sequence of str
-        What comes before the kernel's command; see `FreshKernel`.
+    `env` is its environment as far as it is known. Meanwhile it executes `warm_up`, of which the notebook sees nothing.
 
     Raises
     ------
@@ -117,16 +94,15 @@ class KernelAhead:
     ) -> None:
         check_installed()
         self._env = dict(env)
-        self._execution = Execution(FreshKernel(cwd, env, around=around), warm_up)
+        self._execution = Execution(FreshKernel(cwd, env, around), warm_up)
 
     def execute(
         self,
         nb: NotebookNode,
-        *,
         env: Mapping[str, str],
         timeout: float | None,
         on_event: Callable[[Event], None],
-        interrupt: threading.Event | None = None,
+        interrupt: threading.Event | None,
     ) -> Outcome:
         """Execute a notebook, once, as `execute_notebook` does; `env` becomes the kernel's whole environment."""
         changes: dict[str, str | None] = dict.fromkeys(self._env.keys() - env.keys())

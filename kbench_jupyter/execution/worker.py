@@ -27,12 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Execution"]
 
+#: Seconds between looks at `interrupt`, and the most Windows is kept from seeing a Ctrl+C.
 _TICK = 0.1
-"""Seconds between looks at `interrupt`, and the most Windows is kept from seeing a Ctrl+C."""
-
+#: Seconds an interrupted cell gets to say where it stood.
 _GRACE = 3.0
-"""Seconds an interrupted cell gets to say where it stood."""
-
 _END: Any = object()
 
 
@@ -92,7 +90,10 @@ class Execution:
             raise
         finally:
             self._worker.join()
-        return self._outcome()
+        if isinstance(self._result, BaseException):
+            raise self._result
+        assert self._result is not None  # noqa: S101 - _run() always sets it
+        return self._result
 
     def abandon(self) -> None:
         """End it, whatever it is at."""
@@ -119,12 +120,6 @@ class Execution:
                 return
             self._stop_wanted = True
             self._tell(self._stopped)
-
-    def _outcome(self) -> Outcome:
-        if isinstance(self._result, BaseException):
-            raise self._result
-        assert self._result is not None  # noqa: S101 - _run() always sets it
-        return self._result
 
     # -- worker thread ----------------------------------------------------------------------------
 
@@ -197,6 +192,8 @@ class Execution:
         load("nbclient")
         from nbclient.exceptions import CellExecutionError, DeadKernelError
 
+        from kbench_jupyter.execution.streaming import StreamingClient
+
         await self._kernel.start()
         if self._warm_up:
             await self._kernel.quietly(f"exec({self._warm_up!r}, {{}})")
@@ -205,7 +202,7 @@ class Execution:
         assert self._order is not None  # noqa: S101 - set before the event is
         await self._kernel.change_environment(self._order.env)
         nb = self._order.nb
-        client = self._make_client(nb)
+        client = StreamingClient(nb, self._kernel, self._events.put)
         for index, cell in enumerate(nb.cells):
             if cell.cell_type != "code" or not cell.source.strip():
                 continue
@@ -220,11 +217,3 @@ class Execution:
                 return True
             self._events.put(CellFinished(index))
         return False
-
-    def _make_client(self, nb: NotebookNode) -> Any:
-        from kbench_jupyter.execution.streaming import StreamingClient
-
-        client = StreamingClient(nb, km=self._kernel.manager, store_widget_state=False, timeout=None)
-        client.kc = self._kernel.client
-        client.emit = self._events.put
-        return client
