@@ -17,7 +17,8 @@ from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import Any
 
 Handled = tuple[int, dict[str, str], bytes]
@@ -174,6 +175,49 @@ def slow(seconds: float) -> Fault:
     return fault
 
 
+def _in_an_hour() -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+
+
+def _a_minute_ago() -> str:
+    return format_datetime(datetime.now(UTC) - timedelta(minutes=1), usegmt=True)
+
+
+# Faults that one more try mends, when nothing speaks against trying again.
+PASSING: dict[str, Fault] = {
+    "reset before processing": reset_before,
+    "reset after processing": reset_after,
+    "truncated JSON": truncated,
+    "truncated JSON, length unannounced": truncated_unannounced,
+    "envelope 500 under 200": envelope(500, processed=True),
+    "envelope 503 under 200": envelope(503),
+    "envelope 429 under 200": envelope(429),
+    "429 without Retry-After": status(429),
+    "429 with Retry-After in seconds": status(429, {"Retry-After": "1"}),
+    "429 with Retry-After 0": status(429, {"Retry-After": "0"}),
+    "429 with Retry-After as a date": status(429, {"Retry-After": _in_an_hour()}),
+    "429 with Retry-After as a past date": status(429, {"Retry-After": _a_minute_ago()}),
+    "429 with a garbled Retry-After": status(429, {"Retry-After": "soon"}),
+    "500": status(500),
+    "500 after processing": status(500, processed=True),
+    "502": status(502),
+    "503": status(503),
+    "503 after processing": status(503, processed=True),
+    "503 with Retry-After": status(503, {"Retry-After": "1"}),
+    "504 after processing": status(504, processed=True),
+    "a hang": hang,
+    "a hang after processing": hang_after,
+    "a slow drip": drip(0.05),
+}
+LASTING: dict[str, Fault] = {
+    "HTML under 200": html,
+    "HTML under 200 after processing": html_after,
+    "envelope 400 under 200": envelope(400),
+    "400": status(400),
+    "403": status(403),
+}
+
+
 # -- The API ------------------------------------------------------------------------------------------------
 
 
@@ -319,6 +363,7 @@ class FaultServer:
         self.stopping = threading.Event()
         self.authorize: Callable[[Seen], bool] = lambda seen: True
         self.log: Callable[[Exchange], None] | None = None
+        self.draw: Callable[[Seen], Fault | None] = lambda seen: None
         self._plan: dict[str, deque[Fault]] = defaultdict(deque)
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
@@ -389,7 +434,7 @@ class FaultServer:
                     with self._lock:
                         self.requests.append(seen)
                         plan = self._plan[seen.method]
-                        fault = plan.popleft() if plan else None
+                        fault = plan.popleft() if plan else self.draw(seen)
                     exchange = Exchange(self, sock, seen)
                     self._answer(exchange, fault)
                     if not exchange.keep_alive or self.stopping.is_set():

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kbench_jupyter.actions.cards import when
 from kbench_jupyter.api import QuotaBalance, TaskQuota
 from kbench_jupyter.display.view import Shown, Table, View, money
 from kbench_jupyter.session.session import Session
+
+#: What the quotas are for.
+RUNS, PROXY = "benchmark runs", "model proxy"
 
 
 @dataclass(frozen=True)
@@ -19,16 +23,7 @@ class Quota(Shown):
 
     def view(self) -> View:
         """Describe the balances."""
-        rows = [["benchmark runs", "daily", money(self.tasks.used), _limit(self.tasks.allowed), ""]]
-        rows += [
-            ["model proxy", b.period.lower(), money(b.used), _limit(b.allowed), when(b.refill_time)]
-            for b in self.proxy
-        ]
-        return View(
-            "Quota",
-            [Table(["for", "period", "used>", "allowed>", "refilled (UTC)"], rows, drop_empty=True)],
-            footer=self.footer,
-        )
+        return View("Quota", [quota_table(self.tasks, self.proxy)], footer=self.footer)
 
 
 def quota(session: Session) -> Quota:
@@ -36,6 +31,13 @@ def quota(session: Session) -> Quota:
     target = session.target()
     client = session.client(target)
     return Quota(client.task_quota(), tuple(client.model_proxy_quotas()), footer=target.label)
+
+
+def quota_table(tasks: TaskQuota | None, proxy: Sequence[QuotaBalance]) -> Table:
+    """Return the balances as a table; without the row of benchmark runs where `tasks` is None."""
+    rows = [[RUNS, "daily", money(tasks.used), _limit(tasks.allowed), ""]] if tasks else []
+    rows += [[PROXY, b.period.lower(), money(b.used), _limit(b.allowed), when(b.refill_time)] for b in proxy]
+    return Table(["for", "period", "used>", "allowed>", "refilled (UTC)"], rows, drop_empty=True)
 
 
 def _limit(usd: float) -> str:

@@ -16,6 +16,7 @@ the models answer for real.
 ``engine*``             SmolLM2 in a child process of its own, started on the first prompt
 ``upstream``            any OpenAI-compatible endpoint
 ``queue``               worker limit, order, cancel, what a restart finds
+``children``            the processes it starts, and their end
 ``job``, ``runner``     one execution: what it is given, and the process that does it
 ``notebooks``             reading what was pushed
 ``outcome``             what an execution's files say: completed, errored, without a run, invalid

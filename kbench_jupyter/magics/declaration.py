@@ -266,6 +266,7 @@ COMMANDS = (
         (_value("name", "kaggle or local", "kaggle|local", "target"),),
         ("%kbench target", "%kbench target local"),
     ),
+    Command("whoami", "show account, server spoken to and quota left", (), ("%kbench whoami",)),
     Command("config", "show each setting and where its value came from", (), ("%kbench config",)),
     Command(
         "local",

@@ -107,6 +107,7 @@ class Session:
         self._client_key: object = None
         self._next_kernel: NextKernel | None = None
         self._closers: list[Callable[[], None]] = []
+        self._closed = False
 
     @property
     def env_file(self) -> Path:
@@ -135,7 +136,10 @@ class Session:
             If the chosen target does not exist or the embedded server does not start.
         CredentialsError
             If the target is Kaggle and there are no credentials.
+        KBenchError
+            If this session was closed.
         """
+        self._refuse_closed()
         return resolve_target(
             self.chosen, self.environ, on_start=self.reporter.say if start else None, start=start
         )
@@ -144,6 +148,7 @@ class Session:
         """Return the client for the target, the same one as long as address and credentials stay."""
         target = target or self.target()
         with self._lock:
+            self._refuse_closed()
             if self._client is None or self._client_key != target.key:
                 if self._client is not None:
                     self._client.close()
@@ -156,6 +161,16 @@ class Session:
                 if target.credentials and target.credentials.remark:
                     self.reporter.say(target.credentials.remark)
             return self._client
+
+    def _refuse_closed(self) -> None:
+        # A thread may outlive its session for a moment. It must not start a server, nor open connections again.
+        if self.closed:
+            raise KBenchError("This session has ended.", hint="%reload_ext kbench_jupyter begins a new one.")
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
 
     def _say_retry(self, error: KBenchError, _pause: float) -> None:
         # A command is carried out in the main thread. What another thread says (a panel's, which shows what went
@@ -210,7 +225,8 @@ class Session:
         self._closers.append(closer)
 
     def close(self) -> None:
-        """Close what uses this session and free the client's connections."""
+        """Close what uses this session and free the client's connections; it speaks to no server any more."""
+        self._closed = True
         while self._closers:
             self._closers.pop()()
         with self._lock:
