@@ -132,8 +132,6 @@ class ApiError(KBenchError):
 
     Parameters
     ----------
-    message : str
-        What went wrong, in one sentence.
     method : str
         The API method, for example ``"CreateBenchmarkTask"``.
     status : int

@@ -15,7 +15,7 @@ from kbench_jupyter.execution.events import CellOutput as CellOutput
 from kbench_jupyter.execution.events import CellStarted as CellStarted
 from kbench_jupyter.execution.events import Event as Event
 from kbench_jupyter.execution.events import Outcome as Outcome
-from kbench_jupyter.execution.run import KernelAhead as KernelAhead
 from kbench_jupyter.execution.run import execute_notebook as execute_notebook
 from kbench_jupyter.execution.scratch import scratch_folder as scratch_folder
 from kbench_jupyter.execution.scratch import shield_from_dotenv as shield_from_dotenv
+from kbench_jupyter.execution.worker import KernelAhead as KernelAhead

@@ -13,8 +13,8 @@ from typing import NamedTuple
 from kbench_jupyter.errors import ExecutionError
 from kbench_jupyter.execution.kernel import check_installed
 from kbench_jupyter.execution.packages import packages_state
-from kbench_jupyter.execution.run import KernelAhead
 from kbench_jupyter.execution.scratch import scratch_folder
+from kbench_jupyter.execution.worker import KernelAhead
 
 #: Seconds that a kernel is kept for a notebook that does not come.
 IDLE = 900.0

@@ -41,10 +41,11 @@ def base_environment(source: Mapping[str, str] | None = None) -> dict[str, str]:
     kept = {
         name: value
         for name, value in source.items()
-        if name.upper() in _KEPT or name.startswith("LC_") or name in asked
+        if name.upper() in _KEPT
+        or name.startswith("LC_")
+        or name in asked
+        or (name.upper() in _PROXIES and not urlsplit(value).username)
     }
-    proxies = {name: value for name, value in source.items() if name.upper() in _PROXIES}
-    kept.update({name: value for name, value in proxies.items() if not urlsplit(value).username})
     bypass = ",".join(filter(None, (source.get("NO_PROXY") or source.get("no_proxy"), _DIRECT)))
     kept["NO_PROXY"] = kept["no_proxy"] = bypass
     return kept

@@ -60,7 +60,7 @@ class FreshKernel:
     def __init__(self, cwd: Path, env: Mapping[str, str], around: Sequence[str] = ()) -> None:
         self._around = around
         self._cwd = cwd
-        self._env = env
+        self.env = dict(env)
         self.manager: Any = None
         self.client: Any = None
         self._pgid: int | None = None
@@ -87,7 +87,7 @@ class FreshKernel:
 
     async def _launch(self) -> None:
         self.manager = self._make_manager()
-        env = {name: value for name, value in self._env.items() if name not in _STRAY}
+        env = {name: value for name, value in self.env.items() if name not in _STRAY}
         # The user's profile may run startup files, load extensions or change how tracebacks look.
         env["IPYTHONDIR"] = str(self._folder / "ipython")
         env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
@@ -167,7 +167,9 @@ class FreshKernel:
         """End the kernel and everything it started, daemons included; `now` does not ask first."""
         try:
             if not now:
-                await self._ask_to_end()
+                with suppress(OSError, RuntimeError, TimeoutError):
+                    self.client.shutdown()
+                    await asyncio.wait_for(self.manager.provisioner.wait(), _POLITE)
             if self.client is not None:
                 self.client.stop_channels()
             if self.manager is not None:
@@ -177,11 +179,6 @@ class FreshKernel:
             self._end_what_it_started()
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def _ask_to_end(self) -> None:
-        with suppress(OSError, RuntimeError, TimeoutError):
-            self.client.shutdown()
-            await asyncio.wait_for(self.manager.provisioner.wait(), _POLITE)
-
     def _end_what_it_started(self) -> None:
         # What a cell left behind is mostly in the kernel's own session and group, and has its environment.
         if self._pgid is not None and hasattr(os, "killpg") and self._pgid != os.getpgrp():
@@ -190,7 +187,7 @@ class FreshKernel:
         if self.manager is not None:
             end_marked("IPYTHONDIR", self._folder)
 
-    def _stderr_tail(self, lines: int = 20) -> str:
+    def _stderr_tail(self) -> str:
         with suppress(OSError):
-            return "\n".join(self._stderr.read_text(errors="replace").splitlines()[-lines:])
+            return "\n".join(self._stderr.read_text(errors="replace").splitlines()[-20:])
         return ""

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.errors import ExecutionError
-from kbench_jupyter.execution.kernel import FreshKernel, check_installed
+from kbench_jupyter.execution.kernel import check_installed
 from kbench_jupyter.execution.packages import installs_packages
-from kbench_jupyter.execution.worker import Execution
+from kbench_jupyter.execution.worker import KernelAhead
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -73,48 +73,4 @@ def execute_notebook(
             with suppress(ExecutionError):  # it died over its waiting: then no cell has begun
                 return ahead.execute(nb, env, timeout, on_event, interrupt)
         ahead.close()
-    execution = Execution(FreshKernel(cwd, env, around))
-    execution.order(nb, timeout)
-    return execution.follow(on_event, interrupt)
-
-
-class KernelAhead:
-    """A fresh kernel, started before it is known what it will execute.
-
-    `env` is its environment as far as it is known. Meanwhile it executes `warm_up`, of which the notebook sees nothing.
-
-    Raises
-    ------
-    ExecutionError
-        No kernel can be started by this interpreter.
-    """
-
-    def __init__(
-        self, cwd: Path, env: Mapping[str, str], *, warm_up: str, around: Sequence[str] = ()
-    ) -> None:
-        check_installed()
-        self._env = dict(env)
-        self._execution = Execution(FreshKernel(cwd, env, around), warm_up)
-
-    def execute(
-        self,
-        nb: NotebookNode,
-        env: Mapping[str, str],
-        timeout: float | None,
-        on_event: Callable[[Event], None],
-        interrupt: threading.Event | None,
-    ) -> Outcome:
-        """Execute a notebook, once, as `execute_notebook` does; `env` becomes the kernel's whole environment."""
-        changes: dict[str, str | None] = dict.fromkeys(self._env.keys() - env.keys())
-        changes |= {name: value for name, value in env.items() if self._env.get(name) != value}
-        self._execution.order(nb, timeout, changes)
-        return self._execution.follow(on_event, interrupt)
-
-    @property
-    def alive(self) -> bool:
-        """Whether it still waits for a notebook, as far as is known."""
-        return self._execution.going
-
-    def close(self) -> None:
-        """End a kernel that is not wanted any more."""
-        self._execution.abandon()
+    return KernelAhead(cwd, env, around=around).execute(nb, env, timeout, on_event, interrupt)

@@ -1,10 +1,11 @@
-"""Watching a task version being created, with the pacing and the endings of a run's watch."""
+"""Watching a task version until the server has created it, at the pace of a run's watch."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.api import TaskSlug
 from kbench_jupyter.display.view import duration
 from kbench_jupyter.errors import NotFoundError, TaskNotReadyError, WatchTimeoutError
 from kbench_jupyter.following.rounds import Clock, Outage, Rounds, TimeUp, Trouble
@@ -15,9 +16,7 @@ from kbench_jupyter.session.session import Reporter, SilentReporter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kbench_jupyter.api import Client, Task, TaskSlug
-
-__all__ = ["watch_creation"]
+    from kbench_jupyter.api import Client, Task
 
 
 def watch_creation(
@@ -96,8 +95,6 @@ class _Following:
     def __init__(
         self, client: Client, slug: TaskSlug | str, version: int | None, reporter: Reporter, clock: Clock
     ) -> None:
-        from kbench_jupyter.api import TaskSlug
-
         self.client = client
         self.slug = replace(TaskSlug.parse(slug), version=version)
         self.reporter = reporter

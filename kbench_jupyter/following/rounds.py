@@ -11,8 +11,6 @@ from typing import TypeVar
 
 from kbench_jupyter.errors import KBenchError, may_pass
 
-__all__ = ["Clock", "Outage", "Pacing", "Rounds", "TimeUp", "Trouble"]
-
 #: Seconds between the first two looks, and the most there ever are between two.
 FIRST, MOST = 2.0, 30.0
 GROWTH = 1.5
@@ -120,7 +118,8 @@ class Rounds:
         self._timeout = timeout
         self._pacing = Pacing(most=max_interval or MOST)
         self._wake = threading.Event()
-        self._closed = False
+        #: Whether `close` was called.
+        self.closed = False
         self._deadline: float | None = None
 
     @property
@@ -130,23 +129,18 @@ class Rounds:
             return None
         return max(LAST_LOOK, self._deadline - self.clock.now())
 
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._closed
-
-    def look_now(self) -> None:
-        """Cut the present wait short, and start fast again; callable from any thread."""
-        self._pacing.restart()
-        self._wake.set()
-
     def restart(self) -> None:
         """Start fast again."""
         self._pacing.restart()
 
+    def look_now(self) -> None:
+        """Cut the present wait short, and start fast again; callable from any thread."""
+        self.restart()
+        self._wake.set()
+
     def close(self) -> None:
         """End the rounds; callable from any thread."""
-        self._closed = True
+        self.closed = True
         self._wake.set()
 
     def rounds(self, look: Callable[[], T]) -> Iterator[T | Trouble]:
@@ -164,7 +158,7 @@ class Rounds:
         failing_since: float | None = None
         while True:
             self._wake.clear()  # before looking: what woke us up to now is answered by this look
-            if self._closed:
+            if self.closed:
                 return
             begun = self.clock.now()
             try:

@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from kbench_jupyter.api import RunState
 from kbench_jupyter.display.view import count, duration
@@ -21,8 +21,6 @@ from kbench_jupyter.following.status import RunStatus, judge
 
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client, Run, TaskSlug
-
-__all__ = ["RunChange", "Watch", "where_they_stand"]
 
 
 @dataclass(frozen=True)
@@ -154,12 +152,6 @@ class Watch:
         if self._readers is not None:
             self._readers.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
     def _follow(self) -> Iterator[RunChange | Trouble]:
         if self.done:
             return
@@ -176,7 +168,12 @@ class Watch:
                 if self.done:
                     return
         except TimeUp:
-            raise self._timed_out() from None
+            raise WatchTimeoutError(
+                f"Stopped waiting after {duration(self._timeout)}: {self.summary}.",
+                detail=where_they_stand(self.statuses),
+                hint=f"The runs go on. Where they stand: %kbench status {self._slug}\n"
+                "To wait longer next time: %kbench run ... --wait SECONDS (--wait alone has no limit)",
+            ) from None
 
     def _look(self) -> list[RunChange]:
         pending = {status.run_id: status for status in self.statuses if not status.ended}
@@ -226,14 +223,6 @@ class Watch:
             if not missing or self._rounds.closed:
                 break  # the pages that follow are never asked for
         return found
-
-    def _timed_out(self) -> WatchTimeoutError:
-        return WatchTimeoutError(
-            f"Stopped waiting after {duration(self._timeout)}: {self.summary}.",
-            detail=where_they_stand(self.statuses),
-            hint=f"The runs go on. Where they stand: %kbench status {self._slug}\n"
-            "To wait longer next time: %kbench run ... --wait SECONDS (--wait alone has no limit)",
-        )
 
 
 def where_they_stand(statuses: Iterable[RunStatus]) -> str:

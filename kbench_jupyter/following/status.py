@@ -20,8 +20,6 @@ from kbench_jupyter.api import RunState
 if TYPE_CHECKING:
     from kbench_jupyter.api import Run
 
-__all__ = ["PATIENCE", "SETTLE", "Ending", "RunStatus", "judge"]
-
 #: Seconds for which a list may lag behind, and an end time ahead of its state.
 SETTLE = 60.0
 #: Seconds after which a state that says nothing counts as the run's last word.

@@ -6,6 +6,7 @@ Nothing here ever touches what it follows: a time-out, Ctrl+C or an error ends t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.display.view import count, duration
@@ -69,7 +70,7 @@ def wait_for_runs(
     )  # fmt: skip
     outage = Outage(reporter.say, on_trouble, watch.look_now)
     try:
-        with watch:
+        with closing(watch):
             for change in watch:
                 if isinstance(change, Trouble):
                     outage.met(change)

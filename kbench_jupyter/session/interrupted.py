@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from kbench_jupyter.display.text import block
 
-__all__ = ["Interrupted"]
-
 _YELLOW = "33"
 
 

@@ -125,11 +125,6 @@ def ensure_running(
     endpoint : Endpoint, optional
         For a server to be started: the models it offers beside its own; by default what the environment names.
 
-    Returns
-    -------
-    LocalServer
-        `started` says whether this call started it.
-
     Raises
     ------
     LocalServerError

@@ -34,7 +34,8 @@ def in_force(setting: Setting, status: LocalStatus | None, wanted: str | None) -
     """Say whether a running server has the value that an environment names; True where neither is known."""
     if wanted is None or status is None or setting.name not in status.settings:
         return True
-    return _same(setting, wanted or _default(setting), status.settings[setting.name])
+    default = "" if setting.default == "none" else setting.default
+    return _same(setting, wanted or default, status.settings[setting.name])
 
 
 def differences(
@@ -54,10 +55,6 @@ def _difference(setting: Setting, wanted: str, status: LocalStatus) -> str:
     started = "without it" if not has else f"with {has}"
     named = f"{setting.variable}={setting.shown(wanted)}"
     return f"{named} is not in force. The embedded server was started {started}: {_RESTART}"
-
-
-def _default(setting: Setting) -> str:
-    return "" if setting.default == "none" else setting.default
 
 
 def _same(setting: Setting, one: str, other: str) -> bool:

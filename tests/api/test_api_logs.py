@@ -16,6 +16,7 @@ import pytest
 from faults import JSON, CutLog, Exchange, FaultServer, envelope, sse, status
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from live_logs import lines_of
 
 from kbench_jupyter.api import (
     Client,
@@ -30,7 +31,6 @@ from kbench_jupyter.api import (
 from kbench_jupyter.api.logs.replay import Ledger
 from kbench_jupyter.api.logs.settling import Settling
 from kbench_jupyter.errors import CredentialsError, NotFoundError, ServerError
-from kbench_jupyter.following.logs.terminal import lines_of
 
 QUICK = Limits(
     connect=2, read=2, stream_read=2, backoff=0.001, backoff_cap=0.004, poll=0.005, poll_cap=0.02, looks=4

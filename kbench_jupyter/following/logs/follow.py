@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.api import RunState
 from kbench_jupyter.following.logs.readers import LogReaders
-from kbench_jupyter.following.logs.terminal import Line, Terminal, strip_codes
+from kbench_jupyter.following.logs.terminal import Line, Terminal
 from kbench_jupyter.following.runs import RunChange, Watch
 
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client, LogEntry, Run, TaskSlug
     from kbench_jupyter.errors import KBenchError
     from kbench_jupyter.following.rounds import Trouble
-
-__all__ = ["Follow", "Line", "RunLines", "strip_codes"]
 
 #: Most seconds between two looks for a queued run's start.
 _INTERVAL = 10.0

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.following.runs import RunChange
     from kbench_jupyter.session.session import Reporter
 
-__all__ = ["Belt", "LiveLogs"]
-
 #: Characters on their way from the readers to the screen; beyond that, readers wait, and the server with them.
 _ROOM = 1_000_000
 #: Seconds for which lines are gathered before they are shown.

@@ -13,8 +13,6 @@ from kbench_jupyter.errors import KBenchError
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client, LogEntry, LogStream
 
-__all__ = ["LogReaders"]
-
 #: Log streams open at once: each holds a connection and a thread.
 MOST = 64
 #: Seconds that closing waits for the threads; closing a stream frees it at once, so they need none of it.

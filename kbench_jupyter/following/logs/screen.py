@@ -1,4 +1,4 @@
-"""The lines of many runs' logs on their way to a reporter: named, batched, and drawn over where they were.
+"""Writes the lines of many runs' logs to a reporter: each after its run's name, in batches, progress bars in place.
 
 A notebook server drops output that comes in more than 1,000 messages a second, and every write is one,
 which costs a kernel as much as thousands of lines. So lines are gathered and written in few, large pieces.
@@ -17,8 +17,6 @@ from kbench_jupyter.following.logs.terminal import Terminal, acts, strip_codes
 if TYPE_CHECKING:
     from kbench_jupyter.following.logs.terminal import Line
     from kbench_jupyter.session.session import Reporter
-
-__all__ = ["Screen"]
 
 #: Characters gathered before they are written.
 _BATCH = 512_000
@@ -105,7 +103,7 @@ class Screen:
         self.flush()
 
     def _gather(self, run_id: int, lines: list[Line]) -> None:
-        for (stream, late), group in groupby(lines, _kind):
+        for (stream, late), group in groupby(lines, lambda line: (line.stream, line.late)):
             # A colour that a line leaves on would run into other runs' lines.
             texts = [f"{line.text}{_RESET if chr(27) in line.text else ''}\n" for line in group]
             self._add(run_id, stream, late, "".join(texts))
@@ -148,21 +146,11 @@ def _pieces(entries: Iterable[LogEntry]) -> Iterator[tuple[str, bool, bool, str]
             yield stream, late, gap, "".join(gathered)
 
 
-def _kind(item: LogEntry | Line) -> tuple[str, bool]:
-    return item.stream, item.late
-
-
 def _joined(pieces: list[tuple[str, str]], changes: int) -> list[tuple[str, str]]:
     """Join neighbours of one stream; where that leaves more than `changes`, join all, as stdout.
 
     What was printed first is shown first: that says more of a run than which stream it was.
     """
-    joined: list[tuple[str, list[str]]] = []
-    for stream, text in pieces:
-        if joined and joined[-1][0] == stream:
-            joined[-1][1].append(text)
-        else:
-            joined.append((stream, [text]))
-    if len(joined) > changes:
-        joined = [("stdout", [text for _, text in pieces])]
-    return [(stream, "".join(texts)) for stream, texts in joined]
+    grouped = groupby(pieces, key=lambda piece: piece[0])
+    joined = [(stream, "".join(text for _, text in group)) for stream, group in grouped]
+    return joined if len(joined) <= changes else [("stdout", "".join(text for _, text in pieces))]
