@@ -44,13 +44,10 @@ def did_you_mean(
     for word in known:
         words.setdefault(word.lower(), word)
     slip = typed.lower()
-    holding = [word for word in words if parts and _is_part(*sorted((slip, word), key=len))]
+    long = [word for word in words if parts and min(len(slip), len(word)) > 3]
+    holding = [word for word in long if slip in word or word in slip]
     near = holding if len(holding) == 1 else difflib.get_close_matches(slip, words, n=1, cutoff=cutoff)
     if not near:
         return more[:1].upper() + more[1:]
     meant = f"Did you mean {form.format(words[near[0]])}?"
     return f"{meant}   ({more})" if more else meant
-
-
-def _is_part(shorter: str, longer: str) -> bool:
-    return len(shorter) > 3 and shorter in longer

@@ -195,14 +195,9 @@ class KernelAhead:
 
     def _settle(self, cells: asyncio.Task[bool], ended: bool) -> bool:
         """Return whether the kernel died; raise what ended the cells if it is no outcome of theirs."""
-        if cells.cancelled() or not cells.done():
+        if cells.cancelled() or not cells.done() or (cells.exception() and not ended):
             return False
-        error = cells.exception()
-        if error is None:
-            return cells.result() and ended
-        if ended:
-            raise error
-        return False
+        return cells.result() and ended
 
     async def _execute_cells(self) -> bool:
         load("nbclient")

@@ -70,14 +70,9 @@ class RunStatus:
 
 
 def judge(run_id: int, run: Run | None, *, listed: bool, seconds: float) -> RunStatus:
-    """Say where a run stands, last seen as `run`.
+    """Say where a run stands, last seen as `run`, and `listed` if the latest look found it.
 
-    Parameters
-    ----------
-    listed : bool
-        Whether the latest look found it.
-    seconds : float
-        For how long this has been the answer.
+    That has been the server's answer for so many `seconds`.
     """
     if not listed:
         if seconds < SETTLE:

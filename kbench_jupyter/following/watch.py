@@ -1,4 +1,4 @@
-"""Watching: runs being run and task versions being created, followed until they end.
+"""Watching runs until they end, in the calling thread, with a progress line.
 
 Nothing here ever touches what it follows: a time-out, Ctrl+C or an error ends the watching only.
 """
@@ -11,17 +11,14 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.display.view import count, duration
 from kbench_jupyter.errors import RunsFailedError
-from kbench_jupyter.following.creation import watch_creation
 from kbench_jupyter.following.rounds import Clock, Outage, Trouble
 from kbench_jupyter.following.runs import RunChange, Watch, where_they_stand
-from kbench_jupyter.following.status import Ending, RunStatus
+from kbench_jupyter.following.status import RunStatus
 from kbench_jupyter.session.interrupted import Interrupted
 from kbench_jupyter.session.session import Reporter, SilentReporter
 
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client, Run, TaskSlug
-
-__all__ = ["Ending", "RunChange", "RunStatus", "Trouble", "Watch", "wait_for_runs", "watch_creation"]
 
 
 def wait_for_runs(

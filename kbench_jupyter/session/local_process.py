@@ -69,9 +69,6 @@ class Endpoint:
         return hmac.new(token.encode(), secret.encode(), hashlib.sha256).hexdigest()
 
 
-# -- the wire -------------------------------------------------------------------------------------
-
-
 def proves_itself(server: LocalServer) -> bool:
     """Ask whoever listens at the address for a proof of the token, without showing ours."""
     nonce = secrets.token_hex(16)
@@ -98,9 +95,6 @@ def _request(verb: str, url: str, **options: Any) -> dict[str, Any] | None:
         found = answer.json() if answer.status_code == 200 else None
         return found if isinstance(found, dict) else None
     return None
-
-
-# -- the process ----------------------------------------------------------------------------------
 
 
 def check_installed() -> None:

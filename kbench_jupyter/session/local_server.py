@@ -14,8 +14,8 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -80,10 +80,7 @@ def find(home: str | Path | None = None) -> LocalServer | None:
 def silent(home: str | Path | None = None) -> tuple[int, bool] | None:
     """Find a server that runs and does not answer: for when `find` has found none.
 
-    Returns
-    -------
-    tuple of int and bool, or None
-        Its process, and whether it has answered before: then it hangs, else it may be starting.
+    Return its process, and whether it has answered before: then it hangs, else it may be starting.
     """
     folder = home_folder(home)
     pid = holder(folder)
@@ -203,10 +200,7 @@ def stop(home: str | Path | None = None, *, timeout: float = 20.0) -> bool:
 def status(home: str | Path | None = None, *, models: bool = True) -> LocalStatus | None:
     """Ask a running server what it is doing; None when none runs.
 
-    Parameters
-    ----------
-    models : bool
-        Whether to have it look at its models, which takes up to 3 seconds where an endpoint stalls.
+    With `models` it looks at its models, which takes up to 3 seconds where an endpoint stalls.
     """
     found = _found(home_folder(home), brief=not models)
     if found is None:
@@ -284,20 +278,16 @@ def reset(home: str | Path | None = None) -> None:
             ) from error
 
 
-@contextmanager
-def _without_server(folder: Path) -> Iterator[None]:
+def _without_server(folder: Path) -> AbstractContextManager[object]:
     """Keep servers out of the home meanwhile; refuse where one has it."""
     # Without filelock no server of ours can start.
     if not folder.exists() or importlib.util.find_spec("filelock") is None:
-        yield
-        return
+        return nullcontext()
     from filelock import FileLock, Timeout
 
     try:
-        lock = FileLock(folder / "server.lock").acquire(timeout=_COURTESY)
+        return FileLock(folder / "server.lock").acquire(timeout=_COURTESY)
     except Timeout:
         raise LocalServerError(
             f"An embedded server runs in {folder}: nothing was deleted.", hint="%kbench local stop"
         ) from None
-    with lock:
-        yield

@@ -71,14 +71,7 @@ class SilentReporter:
 class Session:
     """What the actions of one kernel share.
 
-    Parameters
-    ----------
-    shell : InteractiveShell or None
-        The IPython shell, or None in a script.
-    reporter : Reporter or None
-        Where progress goes; None is silence.
-    environ : mapping or None
-        Environment variables, by default the process's.
+    A script has no IPython `shell`. Without a `reporter` nothing is said. `environ` is by default the process's own.
     """
 
     def __init__(
@@ -125,10 +118,7 @@ class Session:
     def target(self, *, start: bool = True) -> Target:
         """Find out which server to speak to, starting the embedded one where it is needed.
 
-        Parameters
-        ----------
-        start : bool
-            Whether the embedded server may be started; if not, one that does not run is an error.
+        Without `start`, an embedded server that does not run is an error.
 
         Raises
         ------

@@ -8,6 +8,7 @@ extension loads, so it imports next to nothing itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -132,13 +133,11 @@ class Setting:
 
         value = value.strip()
         bare = value.rpartition("@")[2]  # also of what only nearly is an address
-        try:
+        with suppress(ValueError):
             parts = urlsplit(value)
-        except ValueError:
-            return bare
-        if not parts.netloc:
-            return bare
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+            if parts.netloc:
+                return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+        return bare
 
 
 SETTINGS = (

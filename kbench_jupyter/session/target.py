@@ -88,12 +88,7 @@ def resolve_target(
 ) -> Target:
     """Decide which server to speak to, where ``%kbench target`` chose `chosen` in this kernel.
 
-    Parameters
-    ----------
-    on_start : callable, optional
-        Told in one line when the embedded server had to be started.
-    start : bool
-        Whether it may be started.
+    Where the embedded server had to be started, which `start` allows, `on_start` is told so in one line.
 
     Raises
     ------

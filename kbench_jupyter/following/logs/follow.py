@@ -27,14 +27,9 @@ _WHOLE = 4
 
 
 class Follow:
-    """Reads the logs of runs, each to its end.
+    """Reads the logs of runs, each to its end; `on_entry` and `on_end` are those of `LogReaders`.
 
-    Parameters
-    ----------
-    on_entry, on_end : callable
-        As of `LogReaders`.
-    on_change : callable, optional
-        Called in the watch's thread when a going run stands elsewhere, and on trouble.
+    `on_change` is called in the watch's thread when a going run stands elsewhere, and on trouble.
     """
 
     def __init__(

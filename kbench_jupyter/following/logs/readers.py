@@ -20,17 +20,12 @@ LINGER = 2.0
 
 
 class LogReaders:
-    """Reads the logs of several runs at once.
+    """Reads the logs of several runs at once, `most` of them at a time; further ones wait for their turn.
 
-    Parameters
-    ----------
-    on_entry, on_end : callable
-        Called in a run's reader thread, where a slow one slows only its own reader: with the run id and an entry,
-        and at last with the run id and None, or the error that ended the log early. `close` ends readers unsaid.
-    has_ended : callable, optional
-        Tells of a run id whether that run has ended, so that a log that is not there will never come.
-    most : int
-        Streams open at once; further ones wait for their turn.
+    In a run's reader thread `on_entry` is called with the run id and each entry (a slow one slows only its own
+    reader), and at last `on_end` with the run id and None, or the error that ended the log early. `close` ends
+    readers without that. `has_ended` tells of a run id whether that run has ended: a log that is not there will then
+    never come.
     """
 
     def __init__(
