@@ -1,7 +1,7 @@
 """The shared client: the wire, one method a call. It must never know IPython, widgets, notebooks or result files.
 
 What others may use is named here, and loaded when first asked for, so that importing the package stays
-cheap. Others may import `addresses` and `terminal` besides.
+cheap. Others may import `addresses` besides.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.api.names import normalize_model as normalize_model
     from kbench_jupyter.api.names import task_slug as task_slug
     from kbench_jupyter.api.network.pooled import RequestsTransport as RequestsTransport
-    from kbench_jupyter.api.terminal import Terminal as Terminal
     from kbench_jupyter.api.transport import Request as Request
     from kbench_jupyter.api.transport import Response as Response
     from kbench_jupyter.api.transport import Transport as Transport
@@ -64,7 +63,6 @@ _HOMES = {
     "logs.stream": ("LogStream",),
     "names": ("normalize_model", "task_slug"),
     "network.pooled": ("RequestsTransport",),
-    "terminal": ("Terminal",),
     "transport": ("Request", "Response", "Transport", "TransportFault"),
     "values.account": ("ModelProxyToken", "QuotaBalance", "TaskQuota", "TokenInfo"),
     "values.leaderboard": ("Leaderboard", "LeaderboardRow", "TaskResult"),

@@ -60,25 +60,18 @@ class SilentReporter:
     def write(self, text: str, stream: str = "stdout") -> None:
         """Say nothing."""
 
+    def close(self) -> None:
+        """Do nothing."""
+
     def confirm(self, question: str) -> bool:  # noqa: ARG002
         """Agree to nothing."""
         return False
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class Session:
     """What the actions of one kernel share.
 
-    Parameters
-    ----------
-    shell : InteractiveShell or None
-        The IPython shell, or None in a script.
-    reporter : Reporter or None
-        Where progress goes; None is silence.
-    environ : mapping or None
-        Environment variables, by default the process's.
+    A script has no IPython `shell`. Without a `reporter` nothing is said. `environ` is by default the process's own.
     """
 
     def __init__(
@@ -90,6 +83,7 @@ class Session:
         self.shell = shell
         self.reporter: Reporter = reporter or SilentReporter()
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        #: What ``%kbench target`` chose.
         self.chosen: str | None = None
         #: The task that was pushed last; what commands mean where there is no notebook to say.
         self.pushed = ""
@@ -124,10 +118,7 @@ class Session:
     def target(self, *, start: bool = True) -> Target:
         """Find out which server to speak to, starting the embedded one where it is needed.
 
-        Parameters
-        ----------
-        start : bool
-            Whether the embedded server may be started; if not, one that does not run is an error.
+        Without `start`, an embedded server that does not run is an error.
 
         Raises
         ------

@@ -19,9 +19,10 @@ from kbench_jupyter.errors import (
     TransportError,
     WatchTimeoutError,
 )
-from kbench_jupyter.following.rounds import Clock, Pacing
-from kbench_jupyter.following.status import PATIENCE, SETTLE
-from kbench_jupyter.following.watch import Ending, RunChange, Trouble, Watch, wait_for_runs
+from kbench_jupyter.following.rounds import Clock, Pacing, Trouble
+from kbench_jupyter.following.runs import RunChange, Watch
+from kbench_jupyter.following.status import PATIENCE, SETTLE, Ending
+from kbench_jupyter.following.watch import wait_for_runs
 from kbench_jupyter.session.interrupted import Interrupted
 
 
