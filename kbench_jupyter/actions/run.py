@@ -45,6 +45,10 @@ class ScheduledRuns(Shown):
         by_id = {run.id: run for run in self.runs}
         rows = [_row(result, by_id.get(result.run_id or 0)) for result in self.scheduled]
         notes = [result.note for result in self.scheduled if result.note]
+        if missing := sum(result.scheduled and result.run_id is None for result in self.scheduled):
+            notes.append(
+                f"The id of {count(missing, 'run')} is not known yet: the server's list did not show it."
+            )
         if self.ended:
             title = Cell(f"{count(len(self.runs), 'run')} of {_named(self.task)} ended", "good")
             steps = [
