@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kbench_jupyter.api import Leaderboard, TaskResult
-from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count
+from kbench_jupyter.actions.cards import score_column
+from kbench_jupyter.api import Leaderboard
+from kbench_jupyter.display.view import Shown, Table, View, count
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session.session import Session
 
@@ -19,25 +20,19 @@ class LeaderboardShown(Shown):
 
     def view(self) -> View:
         """Describe the board: a row a model, a column a task."""
-        tasks = {result.task: result.name or result.task for row in self.board.rows for result in row.results}
-        rows: list[list[Value]] = []
-        for row in self.board.rows:
-            by_task = {result.task: result for result in row.results}
-            rows.append([row.model_name or row.model, *(score_cell(by_task.get(task)) for task in tasks)])
-        table = Table(["model", *(f"{name}>" for name in tasks.values())], rows, "No results.")
+        names = {result.task: result.name or result.task for row in self.board.rows for result in row.results}
+        by_task = [{result.task: result for result in row.results} for row in self.board.rows]
+        columns = []
+        for task in names:
+            results = [known.get(task) for known in by_task]
+            display = next((result.display for result in results if result and result.display), "")
+            scores = [result.score if result else None for result in results]
+            # Unscored is not a fail.
+            columns.append(score_column(scores, missing="unscored", display=display))
+        models = [row.model_name or row.model for row in self.board.rows]
+        rows = list(zip(models, *columns, strict=True))
+        table = Table(["model", *(f"{name}>" for name in names.values())], rows, "No results.")
         return View(f"{self.name}: {count(len(rows), 'model')}", [table], footer=self.footer)
-
-
-def score_cell(result: TaskResult | None) -> Cell:
-    """Return a score as a cell; a missing one is unscored, which is not a fail."""
-    if result is None or result.score is None or result.score.value is None:
-        return Cell("unscored", "quiet")
-    value = result.score.value
-    if isinstance(value, bool):
-        return Cell("passed", "good") if value else Cell("failed", "bad")
-    numeric = result.score.numeric
-    spread = numeric.confidence_interval if numeric else None
-    return Cell(f"{value:g}" + (f" ± {spread:g}" if spread else ""))
 
 
 def leaderboard(session: Session, benchmark: str, version: int | None = None) -> LeaderboardShown:

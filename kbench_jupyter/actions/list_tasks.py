@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from kbench_jupyter.actions.cards import page_of, state_cell, when
 from kbench_jupyter.api import CreationState, Task
-from kbench_jupyter.display.view import Cell, Shown, Table, View, count
+from kbench_jupyter.display.view import Cell, Shown, Table, View, count, told
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.session.session import Session
@@ -27,9 +27,9 @@ class TaskList(Shown):
             [
                 [
                     Cell(task.slug.task, href=page_of(task)),
-                    str(task.version or ""),
+                    told(task.version or None),
                     state_cell(task.creation_state),
-                    when(task.create_time),
+                    told(task.create_time, when),
                     "everybody" if task.is_public else "you only",
                 ]
                 for task in self.tasks

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.display.view import Cell, Facts, Shown, Text, View, count, size
+from kbench_jupyter.display.view import Cell, Facts, Shown, Text, View, count, size, told
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session import envfile, local_server
 from kbench_jupyter.session.local_process import Endpoint
@@ -174,10 +174,10 @@ def _refuse_other(status: LocalStatus | None, endpoint: Endpoint) -> None:
 
 
 def _running(session: Session, server: Any, how: str) -> LocalShown:
-    facts = {"address": server.url, "process": str(server.pid), "state in": str(server.home)}
+    facts = {"address": server.url, "process": told(server.pid), "state in": str(server.home)}
     status = local_server.status(server.home)
     if status is not None:
-        facts["models"] = str(len(status.models))
+        facts["models"] = told(len(status.models))
         facts["model endpoint"] = status.settings.get(UPSTREAM) or "none"
         facts["its key from"] = status.settings.get("upstream_key_from") or ""
     notes = notes_on(session, status)

@@ -13,7 +13,7 @@ from kbench_jupyter.actions.cards import run_cells
 from kbench_jupyter.actions.choose_runs import choose_runs
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.api import Client, LogEntry, LogStream, Run, TaskSlug
-from kbench_jupyter.display.view import Shown, Table, View, count
+from kbench_jupyter.display.view import Shown, Table, View, count, told
 from kbench_jupyter.errors import KBenchError, NotFoundError
 from kbench_jupyter.following.logs.live import Belt, LiveLogs
 from kbench_jupyter.following.logs.screen import Screen
@@ -50,7 +50,7 @@ class LogResult(Shown):
     def view(self) -> View:
         """Describe the runs, not their logs."""
         rows = [
-            [*run_cells(logged.run), f"{logged.lines:,}", _why(logged, self.explained)]
+            [*run_cells(logged.run), told(logged.lines, "{:,}".format), _why(logged, self.explained)]
             for logged in self.runs
         ]
         withheld = (

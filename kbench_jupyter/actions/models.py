@@ -65,9 +65,9 @@ def _modalities(model: Model) -> str:
 def availability(model: Model) -> Cell:
     """Say whether runs on a model are possible."""
     if model.deprecation_time and model.deprecation_time <= datetime.now(UTC):
-        return Cell(f"deprecated since {model.deprecation_time:%Y-%m-%d}", "warn")
+        return Cell(f"deprecated since {model.deprecation_time:%Y-%m-%d}", "warn", value=False)
     if not model.allows_proxy:
-        return Cell("not through the model proxy", "warn")
+        return Cell("not through the model proxy", "warn", value=False)
     if model.deprecation_time:
-        return Cell(f"until {model.deprecation_time:%Y-%m-%d}", "good")
-    return Cell("yes", "good")
+        return Cell(f"until {model.deprecation_time:%Y-%m-%d}", "good", value=True)
+    return Cell("yes", "good", value=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kbench_jupyter.actions.cards import when
 from kbench_jupyter.api import QuotaBalance, TaskQuota
-from kbench_jupyter.display.view import Shown, Table, View, money
+from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, money, told
 from kbench_jupyter.session.session import Session
 
 
@@ -19,9 +19,17 @@ class Quota(Shown):
 
     def view(self) -> View:
         """Describe the balances."""
-        rows = [["benchmark runs", "daily", money(self.tasks.used), _limit(self.tasks.allowed), ""]]
+        rows: list[list[Value]] = [
+            ["benchmark runs", "daily", told(self.tasks.used, money), _limit(self.tasks.allowed), None]
+        ]
         rows += [
-            ["model proxy", b.period.lower(), money(b.used), _limit(b.allowed), when(b.refill_time)]
+            [
+                "model proxy",
+                b.period.lower(),
+                told(b.used, money),
+                _limit(b.allowed),
+                told(b.refill_time, when),
+            ]
             for b in self.proxy
         ]
         return View(
@@ -38,6 +46,6 @@ def quota(session: Session) -> Quota:
     return Quota(client.task_quota(), tuple(client.model_proxy_quotas()), footer=target.label)
 
 
-def _limit(usd: float) -> str:
+def _limit(usd: float) -> Cell:
     """Say an allowance; the server tells one of nothing where there is none."""
-    return money(usd) if usd else "none told"
+    return told(usd, money) if usd else Cell("none told", value=None)

@@ -12,7 +12,7 @@ from kbench_jupyter.actions.pushes import edits_since
 from kbench_jupyter.actions.run_errors import NO_SOURCE, errors_of
 from kbench_jupyter.actions.wanted_models import expand, unknown_models
 from kbench_jupyter.api import Client, Run, ScheduleResult, Task
-from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count
+from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count, told
 from kbench_jupyter.errors import NotFoundError, RunsFailedError, UsageError
 from kbench_jupyter.following.scheduled import await_scheduled
 from kbench_jupyter.following.watch import wait_for_runs
@@ -74,7 +74,7 @@ def _row(result: ScheduleResult, run: Run | None) -> list[Value]:
         return [result.model, "", Cell("skipped", "warn"), "", why]
     if run is None:
         return [result.model, "", Cell("scheduled", "quiet"), "", ""]
-    return [run.model, str(run.id), state_cell(run.state), elapsed(run), NO_SOURCE.line(run.error_message)]
+    return [run.model, told(run.id), state_cell(run.state), elapsed(run), NO_SOURCE.line(run.error_message)]
 
 
 def run(

@@ -10,7 +10,7 @@ from kbench_jupyter.actions.choose_runs import models_of, none_of, runs_on
 from kbench_jupyter.actions.pushed_task import creation_notes, get_task
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
 from kbench_jupyter.api import Run, Task
-from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View
+from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View, told
 from kbench_jupyter.session.session import Session
 
 
@@ -64,7 +64,7 @@ class TaskStatus(Shown):
 
     def _run_parts(self) -> list[Part]:
         columns = ["model", "run", "version>", "state", "started (UTC)", "elapsed>"]
-        rows = [[*run_cells(run), when(run.start_time), elapsed(run)] for run in self.runs]
+        rows = [[*run_cells(run), told(run.start_time, when), elapsed(run)] for run in self.runs]
         parts: list[Part] = [Table(columns, rows, self.missing or "No runs yet.")]
         failed = [(run, self.explained.of(run.task.version)) for run in self.runs if run.error_message]
         if self.whole_errors:

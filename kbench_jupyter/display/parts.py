@@ -7,7 +7,7 @@ a server's message can never become markup.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -43,13 +43,14 @@ class Cell:
     href : str, optional
         Makes it a link in HTML.
     value : object, optional
-        The number, time or truth that the text says, for data frames and files; None where the text is all there is.
+        The number, time or truth that the text says, for data frames and files; None where the text says that there
+        is none, left out where the text is all there is.
     """
 
     text: str
     tone: str = ""
     href: str | None = None
-    value: Any = None
+    value: Any = ...
 
 
 #: What stands in a table cell or beside a fact's name.
@@ -141,6 +142,11 @@ def shortened(view: View, most: int) -> View:
         else:
             parts.append(part)
     return replace(view, parts=parts)
+
+
+def told(value: Any, write: Callable[[Any], str] = str, tone: str = "") -> Cell:
+    """Return a cell that holds a number, time or truth beside its text; one that says nothing where there is none."""
+    return Cell("" if value is None else write(value), tone, value=value)
 
 
 def count(number: int, thing: str, things: str | None = None) -> str:

@@ -38,6 +38,19 @@ _POLL = _value(
 _OVERWRITE = _flag("--force", "overwrite an existing file")
 _YES = _flag("-y --yes --no-confirm", "do not ask")
 _VERBOSE = _flag("-v --verbose", "accepted, as the official client does; progress is always shown")
+_FORMAT = (
+    _value(
+        "--format",
+        "print the listing as that, and nothing else; json(model, state) takes those columns",
+        "table|csv|json",
+        "form",
+        choices=("table", "csv", "json"),
+    ),
+    _flag("-v --csv", "the same as --format csv"),
+)
+_INTO = "write the listing into a file that ends in .csv, .json or .txt; one that is there is replaced"
+#: What each listing takes to be text or a file for other programs (`magics.listing` does it).
+_LISTING = (*_FORMAT, _value("-o --output --to", _INTO, "FILE", "file"))
 _ALL_LISTED = "accepted, as the official client does; all are always listed"
 
 COMMANDS = (
@@ -165,8 +178,9 @@ COMMANDS = (
             _value("--status", "only tasks in that state", "STATE"),
             _flag("--all", _ALL_LISTED),
             _value("--page-size", _ALL_LISTED, "N"),
+            *_LISTING,
         ),
-        ("%kbench list", "%kbench list --name-regex ^math --status errored"),
+        ("%kbench list", "%kbench list --name-regex ^math --status errored", "%kbench list -o tasks.csv"),
         aliases=("ls",),
     ),
     Command(
@@ -177,8 +191,14 @@ COMMANDS = (
             _MODELS,
             _flag("-e --errors", "with the whole message of each error"),
             _flag("--live", "in a panel that keeps itself up to date"),
+            *_LISTING,
         ),
-        ("%kbench status", "%kbench status my-task --errors", "%kbench status --live"),
+        (
+            "%kbench status",
+            "%kbench status my-task --errors",
+            "%kbench status --live",
+            "%kbench status --format json",
+        ),
     ),
     Command(
         "log",
@@ -214,8 +234,16 @@ COMMANDS = (
     Command(
         "results",
         "compare what the runs came to",
-        (_TASK, _MODELS, _folder("folder of downloads")),
-        ("%kbench results -o results",),
+        (
+            _TASK,
+            _MODELS,
+            _folder(
+                "folder of downloads"
+            ),  # as everywhere where runs are fetched, so the file has another name
+            *_FORMAT,
+            _value("--to", _INTO, "FILE", "file"),
+        ),
+        ("%kbench results -o results", "%kbench results --to runs.csv"),
     ),
     Command(
         "up",
@@ -234,16 +262,22 @@ COMMANDS = (
         ("%kbench publish my-task", "%kbench publish my-task --no-publish-backing-notebook -y"),
     ),
     Command("delete", "say why a task cannot be deleted from here", (_TASK, _YES), ("%kbench delete",)),
-    Command("quota", "show what runs may cost, and have cost", (), ("%kbench quota",)),
+    Command("quota", "show what runs may cost, and have cost", _LISTING, ("%kbench quota",)),
     Command(
         "leaderboard",
         "show a benchmark's leaderboard",
         (
             _value("benchmark", "the benchmark", "OWNER/BENCHMARK", default=...),
             _value("--version", "a version other than the newest", "N", "number"),
-            _flag("-s --show", "accepted, as the official client does; it is always shown"),
+            _flag("-s --show", "show it, which goes without saying unless it is written into a file"),
+            _flag("-d --download", "write it into BENCHMARK_leaderboard.csv"),
+            _value("-p --path", "the folder that -d writes into (default: here)", "DIR", "file"),
+            *_LISTING,
         ),
-        ("%kbench leaderboard kaggle/some-benchmark --version 2",),
+        (
+            "%kbench leaderboard kaggle/some-benchmark --version 2",
+            "%kbench leaderboard kaggle/some-benchmark -d -p boards",
+        ),
     ),
     Command(
         "models",
@@ -257,6 +291,7 @@ COMMANDS = (
                 choices=("text", "image", "audio", "video"),
             ),
             _value("--search", "only models whose slug, name or maker holds this", "TEXT"),
+            *_LISTING,
         ),
         ("%kbench models", "%kbench models --modality image --search gemini"),
     ),

@@ -25,13 +25,13 @@ class Arg:
     names: tuple[str, ...]  # ("task",) for a positional, ("-m", "--model") for an option
     help: str  # one line
     #: For completion, which names may stand there: task, model, file, rule, pattern, target, choice, variable,
-    #: text or number.
+    #: form, text or number.
     kind: str = "text"
     many: bool = False  # repeatable; the value is a list
     flag: bool = False  # takes no value
     default: Any = None  # the value when absent; ... for a positional that must be there
     optional_value: Any = None  # for an option whose value may be left out (--wait [SECONDS]): the value then
-    choices: tuple[str, ...] = ()  # allowed values, if few
+    choices: tuple[str, ...] = ()  # values, if few; no others are allowed for a choice
     metavar: str = ""  # how the value is called in help
 
     @property
@@ -194,7 +194,7 @@ def _options(arg: Arg) -> dict[str, Any]:
     options = named | {"default": [] if arg.many else None if arg.default is ... else arg.default}
     if arg.kind == "number":
         options["type"] = _seconds if arg.optional_value is None else _some_seconds
-    if arg.choices:
+    if arg.choices and arg.kind == "choice":
         options["choices"] = arg.choices
     if arg.many:
         options["action"] = "append"

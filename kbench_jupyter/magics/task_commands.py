@@ -32,6 +32,7 @@ from kbench_jupyter.actions.sources import ChosenTask, choose_task, resolve_slug
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.commands import file_path
 from kbench_jupyter.magics.grammar import Call
+from kbench_jupyter.magics.listing import asked
 from kbench_jupyter.magics.log_file import to_file
 from kbench_jupyter.session.session import Session
 
@@ -177,7 +178,7 @@ def _download(session: Session, call: Call, cell: str | None) -> Any:
 def _results(session: Session, call: Call, cell: str | None) -> Any:
     slug, output = resolve_slug(session, call.task), Path(call.output).expanduser()
     found = results.results(session, slug, models=call.model, output=output)
-    return _drawn(session, found, call.model, output)
+    return found if asked(call) else _drawn(session, found, call.model, output)
 
 
 def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:

@@ -2,7 +2,7 @@
 import { button, fill, h, number, plural, say } from "../widgets/elements.js";
 import { activity, enable, mark, notesOf, teller } from "./base.js";
 import { card, cards, narrowVersion, region } from "./cards.js";
-import { chartOf, short } from "./chart.js";
+import { chartOf } from "./chart.js";
 import { inFull } from "./run_detail.js";
 
 const dash = (value) => (value === null || value === undefined ? "" : value);
@@ -17,7 +17,7 @@ const COLUMNS = [
     "Runs that ended with an error: they count as not passed and have no score",
   ],
   ["passed", "Passed", (g) => `${g.passed} of ${g.runs}`],
-  ["score", "Score", (g) => (g.score === null ? "" : short(g.score))],
+  ["score", "Score", (g) => g.scoreText],
   [
     "held",
     "Checks",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import statistics
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -60,8 +61,10 @@ class Group:
 
     @property
     def score(self) -> float | None:
-        """The mean numeric result, or None where no run has one."""
-        return statistics.fmean(self.scores) if self.scores else None
+        """The mean numeric result, or None where no run has one; without a finite value where one of them has none."""
+        if not all(map(has_value, self.scores)):
+            return math.inf
+        return statistics.mean(self.scores) if self.scores else None
 
     @property
     def score_interval(self) -> float | None:
@@ -69,6 +72,8 @@ class Group:
 
         None where it has no width: a few equal scores do not show that the next one will be equal, too.
         """
+        if not all(map(has_value, self.scores)):
+            return None
         if len(self.scores) > 1:
             return _Z * statistics.stdev(self.scores) / math.sqrt(len(self.scores)) or None
         return next((row.result.interval for row in self.rows if row.result.interval), None)
@@ -99,6 +104,11 @@ class Group:
     def errored(self) -> int:
         """How many of the runs errored."""
         return sum(row.result.errored for row in self.rows)
+
+
+def has_value(score: float) -> bool:
+    """Say whether a score has a finite value; the largest double stands for none (kagglesdk 0.1.38)."""
+    return abs(score) < sys.float_info.max
 
 
 def read_rows(

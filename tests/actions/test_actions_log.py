@@ -146,7 +146,7 @@ def test_a_run_that_printed_nothing_is_said_and_where_prompts_and_answers_are(se
     Logs(server, run11=[], run12=[entry("fine\n")])
     result = log(session, "quiz")
     rows = [(row["run"], row["version"], row["lines"], row["why"]) for row in result.records()]
-    assert rows == [("11", "1", "0", "the task printed nothing"), ("12", "2", "1", "")]
+    assert rows == [(11, 1, 0, "the task printed nothing"), (12, 2, 1, None)]
     (first, why), (second, left) = result.view().next
     assert (first, second) == ("%kbench results quiz", "%kbench download quiz")
     assert "prompts and answers" in why

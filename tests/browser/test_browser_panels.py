@@ -133,7 +133,7 @@ def test_a_task_goes_from_init_to_publish_by_clicks_and_outlives_the_kernel(lab,
     panels.stands("results", "done")
     panels.button("What smollm2", exact=False).click()
     panels.expect(panels.panel.locator(".kbp-results .kbp-detail")).to_contain_text("Reply with one word.")
-    panels.expect(panels.panel.locator(".kbp-chart-row")).to_contain_text("95 % interval 21 % to 100 %")
+    panels.expect(panels.panel.locator(".kbp-chart-row")).to_contain_text("95 % interval 21% to 100%")
     row = panels.panel.locator(".kbp-results tr[data-run]").element_handle()
     panels.button("Fetch again").click()
     panels.page.wait_for_function("row => !row.isConnected", arg=row)

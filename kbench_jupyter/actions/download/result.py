@@ -10,7 +10,7 @@ from pathlib import Path
 
 from kbench_jupyter.actions.cards import run_cells
 from kbench_jupyter.api import Run
-from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View, count, size
+from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View, count, size, told
 from kbench_jupyter.errors import UsageError
 
 
@@ -42,9 +42,13 @@ class DownloadResult(Shown):
         title = f"Downloaded {count(len(fresh), 'run')} of {self.task} ({size(sum(d.size for d in fresh))})"
         if not fresh:
             title = f"All {count(len(self.runs), 'run')} of {self.task} were there already"
-        was = {True: Cell("there already", "quiet"), False: Cell("downloaded", "good")}
+        was = {
+            True: Cell("there already", "quiet", value=False),
+            False: Cell("downloaded", "good", value=True),
+        }
         rows = [
-            [*run_cells(done.run, unset="unset"), size(done.size), was[done.cached]] for done in self.runs
+            [*run_cells(done.run, unset="unset"), told(done.size, size), was[done.cached]]
+            for done in self.runs
         ]
         notes = [f"Not ended yet, so not here: {names(self.pending)}"] if self.pending else []
         notes += [f"Errored before they had an output: {names(self.empty)}"] if self.empty else []
@@ -52,7 +56,7 @@ class DownloadResult(Shown):
             Cell(title, "good"),
             [
                 Facts({"folder": f"{self.folder}{os.sep}", "layout": "version / model / run"}),
-                Table(["model", "run", "version>", "state", "size>", ""], rows),
+                Table(["model", "run", "version>", "state", "size>", "new"], rows),
             ],
             notes=notes,
             next=[(f"%kbench results {self.task}{placed(self.folder.parent)}", "compare them")],

@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kbench_jupyter.actions.run_errors import RunErrors
+from kbench_jupyter.display.numbers import score_texts
 from kbench_jupyter.display.view import Cell, Part, Table, Text, Value, count, duration, money
 from kbench_jupyter.results.chart import measure, value_and_interval
 from kbench_jupyter.results.comparison import Group, Row, assertion_counts
 
-__all__ = ["assertion_parts", "comparison", "costs", "error_parts", "errored_note", "few_note"]
+__all__ = [
+    "assertion_parts",
+    "comparison",
+    "costs",
+    "error_parts",
+    "errored_note",
+    "few_note",
+    "scores_of",
+    "spread_of_passes",
+]
 
 _COLUMNS = (
     "model",
@@ -31,25 +41,37 @@ _ROOM = 56
 
 def comparison(groups: Sequence[Group]) -> Table:
     """Return a row for each model and version."""
-    rows = [_row(group, cost) for group, cost in zip(groups, costs(groups), strict=True)]
+    scores = map(" ".join, scores_of(groups))
+    rows = [
+        _row(group, cost, score) for group, cost, score in zip(groups, costs(groups), scores, strict=True)
+    ]
     return Table(_COLUMNS, rows, drop_empty=True)
 
 
-def _row(group: Group, cost: str) -> list[Value]:
+def scores_of(groups: Sequence[Group]) -> list[tuple[str, str]]:
+    """Say each group's score and the half-width of its interval, "" where it has none."""
+    scores, halves = [g.score for g in groups], [g.score_interval for g in groups]
+    alone = score_texts(scores)
+    whole = score_texts(scores, sides=[None if half is None else (half, half) for half in halves])
+    return [(score, both.removeprefix(score).strip()) for score, both in zip(alone, whole, strict=True)]
+
+
+def spread_of_passes(group: Group) -> str:
+    """Say the ends of a pass rate's interval."""
+    return "{:.0%} to {:.0%}".format(*group.pass_interval)
+
+
+def _row(group: Group, cost: str, score: str) -> list[Value]:
     held, every = group.assertions
     runs = len(group.rows)
-    low, high = group.pass_interval
-    spread = f" ({low:.0%} to {high:.0%})" if runs > 1 else ""
-    score = "" if group.score is None else f"{group.score:.3g}"
-    if group.score is not None and group.score_interval is not None:
-        score = f"{group.score:.3g} ± {group.score_interval:.2g}"
+    spread = f" ({spread_of_passes(group)})" if runs > 1 else ""
     return [
         group.model,
         str(group.version or ""),
         str(runs),
         str(group.errored or ""),
         Cell(f"{group.passed}/{runs}{spread}", _tone(group.passed, runs)),
-        score,
+        score.strip(),
         f"{held}/{every}" if every else "",
         f"{group.usage.input_tokens:,}→{group.usage.output_tokens:,}",
         cost,

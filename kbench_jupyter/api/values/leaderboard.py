@@ -74,6 +74,7 @@ class TaskResult(Wire):
     name: str = wire("benchmarkTaskName", default="")
     version: int = wire("taskVersion", default=0)
     score: Score | None = wire("result", default=None, read=_score)
+    display: str = wire("displayType", default="")  #: how it is shown, such as "PERCENTAGES"
 
 
 @dataclass(frozen=True)
