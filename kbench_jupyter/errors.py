@@ -13,6 +13,7 @@ One hierarchy, so that a caller may catch as much or as little as it wants::
     ├── ApiError                  the server answered, and the answer is an error
     │   ├── NotFoundError         no such task, run or model (or not yours)
     │   ├── PermissionDeniedError signed in, but not allowed
+    │   ├── NotOfferedError       this server does not have the call, or not for this account
     │   ├── RateLimitError        too many requests, even after waiting
     │   └── ServerError           the server failed
     ├── TransportError            no usable answer came: connection, time-out, truncated or foreign body
@@ -41,6 +42,7 @@ __all__ = [
     "KBenchError",
     "LocalServerError",
     "NotFoundError",
+    "NotOfferedError",
     "NotebookError",
     "PermissionDeniedError",
     "RateLimitError",
@@ -187,6 +189,10 @@ class NotFoundError(ApiError):
 
 class PermissionDeniedError(ApiError):
     """The credentials are known to the server but may not do this."""
+
+
+class NotOfferedError(ApiError):
+    """The server does not have this call, or not for this account; what was asked about is there."""
 
 
 class RateLimitError(ApiError):

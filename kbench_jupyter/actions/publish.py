@@ -71,5 +71,5 @@ def publish(session: Session, slug: str, *, notebook: bool = True, confirmed: bo
             hint=f"To publish without being asked: %kbench publish {slug} -y\n"
             "To keep the notebook private, add: --no-publish-backing-notebook",
         )
-    published = client.publish_task(slug, publish_backing_notebook=notebook)
+    published = client.publish(slug, notebook=notebook)
     return Published(published, changed=True, notebook_wanted=notebook, footer=target.label)

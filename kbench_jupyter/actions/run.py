@@ -128,7 +128,7 @@ def run(
     session.reporter.say(f"Scheduling {_named(task)} on {', '.join(wanted)} at {target.place}.")
     before = {r.id for r in client.list_runs(slug, models=wanted)}
     try:
-        scheduled = client.schedule_runs(slug, wanted, known_runs=before)
+        scheduled = client.schedule(slug, wanted, known_runs=before)
     except NotFoundError as error:
         raise (unknown_models(session, target, client.list_models(), wanted) or error) from error
     done = [result.model for result in scheduled if result.scheduled]

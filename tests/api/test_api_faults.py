@@ -85,7 +85,7 @@ READS: dict[str, tuple[str, T]] = {
     ),
     "publish_task": (
         "PublishBenchmarkTask",
-        lambda client: client.publish_task("t", publish_backing_notebook=False).is_public,
+        lambda client: client.publish("t", notebook=False).is_public,
     ),
 }
 RIGHT = {
@@ -174,7 +174,7 @@ def test_a_schedule_never_lands_twice(name: str, figures: Counter[str]) -> None:
     fault = {**PASSING, **LASTING}[name]
     with FaultServer(filled()) as server, connect(server) as client:
         server.inject("BatchScheduleBenchmarkTaskRuns", fault)
-        results, error = outcome_of(lambda: client.schedule_runs("t", ["m", "p/n@1"]))
+        results, error = outcome_of(lambda: client.schedule("t", ["m", "p/n@1"]))
         landed = server.api.schedules
         assert landed == ({} if error else {"m": 1, "n-1": 1})
         if isinstance(error, AmbiguousWriteError):

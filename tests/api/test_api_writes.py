@@ -104,7 +104,7 @@ def test_a_refused_push_carries_the_servers_error(server: FaultServer, client: C
 
 
 def test_a_schedule_sends_canonical_models_once_each(server: FaultServer, client: Client) -> None:
-    results = client.schedule_runs("me/t", ["anthropic/claude@1", "claude-1", "b"])
+    results = client.schedule("me/t", ["anthropic/claude@1", "claude-1", "b"])
     assert server.calls("BatchScheduleBenchmarkTaskRuns")[0].json == {
         "taskSlugs": [{"ownerSlug": "me", "taskSlug": "t"}],
         "modelVersionSlugs": ["claude-1", "b"],
@@ -114,7 +114,7 @@ def test_a_schedule_sends_canonical_models_once_each(server: FaultServer, client
 
 def test_scheduling_no_model_sends_nothing(server: FaultServer, client: Client) -> None:
     with pytest.raises(UsageError):
-        client.schedule_runs("t", [])
+        client.schedule("t", [])
     assert server.requests == []
 
 
@@ -123,14 +123,14 @@ def test_an_unknown_model_is_said_with_the_command_that_lists_them(
 ) -> None:
     server.api.known_models = {"m"}
     with pytest.raises(NotFoundError, match="x") as caught:
-        client.schedule_runs("t", ["x"])
+        client.schedule("t", ["x"])
     assert "%kbench models" in str(caught.value.hint)
 
 
 def test_a_schedule_whose_answer_is_lost_names_the_runs_it_found(server: FaultServer, client: Client) -> None:
-    client.schedule_runs("t", ["m"])  # an older run of the same model must not count
+    client.schedule("t", ["m"])  # an older run of the same model must not count
     server.inject("BatchScheduleBenchmarkTaskRuns", faults.reset_after)
-    results = client.schedule_runs("t", ["m", "n"])
+    results = client.schedule("t", ["m", "n"])
     assert [(result.model, result.scheduled) for result in results] == [("m", True), ("n", True)]
     assert "run 1001 has appeared" in results[0].note
 
@@ -146,13 +146,13 @@ def test_a_schedule_that_landed_in_part_is_an_error_that_says_which(
 
     server.inject("BatchScheduleBenchmarkTaskRuns", partly)
     with pytest.raises(AmbiguousWriteError, match="1 of 2 runs") as caught:
-        client.schedule_runs("t", ["m", "n"])
+        client.schedule("t", ["m", "n"])
     assert "n: run 1000 has appeared" in str(caught.value.detail)
     assert "m: no new run has appeared" in str(caught.value.detail)
 
 
 def test_known_runs_save_the_look_before(server: FaultServer, client: Client) -> None:
-    client.schedule_runs("t", ["m"], known_runs=())
+    client.schedule("t", ["m"], known_runs=())
     assert [seen.method for seen in server.requests] == ["BatchScheduleBenchmarkTaskRuns"]
 
 
@@ -163,12 +163,12 @@ def test_an_answer_that_does_not_tell_what_became_of_each_model_is_no_success(
 ) -> None:
     server.inject("BatchScheduleBenchmarkTaskRuns", answering({"results": answer}, processed=landed))
     if landed:
-        results = client.schedule_runs("t", ["m", "n"])
+        results = client.schedule("t", ["m", "n"])
         assert [(result.model, result.scheduled) for result in results] == [("m", True), ("n", True)]
         assert all("has appeared since" in result.note for result in results)
     else:
         with pytest.raises(AmbiguousWriteError, match="0 of 2 runs have appeared") as caught:
-            client.schedule_runs("t", ["m", "n"])
+            client.schedule("t", ["m", "n"])
         assert "%kbench status t" in str(caught.value.hint)
     assert len(server.calls("BatchScheduleBenchmarkTaskRuns")) == 1
 
@@ -213,10 +213,10 @@ def test_a_publish_counts_as_done_only_when_the_answer_or_the_task_says_so(
     server.api.add_task("t")
     server.inject("PublishBenchmarkTask", answering(data, processed=False))
     with pytest.raises(AmbiguousWriteError, match="did not confirm that task 't' is public") as caught:
-        client.publish_task("t", publish_backing_notebook=False)
+        client.publish("t", notebook=False)
     assert "%kbench status t" in str(caught.value.hint)
     server.inject("PublishBenchmarkTask", answering(data, processed=True))
-    task = client.publish_task("t", publish_backing_notebook=True)
+    task = client.publish("t", notebook=True)
     assert (task.slug.task, task.is_public, task.is_backing_notebook_published) == ("t", True, True)
 
 

@@ -1,16 +1,26 @@
-"""The leaderboard's values: rows of models, each with a result a task, and what a result says."""
+"""The leaderboard's values: rows of candidates, each with a result a task, and what a result says."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from kbench_jupyter.api.values import parse
+from kbench_jupyter.api.values.states import DisplayType
 from kbench_jupyter.api.values.wire import Wire, wire
 
-__all__ = ["CustomResult", "Leaderboard", "LeaderboardRow", "NumericResult", "Score", "TaskResult"]
+__all__ = [
+    "CustomResult",
+    "Leaderboard",
+    "LeaderboardRow",
+    "NumericResult",
+    "Score",
+    "TaskResult",
+    "read_score",
+]
 
 
 def _side(name: str) -> Callable[[Any], float | None]:
@@ -19,10 +29,19 @@ def _side(name: str) -> Callable[[Any], float | None]:
 
 
 def _number(data: Any) -> NumericResult | None:
-    return NumericResult.from_wire(data) if isinstance(data, Mapping) else None
+    if isinstance(data, Mapping):
+        return NumericResult.from_wire(data)
+    value = parse.number(data)  # a run's result is the bare number
+    return None if value is None else NumericResult(value)
 
 
-def _score(data: Any) -> Score | None:
+def _display(data: Any) -> str:
+    display = DisplayType.from_wire(data)
+    return "" if display is DisplayType.UNSPECIFIED else display.value
+
+
+def read_score(data: Any) -> Score | None:
+    """Read a result; None where it says nothing, which is *unscored* and no fail."""
     score = Score.from_wire(data)
     results = (score.numeric, score.boolean, score.public, score.private)
     return score if score.custom or any(part is not None for part in results) else None
@@ -37,6 +56,12 @@ class NumericResult(Wire):
     #: To each side, when they differ.
     plus: float | None = wire("unevenConfidenceInterval", default=None, read=_side("plus"))
     minus: float | None = wire("unevenConfidenceInterval", default=None, read=_side("minus"))
+    standard_deviation: float | None = None  #: of the attempts that were pooled
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether there is a finite value; the largest double says that there is none (an Elo never beaten)."""
+        return abs(self.value) < sys.float_info.max
 
 
 @dataclass(frozen=True)
@@ -73,17 +98,34 @@ class TaskResult(Wire):
     task: str = wire("benchmarkTaskSlug")
     name: str = wire("benchmarkTaskName", default="")
     version: int = wire("taskVersion", default=0)
-    score: Score | None = wire("result", default=None, read=_score)
-    display: str = wire("displayType", default="")  #: how it is shown, such as "PERCENTAGES"
+    score: Score | None = wire("result", default=None, read=read_score)
+    #: The word of the scale the number is on, such as ``PERCENTAGES``; empty where none is told.
+    display: str = wire("displayType", default="", read=_display)
 
 
 @dataclass(frozen=True)
 class LeaderboardRow(Wire):
-    """One model's results."""
+    """One candidate's results; rows on one model differ by config or agent, and are never pooled."""
 
     model: str = wire("modelVersionSlug")
     model_name: str = wire("modelVersionName", default="")
+    config: str = wire("modelVersionConfigSlug", default="")  #: of a row with an effort, or an agent
+    config_name: str = wire("modelVersionConfigName", default="")
+    agent: str = wire("agentSlug", default="")
+    agent_name: str = wire("agentName", default="")
     results: tuple[TaskResult, ...] = wire("taskResults", default=())
+
+    @property
+    def candidate(self) -> str:
+        """The slug of what ran: the agent's, else the config's, else the model's."""
+        return self.agent or self.config or self.model
+
+    @property
+    def candidate_name(self) -> str:
+        """The name of what ran, its slug where the server gave none."""
+        if self.agent:
+            return self.agent_name or self.agent
+        return (self.config_name or self.config) if self.config else self.model_name or self.model
 
 
 @dataclass(frozen=True)
