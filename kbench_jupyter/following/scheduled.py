@@ -1,4 +1,4 @@
-"""Finding the runs that a schedule made: its answer names none, and the list of runs may lag behind it."""
+"""Finding the runs that a schedule made where its answer names none; the list of runs may lag behind it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from kbench_jupyter.api import SKEW
 from kbench_jupyter.display.view import count
 from kbench_jupyter.following.rounds import Clock, Rounds, TimeUp, Trouble
 from kbench_jupyter.following.status import SETTLE
+from kbench_jupyter.following.watch import how_to_stop
 from kbench_jupyter.session.interrupted import Interrupted
 
 if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, Run
+    from kbench_jupyter.api import Client, Run, ScheduleResult
 
 __all__ = ["await_scheduled"]
 
@@ -24,22 +25,22 @@ INTERVAL = 10.0
 def await_scheduled(
     client: Client,
     slug: str,
-    models: Sequence[str],
+    scheduled: Sequence[ScheduleResult],
     before: Collection[int],
     *,
     timeout: float | None = None,
     clock: Clock | None = None,
 ) -> tuple[Run, ...]:
-    """Look until each scheduled model has a new run, or the list has had its time to settle.
+    """Look until each scheduled candidate has a new run, or the list has had its time to settle.
 
     Parameters
     ----------
     client : Client
     slug : str
-    models : sequence of str
-        Canonical slugs of the models that were scheduled just now.
+    scheduled : sequence of ScheduleResult
+        What was scheduled just now.
     before : collection of int
-        Ids of these models' runs before that.
+        Ids of these candidates' runs before that.
     timeout : float, optional
         Seconds, if those are fewer than `SETTLE`.
     clock : Clock, optional
@@ -47,16 +48,17 @@ def await_scheduled(
     Returns
     -------
     tuple of Run
-        In the order of the models; a model whose run has not appeared has none.
+        In the order scheduled; a candidate whose run has not appeared has none.
 
     Raises
     ------
     Interrupted
         On Ctrl+C; the runs go on.
     """
-    found: dict[str, Run] = {}
+    found: dict[int, Run] = {}
     recent = datetime.now(UTC) - SKEW
-    filtered = True
+    models = [one.model for one in scheduled]
+    filtered = all(models)  # no filter names an agent
 
     def look() -> bool:
         nonlocal filtered
@@ -67,9 +69,10 @@ def await_scheduled(
             # What the filter hid before is not new for that.
             hidden = wide and run.end_time is not None and run.end_time < recent
             old = hidden or run.id in before
-            if not old and run.model in models and run.id >= found.get(run.model, run).id:
-                found[run.model] = run
-        return len(found) == len(set(models))
+            for place, one in enumerate(scheduled):
+                if not old and one.may_be(run) and run.id >= found.get(place, run).id:
+                    found[place] = run
+        return len(found) == len(scheduled)
 
     rounds = Rounds(SETTLE if timeout is None else min(timeout, SETTLE), INTERVAL, clock=clock)
     try:
@@ -80,7 +83,7 @@ def await_scheduled(
         pass
     except KeyboardInterrupt:
         raise Interrupted(
-            f"Stopped looking for the {count(len(models), 'run')} of {slug} that were scheduled. They go on.",
-            hint=f"Where they stand: %kbench status {slug}",
+            f"Stopped looking for the {count(len(scheduled), 'run')} of {slug} that were scheduled. They go on.",
+            hint=how_to_stop(slug),
         ) from None
-    return tuple(found[model] for model in models if model in found)
+    return tuple(found[place] for place in range(len(scheduled)) if place in found)

@@ -70,7 +70,7 @@ class RunStatus:
     @property
     def name(self) -> str:
         """The run in words: ``"gemini-2.5-pro (run 12)"``."""
-        return f"run {self.run_id}" if self.run is None else f"{self.run.model} (run {self.run_id})"
+        return f"run {self.run_id}" if self.run is None else f"{self.run.candidate} (run {self.run_id})"
 
     @property
     def word(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.display.numbers import score_text
 from kbench_jupyter.display.view import count, duration
 from kbench_jupyter.errors import RunsFailedError
 from kbench_jupyter.following.creation import watch_creation
@@ -20,7 +21,16 @@ from kbench_jupyter.session.session import Reporter, SilentReporter
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client, Run, TaskSlug
 
-__all__ = ["Ending", "RunChange", "RunStatus", "Trouble", "Watch", "wait_for_runs", "watch_creation"]
+__all__ = [
+    "Ending",
+    "RunChange",
+    "RunStatus",
+    "Trouble",
+    "Watch",
+    "how_to_stop",
+    "wait_for_runs",
+    "watch_creation",
+]
 
 
 def wait_for_runs(
@@ -79,7 +89,7 @@ def wait_for_runs(
     except KeyboardInterrupt:
         raise Interrupted(
             f"Stopped waiting ({watch.summary}). The runs go on.",
-            hint=f"Where they stand: %kbench status {slug}",
+            hint=how_to_stop(slug),
         ) from None
     finally:
         teller.close()
@@ -91,6 +101,11 @@ def wait_for_runs(
             hint=f"What the server says now: %kbench status {slug}",
         )
     return watch.runs
+
+
+def how_to_stop(slug: TaskSlug | str) -> str:
+    """Say what to type after Ctrl+C, which ended the waiting and not the runs."""
+    return f"Where they stand: %kbench status {slug}\nTo stop them: %kbench cancel {slug} --running"
 
 
 class _Teller:
@@ -112,8 +127,7 @@ class _Teller:
         status = change.status
         before = change.before.note if change.before else ""
         if status.ended:
-            took = _took(status)
-            self._reporter.say(f"{status.name}: {status.word}{took}")
+            self._reporter.say(f"{status.name}: {status.word}{_took(status)}{_scored(status.run)}")
         elif status.note and status.note != before and status.run is not None:
             self._reporter.say(f"{status.name}: {status.note}")
 
@@ -124,6 +138,13 @@ class _Teller:
 
     def close(self) -> None:
         self._reporter.close()
+
+
+def _scored(run: Run | None) -> str:
+    value = run.score.value if run is not None and run.score is not None else None
+    if isinstance(value, bool):
+        return ", passed" if value else ", failed"
+    return "" if value is None else f", score {score_text(value)}"
 
 
 def _took(status: RunStatus) -> str:

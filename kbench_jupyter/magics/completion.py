@@ -18,7 +18,7 @@ from kbench_jupyter.magics.declaration import GRAMMAR
 from kbench_jupyter.magics.grammar import Arg, Command, drop_prefix
 from kbench_jupyter.session.session import Session
 
-#: Gives the names of a kind: "task", "model", "rule" or "pattern".
+#: Gives the names of a kind: "task", "model", "effort", "rule" or "pattern".
 Names = Callable[[str], Iterable[str]]
 
 _LINE = re.compile(r"^\s*(?:[\w.,\s\[\]'\"]+=\s*)?%%?kbench(?P<rest>\s.*)?$", re.DOTALL)
@@ -89,7 +89,7 @@ def _values(arg: Arg, fragment: str, names: Names) -> list[tuple[str, str]]:
         return [(path, "file") for path in _files(fragment)]
     if arg.kind == "variable":
         return [(name, "environment variable") for name in sorted(os.environ)]
-    if arg.kind in ("task", "model", "rule", "pattern"):
+    if arg.kind in ("task", "model", "effort", "rule", "pattern"):
         return [(name, arg.kind) for name in names(arg.kind)]
     return []
 
@@ -143,6 +143,9 @@ class NameCache:
             client = self._session.client(self._session.target(start=False))
             if kind == "model":
                 names = [model.slug for model in client.list_models()]
+            elif kind == "effort":
+                configs = client.list_configs(model.version_id for model in client.list_models())
+                names = list(dict.fromkeys(config.effort for config in configs if config.effort))
             else:
                 names = [task.slug.task for task in client.list_tasks()]
         except Exception:  # noqa: BLE001 - completion has nowhere to say it; the command itself will

@@ -23,7 +23,7 @@ _TASK = _value(
     "task", "task name or slug; may be left out when the notebook stores exactly one", "TASK", "task"
 )
 _FILE = _value("-f --file", "a .ipynb, .py or .md file instead of the current notebook", "FILE", "file")
-_MODELS = _value("-m --model", "model; repeat for several", "MODEL", "model", many=True)
+_MODELS = _value("-m --model", "model, or a pattern; repeat for several", "MODEL", "model", many=True)
 _ENV = _value("--env-file", "the env file (default: .env)", "PATH", "file")
 _WAIT = _value(
     "--wait",
@@ -158,14 +158,16 @@ COMMANDS = (
         (
             _TASK,
             _MODELS,
-            _flag("--retry-errored", "run again on the models whose newest run errored"),
+            _value("--reasoning-effort", "reasoning effort of the models", "EFFORT", "effort"),
+            _value("--agent", "agent; repeat for several", "AGENT", many=True),
+            _flag("--retry-errored", "run again on the candidates whose newest run errored, each as it was"),
             _WAIT,
             _POLL,
             _VERBOSE,
         ),
         (
             "%kbench run -m gemini-2.5-flash -m claude-haiku-4-5 --wait",
-            "%kbench run my-task -m 'gemini*'",
+            "%kbench run my-task -m 'gemini*' --reasoning-effort high",
             "%kbench run my-task --retry-errored --wait",
         ),
         cell=True,

@@ -24,7 +24,7 @@ class Arg:
 
     names: tuple[str, ...]  # ("task",) for a positional, ("-m", "--model") for an option
     help: str  # one line
-    #: For completion, which names may stand there: task, model, file, rule, pattern, target, choice, variable,
+    #: For completion, which names may stand there: task, model, effort, file, rule, pattern, target, choice, variable,
     #: form, text or number.
     kind: str = "text"
     many: bool = False  # repeatable; the value is a list

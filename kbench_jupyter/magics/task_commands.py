@@ -26,6 +26,7 @@ from kbench_jupyter.actions import (
     status,
     up,
     validate,
+    wanted_candidates,
     wanted_models,
 )
 from kbench_jupyter.actions.sources import ChosenTask, choose_task, resolve_slug
@@ -120,19 +121,24 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
     models = call.model
     if cell is not None:
         chosen = choose_task(session, call.task, cell=cell)
-        if not call.retry_errored:
+        if models or not (call.retry_errored or call.agent):
             models = wanted_models.settle_models(session, models)
+        if call.reasoning_effort:
+            wanted_candidates.check_effort(session, models, call.reasoning_effort)
         push.push(session, chosen, wait=0.0, poll_interval=call.poll_interval)
         slug = chosen.slug
     else:
         slug = resolve_slug(session, call.task)
-    nothing_said = not call.model and not call.retry_errored and call.wait is None
+    named = call.model or call.agent or call.retry_errored or call.reasoning_effort
+    nothing_said = not named and call.wait is None
     if nothing_said and panels.draws_widgets(session):
         return panels.picker_panel(session, slug)
     return run.run(
         session,
         slug,
         models,
+        effort=call.reasoning_effort,
+        agents=call.agent,
         retry_errored=call.retry_errored,
         wait=call.wait,
         poll_interval=call.poll_interval,

@@ -10,12 +10,14 @@ from loopback_session import LoopbackSession
 from watch_doubles import FakeClient, FakeClock, Said, run
 
 from kbench_jupyter.actions.run import run as schedule
+from kbench_jupyter.api import ScheduleResult
 from kbench_jupyter.errors import RunsFailedError, TransportError, UsageError
 from kbench_jupyter.following.scheduled import await_scheduled
 
 
 def ids(client, models=("m1", "m2"), before=(), **options):
-    found = await_scheduled(client, "quiz", models, before, clock=FakeClock(), **options)
+    scheduled = [ScheduleResult(model, scheduled=True) for model in models]
+    found = await_scheduled(client, "quiz", scheduled, before, clock=FakeClock(), **options)
     return [item.id for item in found]
 
 

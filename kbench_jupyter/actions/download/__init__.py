@@ -39,7 +39,7 @@ def download(
     include_source: bool = False,
     force: bool = False,
 ) -> DownloadResult:
-    """Download the outputs of a task's ended runs to ``<output>/<task>/<version>/<model>/<run id>/``.
+    """Download the outputs of a task's ended runs to ``<output>/<task>/<version>/<candidate>/<run id>/``.
 
     A run that is there already is not fetched again, unless `force`, or `include_source` asks for notebooks
     that copy was made without. One run's failure does not stop the others.
@@ -106,7 +106,8 @@ class _Job:
         """Download what is not there; return all of it, in the order of the runs, and those that left nothing."""
         empty: set[int] = set()
         folders = {
-            run.id: run_folder(self.output, self.task, run.task.version, run.model, run.id) for run in runs
+            run.id: run_folder(self.output, self.task, run.task.version, run.candidate, run.id)
+            for run in runs
         }
         for parent in {folder.parent for folder in folders.values()}:
             clean(parent)
@@ -200,7 +201,7 @@ class _Job:
         lines = []
         for run, error in failed.items():
             lines += [
-                f"{run.model} (run {run.id}): {error}",
+                f"{run.candidate} (run {run.id}): {error}",
                 *([f"    → {error.hint}"] if error.hint else []),
             ]
         rest = f" The other {here} are in {self.output / self.task}." if here else ""
