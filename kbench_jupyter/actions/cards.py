@@ -80,6 +80,13 @@ def run_rows(runs: Sequence[Run], *, unset: str = "") -> list[list[Value]]:
     return rows
 
 
+def names_of(runs: Sequence[Run]) -> str:
+    """Name the first few runs, each with its state."""
+    shown = [f"{run.candidate} (run {run.id}, {run.state.lower().replace('_', ' ')})" for run in runs[:6]]
+    more = [f"{len(runs) - 6} more"] if len(runs) > 6 else []
+    return ", ".join(shown + more)
+
+
 def when(time: datetime | None) -> str:
     """Say a moment, in UTC, to the second."""
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if time else ""

@@ -173,6 +173,22 @@ COMMANDS = (
         cell=True,
     ),
     Command(
+        "cancel",
+        "stop a task's queued runs, or with --running those that are going, too",
+        (
+            _TASK,
+            _MODELS,
+            _value("--run", "only that run; repeat for several", "ID", "run", many=True),
+            _flag("--running", "also runs that have begun"),
+            _YES,
+        ),
+        (
+            "%kbench cancel",
+            "%kbench cancel my-task -m 'gemini*' --running",
+            "%kbench cancel my-task --run 1234 -y",
+        ),
+    ),
+    Command(
         "list",
         "list your tasks",
         (

@@ -8,6 +8,7 @@ from typing import Any
 
 from kbench_jupyter import panels
 from kbench_jupyter.actions import (
+    cancel,
     check,
     download,
     export,
@@ -142,6 +143,19 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
         retry_errored=call.retry_errored,
         wait=call.wait,
         poll_interval=call.poll_interval,
+    )
+
+
+def _cancel(session: Session, call: Call, cell: str | None) -> Any:
+    if wrong := next((text for text in call.run if not text.isdecimal()), None):
+        raise UsageError(f"{wrong!r} is no run's id, which is a whole number.", hint="%kbench status")
+    return cancel.cancel(
+        session,
+        resolve_slug(session, call.task),
+        models=call.model,
+        run_ids={int(text) for text in call.run},
+        running=call.running,
+        confirmed=call.no_confirm,
     )
 
 

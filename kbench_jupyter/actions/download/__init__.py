@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kbench_jupyter.actions.address import address
+from kbench_jupyter.actions.cards import names_of
 from kbench_jupyter.actions.choose_runs import choose_runs
 from kbench_jupyter.actions.download.fetch import Meter, fetch_run
-from kbench_jupyter.actions.download.result import DownloadedRun, DownloadResult, names, placed, refuse_file
+from kbench_jupyter.actions.download.result import DownloadedRun, DownloadResult, placed, refuse_file
 from kbench_jupyter.api import Client, Run
 from kbench_jupyter.display.view import count, size
 from kbench_jupyter.errors import DownloadError, KBenchError, NotFoundError, UsageError
@@ -82,7 +83,7 @@ def download(
     pending = tuple(run for run in runs if not run.state.is_terminal)
     if not ended:
         raise DownloadError(
-            f"No run of {slug} has ended yet: {names(pending)}.",
+            f"No run of {slug} has ended yet: {names_of(pending)}.",
             hint=f"Watch them: %kbench log {slug}   Where they stand: %kbench status {slug}",
         )
     job = _Job(session, client, target.base_url, slug.task, output, include_source, limits)
