@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kbench_jupyter.local.home import Home
-from kbench_jupyter.local.store import GOING, Store
+from kbench_jupyter.local.rows import GOING
+from kbench_jupyter.local.store import Store
 
 
 @dataclass

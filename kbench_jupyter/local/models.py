@@ -45,6 +45,10 @@ class Model:
         For people.
     inputs : tuple of str
         Modalities it reads: ``"TEXT"``, ``"IMAGE"``, ...
+    efforts : tuple of str
+        Reasoning efforts it is known to take; a run at any other is refused.
+    released : str
+        The day its maker released it, if known: ``"2024-10-31"``.
     """
 
     slug: str
@@ -53,6 +57,8 @@ class Model:
     organization: str = ""
     license: str = ""
     inputs: tuple[str, ...] = ("TEXT",)
+    efforts: tuple[str, ...] = ()
+    released: str = ""
 
 
 class Provider(Protocol):
@@ -86,6 +92,11 @@ class Provider(Protocol):
 def canonical(name: str) -> str:
     """Turn a model name into its canonical slug: no provider before it, ``@`` and the like as ``-``."""
     return re.sub(r"[^a-z0-9._-]+", "-", name.rsplit("/", 1)[-1].lower()).strip("-")
+
+
+def config_slug(model: str, effort: str) -> str:
+    """Return the slug of a model at an effort; of the model as it is, its own."""
+    return f"{model}-{effort}" if effort else model
 
 
 class Models:

@@ -129,6 +129,7 @@ def _in_force(settings: Settings, others: upstream.Upstream | None, token: str) 
     return {
         "upstream_url": others.address if others else "",
         "upstream_key_from": others.key_from if others else "",
+        "upstream_efforts": ",".join(others.efforts) if others else "",
         "upstream_proof": others.proof(token) if others else "",
         "workers": str(settings.workers),
         "run_timeout": f"{settings.timeout:.15g}",

@@ -276,6 +276,7 @@ def test_the_status_says_which_endpoint_is_in_force_and_never_what_is_secret_of_
     assert said["settings"] == {
         "upstream_url": "http://127.0.0.1:9/v1",
         "upstream_key_from": "KBENCH_UPSTREAM_API_KEY",
+        "upstream_efforts": "",
         "workers": "2",
         "run_timeout": "90",
         "idle_minutes": "0",
