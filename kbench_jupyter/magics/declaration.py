@@ -276,7 +276,12 @@ COMMANDS = (
     Command(
         "publish",
         "make a task public",
-        (_TASK, _flag("--no-publish-backing-notebook", "keep the notebook behind it private"), _YES),
+        (
+            _TASK,
+            _flag("--no-publish-backing-notebook", "keep the notebook behind it private"),
+            _flag("--artifacts", "also its runs' files, logs and outputs, which cannot be undone"),
+            _YES,
+        ),
         ("%kbench publish my-task", "%kbench publish my-task --no-publish-backing-notebook -y"),
     ),
     Command("delete", "say why a task cannot be deleted from here", (_TASK, _YES), ("%kbench delete",)),

@@ -221,7 +221,9 @@ def _up(session: Session, call: Call, cell: str | None) -> Any:
 
 def _publish(session: Session, call: Call, cell: str | None) -> Any:
     slug, notebook = resolve_slug(session, call.task), not call.no_publish_backing_notebook
-    return publish.publish(session, slug, notebook=notebook, confirmed=call.no_confirm)
+    return publish.publish(
+        session, slug, notebook=notebook, artifacts=call.artifacts, confirmed=call.no_confirm
+    )
 
 
 def _quota(session: Session, call: Call, cell: str | None) -> Any:
