@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from kbench_jupyter.actions.address import benchmark_address
 from kbench_jupyter.actions.cards import WHO_COLUMNS, score_column, who_cells, who_word
 from kbench_jupyter.api import Leaderboard
 from kbench_jupyter.display.view import Shown, Table, View, count
-from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session.session import Session
 
 
@@ -54,9 +54,7 @@ def leaderboard(session: Session, benchmark: str, version: int | None = None) ->
     NotFoundError
         If the server knows no such benchmark.
     """
-    owner, _, name = benchmark.partition("/")
-    if not owner or not name or "/" in name:
-        raise UsageError(f"{benchmark!r} is not OWNER/BENCHMARK.", hint="%kbench leaderboard owner/benchmark")
+    owner, name = benchmark_address(benchmark)
     target = session.target()
     return LeaderboardShown(
         benchmark, session.client(target).leaderboard(owner, name, version), footer=target.label

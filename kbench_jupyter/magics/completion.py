@@ -62,22 +62,21 @@ def _options(command: Command, words: list[str], fragment: str, names: Names) ->
     if fragment.startswith("-"):
         used = {id(flags[word]) for word in words if word in flags and not flags[word].many}
         return [(name, arg.help) for name, arg in flags.items() if id(arg) not in used]
-    positional = next((arg for arg in command.args if arg.positional), None)
-    if positional is None or _has_positional(words, flags):
+    places = [arg for arg in command.args if arg.positional]
+    given = _positionals(words, flags)
+    if places and places[-1].many:
+        given = min(given, len(places) - 1)
+    if given >= len(places):
         return [(name, arg.help) for name, arg in flags.items() if name.startswith("--")]
-    return _values(positional, fragment, names)
+    return _values(places[given], fragment, names)
 
 
-def _has_positional(words: list[str], flags: dict[str, Arg]) -> bool:
-    takes_value = False
-    for word in words:
-        if word in flags:
-            takes_value = not flags[word].flag
-        elif takes_value:
-            takes_value = False
-        else:
-            return True
-    return False
+def _positionals(words: list[str], flags: dict[str, Arg]) -> int:
+    """Count the words that are named by their place."""
+    before = [None, *(flags.get(word) for word in words)]
+    return sum(
+        word not in flags and (flag is None or flag.flag) for word, flag in zip(words, before, strict=False)
+    )
 
 
 def _values(arg: Arg, fragment: str, names: Names) -> list[tuple[str, str]]:

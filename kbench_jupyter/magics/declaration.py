@@ -190,10 +190,12 @@ COMMANDS = (
     ),
     Command(
         "list",
-        "list your tasks",
+        "list your tasks, or those of somebody else or of a benchmark",
         (
             _value("--name-regex --regex", "only tasks whose name matches", "REGEX"),
             _value("--status", "only tasks in that state", "STATE"),
+            _value("--owner", "the tasks of somebody else, those that you may see", "OWNER"),
+            _value("--benchmark", "the tasks in a benchmark", "OWNER/BENCHMARK"),
             _flag("--all", _ALL_LISTED),
             _value("--page-size", _ALL_LISTED, "N"),
             *_LISTING,
@@ -300,6 +302,27 @@ COMMANDS = (
         (
             "%kbench leaderboard kaggle/some-benchmark --version 2",
             "%kbench leaderboard kaggle/some-benchmark -d -p boards",
+        ),
+    ),
+    Command(
+        "benchmark",
+        "show the tasks in a benchmark, put tasks into one of yours, or take them out",
+        (
+            _value(
+                "what",
+                "what to do with it",
+                "show|add|remove",
+                "choice",
+                default=...,
+                choices=("show", "add", "remove"),
+            ),
+            _value("benchmark", "the benchmark", "OWNER/BENCHMARK", default=...),
+            _value("tasks", "tasks to add or to remove", "TASK", "task", many=True),
+            *_LISTING,
+        ),
+        (
+            "%kbench benchmark show kaggle/some-benchmark",
+            "%kbench benchmark add me/my-benchmark my-task other-task",
         ),
     ),
     Command(

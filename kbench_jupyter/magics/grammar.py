@@ -197,7 +197,7 @@ def _options(arg: Arg) -> dict[str, Any]:
     if arg.choices and arg.kind == "choice":
         options["choices"] = arg.choices
     if arg.many:
-        options["action"] = "append"
+        options |= {"nargs": "*"} if arg.positional else {"action": "append"}
     elif arg.optional_value is not None:
         options |= {"nargs": "?", "const": arg.optional_value}
     elif arg.positional and arg.default is not ...:

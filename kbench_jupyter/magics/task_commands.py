@@ -160,7 +160,9 @@ def _cancel(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _list(session: Session, call: Call, cell: str | None) -> Any:
-    return list_tasks.list_tasks(session, regex=call.regex, status=call.status)
+    return list_tasks.list_tasks(
+        session, regex=call.regex, status=call.status, owner=call.owner, benchmark=call.benchmark
+    )
 
 
 def _status(session: Session, call: Call, cell: str | None) -> Any:
