@@ -11,7 +11,7 @@ from kbench_jupyter.errors import ApiError, NotOfferedError, UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.session.session import Session
 
-__all__ = ["Batch", "batches_of", "check_effort", "errored_runs", "schedule_each"]
+__all__ = ["Batch", "batches_of", "check_effort", "efforts_of", "errored_runs", "schedule_each"]
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def check_effort(session: Session, models: Sequence[str], effort: str) -> None:
     if error := unknown_models(session, target, listed.values(), models):
         raise error
     try:
-        efforts = _efforts(client, [listed[model] for model in models])
+        efforts = efforts_of(client, [listed[model] for model in models])
     except NotOfferedError as error:
         session.reporter.say(f"! {error} So whether the models have the effort is left to the server.")
         efforts = {}
@@ -71,9 +71,15 @@ def check_effort(session: Session, models: Sequence[str], effort: str) -> None:
         )
 
 
-def _efforts(client: Client, models: Sequence[Model]) -> dict[str, list[str]]:
-    """Return for each model the efforts that its configs declare."""
-    configs = client.list_configs(model.version_id for model in models)
+def efforts_of(client: Client, models: Sequence[Model]) -> dict[str, list[str]]:
+    """Return for each model the reasoning efforts that its configs declare.
+
+    Raises
+    ------
+    NotOfferedError
+        If the server has no list of them.
+    """
+    configs = client.list_configs([model.version_id for model in models])
     return {
         model.slug: [one.effort for one in configs if one.version_id == model.version_id and one.effort]
         for model in models

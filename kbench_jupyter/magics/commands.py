@@ -21,7 +21,13 @@ def file_path(text: str | None) -> Path | None:
 
 def _init(session: Session, call: Call, cell: str | None) -> Any:
     example = None if call.no_example else file_path(call.example_file)
-    return init.init(session, file_path(call.env_file), example_file=example, reset_models=call.reset_models)
+    return init.init(
+        session,
+        file_path(call.env_file),
+        example_file=example,
+        reset_models=call.reset_models,
+        all_models=call.all_models,
+    )
 
 
 def _auth(session: Session, call: Call, cell: str | None) -> Any:

@@ -64,6 +64,7 @@ COMMANDS = (
             ),
             _flag("--no-example", "write no example and no reference"),
             _flag("--reset-models", "choose the models anew"),
+            _flag("--all-models", "list every model that can run in LLMS_AVAILABLE, not just the first 20"),
             _YES,
         ),
         ("%kbench init", "%kbench init --env-file ~/secrets/.env --no-example"),
