@@ -83,7 +83,8 @@ class AuthResult(Shown):
             why.append(f"{self.listed - self.able} cannot run")
         if self.available == MOST_AVAILABLE < self.able:
             why.append(
-                f"{MOST_AVAILABLE} at most, since the SDK makes an object of each on import; all: %kbench init --all-models"
+                f"{MOST_AVAILABLE} at most, since the SDK makes an object of each on import; "
+                "all: %kbench init --all-models"
             )
         return f"{self.available} of {self.listed} in {AVAILABLE}" + (f" ({'; '.join(why)})" if why else "")
 

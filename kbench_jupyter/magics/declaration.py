@@ -287,6 +287,25 @@ COMMANDS = (
         ),
         ("%kbench publish my-task", "%kbench publish my-task --no-publish-backing-notebook -y"),
     ),
+    Command(
+        "describe",
+        "show a task's page (description, tags, citations, provenance), or change it",
+        (
+            _TASK,
+            _flag("--edit", "put the page into a cell below; running that changes it"),
+            _value(
+                "--from",
+                "change it to what that Markdown file says, after showing what changes",
+                "FILE",
+                "file",
+            ),
+            _YES,
+            *_LISTING,
+        ),
+        ("%kbench describe my-task", "%kbench describe --edit", "%kbench describe my-task --from page.md"),
+        cell=True,
+        cell_is="the task's page",
+    ),
     Command("delete", "say why a task cannot be deleted from here", (_TASK, _YES), ("%kbench delete",)),
     Command("quota", "show what runs may cost, and have cost", _LISTING, ("%kbench quota",)),
     Command(

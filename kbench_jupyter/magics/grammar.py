@@ -54,7 +54,8 @@ class Command:
     args: tuple[Arg, ...] = ()
     examples: tuple[str, ...] = ()  # lines a user would type
     aliases: tuple[str, ...] = ()
-    cell: bool = False  # whether %%kbench NAME takes the cell as the task file
+    cell: bool = False  # whether %%kbench NAME takes a cell
+    cell_is: str = "the task file"  # what it takes the cell as
 
 
 @dataclass(frozen=True)

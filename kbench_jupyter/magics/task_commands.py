@@ -10,6 +10,7 @@ from kbench_jupyter import panels
 from kbench_jupyter.actions import (
     cancel,
     check,
+    describe,
     download,
     export,
     fix,
@@ -226,6 +227,27 @@ def _publish(session: Session, call: Call, cell: str | None) -> Any:
     return publish.publish(
         session, slug, notebook=notebook, artifacts=call.artifacts, confirmed=call.no_confirm
     )
+
+
+def _describe(session: Session, call: Call, cell: str | None) -> Any:
+    given, edit = getattr(call, "from"), call.edit
+    if (cell is not None) + bool(given) + edit > 1:
+        raise UsageError(
+            "A cell, --from and --edit each say where the page is written: give one of them.",
+            hint="%kbench describe --edit",
+        )
+    slug = resolve_slug(session, call.task)
+    if cell is not None:
+        return describe.change(session, slug, cell, confirmed=call.no_confirm)
+    if given:
+        return describe.change_from_file(session, slug, Path(given).expanduser(), confirmed=call.no_confirm)
+    found = describe.describe(session, slug)
+    if not edit:
+        return found
+    if session.shell is None:
+        raise UsageError("There is no notebook to put a cell into.", hint="%kbench describe --from page.md")
+    session.shell.set_next_input(found.cell)
+    return replace(found, placed=True)
 
 
 def _quota(session: Session, call: Call, cell: str | None) -> Any:
