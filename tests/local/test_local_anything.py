@@ -36,8 +36,8 @@ FIELDS = [
     "slug", "text", "options", "datasetDataSources", "taskSlug", "ownerSlug", "versionNumber", "statusFilter",
     "regexFilter", "pageSize", "pageToken", "skip", "modelVersionSlugs", "taskSlugs", "runId", "token",
     "benchmarkSlug", "definition", "includeSource", "updateMask", "description", "tags", "provenanceSources",
-    "citations", "title", "url", "runIds", "ids", "slugs", "modelVersion", "reasoningEffort", "agentSlug", "includeActive",
-    "enqueue", "skipPolicy", "staleAfter", "benchmark", "benchmarkModelVersionIds",
+    "citations", "title", "url", "runIds", "ids", "slugs", "modelVersion", "reasoningEffort", "agentSlug",
+    "includeActive", "enqueue", "skipPolicy", "staleAfter", "benchmark", "benchmarkModelVersionIds",
 ]  # fmt: skip
 ODD = [
     None, True, 0, -1, 1, 10**30, 1.5, "", "1", "²", "9" * 40, "odd-task", "(", "\ud800", "[" * 50_000, "{}", [],

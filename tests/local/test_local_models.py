@@ -245,6 +245,65 @@ def test_a_run_on_an_endpoints_model_is_that_models(upstream):
     assert upstream.server.ended(run["id"], "up")["state"] == "COMPLETED"
 
 
+PROMPTS = """
+import urllib.request
+model = os.environ["LLM_DEFAULT"]
+for asked in ({"model": model}, {"model": model, "reasoning_effort": "low"}, {"model": "plain"}) * (model == "plain-2"):
+    urllib.request.urlopen(urllib.request.Request(
+        os.environ["MODEL_PROXY_URL"] + "/openapi/chat/completions",
+        json.dumps({"messages": [{"role": "user", "content": "at what effort?"}], **asked}).encode(),
+        {"Authorization": "Bearer " + os.environ["MODEL_PROXY_API_KEY"]},
+    )).read()
+"""
+
+
+def test_a_runs_effort_is_its_models_unless_the_task_asks_for_another(make_server):
+    class Thinking(Endpoint):
+        def do_GET(self):
+            said = {"id": "none", "reasoning": {"supported_efforts": []}}
+            every = {"id": "every", "reasoning": {"supported_efforts": None}}
+            self.answer(200, {"data": [{"id": "plain"}, {"id": "plain-2"}, said, every]})
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Thinking) as endpoint:
+        endpoint.seen = []
+        thread = threading.Thread(target=endpoint.serve_forever)
+        thread.start()
+        env = {
+            "KBENCH_UPSTREAM_URL": f"http://127.0.0.1:{endpoint.server_port}/v1",
+            "KBENCH_UPSTREAM_EFFORTS": "low, high,,NO SUCH",
+        }
+        one = make_server(env=env)
+        configs = one.call("ListBenchmarkModelVersionConfigs", {}, "benchmarks.BenchmarksApiService")[
+            "configs"
+        ]
+        efforts = {}
+        for config in configs:
+            efforts.setdefault(config["slug"].partition("-")[0], []).append(config.get("reasoningEffort"))
+        assert efforts == {
+            "smollm2": [None],
+            "plain": ["low", "high", "low", "high"],
+            "none": [None],
+            "every": ["minimal", "low", "medium", "high", "xhigh"],
+        }
+        assert status_of(one)["settings"]["upstream_efforts"] == "low,high"
+        one.push(
+            "thinks",
+            plain("thinks", "import os" + PROMPTS, model="x").replace("'x'", "os.environ['LLM_DEFAULT']"),
+        )
+        assert one.creation("thinks") == ("COMPLETED", "")
+        body = {
+            "taskSlugs": [{"taskSlug": "thinks"}],
+            "modelVersionSlugs": ["plain-2"],
+            "reasoningEffort": "high",
+        }
+        [scheduled] = one.call("BatchScheduleBenchmarkTaskRuns", body)["results"]
+        assert one.ended(scheduled["runId"], "thinks")["state"] == "COMPLETED"
+        seen = [(asked["model"], asked.get("reasoning_effort")) for _path, _headers, asked in endpoint.seen]
+        endpoint.shutdown()
+        thread.join()
+    assert seen == [("plain-2", "high"), ("plain-2", "low"), ("plain", None)]
+
+
 def test_the_endpoints_key_is_nowhere_to_be_read(upstream):
     home = upstream.server.home
     files = [path for path in home.rglob("*") if path.is_file()]
