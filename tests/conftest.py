@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -37,12 +38,49 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME", "XDG_STATE_HOME"):
         os.environ.pop(name, None)
     own_kernel.use(Path(home))
+    quick_start = str(Path(__file__).parent / "quick_start")
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [quick_start, os.environ.get("PYTHONPATH")]))
+
+
+#: The rooms with slow files, those whose files take longest first.
+_LONG = (
+    "browser",
+    "end_to_end",
+    "local",
+    "actions",
+    "conformance",
+    "notebooks",
+    "packaging",
+    "notebook",
+    "validation",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the slow files first: a worker that is given one last would work on alone while the others idle."""
+    """Put files without slow tests first, so that what fails fails soon; then the rest, the long ones before the short.
+
+    A worker that is given a long file last works on alone while the others idle.
+    """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
-    items.sort(key=lambda item: item.path not in slow)
+
+    def place(item: pytest.Item) -> int:
+        room = item.path.parent.name
+        return 0 if item.path not in slow else 1 + (_LONG.index(room) if room in _LONG else len(_LONG))
+
+    items.sort(key=place)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what came of all injected faults, added up over the tests that counted them, for docs/figures.md."""
+    total: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, counts in getattr(report, "user_properties", ()):
+                if name == "faults" and report.when == "call":
+                    total.update(counts)
+    if total:
+        terminalreporter.section("through injected faults")
+        terminalreporter.write("".join(f"| {row} | {count:,} |\n" for row, count in total.items()))
 
 
 @pytest.fixture(autouse=True)

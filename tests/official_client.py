@@ -56,6 +56,7 @@ class OfficialClient:
         return {
             "HOME": str(self.home),
             "PATH": os.environ.get("PATH", ""),
+            "PYTHONPATH": str(Path(__file__).parent / "quick_start"),
             "KAGGLE_API_TOKEN": self.token,
             "PYTHONUTF8": "1",
             "NO_PROXY": "127.0.0.1",

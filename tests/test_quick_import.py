@@ -19,6 +19,12 @@ print(json.dumps([valid("http://example.org/\\u00e9"), valid("http://example.org
 """
 
 
+@pytest.fixture(autouse=True)
+def _python_as_users_have_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without what makes every other Python of the tests start sooner."""
+    monkeypatch.delenv("PYTHONPATH")
+
+
 def python(code: str) -> str:
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
 

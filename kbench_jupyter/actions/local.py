@@ -241,14 +241,14 @@ def _clean(session: Session, place: Any, limits: Mapping[str, int], confirmed: b
     what = f"the logs and outputs of {count(found['jobs'], 'ended job')} and leftovers, {size(found['bytes'])} in all"
     if not found["bytes"] and not found["jobs"]:
         title = Cell("There is nothing to clean", "good")
-        return LocalShown(title, {"logs and outputs kept": size(found["kept"])})
+        return LocalShown(title, {"logs and outputs kept": told(found["kept"], size)})
     if not confirmed and not session.reporter.confirm(f"Delete {what}?"):
         raise UsageError(f"Nothing was deleted: it would be {what}.", hint="Without being asked: add -y")
     found = local_server.clean(server, limits, really=True)
     facts = {
-        "space freed": size(found["bytes"]),
+        "space freed": told(found["bytes"], size),
         "logs and outputs deleted": f"of {count(found['jobs'], 'job')}, the oldest first",
-        "logs and outputs kept": size(found["kept"]),
+        "logs and outputs kept": told(found["kept"], size),
         "tasks": "all kept, and the states and results of their runs",
     }
     return LocalShown(Cell("The embedded server's space was cleaned", "good"), facts)

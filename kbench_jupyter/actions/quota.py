@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kbench_jupyter.actions.cards import when
 from kbench_jupyter.api import QuotaBalance, TaskQuota
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, money, told
 from kbench_jupyter.session.session import Session
+
+#: What the quotas are for.
+RUNS, PROXY = "benchmark runs", "model proxy"
 
 
 @dataclass(frozen=True)
@@ -19,24 +23,7 @@ class Quota(Shown):
 
     def view(self) -> View:
         """Describe the balances."""
-        rows: list[list[Value]] = [
-            ["benchmark runs", "daily", told(self.tasks.used, money), _limit(self.tasks.allowed), None]
-        ]
-        rows += [
-            [
-                "model proxy",
-                b.period.lower(),
-                told(b.used, money),
-                _limit(b.allowed),
-                told(b.refill_time, when),
-            ]
-            for b in self.proxy
-        ]
-        return View(
-            "Quota",
-            [Table(["for", "period", "used>", "allowed>", "refilled (UTC)"], rows, drop_empty=True)],
-            footer=self.footer,
-        )
+        return View("Quota", [quota_table(self.tasks, self.proxy)], footer=self.footer)
 
 
 def quota(session: Session) -> Quota:
@@ -44,6 +31,17 @@ def quota(session: Session) -> Quota:
     target = session.target()
     client = session.client(target)
     return Quota(client.task_quota(), tuple(client.model_proxy_quotas()), footer=target.label)
+
+
+def quota_table(tasks: TaskQuota | None, proxy: Sequence[QuotaBalance]) -> Table:
+    """Return the balances as a table; without the row of benchmark runs where `tasks` is None."""
+    rows: list[list[Value]] = []
+    if tasks:
+        rows.append([RUNS, "daily", told(tasks.used, money), _limit(tasks.allowed), None])
+    for b in proxy:
+        used, refilled = told(b.used, money), told(b.refill_time, when)
+        rows.append([PROXY, b.period.lower(), used, _limit(b.allowed), refilled])
+    return Table(["for", "period", "used>", "allowed>", "refilled (UTC)"], rows, drop_empty=True)
 
 
 def _limit(usd: float) -> Cell:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kbench_jupyter.actions.cards import WHO_COLUMNS, elapsed, score_column, state_cell, who_cells
@@ -21,7 +21,7 @@ from kbench_jupyter.actions.wanted_models import expand, unknown_models
 from kbench_jupyter.api import Client, Run, ScheduleResult, Task
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count, told
 from kbench_jupyter.errors import NotFoundError, RunsFailedError, UsageError
-from kbench_jupyter.following.scheduled import await_scheduled
+from kbench_jupyter.following.scheduled import find_scheduled
 from kbench_jupyter.following.watch import wait_for_runs
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
@@ -29,7 +29,7 @@ from kbench_jupyter.session.target import Target
 
 @dataclass(frozen=True)
 class ScheduledRuns(Shown):
-    """What was scheduled, in the order asked, and where those runs stood when last seen."""
+    """What was scheduled, in the order asked, and those runs: as they ended, or in no state if nobody waited."""
 
     task: Task
     scheduled: tuple[ScheduleResult, ...]
@@ -38,7 +38,7 @@ class ScheduledRuns(Shown):
     @property
     def run_ids(self) -> tuple[int, ...]:
         """The ids of the scheduled runs."""
-        return tuple(run.id for run in self.runs)
+        return tuple(result.run_id for result in self.scheduled if result.run_id is not None)
 
     @property
     def ended(self) -> bool:
@@ -49,7 +49,8 @@ class ScheduledRuns(Shown):
         """Describe the runs."""
         done = sum(result.scheduled for result in self.scheduled)
         slug = self.task.slug.task
-        known = [_run_of(result, self.runs) for result in self.scheduled]
+        by_id = {run.id: run for run in self.runs}
+        known = [by_id.get(result.run_id or 0) for result in self.scheduled]
         scores = score_column([run.score if run else None for run in known], missing="")
         rows = [_row(*one) for one in zip(self.scheduled, known, scores, strict=True)]
         notes = [result.note for result in self.scheduled if result.note]
@@ -78,20 +79,17 @@ def _named(task: Task) -> str:
     return f"{task.slug.task} (version {task.version})" if task.version else task.slug.task
 
 
-def _run_of(result: ScheduleResult, runs: Sequence[Run]) -> Run | None:
-    """Return the run that was scheduled, if it has been seen."""
-    return next((run for run in runs if result.scheduled and result.may_be(run)), None)
-
-
 def _names(result: ScheduleResult, run: Run | None) -> tuple[str, str]:
-    return (run.model, run.candidate) if run else (result.model, result.candidate)
+    """Return model and candidate: the server's name of it once it has been seen."""
+    seen = run is not None and run.state != "UNSPECIFIED"
+    return (run.model, run.candidate) if run and seen else (result.model or result.agent, result.candidate)
 
 
 def _row(result: ScheduleResult, run: Run | None, score: Cell) -> list[Value]:
     if not result.scheduled:
         why = result.skipped_reason or "the server gave no reason"
         return ["", Cell("skipped", "warn"), "", "", why]
-    if run is None:
+    if run is None or run.state == "UNSPECIFIED":
         return [told(result.run_id), Cell("scheduled", "quiet"), "", "", ""]
     return [told(run.id), state_cell(run.state), score, elapsed(run), NO_SOURCE.line(run.error_message)]
 
@@ -159,27 +157,26 @@ def run(
         scheduled = _schedule(client, slug, batches, before, each=retry_errored) + lost
     except NotFoundError as error:
         raise (unknown_models(session, target, client.list_models(), filtered) or error) from error
-    done = [result for result in scheduled if result.scheduled]
-    result = ScheduledRuns(task, tuple(scheduled), footer=target.label)
-    if not done or wait is None:
-        listed = (
-            [one for one in client.list_runs(slug, models=filtered) if one.id not in before] if done else []
-        )
-        runs = [one for result in done if (one := _run_of(result, listed))]
-        return replace(result, runs=tuple(runs))
     began = time.monotonic()
-    unnamed = [result for result in done if result.run_id is None]
-    found = await_scheduled(client, slug, unnamed, before, timeout=wait or None) if unnamed else ()
-    run_ids = [result.run_id for result in done if result.run_id is not None] + [one.id for one in found]
+    found = find_scheduled(client, slug, scheduled, before, timeout=0 if wait is None else wait or None)
+    result = ScheduledRuns(task, found, tuple(_scheduled(task, found)), footer=target.label)
+    if wait is None:
+        return result
     left = max(0.1, wait - (time.monotonic() - began)) if wait else wait
-    followed = _follow(session, target, slug, result, run_ids, left, poll_interval) if run_ids else result
-    if missing := sorted(one.candidate for one in unnamed if not _run_of(one, found)):
+    followed = _follow(session, target, slug, result, left, poll_interval) if result.run_ids else result
+    if missing := [one.candidate for one in found if one.scheduled and one.run_id is None]:
         raise RunsFailedError(
             f"{count(len(missing), 'run')} of {slug} cannot be followed: scheduled on {', '.join(missing)}, but "
             "not in the server's list of runs.",
             hint=f"The list may lag behind. What the server says now: %kbench status {slug}",
         )
     return followed
+
+
+def _scheduled(task: Task, results: Sequence[ScheduleResult]) -> Iterator[Run]:
+    for one in results:
+        if one.run_id is not None:
+            yield Run(one.run_id, task.slug, one.model or one.agent, agent=one.agent)
 
 
 def _wanted(
@@ -249,14 +246,13 @@ def _follow(
     target: Target,
     slug: str,
     result: ScheduledRuns,
-    run_ids: Sequence[int],
     wait: float,
     poll_interval: float | None,
 ) -> ScheduledRuns:
     runs = wait_for_runs(
         session.client(target),
         slug,
-        run_ids,
+        result.run_ids,
         timeout=wait or None,
         max_interval=target.poll_interval(poll_interval),
         reporter=session.reporter,

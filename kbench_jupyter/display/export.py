@@ -10,8 +10,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-__all__ = ["as_csv", "as_json"]
-
 # A spreadsheet takes a cell that begins so for a formula, and the text came from a model or a server.
 # Source: OWASP, CSV Injection.
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import unicodedata
 from collections.abc import Sequence
+from itertools import zip_longest
 
 import wcwidth
 
@@ -76,15 +77,9 @@ def folded(text: str, indent: str = "") -> str:
 
 
 def block(title: str, colour: str, lines: Sequence[str]) -> list[str]:
-    """Draw an error in place of its traceback: a title, then `lines`, of which those of the detail stay whole.
+    """Draw an error in place of its traceback: a title, in a colour (an SGR code), then its lines.
 
-    Parameters
-    ----------
-    title : str
-    colour : str
-        The title's, as an SGR code.
-    lines : sequence of str
-        Message, indented detail, then the hint, which begins with an arrow.
+    These are the message, the detail, which is indented and stays whole, and the hint, which begins with an arrow.
     """
     head = f"{title}:"
     first, *rest = lines or [""]
@@ -99,13 +94,7 @@ def block(title: str, colour: str, lines: Sequence[str]) -> list[str]:
 
 
 def to_text(view: View, width: int | None = None) -> str:
-    """Draw `view` in at most `width` columns (default: the terminal's, at most 100).
-
-    Returns
-    -------
-    str
-        Lines without trailing newline.
-    """
+    """Draw `view` in at most `width` columns (default: the terminal's, at most 100), without trailing newline."""
     width = width or _columns()
     blocks = [_wrap(_sign(view.title), width)]
     blocks += [block for part in view.parts if (block := _draw(part, width))]
@@ -114,7 +103,10 @@ def to_text(view: View, width: int | None = None) -> str:
     if view.next:
         room = max(columns_of(visible(command)) for command, _ in view.next)
         indent = " " * (room + 4) if room + 24 < width else " " * 6
-        steps = [f"  {_left(visible(command), room)}  {visible(why)}".rstrip() for command, why in view.next]
+        steps = [
+            f"  {wcwidth.ljust(visible(command), room)}  {visible(why)}".rstrip()
+            for command, why in view.next
+        ]
         blocks.append("\n".join(["Next:", *(_wrap(step, width, indent) for step in steps)]))
     if view.footer:
         blocks.append(_wrap(visible(view.footer), width))
@@ -138,7 +130,8 @@ def _facts(facts: Facts, width: int) -> str:
         return ""
     room = max(map(columns_of, items))
     return "\n".join(
-        _wrap(f"{_left(name, room)}  {value}", width, " " * (room + 2)) for name, value in items.items()
+        _wrap(f"{wcwidth.ljust(name, room)}  {value}", width, " " * (room + 2))
+        for name, value in items.items()
     )
 
 
@@ -146,24 +139,19 @@ def _table(table: Table, width: int) -> str:
     if not table.rows:
         return table.empty
     columns, drawn_rows = table.drawn()
-    right = [head.endswith(">") for head in columns]
+    pads = [wcwidth.rjust if head.endswith(">") else wcwidth.ljust for head in columns]
     heads = [_one_line(head.removesuffix(">")) for head in columns]
     rows = [[_one_line(_sign(cell)) for cell in row] for row in drawn_rows]
     by_column = list(zip(heads, *rows, strict=True))
     widths = _fit([max(map(columns_of, column)) for column in by_column], width)
 
     def line(cells: Sequence[str]) -> list[str]:
-        folded = [_fold(cell, room) for cell, room in zip(cells, widths, strict=True)]
-        height = max(map(len, folded))
+        folded = [wcwidth.wrap(cell, max(1, room)) for cell, room in zip(cells, widths, strict=True)]
         out = []
-        for i in range(height):
-            texts = [column[i] if i < len(column) else "" for column in folded]
-            padded = [
-                (_right if to_right else _left)(text, room)
-                for text, room, to_right in zip(texts, widths, right, strict=True)
-            ]
+        for texts in zip_longest(*folded, fillvalue=""):
+            padded = [pad(text, room) for pad, text, room in zip(pads, texts, widths, strict=True)]
             out.append("  ".join(padded).rstrip())
-        return out
+        return out or [""]
 
     rule = "  ".join("─" * room for room in widths)
     return "\n".join([*line(heads), rule, *(drawn for row in rows for drawn in line(row))])
@@ -175,10 +163,6 @@ def _fit(widths: list[int], total: int) -> list[int]:
     while sum(widths) + 2 * (len(widths) - 1) > total and max(widths) > _NARROWEST:
         widths[widths.index(max(widths))] -= 1
     return widths
-
-
-def _fold(text: str, room: int) -> list[str]:
-    return wcwidth.wrap(text, max(1, room)) or [""]
 
 
 def _one_line(text: str) -> str:
@@ -193,14 +177,6 @@ def _with_base(word: str) -> str:
 def columns_of(text: str) -> int:
     """Columns a text takes in a terminal."""
     return wcwidth.width(text)
-
-
-def _left(text: str, room: int) -> str:
-    return wcwidth.ljust(text, room)
-
-
-def _right(text: str, room: int) -> str:
-    return wcwidth.rjust(text, room)
 
 
 def _sign(value: str | Cell | None) -> str:

@@ -41,8 +41,8 @@ _VERBOSE = _flag("-v --verbose", "accepted, as the official client does; progres
 _FORMAT = (
     _value(
         "--format",
-        "print the listing as that, and nothing else; json(model, state) takes those columns",
-        "table|csv|json",
+        "print the listing as table, csv or json, and nothing else; 'json(model, state)' takes those columns",
+        "FORM",
         "form",
         choices=("table", "csv", "json"),
     ),
@@ -367,6 +367,7 @@ COMMANDS = (
         (_value("name", "kaggle or local", "kaggle|local", "target"),),
         ("%kbench target", "%kbench target local"),
     ),
+    Command("whoami", "show account, server spoken to and quota left", (), ("%kbench whoami",)),
     Command("config", "show each setting and where its value came from", (), ("%kbench config",)),
     Command(
         "local",

@@ -70,7 +70,7 @@ def _name(arg: Arg) -> str:
 
 
 def _help(arg: Arg) -> str:
-    if arg.choices:
+    if arg.choices and arg.kind == "choice":
         return f"{arg.help}: {', '.join(arg.choices)} (default: {arg.default})"
     if arg.kind == "number" and arg.default is not None:
         return f"{arg.help} (default: {arg.default:g})"

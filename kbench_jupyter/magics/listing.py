@@ -148,7 +148,12 @@ def _form(call: Call) -> tuple[str, tuple[str, ...]]:
         )
     found = _GIVEN.fullmatch(given)
     if not found or found[1] not in _FORMS:
-        hint = did_you_mean(given, _FORMS, form="--format {}", more="table, csv, json, or json(model, score)")
+        hint = did_you_mean(
+            given,
+            _FORMS,
+            form="--format {}",
+            more="there are table, csv and json, and json(model, score) for some columns",
+        )
         raise UsageError(f"There is no form {given!r} for a listing.", hint=hint)
     return found[1], tuple(name.strip() for name in (found[2] or "").split(",") if name.strip())
 

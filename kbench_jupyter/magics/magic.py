@@ -37,7 +37,8 @@ class KBenchMagic:
             _refuse_body(cell)
             return where(self.session)
         session, listings = self.session, asked(call)
-        session.reporter = self._reporter(quiet=silent == "all")
+        printed = any(listing.path is None for listing in listings)  # and nothing else is then
+        session.reporter = self._reporter(quiet=printed or silent == "all")
         try:
             result = _handler(call, cell)(session, call, cell)
             for listing in listings:

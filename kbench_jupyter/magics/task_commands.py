@@ -30,6 +30,7 @@ from kbench_jupyter.actions import (
     validate,
     wanted_candidates,
     wanted_models,
+    whoami,
 )
 from kbench_jupyter.actions.sources import ChosenTask, choose_task, resolve_slug
 from kbench_jupyter.errors import UsageError
@@ -252,6 +253,10 @@ def _describe(session: Session, call: Call, cell: str | None) -> Any:
 
 def _quota(session: Session, call: Call, cell: str | None) -> Any:
     return quota.quota(session)
+
+
+def _whoami(session: Session, call: Call, cell: str | None) -> Any:
+    return whoami.whoami(session)
 
 
 def _models(session: Session, call: Call, cell: str | None) -> Any:

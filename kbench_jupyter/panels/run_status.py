@@ -13,7 +13,7 @@ from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
 from kbench_jupyter.actions.status import TaskStatus
 from kbench_jupyter.display.view import View
 from kbench_jupyter.errors import KBenchError
-from kbench_jupyter.following.watch import RunStatus
+from kbench_jupyter.following.status import RunStatus
 from kbench_jupyter.panels.log.view import LogView, open_log_view
 from kbench_jupyter.panels.part import Part
 from kbench_jupyter.panels.told import scheduling

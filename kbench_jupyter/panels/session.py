@@ -82,6 +82,11 @@ class PartSession(Session):
         if name is not None:
             self._parent.chosen = name
 
+    @property
+    def closed(self) -> bool:
+        """Whether the parent was closed."""
+        return self._parent.closed
+
     def client(self, target: Any = None) -> Any:
         """Return the parent's client, so that all share its connections."""
         return self._parent.client(target or self.target())

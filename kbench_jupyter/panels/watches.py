@@ -18,8 +18,9 @@ from kbench_jupyter.actions import results
 from kbench_jupyter.actions.cards import result_texts
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.errors import KBenchError
-from kbench_jupyter.following.status import judge
-from kbench_jupyter.following.watch import RunStatus, Trouble, Watch
+from kbench_jupyter.following.rounds import Trouble
+from kbench_jupyter.following.runs import Watch
+from kbench_jupyter.following.status import RunStatus, judge
 from kbench_jupyter.panels.session import PartSession
 from kbench_jupyter.session.session import Session, SilentReporter
 

@@ -153,7 +153,11 @@ def test_what_errored_runs_again_as_it_was_and_one_that_cannot_stops_no_other(
         },
         {"taskSlugs": [{"taskSlug": "quiz"}], "agentSlugs": ["helper"]},
     ]
-    assert {one.candidate for one in found.runs} == set(THREE)
+    assert {one.candidate for one in found.scheduled if one.scheduled} == {
+        "quick-1",
+        "quick-1 (high)",
+        "helper",
+    }
     skipped = [one for one in found.scheduled if not one.scheduled]
     assert [one.model for one in skipped] == ["old-1", "quick-1"]
     assert "quick-1-forgotten" in str(found)
@@ -176,8 +180,10 @@ def test_an_effort_and_an_agent_are_scheduled_and_followed_by_their_run_ids(
     with capture_output():
         high = kbench("run quiz -m quick-1 --reasoning-effort high")
         agent = kbench("run quiz --agent helper --agent other")
-    assert [one.candidate for one in high.runs] == ["quick-1-high"]
-    assert [one.candidate for one in agent.runs] == ["helper", "other"]
+        listed = kbench("status quiz")
+    assert [one["candidate"] for one in high.records()] == ["quick-1 (high)"]
+    assert [one["candidate"] for one in agent.records()] == ["helper", "other"]
+    assert [one["candidate"] for one in listed.records()] == ["quick-1", "quick-1-high", "helper", "other"]
     assert [one["run"] for one in agent.records()] == [502, 503]
     assert [body.get("reasoningEffort") for body in scheduled(server)] == ["high", None]
     assert [body.get("agentSlugs") for body in scheduled(server)] == [None, ["helper", "other"]]
@@ -236,6 +242,6 @@ def test_where_efforts_are_not_listed_one_line_says_so_and_the_server_decides(
 ) -> None:
     server.api.refusing["ListBenchmarkModelVersionConfigs"] = code
     found = run(session, "quiz", ["quick-1"], effort="high")
-    assert [one.candidate for one in found.runs] == ["quick-1-high"]
+    assert [one["candidate"] for one in found.records()] == ["quick-1 (high)"]
     [line] = [line for line in session.reporter.lines if line.startswith("!")]
     assert "does not offer a list of reasoning efforts" in line

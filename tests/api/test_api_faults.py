@@ -7,8 +7,6 @@ import socket
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 from typing import Any
 
 import faults
@@ -16,7 +14,7 @@ import pytest
 from api_helpers import QUICK
 from faults import FakeApi, Fault, FaultServer
 
-from kbench_jupyter.api import Client, Credentials, RunState
+from kbench_jupyter.api import Client, Credentials, RunState, TasksChanged
 from kbench_jupyter.errors import (
     AmbiguousWriteError,
     ApiError,
@@ -29,47 +27,10 @@ from kbench_jupyter.errors import (
 T = Callable[[Client], Any]
 
 
-def in_an_hour() -> str:
-    return format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+def both(changed: TasksChanged) -> list[str]:
+    return [slug.task for slug in (*changed.changed, *changed.skipped)]
 
 
-def a_minute_ago() -> str:
-    return format_datetime(datetime.now(UTC) - timedelta(minutes=1), usegmt=True)
-
-
-# Faults that one more try mends, when nothing speaks against trying again.
-PASSING: dict[str, Fault] = {
-    "reset before processing": faults.reset_before,
-    "reset after processing": faults.reset_after,
-    "truncated JSON": faults.truncated,
-    "truncated JSON, length unannounced": faults.truncated_unannounced,
-    "envelope 500 under 200": faults.envelope(500, processed=True),
-    "envelope 503 under 200": faults.envelope(503),
-    "envelope 429 under 200": faults.envelope(429),
-    "429 without Retry-After": faults.status(429),
-    "429 with Retry-After in seconds": faults.status(429, {"Retry-After": "1"}),
-    "429 with Retry-After 0": faults.status(429, {"Retry-After": "0"}),
-    "429 with Retry-After as a date": faults.status(429, {"Retry-After": in_an_hour()}),
-    "429 with Retry-After as a past date": faults.status(429, {"Retry-After": a_minute_ago()}),
-    "429 with a garbled Retry-After": faults.status(429, {"Retry-After": "soon"}),
-    "500": faults.status(500),
-    "500 after processing": faults.status(500, processed=True),
-    "502": faults.status(502),
-    "503": faults.status(503),
-    "503 after processing": faults.status(503, processed=True),
-    "503 with Retry-After": faults.status(503, {"Retry-After": "1"}),
-    "504 after processing": faults.status(504, processed=True),
-    "a hang": faults.hang,
-    "a hang after processing": faults.hang_after,
-    "a slow drip": faults.drip(0.05),
-}
-LASTING: dict[str, Fault] = {
-    "HTML under 200": faults.html,
-    "HTML under 200 after processing": faults.html_after,
-    "envelope 400 under 200": faults.envelope(400),
-    "400": faults.status(400),
-    "403": faults.status(403),
-}
 READS: dict[str, tuple[str, T]] = {
     "get_task": ("GetBenchmarkTask", lambda client: client.get_task("t").slug.version),
     "list_tasks": ("ListBenchmarkTasks", lambda client: len(list(client.list_tasks()))),
@@ -83,9 +44,24 @@ READS: dict[str, tuple[str, T]] = {
         "CreateDefaultModelProxyToken",
         lambda client: client.create_model_proxy_token("auth").token,
     ),
-    "publish_task": (
-        "PublishBenchmarkTask",
-        lambda client: client.publish("t", notebook=False).is_public,
+    "publish": ("PublishBenchmarkTask", lambda client: client.publish("t").is_public),
+    "cancel_runs": ("ApiCancelBenchmarkTaskRuns", lambda client: client.cancel_runs(tasks=["t"]).active),
+    "update_task": (
+        "UpdateBenchmarkTask",
+        lambda client: client.update_task("t", description="What it asks.").task.description,
+    ),
+    "list_configs": (
+        "ListBenchmarkModelVersionConfigs",
+        lambda client: [config.effort for config in client.list_configs([7])],
+    ),
+    # What landed the first time is skipped the second: either way it is in the benchmark.
+    "add_tasks_to_benchmark": (
+        "AddTasksToBenchmark",
+        lambda client: both(client.add_tasks_to_benchmark("b", ["t"])),
+    ),
+    "remove_tasks_from_benchmark": (
+        "RemoveTasksFromBenchmark",
+        lambda client: both(client.remove_tasks_from_benchmark("b", ["t"])),
     ),
 }
 RIGHT = {
@@ -98,13 +74,19 @@ RIGHT = {
     "model_proxy_quotas": 20.0,
     "introspect_token": "me",
     "create_model_proxy_token": "proxy-secret",
-    "publish_task": True,
+    "publish": True,
+    "cancel_runs": 0,
+    "update_task": "What it asks.",
+    "list_configs": ["high"],
+    "add_tasks_to_benchmark": ["t"],
+    "remove_tasks_from_benchmark": ["t"],
 }
 IMPATIENT = replace(QUICK, read=0.12, deadline=1.0, retry_after_cap=0.01, looks=2)
 
 
 def filled() -> FakeApi:
-    api = FakeApi(models=[{"displayName": "M", "version": {"slug": "m"}}])
+    config = {"id": 8, "benchmarkModelVersionId": 7, "reasoningEffort": "high"}
+    api = FakeApi(models=[{"displayName": "M", "version": {"slug": "m"}}], configs=[config])
     api.add_task("t")
     run = {"id": 9, "taskSlug": {"taskSlug": "t"}, "modelVersionSlug": "m", "state": "COMPLETED"}
     api.runs.append(run)
@@ -120,27 +102,28 @@ def figures() -> Counter[str]:
     return Counter()
 
 
-@pytest.mark.parametrize("name", PASSING)
+@pytest.mark.parametrize("name", faults.PASSING)
 def test_reads_outlive_a_passing_fault(name: str, figures: Counter[str]) -> None:
     slow = name.startswith(("a hang", "a slow"))
     with FaultServer(filled()) as server, connect(server) as client:
         for call, (method, do) in itertools.islice(READS.items(), 2 if slow else None):
-            server.inject(method, PASSING[name])
+            server.inject(method, faults.PASSING[name])
             assert do(client) == RIGHT[call], (name, call)
             figures["right"] += 1
         figures["faults"] += server.injected.total()
 
 
-@pytest.mark.parametrize("name", LASTING)
+@pytest.mark.parametrize("name", faults.LASTING)
 def test_reads_say_at_once_what_no_retry_would_mend(name: str, figures: Counter[str]) -> None:
     with FaultServer(filled()) as server, connect(server) as client:
         for call, (method, do) in READS.items():
             if call == "introspect_token" and "HTML" not in name:
                 continue  # a 400 or 403 is how the server calls a token inactive
-            server.inject(method, LASTING[name])
+            server.inject(method, faults.LASTING[name])
             with pytest.raises((ApiError, TransportError)) as caught:
                 do(client)
-            assert method in str(caught.value) or "task 't'" in str(caught.value)
+            said = str(caught.value)
+            assert method in said or "task 't'" in said or "does not offer" in said
             assert len(server.calls(method)) == 1
             figures["right"] += 1
         figures["faults"] += server.injected.total()
@@ -153,9 +136,9 @@ def outcome_of(write: Callable[[], Any]) -> tuple[Any, KBenchError | None]:
         return None, error
 
 
-@pytest.mark.parametrize("name", [*PASSING, *LASTING])
+@pytest.mark.parametrize("name", [*faults.PASSING, *faults.LASTING])
 def test_a_push_never_lands_twice(name: str, figures: Counter[str]) -> None:
-    fault = {**PASSING, **LASTING}[name]
+    fault = {**faults.PASSING, **faults.LASTING}[name]
     with FaultServer(filled()) as server, connect(server) as client:
         server.inject("CreateBenchmarkTask", fault)
         task, error = outcome_of(lambda: client.create_task("t", "{}"))
@@ -169,9 +152,9 @@ def test_a_push_never_lands_twice(name: str, figures: Counter[str]) -> None:
         figures.update(right=1, duplicates=max(0, server.api.pushes - 1), faults=server.injected.total())
 
 
-@pytest.mark.parametrize("name", [*PASSING, *LASTING])
+@pytest.mark.parametrize("name", [*faults.PASSING, *faults.LASTING])
 def test_a_schedule_never_lands_twice(name: str, figures: Counter[str]) -> None:
-    fault = {**PASSING, **LASTING}[name]
+    fault = {**faults.PASSING, **faults.LASTING}[name]
     with FaultServer(filled()) as server, connect(server) as client:
         server.inject("BatchScheduleBenchmarkTaskRuns", fault)
         results, error = outcome_of(lambda: client.schedule("t", ["m", "p/n@1"]))

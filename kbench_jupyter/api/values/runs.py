@@ -10,8 +10,8 @@ from typing import Any, Self
 
 from kbench_jupyter.api.names import normalize_model
 from kbench_jupyter.api.values import parse
-from kbench_jupyter.api.values.leaderboard import Score, read_score
 from kbench_jupyter.api.values.models import canonical
+from kbench_jupyter.api.values.scores import Score, read_score
 from kbench_jupyter.api.values.states import RunState
 from kbench_jupyter.api.values.tasks import TaskSlug
 from kbench_jupyter.api.values.wire import Wire, wire

@@ -12,7 +12,8 @@ from kbench_jupyter.actions.address import address
 from kbench_jupyter.actions.cards import state_cell
 from kbench_jupyter.actions.choose_runs import choose_runs
 from kbench_jupyter.errors import KBenchError
-from kbench_jupyter.following.logs.follow import Follow, Line, RunLines
+from kbench_jupyter.following.logs.follow import Follow, RunLines
+from kbench_jupyter.following.logs.terminal import Line
 from kbench_jupyter.panels.log.buffer import LogBuffer, LogLine
 from kbench_jupyter.session.session import Session
 

@@ -15,7 +15,7 @@ import traitlets
 
 from kbench_jupyter.display.html import CODE, FRAME, TONES
 from kbench_jupyter.display.view import Cell, Part, Text, View, count, forms
-from kbench_jupyter.following.logs.follow import strip_codes
+from kbench_jupyter.following.logs.terminal import strip_codes
 from kbench_jupyter.panels.log.pump import LogPump
 from kbench_jupyter.panels.log.source import LogSource, RunLog, log_source
 from kbench_jupyter.session.session import Session
