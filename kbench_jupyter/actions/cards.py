@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from kbench_jupyter.notebook.source import SourceCell, TaskSource
     from kbench_jupyter.results.runfiles import Assertion, RunResult
     from kbench_jupyter.validation import Rule
+
+#: What `who_cells` and `run_rows` stand under.
+WHO_COLUMNS = ("model", "candidate")
+RUN_COLUMNS = (*WHO_COLUMNS, "run", "version>", "state")
 
 _STATES = {
     "COMPLETED": "good",
@@ -45,10 +49,42 @@ def page_cell(task: Task) -> Cell:
     return Cell(page_of(task), href=page_of(task))
 
 
-def run_cells(run: Run, *, unset: str = "") -> list[Value]:
-    """Return what a table says first of a run: model, run, version and state."""
-    version = run.task.version or None
-    return [run.model, told(run.id), Cell(str(version or unset), value=version), state_cell(run.state)]
+def who_cells(names: Iterable[tuple[str, str]]) -> list[list[Value]]:
+    """Return cells for the names of models and their candidates, under `WHO_COLUMNS`, of which one column is drawn.
+
+    The model where the candidates are nothing but models, else the candidate. The table is to drop what is empty.
+    """
+    names = list(names)
+    bare = who_word(names) == "model"
+    return [
+        [
+            Cell(model if bare else "", value=model or None),
+            Cell("" if bare else candidate, value=candidate or None),
+        ]
+        for model, candidate in names
+    ]
+
+
+def who_word(names: Iterable[tuple[str, str]]) -> str:
+    """Return what names of models and their candidates are to be called together."""
+    return "model" if all(model == candidate for model, candidate in names) else "candidate"
+
+
+def run_rows(runs: Sequence[Run], *, unset: str = "") -> list[list[Value]]:
+    """Return what a table says first of each run, under `RUN_COLUMNS`."""
+    rows = []
+    for run, who in zip(runs, who_cells((run.model, run.candidate) for run in runs), strict=True):
+        version = run.task.version or None
+        shown = Cell(str(version or unset), value=version)
+        rows.append([*who, told(run.id), shown, state_cell(run.state)])
+    return rows
+
+
+def names_of(runs: Sequence[Run]) -> str:
+    """Name the first few runs, each with its state."""
+    shown = [f"{run.candidate} (run {run.id}, {run.state.lower().replace('_', ' ')})" for run in runs[:6]]
+    more = [f"{len(runs) - 6} more"] if len(runs) > 6 else []
+    return ", ".join(shown + more)
 
 
 def when(time: datetime | None) -> str:

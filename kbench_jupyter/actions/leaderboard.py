@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kbench_jupyter.actions.cards import score_column
+from kbench_jupyter.actions.address import benchmark_address
+from kbench_jupyter.actions.cards import WHO_COLUMNS, score_column, who_cells, who_word
 from kbench_jupyter.api import Leaderboard
 from kbench_jupyter.display.view import Shown, Table, View, count
-from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session.session import Session
 
 
@@ -19,7 +19,7 @@ class LeaderboardShown(Shown):
     board: Leaderboard
 
     def view(self) -> View:
-        """Describe the board: a row a model, a column a task."""
+        """Describe the board: a row a candidate, a column a task."""
         names = {result.task: result.name or result.task for row in self.board.rows for result in row.results}
         by_task = [{result.task: result for result in row.results} for row in self.board.rows]
         columns = []
@@ -29,10 +29,12 @@ class LeaderboardShown(Shown):
             scores = [result.score if result else None for result in results]
             # Unscored is not a fail.
             columns.append(score_column(scores, missing="unscored", display=display))
-        models = [row.model_name or row.model for row in self.board.rows]
-        rows = list(zip(models, *columns, strict=True))
-        table = Table(["model", *(f"{name}>" for name in names.values())], rows, "No results.")
-        return View(f"{self.name}: {count(len(rows), 'model')}", [table], footer=self.footer)
+        who = [(row.model_name or row.model, row.candidate_name) for row in self.board.rows]
+        rows = [[*first, *cells] for first, *cells in zip(who_cells(who), *columns, strict=True)]
+        heads = [*WHO_COLUMNS, *(f"{name}>" for name in names.values())]
+        many = count(len(rows), who_word(who))
+        table = Table(heads, rows, "No results.", drop_empty=True)
+        return View(f"{self.name}: {many}", [table], footer=self.footer)
 
 
 def leaderboard(session: Session, benchmark: str, version: int | None = None) -> LeaderboardShown:
@@ -52,9 +54,7 @@ def leaderboard(session: Session, benchmark: str, version: int | None = None) ->
     NotFoundError
         If the server knows no such benchmark.
     """
-    owner, _, name = benchmark.partition("/")
-    if not owner or not name or "/" in name:
-        raise UsageError(f"{benchmark!r} is not OWNER/BENCHMARK.", hint="%kbench leaderboard owner/benchmark")
+    owner, name = benchmark_address(benchmark)
     target = session.target()
     return LeaderboardShown(
         benchmark, session.client(target).leaderboard(owner, name, version), footer=target.label

@@ -11,6 +11,7 @@ from kbench_jupyter.api import SKEW
 from kbench_jupyter.display.view import count
 from kbench_jupyter.following.rounds import Clock, Rounds, TimeUp, Trouble
 from kbench_jupyter.following.status import SETTLE
+from kbench_jupyter.following.watch import how_to_stop
 from kbench_jupyter.session.interrupted import Interrupted
 
 if TYPE_CHECKING:
@@ -84,6 +85,6 @@ def find_scheduled(
     except KeyboardInterrupt:
         raise Interrupted(
             f"Stopped looking for the {count(len(missing), 'run')} of {slug} that were scheduled. They go on.",
-            hint=f"Where they stand: %kbench status {slug}",
+            hint=how_to_stop(slug),
         ) from None
     return tuple(replace(one, run_id=found.get(one, one.run_id)) for one in results)

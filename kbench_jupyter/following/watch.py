@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.display.numbers import score_text
 from kbench_jupyter.display.view import count, duration
 from kbench_jupyter.errors import RunsFailedError
 from kbench_jupyter.following.rounds import Clock, Outage, Trouble
@@ -78,7 +79,7 @@ def wait_for_runs(
     except KeyboardInterrupt:
         raise Interrupted(
             f"Stopped waiting ({watch.summary}). The runs go on.",
-            hint=f"Where they stand: %kbench status {slug}",
+            hint=how_to_stop(slug),
         ) from None
     finally:
         reporter.close()
@@ -92,15 +93,27 @@ def wait_for_runs(
     return watch.runs
 
 
+def how_to_stop(slug: TaskSlug | str) -> str:
+    """Say what to type after Ctrl+C, which ended the waiting and not the runs."""
+    return f"Where they stand: %kbench status {slug}\nTo stop them: %kbench cancel {slug} --running"
+
+
 def _news(change: RunChange) -> str:
     """Say a change in a line; "" where the progress line says it all."""
     status = change.status
     before = change.before.note if change.before else ""
     if status.ended:
-        return f"{status.name}: {status.word}{_took(status)}"
+        return f"{status.name}: {status.word}{_took(status)}{_scored(status.run)}"
     if status.note and status.note != before and status.run is not None:
         return f"{status.name}: {status.note}"
     return ""
+
+
+def _scored(run: Run | None) -> str:
+    value = run.score.value if run is not None and run.score is not None else None
+    if isinstance(value, bool):
+        return ", passed" if value else ", failed"
+    return "" if value is None else f", score {score_text(value)}"
 
 
 def _took(status: RunStatus) -> str:

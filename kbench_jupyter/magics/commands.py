@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.actions import auth, config, init, leaderboard, local, new, target
+from kbench_jupyter.actions import auth, benchmark, config, init, leaderboard, local, new, target
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.grammar import Call
 from kbench_jupyter.session.session import Session
@@ -21,7 +21,13 @@ def file_path(text: str | None) -> Path | None:
 
 def _init(session: Session, call: Call, cell: str | None) -> Any:
     example = None if call.no_example else file_path(call.example_file)
-    return init.init(session, file_path(call.env_file), example_file=example, reset_models=call.reset_models)
+    return init.init(
+        session,
+        file_path(call.env_file),
+        example_file=example,
+        reset_models=call.reset_models,
+        all_models=call.all_models,
+    )
 
 
 def _auth(session: Session, call: Call, cell: str | None) -> Any:
@@ -44,6 +50,15 @@ def _leaderboard(session: Session, call: Call, cell: str | None) -> Any:
     if version is not None and version != int(version):
         raise UsageError(f"A version is a whole number, not {version:g}.", hint="%kbench leaderboard -h")
     return leaderboard.leaderboard(session, call.benchmark, None if version is None else int(version))
+
+
+def _benchmark(session: Session, call: Call, cell: str | None) -> Any:
+    if call.what == "show":
+        if call.tasks:
+            hint = f"%kbench benchmark add {call.benchmark} {' '.join(call.tasks)}"
+            raise UsageError("show takes no tasks.", hint=hint)
+        return benchmark.show(session, call.benchmark)
+    return benchmark.change(session, call.benchmark, call.tasks, add=call.what == "add")
 
 
 def _target(session: Session, call: Call, cell: str | None) -> Any:

@@ -23,7 +23,7 @@ _TASK = _value(
     "task", "task name or slug; may be left out when the notebook stores exactly one", "TASK", "task"
 )
 _FILE = _value("-f --file", "a .ipynb, .py or .md file instead of the current notebook", "FILE", "file")
-_MODELS = _value("-m --model", "model; repeat for several", "MODEL", "model", many=True)
+_MODELS = _value("-m --model", "model, or a pattern; repeat for several", "MODEL", "model", many=True)
 _ENV = _value("--env-file", "the env file (default: .env)", "PATH", "file")
 _WAIT = _value(
     "--wait",
@@ -64,6 +64,7 @@ COMMANDS = (
             ),
             _flag("--no-example", "write no example and no reference"),
             _flag("--reset-models", "choose the models anew"),
+            _flag("--all-models", "list every model that can run in LLMS_AVAILABLE, not just the first 20"),
             _YES,
         ),
         ("%kbench init", "%kbench init --env-file ~/secrets/.env --no-example"),
@@ -158,24 +159,44 @@ COMMANDS = (
         (
             _TASK,
             _MODELS,
-            _flag("--retry-errored", "run again on the models whose newest run errored"),
+            _value("--reasoning-effort", "reasoning effort of the models", "EFFORT", "effort"),
+            _value("--agent", "agent; repeat for several", "AGENT", many=True),
+            _flag("--retry-errored", "run again on the candidates whose newest run errored, each as it was"),
             _WAIT,
             _POLL,
             _VERBOSE,
         ),
         (
             "%kbench run -m gemini-2.5-flash -m claude-haiku-4-5 --wait",
-            "%kbench run my-task -m 'gemini*'",
+            "%kbench run my-task -m 'gemini*' --reasoning-effort high",
             "%kbench run my-task --retry-errored --wait",
         ),
         cell=True,
     ),
     Command(
+        "cancel",
+        "stop a task's queued runs, or with --running those that are going, too",
+        (
+            _TASK,
+            _MODELS,
+            _value("--run", "only that run; repeat for several", "ID", "run", many=True),
+            _flag("--running", "also runs that have begun"),
+            _YES,
+        ),
+        (
+            "%kbench cancel",
+            "%kbench cancel my-task -m 'gemini*' --running",
+            "%kbench cancel my-task --run 1234 -y",
+        ),
+    ),
+    Command(
         "list",
-        "list your tasks",
+        "list your tasks, or those of somebody else or of a benchmark",
         (
             _value("--name-regex --regex", "only tasks whose name matches", "REGEX"),
             _value("--status", "only tasks in that state", "STATE"),
+            _value("--owner", "the tasks of somebody else, those that you may see", "OWNER"),
+            _value("--benchmark", "the tasks in a benchmark", "OWNER/BENCHMARK"),
             _flag("--all", _ALL_LISTED),
             _value("--page-size", _ALL_LISTED, "N"),
             *_LISTING,
@@ -258,8 +279,32 @@ COMMANDS = (
     Command(
         "publish",
         "make a task public",
-        (_TASK, _flag("--no-publish-backing-notebook", "keep the notebook behind it private"), _YES),
+        (
+            _TASK,
+            _flag("--no-publish-backing-notebook", "keep the notebook behind it private"),
+            _flag("--artifacts", "also its runs' files, logs and outputs, which cannot be undone"),
+            _YES,
+        ),
         ("%kbench publish my-task", "%kbench publish my-task --no-publish-backing-notebook -y"),
+    ),
+    Command(
+        "describe",
+        "show a task's page (description, tags, citations, provenance), or change it",
+        (
+            _TASK,
+            _flag("--edit", "put the page into a cell below; running that changes it"),
+            _value(
+                "--from",
+                "change it to what that Markdown file says, after showing what changes",
+                "FILE",
+                "file",
+            ),
+            _YES,
+            *_LISTING,
+        ),
+        ("%kbench describe my-task", "%kbench describe --edit", "%kbench describe my-task --from page.md"),
+        cell=True,
+        cell_is="the task's page",
     ),
     Command("delete", "say why a task cannot be deleted from here", (_TASK, _YES), ("%kbench delete",)),
     Command("quota", "show what runs may cost, and have cost", _LISTING, ("%kbench quota",)),
@@ -277,6 +322,27 @@ COMMANDS = (
         (
             "%kbench leaderboard kaggle/some-benchmark --version 2",
             "%kbench leaderboard kaggle/some-benchmark -d -p boards",
+        ),
+    ),
+    Command(
+        "benchmark",
+        "show the tasks in a benchmark, put tasks into one of yours, or take them out",
+        (
+            _value(
+                "what",
+                "what to do with it",
+                "show|add|remove",
+                "choice",
+                default=...,
+                choices=("show", "add", "remove"),
+            ),
+            _value("benchmark", "the benchmark", "OWNER/BENCHMARK", default=...),
+            _value("tasks", "tasks to add or to remove", "TASK", "task", many=True),
+            *_LISTING,
+        ),
+        (
+            "%kbench benchmark show kaggle/some-benchmark",
+            "%kbench benchmark add me/my-benchmark my-task other-task",
         ),
     ),
     Command(

@@ -24,7 +24,7 @@ class Arg:
 
     names: tuple[str, ...]  # ("task",) for a positional, ("-m", "--model") for an option
     help: str  # one line
-    #: For completion, which names may stand there: task, model, file, rule, pattern, target, choice, variable,
+    #: For completion, which names may stand there: task, model, effort, file, rule, pattern, target, choice, variable,
     #: form, text or number.
     kind: str = "text"
     many: bool = False  # repeatable; the value is a list
@@ -54,7 +54,8 @@ class Command:
     args: tuple[Arg, ...] = ()
     examples: tuple[str, ...] = ()  # lines a user would type
     aliases: tuple[str, ...] = ()
-    cell: bool = False  # whether %%kbench NAME takes the cell as the task file
+    cell: bool = False  # whether %%kbench NAME takes a cell
+    cell_is: str = "the task file"  # what it takes the cell as
 
 
 @dataclass(frozen=True)
@@ -197,7 +198,7 @@ def _options(arg: Arg) -> dict[str, Any]:
     if arg.choices and arg.kind == "choice":
         options["choices"] = arg.choices
     if arg.many:
-        options["action"] = "append"
+        options |= {"nargs": "*"} if arg.positional else {"action": "append"}
     elif arg.optional_value is not None:
         options |= {"nargs": "?", "const": arg.optional_value}
     elif arg.positional and arg.default is not ...:

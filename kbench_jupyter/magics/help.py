@@ -46,7 +46,9 @@ def explain(command: Command) -> Help:
     # A command without arguments has said all of its example with its usage line.
     if examples := [example for example in command.examples if example != usage(command)]:
         parts.append(Text("\n".join(examples), code=True))
-    notes = (f"As a cell, %%kbench {command.name} takes the cell as the task file.",) if command.cell else ()
+    notes = (
+        (f"As a cell, %%kbench {command.name} takes the cell as {command.cell_is}.",) if command.cell else ()
+    )
     return Help(View(f"%kbench {command.name}: {command.summary}", [*parts, *(Text(note) for note in notes)]))
 
 

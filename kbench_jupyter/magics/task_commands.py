@@ -8,7 +8,9 @@ from typing import Any
 
 from kbench_jupyter import panels
 from kbench_jupyter.actions import (
+    cancel,
     check,
+    describe,
     download,
     export,
     fix,
@@ -26,6 +28,7 @@ from kbench_jupyter.actions import (
     status,
     up,
     validate,
+    wanted_candidates,
     wanted_models,
     whoami,
 )
@@ -121,27 +124,47 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
     models = call.model
     if cell is not None:
         chosen = choose_task(session, call.task, cell=cell)
-        if not call.retry_errored:
+        if models or not (call.retry_errored or call.agent):
             models = wanted_models.settle_models(session, models)
+        if call.reasoning_effort:
+            wanted_candidates.check_effort(session, models, call.reasoning_effort)
         push.push(session, chosen, wait=0.0, poll_interval=call.poll_interval)
         slug = chosen.slug
     else:
         slug = resolve_slug(session, call.task)
-    nothing_said = not call.model and not call.retry_errored and call.wait is None
+    named = call.model or call.agent or call.retry_errored or call.reasoning_effort
+    nothing_said = not named and call.wait is None
     if nothing_said and panels.draws_widgets(session):
         return panels.picker_panel(session, slug)
     return run.run(
         session,
         slug,
         models,
+        effort=call.reasoning_effort,
+        agents=call.agent,
         retry_errored=call.retry_errored,
         wait=call.wait,
         poll_interval=call.poll_interval,
     )
 
 
+def _cancel(session: Session, call: Call, cell: str | None) -> Any:
+    if wrong := next((text for text in call.run if not text.isdecimal()), None):
+        raise UsageError(f"{wrong!r} is no run's id, which is a whole number.", hint="%kbench status")
+    return cancel.cancel(
+        session,
+        resolve_slug(session, call.task),
+        models=call.model,
+        run_ids={int(text) for text in call.run},
+        running=call.running,
+        confirmed=call.no_confirm,
+    )
+
+
 def _list(session: Session, call: Call, cell: str | None) -> Any:
-    return list_tasks.list_tasks(session, regex=call.regex, status=call.status)
+    return list_tasks.list_tasks(
+        session, regex=call.regex, status=call.status, owner=call.owner, benchmark=call.benchmark
+    )
 
 
 def _status(session: Session, call: Call, cell: str | None) -> Any:
@@ -202,7 +225,30 @@ def _up(session: Session, call: Call, cell: str | None) -> Any:
 
 def _publish(session: Session, call: Call, cell: str | None) -> Any:
     slug, notebook = resolve_slug(session, call.task), not call.no_publish_backing_notebook
-    return publish.publish(session, slug, notebook=notebook, confirmed=call.no_confirm)
+    return publish.publish(
+        session, slug, notebook=notebook, artifacts=call.artifacts, confirmed=call.no_confirm
+    )
+
+
+def _describe(session: Session, call: Call, cell: str | None) -> Any:
+    given, edit = getattr(call, "from"), call.edit
+    if (cell is not None) + bool(given) + edit > 1:
+        raise UsageError(
+            "A cell, --from and --edit each say where the page is written: give one of them.",
+            hint="%kbench describe --edit",
+        )
+    slug = resolve_slug(session, call.task)
+    if cell is not None:
+        return describe.change(session, slug, cell, confirmed=call.no_confirm)
+    if given:
+        return describe.change_from_file(session, slug, Path(given).expanduser(), confirmed=call.no_confirm)
+    found = describe.describe(session, slug)
+    if not edit:
+        return found
+    if session.shell is None:
+        raise UsageError("There is no notebook to put a cell into.", hint="%kbench describe --from page.md")
+    session.shell.set_next_input(found.cell)
+    return replace(found, placed=True)
 
 
 def _quota(session: Session, call: Call, cell: str | None) -> Any:

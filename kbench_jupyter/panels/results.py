@@ -80,8 +80,9 @@ def _group(
     value, interval = bar
     low, high = interval or (None, None)
     held, every = group.assertions
-    same = ("model", "version", "passed", "errored", "latency")
+    same = ("version", "passed", "errored", "latency")
     return {name: getattr(group, name) for name in same} | {
+        "model": group.candidate,
         "runs": len(group.rows),
         "value": value,
         "low": low,
@@ -101,7 +102,7 @@ def _group(
 
 def _ident(row: Any) -> str:
     # The same after another fetch, so that what is unfolded can stay so.
-    return f"{row.version} {row.model} {row.run_id}"
+    return f"{row.version} {row.candidate} {row.run_id}"
 
 
 def _run_row(row: Any, outcome: tuple[str, str]) -> dict[str, Any]:
@@ -109,7 +110,7 @@ def _run_row(row: Any, outcome: tuple[str, str]) -> dict[str, Any]:
     return {
         "id": _ident(row),
         "run": row.run_id,
-        "model": row.model,
+        "model": row.candidate,
         "version": row.version,
         "word": word,
         "tone": tone,

@@ -74,7 +74,7 @@ class RunStatusPart(Part):
         error = _error(status)
         return {
             "id": status.run_id,
-            "model": run.model if run else "",
+            "model": run.candidate if run else "",
             "version": run.task.version if run else None,
             "word": status.word,
             "tone": tone,

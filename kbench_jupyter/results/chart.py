@@ -32,7 +32,7 @@ def caption(what: str, intervals: Sequence[tuple[float, float] | None]) -> str:
 
 
 def vega_lite(task: str, groups: Sequence[Group], texts: Sequence[str]) -> dict[str, Any]:
-    """Return a bar for each model and version with its 95 % interval.
+    """Return a bar for each candidate and version with its 95 % interval.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def vega_lite(task: str, groups: Sequence[Group], texts: Sequence[str]) -> dict[
     title = f"{task}: {caption(what, [interval for _, interval in measured])}"
     several = len({group.version for group in groups}) > 1
     scale = {"domain": [0, 1]} if what == "pass rate" else {}
-    y = {"field": "model", "type": "nominal", "title": None, "sort": None}
+    y = {"field": "candidate", "type": "nominal", "title": None, "sort": None}
     offset = {"yOffset": {"field": "version", "type": "nominal"}} if several else {}
     return {
         "$schema": "https://vega.github.io/schema/vega-lite/v5.json",
@@ -73,7 +73,7 @@ def vega_lite(task: str, groups: Sequence[Group], texts: Sequence[str]) -> dict[
                         **({} if several else {"legend": None}),
                     },
                     "tooltip": [
-                        {"field": "model"},
+                        {"field": "candidate"},
                         {"field": "version"},
                         {"field": "text", "title": what},
                         {"field": "runs"},
@@ -106,5 +106,5 @@ def _bar(
 ) -> dict[str, Any]:
     low, high = interval or (None, None)
     version, runs = str(group.version or "unset"), len(group.rows)
-    shown = {"model": group.model, "version": version, "text": text, "runs": runs}
+    shown = {"candidate": group.candidate, "version": version, "text": text, "runs": runs}
     return {**shown, "value": value, "low": low, "high": high}

@@ -89,8 +89,7 @@ def test_run_says_the_ids_that_the_answer_names_and_lists_nothing_after_it(namin
     server, session = naming
     done = schedule(session, "quiz", ["m1", "m2"])
     assert done.run_ids == (1000, 1001)
-    rows = done.view().parts[0].rows
-    assert [(row[0], row[1].value) for row in rows] == [("m1", 1000), ("m2", 1001)]
+    assert [(row["model"], row["run"]) for row in done.records()] == [("m1", 1000), ("m2", 1001)]
     assert server.requests[-1].method == "BatchScheduleBenchmarkTaskRuns"
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ class Results(Shown):
     """A task's runs side by side."""
 
     task: str
-    #: One a run, newest task version first, then by model.
+    #: One a run, newest task version first, then by candidate.
     rows: tuple[Row, ...] = ()
     #: What was left out, and why.
     notes: tuple[str, ...] = ()
@@ -45,7 +45,7 @@ class Results(Shown):
 
     @property
     def groups(self) -> list[Group]:
-        """The runs put together by task version and model."""
+        """The runs put together by task version and candidate; of different candidates never."""
         return group(self.rows)
 
     @property
@@ -77,6 +77,7 @@ class Results(Shown):
             {
                 "task": self.task,
                 "version": row.version,
+                "candidate": row.candidate,
                 "model": row.model,
                 "run": row.run_id,
                 "state": row.result.state,
@@ -138,7 +139,7 @@ class Chart:
     def __str__(self) -> str:
         values, texts = self.bars, self._labels()
         most = max((abs(value) for value, _ in values if value), default=0) or 1
-        names = [f"{g.model} v{g.version}" if g.version else g.model for g in self.groups]
+        names = [f"{g.candidate} v{g.version}" if g.version else g.candidate for g in self.groups]
         room = max(map(len, names), default=0)
         lines = [
             f"{name:<{room}}  {'█' * round(_BAR * abs(value or 0) / most):<{_BAR}}  {text}"
@@ -159,7 +160,7 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
     Parameters
     ----------
     models : sequence of str
-        Only these models; all where empty.
+        Only these models or other candidates; all where empty.
     output : Path
         The folder downloads lie in.
 
@@ -204,8 +205,26 @@ def _read(downloaded: DownloadResult, output: Path, named: str, target: str) -> 
     runs = _listed(downloaded)
     listed = frozenset(run.id for run in runs)
     rows = read_rows(output, downloaded.task, target=target, run_ids=listed, on_damage=note)
+    rows = _by_candidate(rows, runs)
     accounted |= {str(row.run_id) for row in rows}
     return rows, [*notes, *_nothing_left([run for run in runs if str(run.id) not in accounted])]
+
+
+def _by_candidate(rows: Sequence[Row], runs: Sequence[Run]) -> list[Row]:
+    """Return the rows with the models of their runs, a run once that lies under its candidate and its model, too.
+
+    It does where the official client, or a version of this one that knew models alone, fetched it before.
+    """
+    listed = {run.id: run for run in runs}
+    there = {(row.version, row.candidate, row.run_id) for row in rows}
+    kept = []
+    for row in rows:
+        run = listed.get(row.run_id)
+        if run is None or row.candidate not in (run.candidate, run.model):
+            kept.append(row)
+        elif row.candidate == run.candidate or (row.version, run.candidate, run.id) not in there:
+            kept.append(replace(row, model=run.model or row.model))
+    return kept
 
 
 def _nothing_left(runs: Sequence[Run]) -> list[str]:
@@ -213,7 +232,7 @@ def _nothing_left(runs: Sequence[Run]) -> list[str]:
     if not runs:
         return []
     said = [
-        f"run {run.id} ({run.model}) {run.state.lower()}"
+        f"run {run.id} ({run.candidate}) {run.state.lower()}"
         + (f": {NO_SOURCE.line(run.error_message)}" if run.error_message else "")
         for run in runs[:_NAMED]
     ]

@@ -1,9 +1,10 @@
-"""The tables of a comparison: models side by side, their assertions, and what went wrong."""
+"""The tables of a comparison: candidates side by side, their assertions, and what went wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kbench_jupyter.actions.cards import WHO_COLUMNS, who_cells, who_word
 from kbench_jupyter.actions.run_errors import RunErrors
 from kbench_jupyter.display.numbers import score_texts
 from kbench_jupyter.display.view import Cell, Part, Table, Text, Value, count, duration, money
@@ -22,7 +23,7 @@ __all__ = [
 ]
 
 _COLUMNS = (
-    "model",
+    *WHO_COLUMNS,
     "version>",
     "runs>",
     "errored>",
@@ -40,10 +41,12 @@ _ROOM = 56
 
 
 def comparison(groups: Sequence[Group]) -> Table:
-    """Return a row for each model and version."""
+    """Return a row for each candidate and version."""
     scores = map(" ".join, scores_of(groups))
+    who = who_cells((group.model, group.candidate) for group in groups)
     rows = [
-        _row(group, cost, score) for group, cost, score in zip(groups, costs(groups), scores, strict=True)
+        [*first, *_row(group, cost, score)]
+        for first, group, cost, score in zip(who, groups, costs(groups), scores, strict=True)
     ]
     return Table(_COLUMNS, rows, drop_empty=True)
 
@@ -66,7 +69,6 @@ def _row(group: Group, cost: str, score: str) -> list[Value]:
     runs = len(group.rows)
     spread = f" ({spread_of_passes(group)})" if runs > 1 else ""
     return [
-        group.model,
         str(group.version or ""),
         str(runs),
         str(group.errored or ""),
@@ -124,26 +126,27 @@ def _measured_itself(group: Group) -> bool:
 
 
 def assertion_parts(groups: Sequence[Group]) -> list[Part]:
-    """Return a table of the newest version's assertions, a column a model; a row each where many models are."""
+    """Return a table of the newest version's assertions, a column a candidate; a row each where many are."""
     newest = [group for group in groups if group.version == groups[0].version]
     counts = assertion_counts(newest)
     if not counts:
         return []
     version = f" of version {newest[0].version}" if newest[0].version else ""
     heading = Text(f"Assertions{version}: how often each passed", "quiet")
-    models = [group.model for group in newest]
-    if sum(max(len(model), len("✓ 99/99")) + 2 for model in models) <= _ROOM:
+    names = [group.candidate for group in newest]
+    if sum(max(len(name), len("✓ 99/99")) + 2 for name in names) <= _ROOM:
         across: list[list[Value]] = [
-            [text, *(_counted(by_model.get(model)) for model in models)] for text, by_model in counts.items()
+            [text, *(_counted(counted.get(name)) for name in names)] for text, counted in counts.items()
         ]
-        return [heading, Table(["assertion", *models], across)]
+        return [heading, Table(["assertion", *names], across)]
     down: list[list[Value]] = [
-        [model, _counted(by_model[model]), text]
-        for model in models
-        for text, by_model in counts.items()
-        if model in by_model
+        [name, _counted(counted[name]), text]
+        for name in names
+        for text, counted in counts.items()
+        if name in counted
     ]
-    return [heading, Table(["model", "passed", "assertion"], down)]
+    word = who_word((group.model, group.candidate) for group in newest)
+    return [heading, Table([word, "passed", "assertion"], down)]
 
 
 def _counted(counts: tuple[int, int] | None) -> Value:
@@ -156,9 +159,14 @@ def _tone(passed: int, every: int) -> str:
 
 def error_parts(rows: Sequence[Row], explained: RunErrors) -> list[Part]:
     """Return a table of what the newest version's errored runs ended with; nothing where none errored."""
+    errored = [row for row in rows if row.result.errored and row.version == rows[0].version]
     errors: list[list[Value]] = [
-        [row.model, str(row.run_id), Cell(explained.of(row.version).line(row.result.error_message), "bad")]
-        for row in rows
-        if row.result.errored and row.version == rows[0].version
+        [
+            row.candidate,
+            str(row.run_id),
+            Cell(explained.of(row.version).line(row.result.error_message), "bad"),
+        ]
+        for row in errored
     ]
-    return [Table(["model", "run>", "error"], errors)] if errors else []
+    word = who_word((row.model, row.candidate) for row in errored)
+    return [Table([word, "run>", "error"], errors)] if errors else []

@@ -25,7 +25,7 @@ class RunLog:
     """One run's log as a view shows it."""
 
     run_id: int
-    model: str
+    model: str  # the candidate
     state: str  # in words
     tone: str  # what the state means, one of `kbench_jupyter.display.parts.TONES`
     done: bool = False  # whether the log has come to its end
@@ -62,7 +62,7 @@ class LogSource:
         self.runs: dict[int, RunLog] = {}
         for run in chosen:
             cell = state_cell(run.state)
-            log = self.runs[run.id] = RunLog(run.id, run.model, cell.text, cell.tone)
+            log = self.runs[run.id] = RunLog(run.id, run.candidate, cell.text, cell.tone)
             log.lines = RunLines(self._taker(log))
         self._lock = threading.Lock()
         self._listeners: list[Callable[[int], None]] = []
