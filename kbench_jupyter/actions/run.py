@@ -54,6 +54,10 @@ class ScheduledRuns(Shown):
         scores = score_column([run.score if run else None for run in known], missing="")
         rows = [_row(*one) for one in zip(self.scheduled, known, scores, strict=True)]
         notes = [result.note for result in self.scheduled if result.note]
+        if missing := sum(result.scheduled and result.run_id is None for result in self.scheduled):
+            notes.append(
+                f"The id of {count(missing, 'run')} is not known yet: the server's list did not show it."
+            )
         if self.ended:
             title = Cell(f"{count(len(self.runs), 'run')} of {_named(self.task)} ended", "good")
             steps = [

@@ -93,6 +93,15 @@ def test_run_says_the_ids_that_the_answer_names_and_lists_nothing_after_it(namin
     assert server.requests[-1].method == "BatchScheduleBenchmarkTaskRuns"
 
 
+def test_run_says_that_an_id_is_not_known_where_neither_answer_nor_list_has_it(naming):
+    server, session = naming
+    server.api.names_runs = False
+    server.inject("ListBenchmarkTaskRuns", faults.slow(0), *[faults.status(500)] * 99)
+    done = schedule(session, "quiz", ["m1"])
+    assert done.run_ids == ()
+    assert done.view().notes == ["The id of 1 run is not known yet: the server's list did not show it."]
+
+
 def test_run_and_wait_follows_the_runs_of_the_answer_and_no_newer_one(naming):
     server, session = naming
 
