@@ -94,7 +94,10 @@ def test_artifacts_are_published_only_when_typed_and_a_server_without_them_is_sa
     shown = shell.run_line_magic("kbench", "publish quiz -y")
     assert "scores only" in str(shown)
     shown = shell.run_line_magic("kbench", "publish quiz --artifacts -y")
-    assert [seen.json.get("publishRunArtifacts") for seen in server.calls("PublishBenchmarkTask")] == [None, True]
+    assert [seen.json.get("publishRunArtifacts") for seen in server.calls("PublishBenchmarkTask")] == [
+        None,
+        True,
+    ]
     assert "files, logs and outputs" in str(shown)
     assert "nothing was changed" in str(shell.run_line_magic("kbench", "publish quiz --artifacts -y"))
     assert len(server.calls("PublishBenchmarkTask")) == 2

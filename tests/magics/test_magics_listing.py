@@ -24,6 +24,8 @@ LISTINGS = [
     ("results quiz", "run"),
     ("leaderboard owner/board", "model"),
     ("quota", "for"),
+    ("benchmark show me/board", "task"),
+    ("describe quiz", "task"),
 ]
 
 
@@ -35,6 +37,7 @@ def server() -> Iterator[faults.FaultServer]:
             running.api.archives[number] = zipped(
                 r_run_json='{"state": "BENCHMARK_TASK_RUN_STATE_COMPLETED"}'
             )
+        running.api.tasks["quiz"][-1]["citations"] = [{"title": "Quiz", "url": "https://example.org/quiz"}]
         running.api.models = [{"version": {"slug": "m1", "modelProxySlug": "org/m1"}}]
         yield running
 
