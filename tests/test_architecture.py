@@ -9,6 +9,8 @@ from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
+from faults import FaultServer
+from loopback_session import add_run
 
 PACKAGE = Path(__file__).parents[1] / "kbench_jupyter"
 
@@ -115,16 +117,66 @@ def test_every_room_has_its_arrows_declared_and_says_what_it_must_never_know() -
     assert not silent
 
 
-def test_loading_the_extension_imports_nothing_slow() -> None:
+def imported_by(*commands: str) -> set[str]:
+    """Return the modules that a fresh process imports for commands of IPython, not counting IPython's own start."""
     code = (
         "import sys\n"
         "from IPython.core.interactiveshell import InteractiveShell\n"
         "shell = InteractiveShell.instance()\n"
         "before = set(sys.modules)\n"
-        "shell.run_line_magic('load_ext', 'kbench_jupyter')\n"
-        "print(*sorted(set(sys.modules) - before))\n"
+        "for command in sys.argv[1:]:\n"
+        "    shell.run_cell(command).raise_error()\n"
+        "print('LOADED', *sorted(set(sys.modules) - before))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    loaded = {name.split(".")[0] for name in done.stdout.split()}
+    done = subprocess.run([sys.executable, "-c", code, *commands], capture_output=True, text=True, check=True)
+    return set(done.stdout.rpartition("LOADED")[2].split())
+
+
+def test_loading_the_extension_imports_nothing_slow() -> None:
+    loaded = {name.split(".")[0] for name in imported_by("%load_ext kbench_jupyter")}
     assert "kbench_jupyter" in loaded
     assert not loaded & {"requests", "jupytext", "nbformat", "ipywidgets", "anywidget", "pandas", "nbclient"}
+
+
+#: What only rules, rehearsals, task sources, run files or logs need; and libraries with tables of their own.
+SLOW = (
+    "kbench_jupyter.validation",
+    "kbench_jupyter.execution",
+    "kbench_jupyter.notebook.percent",
+    "kbench_jupyter.results",
+    "kbench_jupyter.following",
+    "kbench_jupyter.api.logs",
+    "jupytext",
+    "nbformat",
+    "slugify",
+    "wcwidth",
+)
+LOGS = ("following", "api.logs")
+
+
+@pytest.mark.parametrize(
+    ("command", "needed", "unneeded"),
+    [
+        ("status my-task", "actions.status", SLOW),
+        ("list", "actions.list_tasks", SLOW),
+        ("models", "actions.models", (*SLOW, "kbench_jupyter.actions.pushes")),
+        ("log my-task", "following.logs.live", tuple(name for name in SLOW if name[15:] not in LOGS)),
+        ("-h", "magics.help", (*SLOW, "requests", "kbench_jupyter.api", "kbench_jupyter.actions")),
+        ("status -h", "magics.help", (*SLOW, "requests", "kbench_jupyter.api", "kbench_jupyter.actions")),
+    ],
+)
+def test_the_first_command_of_a_session_imports_nothing_that_it_does_not_need(
+    command: str,
+    needed: str,
+    unneeded: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with FaultServer() as server:
+        add_run(server.api, 11, task="my-task")
+        monkeypatch.setenv("KBENCH_API_URL", server.url)
+        monkeypatch.setenv("KAGGLE_API_TOKEN", "good")
+        loaded = imported_by("%load_ext kbench_jupyter", f"%kbench {command}")
+    assert f"kbench_jupyter.{needed}" in loaded
+    assert not [name for name in loaded if name.startswith(unneeded)]

@@ -15,6 +15,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
+from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.wanted_models import proxy_slug, usable
 from kbench_jupyter.api import Client, ModelProxyToken
 from kbench_jupyter.display.view import Cell, Facts, Shown, View, count, duration
@@ -188,9 +189,11 @@ def write_credentials(
     client = session.client(target)
     envfile.refuse_read_only(path)  # before credentials are made that could not be kept
     session.reporter.say(f"Fetching model proxy credentials from {target.place} into {path}{then}.")
-    token = client.create_model_proxy_token(source)
     before = envfile.read(path)
-    choice = _choose_models(client, before, complete=models, reset=reset, every=every)
+    token, choice = both(
+        lambda: client.create_model_proxy_token(source),
+        lambda: _choose_models(client, before, complete=models, reset=reset, every=every),
+    )
     values, notes = choice.values, list(choice.notes)
     notes += model_notes(session, target) if models else ()
     envfile.upsert(path, values | _credentials(token))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from kbench_jupyter.display.numbers import score_cells, score_texts
 from kbench_jupyter.display.view import Cell, Facts, Part, Table, Value, duration, money, told
-from kbench_jupyter.validation.rules.findings import Finding, Severity
 
 if TYPE_CHECKING:
     from kbench_jupyter.api import Run, Score, Task
     from kbench_jupyter.notebook.source import SourceCell, TaskSource
     from kbench_jupyter.results.runfiles import Assertion, RunResult
     from kbench_jupyter.validation import Rule
+    from kbench_jupyter.validation.findings import Finding
 
 #: What `who_cells` and `run_rows` stand under.
 WHO_COLUMNS = ("model", "candidate")
@@ -199,6 +199,8 @@ def finding_parts(findings: Sequence[Finding]) -> list[Part]:
 
 def code_cell(found: Finding | Rule) -> Cell:
     """Return the code of a rule, in the tone of its severity."""
+    from kbench_jupyter.validation.findings import Severity  # most cards show no finding
+
     return Cell(found.code, "bad" if found.severity is Severity.ERROR else "warn")
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kbench_jupyter.actions.cards import finding_parts
-from kbench_jupyter.actions.check import check
+from kbench_jupyter.actions.check import check, refuse_errors
 from kbench_jupyter.actions.sources import ChosenTask
 from kbench_jupyter.display.view import Cell, Part, Shown, Text, View, count
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation import Fix, fixes
-from kbench_jupyter.validation.rules.findings import Finding
+from kbench_jupyter.validation.findings import Finding
 from kbench_jupyter.validation.rules.secrets import mask
 
 
@@ -50,6 +50,9 @@ def fix(session: Session, chosen: ChosenTask, task: str | None = None) -> Fixes:
     task : str, optional
         The task meant, by name or slug.
     """
-    findings = check(session, task, chosen=chosen).findings
+    checked = check(session, task, chosen=chosen)
+    if checked.unchecked:
+        refuse_errors(checked, "no fix was looked for")
+    findings = checked.findings
     left = tuple(finding for finding in findings if not fixes(chosen.source, [finding]))
     return Fixes(tuple(fixes(chosen.source, findings)), left)

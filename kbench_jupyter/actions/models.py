@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.wanted_candidates import efforts_of
 from kbench_jupyter.api import Model
 from kbench_jupyter.display.view import Cell, Shown, Table, View, count, told
@@ -66,11 +67,12 @@ def list_models(session: Session, *, modality: str | None = None, search: str | 
     """
     target = session.target()
     client = session.client(target)
-    fitting = tuple(m for m in client.list_models() if _takes(m, modality) and _mentions(m, search))
+    models, notes = both(lambda: list(client.list_models()), lambda: model_notes(session, target))
+    fitting = tuple(m for m in models if _takes(m, modality) and _mentions(m, search))
     efforts = None
     with suppress(NotOfferedError):
         efforts = efforts_of(client, fitting)
-    return ModelList(fitting, efforts, model_notes(session, target), footer=target.label)
+    return ModelList(fitting, efforts, notes, footer=target.label)
 
 
 def _takes(model: Model, modality: str | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from pathlib import Path
 
+from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.download.fetch import fetch_file
 from kbench_jupyter.actions.export import Written, exists, secrets_in, write
 from kbench_jupyter.actions.pushed_task import get_task
@@ -46,8 +47,8 @@ def pull(session: Session, slug: str, output: Path | None = None, *, force: bool
         raise exists(path, f"To overwrite it: {again}")
     target = session.target()
     client = session.client(target)
-    get_task(session, client, slug)
-    ended = [run for run in client.list_runs(slug) if run.state.is_terminal]
+    _, runs = both(lambda: get_task(session, client, slug), lambda: list(client.list_runs(slug)))
+    ended = [run for run in runs if run.state.is_terminal]
     if not ended:
         raise NotFoundError(
             f"No run of {slug} has ended yet, and the server hands the source out with a run's output.",

@@ -12,7 +12,7 @@ from kbench_jupyter.actions.cards import finding_parts, notes_on, page_cell, sta
 from kbench_jupyter.actions.check import Checked, check, refuse_errors
 from kbench_jupyter.actions.pushed_task import creation_notes, find_task, first_run_raised, refuse_unready
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors
-from kbench_jupyter.actions.sources import ChosenTask
+from kbench_jupyter.actions.sources import ChosenTask, say_if_large
 from kbench_jupyter.api import Task
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Text, View
 from kbench_jupyter.errors import TaskNotReadyError, UsageError, ValidationError
@@ -20,7 +20,7 @@ from kbench_jupyter.following.creation import watch_creation
 from kbench_jupyter.notebook.pushed import push_notebook
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
-from kbench_jupyter.validation.rules.findings import Finding
+from kbench_jupyter.validation.findings import Finding
 
 #: ``owner/name``, and a version of it.
 _DATASET = re.compile(r"[^/\s]+/[^/\s]+(/versions/\d+)?")
@@ -146,6 +146,7 @@ def push(
         # Which datasets will be there is known only now; no other rule asks.
         checked = _check(session, chosen, attached, force=force)
     session.pushed = chosen.slug
+    say_if_large(session, f"Writing {chosen.source.origin} as a notebook", len(chosen.source.text))
     text = push_notebook(chosen.source, choose=chosen.choice)
     digest = pushes.digest(text, attached)
     session.sources[digest] = chosen.source
@@ -166,7 +167,7 @@ def push(
     )
     _refuse_answer(task)
     pushes.remember(session, target, chosen.slug, task.version, digest)
-    notes = _notes(chosen, task, kept)
+    notes = [*_notes(chosen, task, kept), *([f"{checked.unchecked}."] if checked.unchecked else [])]
     if wait is not None:
         task = _watch(session, target, task.slug.task, task.version, wait, poll_interval)
         refuse_unready(task, lines["explained"])

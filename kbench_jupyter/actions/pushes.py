@@ -12,15 +12,16 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.api import Task
 from kbench_jupyter.errors import KBenchError, NotebookError, ValidationError
-from kbench_jupyter.notebook.pushed import push_notebook
-from kbench_jupyter.notebook.source import TaskSource
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
+
+if TYPE_CHECKING:
+    from kbench_jupyter.notebook.source import TaskSource
 
 _FILE = "pushes.json"
 
@@ -40,6 +41,8 @@ def digest_of(chosen: ChosenTask, task: Task | None) -> str:
 
     It is "" where nothing could be pushed.
     """
+    from kbench_jupyter.notebook.pushed import push_notebook  # jupytext's room, which few commands need
+
     try:
         text = push_notebook(chosen.source, choose=chosen.choice)
     except (NotebookError, ValidationError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.cards import when
 from kbench_jupyter.api import QuotaBalance, TaskQuota
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, money, told
@@ -30,7 +31,8 @@ def quota(session: Session) -> Quota:
     """Show what runs and the model proxy may cost, and have cost, in USD."""
     target = session.target()
     client = session.client(target)
-    return Quota(client.task_quota(), tuple(client.model_proxy_quotas()), footer=target.label)
+    tasks, proxy = both(client.task_quota, client.model_proxy_quotas)
+    return Quota(tasks, tuple(proxy), footer=target.label)
 
 
 def quota_table(tasks: TaskQuota | None, proxy: Sequence[QuotaBalance]) -> Table:

@@ -9,7 +9,7 @@ from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, V
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.validation import RULES, Rule
-from kbench_jupyter.validation.rules.findings import Severity
+from kbench_jupyter.validation.findings import Severity
 
 
 @dataclass(frozen=True)

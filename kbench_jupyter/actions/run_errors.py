@@ -12,19 +12,20 @@ import re
 from contextlib import suppress
 from functools import cached_property
 from itertools import count
+from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.actions.pushes import digest_of, pushed_digest
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.api import Task
 from kbench_jupyter.errors import KBenchError
-from kbench_jupyter.notebook.pushed import push_notebook
-from kbench_jupyter.notebook.source import TaskSource, place_in_words
 from kbench_jupyter.quick_import import load
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
-from kbench_jupyter.validation.rehearsal.places import Places
-from kbench_jupyter.validation.rehearsal.tracebacks import raised, shortened, tell
+
+if TYPE_CHECKING:
+    from kbench_jupyter.notebook.source import TaskSource
+    from kbench_jupyter.validation.rehearsal.places import Places
 
 _TRACEBACK = "Traceback (most recent call last)"
 # A cell's frame in a traceback that Python wrote, and the line it quotes.
@@ -59,6 +60,8 @@ class RunErrors:
         """Return an error message with places of the notebook, and without what libraries do in between."""
         if not message or _TRACEBACK not in message:
             return message or ""
+        from kbench_jupyter.validation.rehearsal.tracebacks import raised, tell  # only now: there is an error
+
         # IPython writes the exception's name before these words, in the same line.
         start = message.rfind("\n", 0, message.index(_TRACEBACK)) + 1
         head = _FAILED.sub(self._failed, message[:start])
@@ -72,6 +75,8 @@ class RunErrors:
         """Return an error message as one line: the exception, and where in the notebook it was raised."""
         if not message:
             return ""
+        from kbench_jupyter.validation.rehearsal.tracebacks import shortened
+
         places = [place for found in _FRAME.finditer(message) if (place := self._place(found))]
         if not places and self._executed is not None:
             places = [str(place) for place in self._executed.frames(message)]
@@ -84,6 +89,9 @@ class RunErrors:
         """The notebook that was executed, with the prompts that its cells had then."""
         if self._source is None:
             return None
+        from kbench_jupyter.notebook.pushed import push_notebook
+        from kbench_jupyter.validation.rehearsal.places import Places
+
         cells = load("nbformat").reads(push_notebook(self._source), as_version=4).cells
         prompt = count(1)
         for cell in cells:
@@ -105,6 +113,8 @@ class RunErrors:
 
     def _place(self, found: re.Match[str]) -> str:
         """Return the place of a frame if only one cell has that text on that line, else ""."""
+        from kbench_jupyter.notebook.source import place_in_words
+
         line, quoted = int(found["line"]), found["quoted"].strip()
         places = []
         for cell in self._source.cells if self._source else ():

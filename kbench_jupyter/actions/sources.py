@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.display.parts import size
 from kbench_jupyter.errors import NotebookError, UsageError, ValidationError
 from kbench_jupyter.hints import did_you_mean
 
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation import TaskDefinition
 
 
+#: Characters of a source that take a second to be read, checked or written.
+_LARGE = 500_000
 # What hides a task from the eye: a cell that is no Python, and a decorator without its parentheses.
 _HIDING = {"KB101": "cannot be read as a task", "KB107": "stores no task"}
 
@@ -100,9 +104,12 @@ def choose_task(
     ValidationError
         If `task` is not in it, or it stores none or several and `task` does not say which.
     """
-    from kbench_jupyter.validation import tasks_in
+    from kbench_jupyter.validation import tasks_in, too_large
 
     source, path, notes = _read(session, file, cell)
+    if large := too_large(source):
+        slug = _named(source, large, task, required=required)
+        return ChosenTask(source, slug, (), path, notes, "" if cell is not None else file)
     tasks = tuple(task for task in tasks_in(source) if task.stored)
     found = ChosenTask(source, "", tasks, path, notes, "" if cell is not None else file)
     if required or task:
@@ -110,6 +117,18 @@ def choose_task(
             _refuse_hidden(source)
         return replace(found, slug=_settle(found, task))
     return replace(found, slug=_evident(found))
+
+
+def _named(source: TaskSource, large: str, task: str | None, *, required: bool) -> str:
+    """Return the slug of a task that was named, of a source in which it cannot be looked for."""
+    from kbench_jupyter.api import task_slug
+
+    if required and task is None:
+        raise ValidationError(
+            f"{source.origin} is too large to check statically: {large}. So nobody knows which task it stores.",
+            hint="Name it, and push it unchecked: %kbench push my-task --force",
+        )
+    return task_slug(task) if task else ""
 
 
 def _evident(found: ChosenTask) -> str:
@@ -153,10 +172,18 @@ def _read(
         return percent_task_source(cell, origin="the %%kbench cell"), None, ()
     if file is not None:
         path = Path(file).expanduser()
+        with suppress(OSError):
+            say_if_large(session, f"Reading {path}", path.stat().st_size)
         return file_task_source(path), path, ()
     current = session.notebook()
     origin = current.path.name if current.path else "the current notebook"
     return task_source(current.notebook, origin=origin), current.path, tuple(current.notes)
+
+
+def say_if_large(session: Session, doing: str, characters: int) -> None:
+    """Say what is being done with a text that may take more than a moment."""
+    if characters > _LARGE:
+        session.reporter.progress(f"{doing} ({size(characters)})")
 
 
 def _refuse_hidden(source: TaskSource) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.cards import (
     RUN_COLUMNS,
     elapsed,
@@ -111,8 +112,7 @@ def status(session: Session, slug: str, *, models: Sequence[str] = (), errors: b
     """
     target = session.target()
     client = session.client(target)
-    task = get_task(session, client, slug)
-    runs = runs_on(client, slug, models)
+    task, runs = both(lambda: get_task(session, client, slug), lambda: runs_on(client, slug, models))
     others = list(client.list_runs(slug)) if models and not runs else []
     missing = f"No run is on {none_of(models, others)}." if others else ""
     hint = models_of(others) if others else ""

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 __all__ = ["normalize_model", "task_slug"]
+
+_SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 
 def task_slug(name: str) -> str:
@@ -22,7 +26,9 @@ def task_slug(name: str) -> str:
     -----
     The official client uses ``python-slugify`` with its defaults (kaggle 2.2.4), and so does this.
     """
-    from slugify import slugify  # imported here: %load_ext stays cheap
+    if _SLUG.fullmatch(name):
+        return name
+    from slugify import slugify  # imported here: with its tables it takes as long as a round trip
 
     return str(slugify(name))
 

@@ -10,8 +10,7 @@ import textwrap
 import unicodedata
 from collections.abc import Sequence
 from itertools import zip_longest
-
-import wcwidth
+from typing import Any
 
 from kbench_jupyter.display.parts import Cell, Facts, Part, Table, View
 
@@ -25,6 +24,8 @@ _CONTROL = re.compile(
 )
 _COLOUR = re.compile("\x1b\\[[0-9;:]*m")
 _NARROWEST = 8
+#: What is drawn here beside ASCII and takes one column: nearly all text is measured without wcwidth's tables.
+_ONE_COLUMN = dict.fromkeys(map(ord, "✓✗…•→─±"), "x")
 #: Characters of a table's cell, and of any other text, that are drawn: whole texts stand in code blocks and files.
 _MOST, _LONGEST = 1_000, 10_000
 
@@ -103,10 +104,7 @@ def to_text(view: View, width: int | None = None) -> str:
     if view.next:
         room = max(columns_of(visible(command)) for command, _ in view.next)
         indent = " " * (room + 4) if room + 24 < width else " " * 6
-        steps = [
-            f"  {wcwidth.ljust(visible(command), room)}  {visible(why)}".rstrip()
-            for command, why in view.next
-        ]
+        steps = [f"  {_left(visible(command), room)}  {visible(why)}".rstrip() for command, why in view.next]
         blocks.append("\n".join(["Next:", *(_wrap(step, width, indent) for step in steps)]))
     if view.footer:
         blocks.append(_wrap(visible(view.footer), width))
@@ -130,8 +128,7 @@ def _facts(facts: Facts, width: int) -> str:
         return ""
     room = max(map(columns_of, items))
     return "\n".join(
-        _wrap(f"{wcwidth.ljust(name, room)}  {value}", width, " " * (room + 2))
-        for name, value in items.items()
+        _wrap(f"{_left(name, room)}  {value}", width, " " * (room + 2)) for name, value in items.items()
     )
 
 
@@ -139,14 +136,14 @@ def _table(table: Table, width: int) -> str:
     if not table.rows:
         return table.empty
     columns, drawn_rows = table.drawn()
-    pads = [wcwidth.rjust if head.endswith(">") else wcwidth.ljust for head in columns]
+    pads = [_right if head.endswith(">") else _left for head in columns]
     heads = [_one_line(head.removesuffix(">")) for head in columns]
     rows = [[_one_line(_sign(cell)) for cell in row] for row in drawn_rows]
     by_column = list(zip(heads, *rows, strict=True))
     widths = _fit([max(map(columns_of, column)) for column in by_column], width)
 
     def line(cells: Sequence[str]) -> list[str]:
-        folded = [wcwidth.wrap(cell, max(1, room)) for cell, room in zip(cells, widths, strict=True)]
+        folded = [_fold(cell, room) for cell, room in zip(cells, widths, strict=True)]
         out = []
         for texts in zip_longest(*folded, fillvalue=""):
             padded = [pad(text, room) for pad, text, room in zip(pads, texts, widths, strict=True)]
@@ -165,6 +162,11 @@ def _fit(widths: list[int], total: int) -> list[int]:
     return widths
 
 
+def _fold(text: str, room: int) -> list[str]:
+    fits = _is_plain(text) and max(map(len, text.split()), default=0) <= room  # then they wrap alike
+    return (textwrap.wrap if fits else _wcwidth().wrap)(text, max(1, room)) or [""]
+
+
 def _one_line(text: str) -> str:
     return " ".join(map(_with_base, visible(clipped(text, _MOST)).split()))
 
@@ -176,7 +178,27 @@ def _with_base(word: str) -> str:
 
 def columns_of(text: str) -> int:
     """Columns a text takes in a terminal."""
-    return wcwidth.width(text)
+    return len(text) if _is_plain(text) else int(_wcwidth().width(text))
+
+
+def _is_plain(text: str) -> bool:
+    """Whether each character takes one column, as is known without looking any of them up."""
+    text = text.translate(_ONE_COLUMN)
+    return text.isascii() and text.isprintable()
+
+
+def _wcwidth() -> Any:
+    import wcwidth  # takes long to import, for most commands have nothing to look up in it
+
+    return wcwidth
+
+
+def _left(text: str, room: int) -> str:
+    return text + " " * (room - columns_of(text))
+
+
+def _right(text: str, room: int) -> str:
+    return " " * (room - columns_of(text)) + text
 
 
 def _sign(value: str | Cell | None) -> str:

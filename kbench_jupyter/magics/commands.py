@@ -1,6 +1,6 @@
 """What each subcommand does: a function turns parsed values into one call of an action, and nothing more.
 
-Here are those that need little of the package; what concerns a task is in ``task_commands.py``.
+Here is what concerns no task; what does is in ``task_commands.py``.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.actions import auth, benchmark, config, init, leaderboard, local, new, target
+from kbench_jupyter import actions
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.grammar import Call
 from kbench_jupyter.session.session import Session
@@ -21,7 +21,7 @@ def file_path(text: str | None) -> Path | None:
 
 def _init(session: Session, call: Call, cell: str | None) -> Any:
     example = None if call.no_example else file_path(call.example_file)
-    return init.init(
+    return actions.init.init(
         session,
         file_path(call.env_file),
         example_file=example,
@@ -31,11 +31,11 @@ def _init(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _auth(session: Session, call: Call, cell: str | None) -> Any:
-    return auth.auth(session, file_path(call.env_file))
+    return actions.auth.auth(session, file_path(call.env_file))
 
 
 def _new(session: Session, call: Call, cell: str | None) -> Any:
-    return new.new(session, call.pattern)
+    return actions.new.new(session, call.pattern)
 
 
 def _delete(session: Session, call: Call, cell: str | None) -> Any:
@@ -49,7 +49,7 @@ def _leaderboard(session: Session, call: Call, cell: str | None) -> Any:
     version = call.version
     if version is not None and version != int(version):
         raise UsageError(f"A version is a whole number, not {version:g}.", hint="%kbench leaderboard -h")
-    return leaderboard.leaderboard(session, call.benchmark, None if version is None else int(version))
+    return actions.leaderboard.leaderboard(session, call.benchmark, None if version is None else int(version))
 
 
 def _benchmark(session: Session, call: Call, cell: str | None) -> Any:
@@ -57,20 +57,20 @@ def _benchmark(session: Session, call: Call, cell: str | None) -> Any:
         if call.tasks:
             hint = f"%kbench benchmark add {call.benchmark} {' '.join(call.tasks)}"
             raise UsageError("show takes no tasks.", hint=hint)
-        return benchmark.show(session, call.benchmark)
-    return benchmark.change(session, call.benchmark, call.tasks, add=call.what == "add")
+        return actions.benchmark.show(session, call.benchmark)
+    return actions.benchmark.change(session, call.benchmark, call.tasks, add=call.what == "add")
 
 
 def _target(session: Session, call: Call, cell: str | None) -> Any:
-    return target.target(session, call.name)
+    return actions.target.target(session, call.name)
 
 
 def _config(session: Session, call: Call, cell: str | None) -> Any:
-    return config.settings(session)
+    return actions.config.settings(session)
 
 
 def _local(session: Session, call: Call, cell: str | None) -> Any:
-    return local.command(
+    return actions.local.command(
         session,
         call.what,
         confirmed=call.no_confirm,
@@ -82,6 +82,4 @@ def _local(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _rule(session: Session, call: Call, cell: str | None) -> Any:
-    from kbench_jupyter.actions.rule import explain_rule  # all rules, which take a while to import
-
-    return explain_rule(call.code)
+    return actions.rule.explain_rule(call.code)

@@ -66,7 +66,7 @@ def _handler(call: Call, cell: str | None) -> Any:
         raise UsageError(f"%kbench {name} takes no cell.", hint=f"Write it as a line: %kbench {name}")
     if handler := vars(commands).get(f"_{name}"):
         return handler
-    from kbench_jupyter.magics import task_commands  # with the rules, the client and more
+    from kbench_jupyter.magics import task_commands
 
     return vars(task_commands)[f"_{name}"]
 

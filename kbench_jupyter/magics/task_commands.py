@@ -6,44 +6,18 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter import panels
-from kbench_jupyter.actions import (
-    cancel,
-    check,
-    describe,
-    download,
-    export,
-    fix,
-    list_tasks,
-    log,
-    models,
-    publish,
-    pull,
-    push,
-    quota,
-    results,
-    run,
-    show,
-    standing,
-    status,
-    up,
-    validate,
-    wanted_candidates,
-    wanted_models,
-    whoami,
-)
+from kbench_jupyter import actions, panels
 from kbench_jupyter.actions.sources import ChosenTask, choose_task, resolve_slug
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.commands import file_path
 from kbench_jupyter.magics.grammar import Call
 from kbench_jupyter.magics.listing import asked
-from kbench_jupyter.magics.log_file import to_file
 from kbench_jupyter.session.session import Session
 
 
 def where(session: Session) -> Any:
     """Say where the notebook's task stands and what comes next; with a panel where one is drawn."""
-    found = standing.standing(session)
+    found = actions.standing.standing(session)
     if panels.draws_widgets(session):
         return replace(found, live=panels.workflow_panel(session, found))
     return found
@@ -65,8 +39,8 @@ def _validate(session: Session, call: Call, cell: str | None) -> Any:
     if call.fix:
         return _fix(session, call, chosen)
     if call.static:
-        checked = check.check(session, call.task, chosen=chosen)
-        check.refuse_errors(checked, "it is not ready to push")
+        checked = actions.check.check(session, call.task, chosen=chosen)
+        actions.check.refuse_errors(checked, "it is not ready to push")
         return checked
     how: dict[str, Any] = {
         "timeout": call.timeout,
@@ -79,15 +53,13 @@ def _validate(session: Session, call: Call, cell: str | None) -> Any:
                 "A dry run is on the stand-in model.",
                 hint=f"With {call.model}: %kbench validate -m {call.model}",
             )
-        from kbench_jupyter.actions import dry_run  # a server for the stand-in, which nothing else needs
-
         rows = None if call.rows is None else int(call.rows)
-        return dry_run.dry_run(session, call.task, chosen=chosen, rows=rows, **how)
-    return validate.validate(session, call.task, chosen=chosen, model=call.model, **how)
+        return actions.dry_run.dry_run(session, call.task, chosen=chosen, rows=rows, **how)
+    return actions.validate.validate(session, call.task, chosen=chosen, model=call.model, **how)
 
 
 def _fix(session: Session, call: Call, chosen: ChosenTask) -> Any:
-    found = fix.fix(session, chosen, call.task)
+    found = actions.fix.fix(session, chosen, call.task)
     if not found.fixes or session.shell is None or call.file:
         return found
     session.shell.set_next_input(found.fixes[0].new_text)  # front ends take one new cell a command
@@ -95,7 +67,7 @@ def _fix(session: Session, call: Call, chosen: ChosenTask) -> Any:
 
 
 def _push(session: Session, call: Call, cell: str | None) -> Any:
-    return push.push(
+    return actions.push.push(
         session,
         _chosen(session, call, cell),
         datasets=call.kaggle_dataset,
@@ -108,16 +80,18 @@ def _push(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _show(session: Session, call: Call, cell: str | None) -> Any:
-    return show.SourceShown(_chosen(session, call, cell, required=False))
+    return actions.show.SourceShown(_chosen(session, call, cell, required=False))
 
 
 def _export(session: Session, call: Call, cell: str | None) -> Any:
     chosen = choose_task(session, file=call.file, cell=cell, required=False)
-    return export.export(session, chosen, Path(call.path).expanduser(), force=call.force)
+    return actions.export.export(session, chosen, Path(call.path).expanduser(), force=call.force)
 
 
 def _pull(session: Session, call: Call, cell: str | None) -> Any:
-    return pull.pull(session, resolve_slug(session, call.task), file_path(call.output), force=call.force)
+    return actions.pull.pull(
+        session, resolve_slug(session, call.task), file_path(call.output), force=call.force
+    )
 
 
 def _run(session: Session, call: Call, cell: str | None) -> Any:
@@ -125,10 +99,10 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
     if cell is not None:
         chosen = choose_task(session, call.task, cell=cell)
         if models or not (call.retry_errored or call.agent):
-            models = wanted_models.settle_models(session, models)
+            models = actions.wanted_models.settle_models(session, models)
         if call.reasoning_effort:
-            wanted_candidates.check_effort(session, models, call.reasoning_effort)
-        push.push(session, chosen, wait=0.0, poll_interval=call.poll_interval)
+            actions.wanted_candidates.check_effort(session, models, call.reasoning_effort)
+        actions.push.push(session, chosen, wait=0.0, poll_interval=call.poll_interval)
         slug = chosen.slug
     else:
         slug = resolve_slug(session, call.task)
@@ -136,7 +110,7 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
     nothing_said = not named and call.wait is None
     if nothing_said and panels.draws_widgets(session):
         return panels.picker_panel(session, slug)
-    return run.run(
+    return actions.run.run(
         session,
         slug,
         models,
@@ -151,7 +125,7 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
 def _cancel(session: Session, call: Call, cell: str | None) -> Any:
     if wrong := next((text for text in call.run if not text.isdecimal()), None):
         raise UsageError(f"{wrong!r} is no run's id, which is a whole number.", hint="%kbench status")
-    return cancel.cancel(
+    return actions.cancel.cancel(
         session,
         resolve_slug(session, call.task),
         models=call.model,
@@ -162,14 +136,14 @@ def _cancel(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _list(session: Session, call: Call, cell: str | None) -> Any:
-    return list_tasks.list_tasks(
+    return actions.list_tasks.list_tasks(
         session, regex=call.regex, status=call.status, owner=call.owner, benchmark=call.benchmark
     )
 
 
 def _status(session: Session, call: Call, cell: str | None) -> Any:
     slug = resolve_slug(session, call.task)
-    found = status.status(session, slug, models=call.model, errors=call.errors)
+    found = actions.status.status(session, slug, models=call.model, errors=call.errors)
     if call.live and panels.draws_widgets(session):
         return replace(found, live=panels.status_panel(session, slug))
     return found
@@ -181,15 +155,18 @@ def _log(session: Session, call: Call, cell: str | None) -> Any:
         return panels.log_panel(session, slug, call.model)
 
     def read() -> Any:
-        return log.log(session, slug, models=call.model, follow=not call.no_follow)
+        return actions.log.log(session, slug, models=call.model, follow=not call.no_follow)
 
     if call.output is None:
         return read()
+
+    from kbench_jupyter.magics.log_file import to_file
+
     return to_file(session, Path(call.output).expanduser(), read, force=call.force)
 
 
 def _download(session: Session, call: Call, cell: str | None) -> Any:
-    return download.download(
+    return actions.download.download(
         session,
         resolve_slug(session, call.task),
         models=call.model,
@@ -201,7 +178,7 @@ def _download(session: Session, call: Call, cell: str | None) -> Any:
 
 def _results(session: Session, call: Call, cell: str | None) -> Any:
     slug, output = resolve_slug(session, call.task), Path(call.output).expanduser()
-    found = results.results(session, slug, models=call.model, output=output)
+    found = actions.results.results(session, slug, models=call.model, output=output)
     return found if asked(call) else _drawn(session, found, call.model, output)
 
 
@@ -210,7 +187,7 @@ def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:
     if panels.draws_widgets(session):
         return replace(found, live=panels.comparison_panel(session, found, models=models, output=output))
     if session.shell is not None and hasattr(session.shell, "kernel"):  # a front end that may draw it
-        return results.ChartedResults(
+        return actions.results.ChartedResults(
             found.task, found.rows, found.notes, found.explained, footer=found.footer
         )
     return found
@@ -219,13 +196,13 @@ def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:
 def _up(session: Session, call: Call, cell: str | None) -> Any:
     output = Path(call.output).expanduser()
     chosen = _chosen(session, call, cell)
-    found = up.up(session, chosen, call.model, output=output, confirmed=call.no_confirm)
+    found = actions.up.up(session, chosen, call.model, output=output, confirmed=call.no_confirm)
     return _drawn(session, found, call.model, output)
 
 
 def _publish(session: Session, call: Call, cell: str | None) -> Any:
     slug, notebook = resolve_slug(session, call.task), not call.no_publish_backing_notebook
-    return publish.publish(
+    return actions.publish.publish(
         session, slug, notebook=notebook, artifacts=call.artifacts, confirmed=call.no_confirm
     )
 
@@ -239,10 +216,12 @@ def _describe(session: Session, call: Call, cell: str | None) -> Any:
         )
     slug = resolve_slug(session, call.task)
     if cell is not None:
-        return describe.change(session, slug, cell, confirmed=call.no_confirm)
+        return actions.describe.change(session, slug, cell, confirmed=call.no_confirm)
     if given:
-        return describe.change_from_file(session, slug, Path(given).expanduser(), confirmed=call.no_confirm)
-    found = describe.describe(session, slug)
+        return actions.describe.change_from_file(
+            session, slug, Path(given).expanduser(), confirmed=call.no_confirm
+        )
+    found = actions.describe.describe(session, slug)
     if not edit:
         return found
     if session.shell is None:
@@ -252,12 +231,12 @@ def _describe(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _quota(session: Session, call: Call, cell: str | None) -> Any:
-    return quota.quota(session)
+    return actions.quota.quota(session)
 
 
 def _whoami(session: Session, call: Call, cell: str | None) -> Any:
-    return whoami.whoami(session)
+    return actions.whoami.whoami(session)
 
 
 def _models(session: Session, call: Call, cell: str | None) -> Any:
-    return models.list_models(session, modality=call.modality, search=call.search)
+    return actions.models.list_models(session, modality=call.modality, search=call.search)

@@ -11,7 +11,9 @@ from typing import Any
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook import percent
+from kbench_jupyter.notebook.ipython_syntax import TooMuchSyntaxError, limited
 from kbench_jupyter.notebook.leave_out import keep, keep_prose
+from kbench_jupyter.notebook.size import refuse_too_large
 from kbench_jupyter.notebook.source import CellRef, LeftOut, SourceCell, TaskSource
 
 __all__ = ["SKIP_TAG", "task_source"]
@@ -43,12 +45,31 @@ def task_source(cells_or_nb: Mapping[str, Any] | Sequence[Mapping[str, Any]], *,
     Raises
     ------
     NotebookError
-        Not a notebook; ``%kbench`` in the middle of code; or code that percent format cannot hold.
+        Not a notebook, or too large for a task; ``%kbench`` in the middle of code; or code that percent format
+        cannot hold.
     """
-    kept: list[SourceCell] = []
     left_out: list[LeftOut] = []
-    for index, cell in enumerate(_cells(cells_or_nb, origin)):
-        kind, text, ref = _parts(cell, index)
+    parts = [(cell, *_parts(cell, index)) for index, cell in enumerate(_cells(cells_or_nb, origin))]
+    meant = [text for cell, _, text, _ in parts if SKIP_TAG not in _tags(cell)]
+    refuse_too_large(origin, meant, len(meant))
+    try:
+        with limited():
+            text, cells, unwritable = _written(parts, left_out)
+    except TooMuchSyntaxError:
+        raise NotebookError(
+            f"{origin} has too many magics and other lines of IPython's own in one cell, or in all.",
+            hint="Put magics into cells of their own, or tag cells that are not part of the task kbench-skip.",
+        ) from None
+    left_out = sorted([*left_out, *unwritable], key=lambda out: (out.ref.index, out.line or 0))
+    return TaskSource(text, cells, origin, tuple(left_out), percent.line_map(text, cells))
+
+
+def _written(
+    parts: Sequence[tuple[Mapping[str, Any], str, str, CellRef]], left_out: list[LeftOut]
+) -> tuple[str, tuple[SourceCell, ...], tuple[LeftOut, ...]]:
+    """Write what is kept of the cells, and note what is left out."""
+    kept: list[SourceCell] = []
+    for cell, kind, text, ref in parts:
         if SKIP_TAG in _tags(cell):
             first = next((line for line in text.split("\n") if line.strip()), "")
             left_out.append(LeftOut(ref, None, first.strip(), f"tagged {SKIP_TAG}"))
@@ -57,9 +78,7 @@ def task_source(cells_or_nb: Mapping[str, Any] | Sequence[Mapping[str, Any]], *,
         left_out += part.left_out
         if part.text:
             kept.append(SourceCell(kind, part.text, ref, part.lines))
-    text, cells, unwritable = percent.write(kept)
-    left_out = sorted([*left_out, *unwritable], key=lambda out: (out.ref.index, out.line or 0))
-    return TaskSource(text, cells, origin, tuple(left_out), percent.line_map(text, cells))
+    return percent.write(kept)
 
 
 def _cells(cells_or_nb: Any, origin: str) -> Sequence[Any]:

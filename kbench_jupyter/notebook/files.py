@@ -8,6 +8,7 @@ import json
 import re
 import tokenize
 import warnings
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,12 +16,15 @@ from typing import Any
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook import percent
 from kbench_jupyter.notebook.build import task_source
+from kbench_jupyter.notebook.size import MOST_CELLS, refuse_irregular, refuse_too_large
 from kbench_jupyter.notebook.source import CellRef, SourceCell, TaskSource
 from kbench_jupyter.quick_import import load
 
 MAX_BYTES = 64 * 1024 * 1024  # outputs included; a notebook's own text is a thousandth of that
-_LIGHT = re.compile(r"^#\s*(?:\+(?:\s.*)?|region\b.*)$|^#\s+format_name: light$", re.MULTILINE)
-_PERCENT = re.compile(r"^\s*#\s*%%(?:\s|$)", re.MULTILINE)
+_LIGHT = re.compile(r"^#[ \t]*(?:\+(?:\s.*)?|region\b.*)$|^#[ \t]+format_name: light$", re.MULTILINE)
+_PERCENT = re.compile(r"^[ \t]*#[ \t]*%%(?:\s|$)", re.MULTILINE)
+# What begins a cell in the formats that jupytext reads, at least.
+_BEGINNING = re.compile(r"^[ \t]*(?:#[ \t]*(?:%%|\+)|```|~~~)", re.MULTILINE)
 
 
 def percent_task_source(text: str, *, origin: str) -> TaskSource:
@@ -39,6 +43,7 @@ def percent_task_source(text: str, *, origin: str) -> TaskSource:
         As `kbench_jupyter.notebook.build.task_source`.
     """
     text = text.removeprefix("\ufeff")
+    _refuse_long(text, origin)
     notebook = percent.read(text)
     source = _source(notebook, origin)
     if source.left_out or not percent.holds(notebook, source.cells):
@@ -63,6 +68,7 @@ def file_task_source(path: str | Path) -> TaskSource:
     path = Path(path).expanduser()
     if path.suffix.lower() == ".py":
         text = _read_text(path)
+        _refuse_long(text, str(path))
         if not _is_light(text):
             source = percent_task_source(text, origin=str(path))
             return replace(source, is_file=source.text == text.removeprefix("\ufeff"))
@@ -82,6 +88,7 @@ def read_notebook(path: str | Path) -> Any:
     suffix = path.suffix.lower()
     if suffix == ".ipynb":
         return notebook_from_json(text, str(path))
+    _refuse_long(text, str(path))
     jupytext = load("jupytext")
     from jupytext.formats import NOTEBOOK_EXTENSIONS
 
@@ -106,6 +113,7 @@ def notebook_from_json(text: str, name: str) -> Any:
     nbformat = load("nbformat")
     if not text.strip():
         raise NotebookError(f"{name} is empty.", hint="Save the notebook first (Ctrl+S).")
+    _refuse_many(text, name)
     try:
         with warnings.catch_warnings():  # missing or doubled cell ids: nbformat mends them
             warnings.simplefilter("ignore")
@@ -119,6 +127,8 @@ def notebook_from_json(text: str, name: str) -> Any:
 
 def _why(text: str, error: Exception) -> str:
     """Say why a text is no notebook, in words for those who do not know how it is read."""
+    if isinstance(error, RecursionError):
+        return "it is nested too deeply."
     try:
         read = json.loads(text)
         if not (isinstance(read, dict) and "nbformat" in read):
@@ -126,6 +136,18 @@ def _why(text: str, error: Exception) -> str:
     except (ValueError, RecursionError):  # the reason given says so
         pass
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+def _refuse_long(text: str, origin: str) -> None:
+    refuse_too_large(origin, [text], sum(1 for _ in _BEGINNING.finditer(text)))
+
+
+def _refuse_many(text: str, name: str) -> None:
+    """Refuse notebook JSON of very many cells before nbformat looks at each; some may be tagged to be left out."""
+    if text.count('"cell_type"') > 2 * MOST_CELLS:
+        with suppress(ValueError, RecursionError, LookupError, TypeError):  # for nbformat to say
+            cells = len(json.loads(text)["cells"])
+            refuse_too_large(name, (), cells if cells > 2 * MOST_CELLS else 0)
 
 
 def _is_light(text: str) -> bool:
@@ -168,15 +190,17 @@ def _without_ids(notebook: Any) -> Any:
 
 def _read_text(path: Path) -> str:
     try:
-        if path.is_dir():
-            raise NotebookError(f"{path} is a folder, not a file.")
+        refuse_irregular(path)
         size = path.stat().st_size
         if size > MAX_BYTES:
             raise NotebookError(
                 f"{path} is too large for a task: {size / 2**20:.0f} MiB, at most {MAX_BYTES >> 20} MiB.",
                 hint="Clear the notebook's outputs and save it.",
             )
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(
+                MAX_BYTES
+            )  # which may have grown since, or be of a file system that tells no sizes
     except FileNotFoundError:
         raise NotebookError(
             f"There is no file {path}.",

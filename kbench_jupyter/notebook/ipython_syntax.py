@@ -4,12 +4,48 @@ from __future__ import annotations
 
 import re
 import tokenize
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
 _COMPOUND = re.compile("if|elif|else|for|while|with|try|except|finally|def|class|async|lambda")
 _LINE_ENDS = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029\r]")
 _LIMIT = 500  # as many special lines as IPython itself is willing to transform in one cell
+# IPython tokenizes all of a cell anew for each piece that it finds: 100,000 tokens take half a second.
+_MOST_TOKENS_OF_A_CELL = 400_000
+_MOST_TOKENS = 1_000_000
+_tokens: ContextVar[list[int]] = ContextVar("tokens")  # how many were looked at in all within `limited`
+
+
+class TooMuchSyntaxError(Exception):
+    """A cell, or a whole source, has more of IPython's syntax than can be looked through within seconds."""
+
+
+@contextmanager
+def limited() -> Iterator[None]:
+    """Limit what is looked through within: of one task source."""
+    reset = _tokens.set([])
+    try:
+        yield
+    finally:
+        _tokens.reset(reset)
+
+
+def spend(tokens: int) -> None:
+    """Count tokens that were looked at for the whole source."""
+    every = _tokens.get([])
+    every.append(tokens)
+    if sum(every) > _MOST_TOKENS:
+        raise TooMuchSyntaxError
+
+
+def spend_on_cell(tokens: int, before: int) -> int:
+    """Return how many tokens of a cell were looked at in all, with those `before`."""
+    if before + tokens > _MOST_TOKENS_OF_A_CELL:
+        raise TooMuchSyntaxError
+    return before + tokens
 
 
 @dataclass(frozen=True)
@@ -57,8 +93,12 @@ def transformed(lines: list[str]) -> tuple[list[Special], list[str], list[int]]:
             work = cleanup(work)
     origin = list(range(len(work)))
     found: list[Special] = []
+    looked_at = 0
     for _ in range(_LIMIT):
         tokens = tokens_of(work)
+        count = sum(map(len, tokens))
+        looked_at = spend_on_cell(count, looked_at)
+        spend(count)
         finders = (it2.MagicAssign, it2.SystemAssign, it2.EscapedCommand, it2.HelpEnd)
         pieces = sorted(filter(None, (f.find(tokens) for f in finders)), key=it2.TokenTransformBase.sortby)
         for piece in pieces:

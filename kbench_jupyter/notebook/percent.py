@@ -20,6 +20,7 @@ from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook.blank_lines import blank_lines_after, outside_strings
 from kbench_jupyter.notebook.ipython_syntax import as_ipython_calls, tokens_of, transformed
 from kbench_jupyter.notebook.leave_out import foreign_body, keep_prose, trimmed
+from kbench_jupyter.notebook.size import MOST_LINES
 from kbench_jupyter.notebook.source import CellRef, LeftOut, SourceCell
 from kbench_jupyter.quick_import import load
 
@@ -54,6 +55,21 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _SENTINEL = (("code", "after = 0"), ("markdown", "`" * 40 + "\n" + "~" * 40), ("code", "end = 0"))
 
 
+class _Effort:
+    """What may be read back to prove what survives: a source of which hardly a cell does would be read for minutes."""
+
+    def __init__(self) -> None:
+        self._left = 5 * MOST_LINES
+
+    def spend(self, cells: Sequence[tuple[str, str]]) -> None:
+        self._left -= sum(text.count("\n") + 20 for _, text in cells)  # each cell costs as much as some lines
+        if self._left < 0:
+            raise NotebookError(
+                "Too much of this notebook cannot be written in percent format as it stands.",
+                hint="Tag cells that are not part of the task kbench-skip: %kbench show tells what was left out.",
+            )
+
+
 def write(cells: Sequence[SourceCell]) -> tuple[str, tuple[SourceCell, ...], tuple[LeftOut, ...]]:
     """Write cells, none of them empty, as percent text that is read back as the same cells.
 
@@ -62,9 +78,10 @@ def write(cells: Sequence[SourceCell]) -> tuple[str, tuple[SourceCell, ...], tup
     """
     kept: list[SourceCell] = []
     left_out: list[LeftOut] = []
-    lost = set(_lost(cells))
+    effort = _Effort()
+    lost = set(_lost(cells, effort))
     for i, cell in enumerate(cells):
-        survivor = _rewritten(cell) if i in lost else cell
+        survivor = _rewritten(cell, effort) if i in lost else cell
         if survivor is not None:
             kept.append(survivor)
         elif cell.kind == "code":
@@ -143,12 +160,12 @@ def _by_jupytext(kind: str, text: str) -> str:
     return str(jupytext.writes(notebook, fmt=dict(_FORMAT))).removesuffix("\n")
 
 
-def _lost(cells: Sequence[SourceCell]) -> list[int]:
+def _lost(cells: Sequence[SourceCell], effort: _Effort) -> list[int]:
     """Return the positions of cells that do not come back as they were."""
     delicate = [i for i, cell in enumerate(cells) if _is_delicate(cell.text)]
 
     def search(some: list[int]) -> list[int]:
-        if not some or _survives([(cells[i].kind, cells[i].text) for i in some]):
+        if not some or _survives([(cells[i].kind, cells[i].text) for i in some], effort):
             return []
         if len(some) == 1:
             return some
@@ -185,7 +202,8 @@ def _is_plain(text: str) -> bool:
     return not text[:1].isspace() and not _at_margin(text) and not _is_delicate(text)
 
 
-def _survives(cells: Sequence[tuple[str, str]]) -> bool:
+def _survives(cells: Sequence[tuple[str, str]], effort: _Effort) -> bool:
+    effort.spend(cells)
     proof = [*cells, *_SENTINEL]
     try:
         "".join(text for _, text in cells).encode()  # half a surrogate pair cannot be sent
@@ -195,12 +213,12 @@ def _survives(cells: Sequence[tuple[str, str]]) -> bool:
     return [(cell.cell_type, cell.source) for cell in back.cells] == proof
 
 
-def _rewritten(cell: SourceCell) -> SourceCell | None:
+def _rewritten(cell: SourceCell, effort: _Effort) -> SourceCell | None:
     """Say the same in words that survive, or return None."""
     steps = (_without_markers, _as_plain_python) if cell.kind == "code" else (_as_prose, _with_closed_fence)
     for step in (lambda same: same, *steps):
         cell = step(cell)
-        if cell.text and _survives([(cell.kind, cell.text)]):
+        if cell.text and _survives([(cell.kind, cell.text)], effort):
             return cell
     return None
 

@@ -15,6 +15,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from kbench_jupyter.actions import results
+from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.cards import result_texts
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.errors import KBenchError
@@ -74,8 +75,9 @@ class TaskWatch:
         """Ask the server for all runs now, in the calling thread, and follow those that are going."""
         target = self._session.target()
         client = self._session.client(target)
-        task = get_task(self._session, client, self.slug)
-        runs = list(client.list_runs(self.slug))
+        task, runs = both(
+            lambda: get_task(self._session, client, self.slug), lambda: list(client.list_runs(self.slug))
+        )
         with self._lock:
             self.task, self.label, self.trouble = task, target.label, ""
             for run in runs:

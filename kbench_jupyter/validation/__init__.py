@@ -1,7 +1,7 @@
 """What is known of a task source before it is pushed: what is in it, what the rules say, and how it runs.
 
-`reading` parses it, `rules` are functions of what was read, `rehearsal` runs it in a fresh kernel, and `checker` is
-the way in. This room must never know the doors, the target, or how a finding or a failure is drawn.
+`reading` parses it, `rules` are functions of what was read and say `findings`, `rehearsal` runs it in a fresh kernel,
+and `checker` is the way in. This room must never know the doors, the target, or how a finding or a failure is drawn.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.checker import RULES, check, rule, tasks_in
+    from kbench_jupyter.validation.checker import RULES, check, rule, tasks_in, too_large
+    from kbench_jupyter.validation.findings import Finding, Severity
     from kbench_jupyter.validation.reading.sdk.installed import installed
     from kbench_jupyter.validation.reading.task import TaskDefinition
-    from kbench_jupyter.validation.rules.findings import Finding, Severity
     from kbench_jupyter.validation.rules.repairs import Fix, fixes
     from kbench_jupyter.validation.rules.rule import Rule
 
@@ -29,12 +29,13 @@ __all__ = [
     "installed",
     "rule",
     "tasks_in",
+    "too_large",
 ]
 
 # Read when first asked for: `%load_ext` must not pay for rules nobody has run yet.
 _HOMES = {
-    "checker": ("RULES", "check", "rule", "tasks_in"),
-    "rules.findings": ("Finding", "Severity"),
+    "checker": ("RULES", "check", "rule", "tasks_in", "too_large"),
+    "findings": ("Finding", "Severity"),
     "rules.repairs": ("Fix", "fixes"),
     "rules.rule": ("Rule",),
     "reading.sdk.installed": ("installed",),

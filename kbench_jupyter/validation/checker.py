@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,11 +11,15 @@ from types import MappingProxyType
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.notebook.source import TaskSource
 from kbench_jupyter.validation import rules
+from kbench_jupyter.validation.findings import Finding
 from kbench_jupyter.validation.reading.program import read_program, reading
 from kbench_jupyter.validation.reading.task import TaskDefinition
 from kbench_jupyter.validation.reading.tasks import Tasks
-from kbench_jupyter.validation.rules.findings import Finding
 from kbench_jupyter.validation.rules.rule import Check, Rule
+
+#: Words and signs that are read: a million take two seconds, and 400 MB while it is looked through.
+MOST = 1_000_000
+_WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 
 RULES: Mapping[str, Rule] = MappingProxyType(rules.RULES)
 
@@ -47,7 +52,8 @@ def check(
 
     Notes
     -----
-    Never raises on odd text. ``# kbench: ignore[CODE]`` on a line silences a rule there.
+    Never raises on odd text. ``# kbench: ignore[CODE]`` on a line silences a rule there. Nobody should ask this
+    of what is `too_large`.
     """
     with reading():
         program = read_program(source)
@@ -57,6 +63,16 @@ def check(
     return (
         [replace(f, file_line=source.file_line(f.cell, f.line)) for f in found] if source.is_file else found
     )
+
+
+def too_large(source: TaskSource) -> str:
+    """Return how large a task source is that is too large to be read within seconds, "" of any other."""
+    texts = [cell.text for cell in source.cells if cell.kind == "code"]
+    if sum(map(len, texts)) <= MOST:
+        return ""
+    size = sum(1 for text in texts for _ in _WORD_OR_SIGN.finditer(text))
+    cells = f"{len(source.cells):,} cell{'s' if len(source.cells) != 1 else ''}"
+    return f"{cells} with {size:,} words and signs of code (at most {MOST:,})" if size > MOST else ""
 
 
 def tasks_in(source: TaskSource) -> list[TaskDefinition]:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from slugify import slugify
 
 from kbench_jupyter.api import (
     Cancelled,
@@ -49,6 +50,12 @@ ENUMS = (CreationState, RunState, Modality, TaskOrigin, CandidateType, Importanc
 )
 def test_task_names_become_slugs(name: str, slug: str) -> None:
     assert task_slug(name) == slug
+
+
+@given(st.from_regex(r"[a-zA-Z0-9 _\-,&;'%]{0,20}", fullmatch=True))
+def test_a_slug_is_the_official_clients_also_of_a_name_that_is_one_already(name: str) -> None:
+    assert task_slug(name) == slugify(name)
+    assert task_slug(slugify(name)) == slugify(name)
 
 
 @pytest.mark.parametrize(

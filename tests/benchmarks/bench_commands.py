@@ -29,7 +29,8 @@ CASES = (
     ),
 )
 
-#: The calls of our download, for `wire_limit`.
+#: The calls of our status and download, for `wire_limit`.
+TASK: Call = ("GetBenchmarkTask", {"slug": {"taskSlug": "quiz"}})
 LIST: Call = ("ListBenchmarkTaskRuns", {"taskSlug": {"taskSlug": "quiz"}})
 OUTPUTS: list[Call] = [("DownloadBenchmarkTaskRunOutput", {"runId": run}) for run in range(1, RUNS + 1)]
 
@@ -47,6 +48,8 @@ def main() -> None:
                     f"kaggle {command}": lambda command=command: cold(command),
                     "  the same without process start": lambda command=command: warm(command),
                 }
+                if magic.startswith("status"):
+                    sides["  two bare calls, one after the other"] = lambda: wire_limit(url, TASK, [LIST], 1)
                 if magic.startswith("download"):
                     for together in (WORKERS, RUNS):
                         sides[f"  the wire alone, {together} at a time"] = lambda together=together: (

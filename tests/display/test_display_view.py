@@ -15,10 +15,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
+from wcwidth import ljust, rjust, wrap
 from wcwidth import width as columns_of
 
 from kbench_jupyter.display.html import to_html
-from kbench_jupyter.display.text import to_text
+from kbench_jupyter.display.text import _fold, _left, _right, to_text
 from kbench_jupyter.display.view import (
     Cell,
     Facts,
@@ -292,3 +293,12 @@ def test_half_a_character_never_raises() -> None:
     )
     to_text(view, 80).encode("utf-8")
     to_html(view).encode("utf-8")
+
+
+@given(st.text("ab-—→✓✗…•─±漢🙂é ,./%\t0", max_size=60), st.integers(1, 30))
+@example("0 000", 2)
+@example("✓ a b", 3)
+def test_text_that_needs_no_looking_up_is_measured_and_folded_as_any_other(text: str, room: int) -> None:
+    text = " ".join(text.split())
+    assert _fold(text, room) == (wrap(text, room) or [""])
+    assert (_left(text, room), _right(text, room)) == (ljust(text, room), rjust(text, room))

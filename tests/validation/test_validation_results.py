@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from validation_helpers import findings_of
 
-from kbench_jupyter.validation.rules.findings import Finding, Severity
+from kbench_jupyter.validation.findings import Finding, Severity
 
 HEAD = """import kaggle_benchmarks as kbench
 import datetime, math, re

@@ -81,6 +81,7 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
     ("KB109", [IMPORT, BOTH.format("?!", "f")], [IMPORT, BOTH.format("Why?!", "f")]),
     ("KB110", [IMPORT, ROW.format(""), WHOLE], [IMPORT, ROW.format("store_task=False"), WHOLE]),
     ("KB111", [IMPORT, TASK.replace("()", "(store_run=False)", 1), RUN], [IMPORT, TASK, RUN]),
+    ("KB112", [IMPORT, TASK.replace("()", '(name="Qu\u0456z")', 1), RUN], [IMPORT, TASK, RUN]),
     *[
         (
             "KB201",

@@ -13,8 +13,8 @@ import pytest
 from validation_helpers import IMPORT, codes_of, findings_of
 
 from kbench_jupyter.validation import installed
+from kbench_jupyter.validation.findings import Severity
 from kbench_jupyter.validation.reading.sdk.parameters import signature_of
-from kbench_jupyter.validation.rules.findings import Severity
 
 RUN = "quiz.run(kbench.llm)"
 ROWS = "rows = [{'q': 1}]\nquiz.evaluate(llm=[kbench.llm], evaluation_data=rows)"

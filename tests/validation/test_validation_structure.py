@@ -528,3 +528,37 @@ def test_what_another_decorator_makes_of_a_function_is_not_guessed():
     wrapper = "def awaited(f):\n    import asyncio\n    return lambda *a: asyncio.run(f(*a))"
     task = "@kbench.task()\n@awaited\nasync def quiz(llm, extra):\n    return 'x'"
     assert codes_of(IMPORT, wrapper, task, "quiz.run(kbench.llm)") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        (
+            "My Qu\u0456z",
+            "letter 3 of 'Qu\u0456z' is Cyrillic small letter byelorussian-ukrainian i (U+0456), among Latin",
+        ),
+        (
+            "\u0391lpha",
+            "letter 1 of '\u0391lpha' is Greek capital letter alpha (U+0391), among Latin letters",
+        ),
+        ("\u0417\u0430\u0434a\u0447\u0430", "is Latin small letter a (U+0061), among Cyrillic letters"),
+    ],
+)
+def test_a_letter_of_another_alphabet_than_its_word_is_named_with_its_place(name, said):
+    [finding] = findings_of(IMPORT, TASK.replace("My Task", name), RUN)
+    assert (finding.code, finding.severity.value) == ("KB112", "warning")
+    assert said.lower() in finding.message.lower()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0417\u0430\u0434\u0430\u0447\u0430 and Quiz",  # each word wholly in one alphabet
+        "\u0391\u03b8\u03ae\u03bd\u03b1",
+        "\u03b1Grad 5\u03bcm",  # a sign, which nobody takes for a Latin letter
+        "Caf\u00e9 \u00dcbung na\u00efve",
+        "\u6f22\u5b57 Quiz",
+    ],
+)
+def test_words_wholly_in_one_alphabet_are_fine(name):
+    assert "KB112" not in codes_of(IMPORT, TASK.replace("My Task", name), RUN)

@@ -11,7 +11,7 @@ from typing import Any
 
 from kbench_jupyter.notebook.source import CellRef, SourceCell, TaskSource
 from kbench_jupyter.validation import check
-from kbench_jupyter.validation.rules.findings import Finding
+from kbench_jupyter.validation.findings import Finding
 
 IMPORT = "import kaggle_benchmarks as kbench"
 

@@ -13,7 +13,7 @@ from kbench_jupyter.actions.dry_run import DryRun
 from kbench_jupyter.errors import ValidationError
 from kbench_jupyter.notebook.files import percent_task_source
 from kbench_jupyter.validation import check
-from kbench_jupyter.validation.rules.findings import Finding
+from kbench_jupyter.validation.findings import Finding
 
 
 @cache

@@ -6,6 +6,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
+from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.auth import expiry_of, say_expiry, why_stale
 from kbench_jupyter.actions.download import origin_of
 from kbench_jupyter.actions.pushed_task import find_task, first_run_raised
@@ -13,8 +14,8 @@ from kbench_jupyter.actions.pushes import digest_of, pushed_digest, source_diges
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.standing.shown import Standing
 from kbench_jupyter.actions.standing.steps import steps_of
-from kbench_jupyter.api import Run, Task
-from kbench_jupyter.errors import KBenchError, LocalServerError, NotebookError, ValidationError
+from kbench_jupyter.api import Client, Run, Task
+from kbench_jupyter.errors import ApiError, KBenchError, LocalServerError, NotebookError, ValidationError
 from kbench_jupyter.results.downloads import holds, run_folder
 from kbench_jupyter.session import envfile
 from kbench_jupyter.session.session import Session
@@ -58,10 +59,7 @@ def standing(
     runs: tuple[Run, ...] = ()
     if target is not None and slug:
         client = session.client(target)
-        server_task = find_task(client, slug)
-        if server_task is not None:
-            version = server_task.version
-            runs = tuple(run for run in client.list_runs(slug) if run.task.version in (version, None))
+        server_task, runs = _asked(client, slug)
     values = envfile.read(session.env_file)
     stale = why_stale(values, target)
     found = Standing(
@@ -86,6 +84,23 @@ def standing(
         "publish": bool(server_task and server_task.is_public),
     }
     return replace(found, steps=steps_of(found, done, sent=sent))
+
+
+def _asked(client: Client, slug: str) -> tuple[Task | None, tuple[Run, ...]]:
+    """Ask for a task and its newest version's runs at once; nothing is wrong where there is no such task."""
+
+    def ask_for_runs() -> list[Run] | ApiError:
+        try:
+            return list(client.list_runs(slug))
+        except ApiError as error:
+            return error
+
+    task, runs = both(lambda: find_task(client, slug), ask_for_runs)
+    if task is None:
+        return None, ()
+    if isinstance(runs, ApiError):
+        raise runs
+    return task, tuple(run for run in runs if run.task.version in (task.version, None))
 
 
 def _target(session: Session, notes: list[str], *, start: bool) -> tuple[Target | None, str]:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 from kbench_jupyter.api.calls.caller import Caller
 from kbench_jupyter.api.calls.offered import call_if_offered
 from kbench_jupyter.api.calls.writes import unconfirmed
-from kbench_jupyter.api.values.leaderboard import Leaderboard
 from kbench_jupyter.api.values.models import Model, ModelConfig
 from kbench_jupyter.api.values.tasks import TasksChanged, TaskSlug
 from kbench_jupyter.api.values.wire import given
 from kbench_jupyter.errors import UsageError
+
+if TYPE_CHECKING:
+    from kbench_jupyter.api.values.leaderboard import Leaderboard
 
 __all__ = ["BenchmarkCalls"]
 
@@ -27,6 +30,8 @@ class BenchmarkCalls(Caller):
 
     def leaderboard(self, owner: str, benchmark: str, version: int | None = None) -> Leaderboard:
         """Return a benchmark's leaderboard, at its newest version unless one is named."""
+        from kbench_jupyter.api.values.leaderboard import Leaderboard  # which one command needs
+
         body = {"ownerSlug": owner, "benchmarkSlug": benchmark, **given(versionNumber=version)}
         subject = f"benchmark '{owner}/{benchmark}'"
         return Leaderboard.from_wire(self.call(SERVICE, "GetBenchmarkLeaderboard", body, subject=subject))

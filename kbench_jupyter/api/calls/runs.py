@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from kbench_jupyter.api.calls.caller import TASKS, Caller
-from kbench_jupyter.api.downloads import Download
-from kbench_jupyter.api.logs.stream import LogStream
 from kbench_jupyter.api.names import normalize_model
 from kbench_jupyter.api.values.runs import LogEntry, Run
 from kbench_jupyter.api.values.tasks import TaskSlug
 from kbench_jupyter.api.values.wire import given
+
+if TYPE_CHECKING:  # what most commands do without is imported when it is called for
+    from kbench_jupyter.api.downloads import Download
+    from kbench_jupyter.api.logs.stream import LogStream
 
 __all__ = ["RunCalls", "canonical", "distinct"]
 
@@ -65,6 +68,8 @@ class RunCalls(Caller):
             Where nothing was streamed and the whole log comes at once, join what neighbouring entries of
             one stream wrote into one: several times faster, for when only the text counts.
         """
+        from kbench_jupyter.api.logs.stream import LogStream
+
         return LogStream(
             self,
             run_id,
@@ -114,6 +119,8 @@ class RunCalls(Caller):
         validator : str, optional
             The `Download.validator` of what is there already; without it `start` is ignored.
         """
+        from kbench_jupyter.api.downloads import Download
+
         return Download(self, run_id, include_source=include_source, start=start, validator=validator)
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.notebook.ipython_syntax import TooMuchSyntaxError
 from kbench_jupyter.validation.reading.ipython_syntax import align, line_by_line, transformed
 from kbench_jupyter.validation.reading.names import NameTable, read_names, words
 
@@ -71,10 +72,11 @@ class Magic:
 
 @dataclass(frozen=True)
 class SyntaxProblem:
-    """Why a cell is not Python: a message and a line of the cell's text, from 1."""
+    """Why a cell is not Python: a message and a line of the cell's text, from 1; or why nobody can tell."""
 
     message: str
     line: int
+    unread: bool = False
 
 
 @dataclass(eq=False, repr=False)
@@ -218,6 +220,10 @@ def _read_ipython(cell: Cell, text: str, plain: BaseException) -> None:
         cell.python = python
     except _PARSE_ERRORS as error:
         cell.problem = _problem(error, cell)
+    except TooMuchSyntaxError:
+        cell.problem = SyntaxProblem(
+            "it has too many magics and other lines of IPython's own", 1, unread=True
+        )
     except Exception:  # noqa: BLE001 - the transformer is another project's; odd text must not break ours
         cell.problem = _problem(plain, cell)
 

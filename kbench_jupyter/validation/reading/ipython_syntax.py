@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import difflib
 import re
+from contextlib import suppress
 from functools import lru_cache
+from typing import Any
+
+from kbench_jupyter.notebook.ipython_syntax import spend, spend_on_cell
 
 __all__ = ["align", "line_by_line", "transformed"]
 
@@ -40,12 +44,38 @@ def line_by_line(text: str) -> str | None:
     return "\n".join(lines) if special else None
 
 
-@lru_cache(maxsize=4096)
 def transformed(text: str) -> str:
-    """Return what IPython makes of a cell; odd text may raise anything, for the transformer is another project's."""
-    from IPython.core.inputtransformer2 import TransformerManager
+    """Return what IPython makes of a cell; odd text may raise anything, for the transformer is another project's.
 
-    return str(TransformerManager().transform_cell(text))  # type: ignore[no-untyped-call]
+    Raises
+    ------
+    TooMuchSyntaxError
+        If that would take too long; of the same cells, for the same ones each time.
+    """
+    python, tokens = _transformed(text)
+    spend(tokens)
+    return python
+
+
+@lru_cache(maxsize=4096)
+def _transformed(text: str) -> tuple[str, int]:
+    from IPython.core import inputtransformer2 as it2
+
+    class Counted(it2.TransformerManager):
+        tokens = 0
+
+        def do_one_token_transform(self, lines: list[str]) -> tuple[bool, list[str]]:
+            tokens = it2.make_tokens_by_line(lines)
+            self.tokens = spend_on_cell(sum(map(len, tokens)), self.tokens)
+            kinds: list[Any] = self.token_transformers
+            pieces = filter(None, (kind.find(tokens) for kind in kinds))
+            for piece in sorted(pieces, key=it2.TokenTransformBase.sortby):
+                with suppress(SyntaxError):
+                    return True, piece.transform(lines)
+            return False, lines
+
+    manager: Any = Counted()  # type: ignore[no-untyped-call]
+    return str(manager.transform_cell(text)), manager.tokens
 
 
 def align(before: list[str], after: list[str]) -> list[int]:

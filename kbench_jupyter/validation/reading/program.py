@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.notebook.ipython_syntax import limited
 from kbench_jupyter.validation.reading.cells import Cell, read_cell
 from kbench_jupyter.validation.reading.reach import reached_scopes
 from kbench_jupyter.validation.reading.scopes import Certainty, Place, Scope
@@ -112,4 +113,6 @@ def _read(cells: tuple[SourceCell, ...]) -> Program:
     # Python warns about odd escapes while parsing; that is between the user and Python.
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return Program([read_cell(cell, number) for number, cell in enumerate(code)], prose)
+        with limited():
+            read = [read_cell(cell, number) for number, cell in enumerate(code)]
+        return Program(read, prose)

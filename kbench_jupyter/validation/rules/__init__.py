@@ -1,8 +1,8 @@
 """The rules by theme: 1xx structure, 2xx signature, 3xx models, 4xx SDK, 5xx environment, 6xx its names, 9xx state.
 
 A rule is a `Rule` in a module of this room, with a function that looks for it. It knows the program that was read, and
-must never know where that came from, nor who asked. Beside the rules stand what a finding is, what secrets look like
-in any text (`secrets`), and the safe fixes (`repairs`).
+must never know where that came from, nor who asked. Beside the rules stand what secrets look like in any text
+(`secrets`), and the safe fixes (`repairs`).
 """
 
 from __future__ import annotations

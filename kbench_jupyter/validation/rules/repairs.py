@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from kbench_jupyter.notebook.source import CellRef, TaskSource
+from kbench_jupyter.validation.findings import Finding
 from kbench_jupyter.validation.reading.cells import Cell, read_cell
 from kbench_jupyter.validation.reading.program import Program, read_program, reading
 from kbench_jupyter.validation.reading.run_places import place_for_run
@@ -21,7 +22,6 @@ from kbench_jupyter.validation.reading.tasks import Tasks
 from kbench_jupyter.validation.reading.types_of import says_model
 from kbench_jupyter.validation.reading.value import SDK, Sdk, written
 from kbench_jupyter.validation.rules.choice import SUBTASK
-from kbench_jupyter.validation.rules.findings import Finding
 from kbench_jupyter.validation.rules.running import NEVER_RUN, never_run, required_parameters
 from kbench_jupyter.validation.rules.structure import BARE
 

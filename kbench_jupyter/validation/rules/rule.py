@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.notebook.source import LeftOut
+from kbench_jupyter.validation.findings import Finding, Severity
 from kbench_jupyter.validation.reading.cells import Cell
 from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Place
@@ -18,7 +19,6 @@ from kbench_jupyter.validation.reading.sdk.installed import installed
 from kbench_jupyter.validation.reading.sdk.typed import Typed
 from kbench_jupyter.validation.reading.task import Task, slug_of
 from kbench_jupyter.validation.reading.tasks import Tasks
-from kbench_jupyter.validation.rules.findings import Finding, Severity
 from kbench_jupyter.validation.rules.secrets import mask
 
 _IGNORE = re.compile(r"#\s*kbench:\s*ignore\[([^\]]*)\]")

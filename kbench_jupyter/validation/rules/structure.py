@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import ast
+import re
+import unicodedata
 from collections import defaultdict
+from typing import Any
 
 from kbench_jupyter.validation.reading.task import Task, file_name
 from kbench_jupyter.validation.reading.value import written
-from kbench_jupyter.validation.rules.rule import Check, error
+from kbench_jupyter.validation.rules.rule import Check, error, warning
 
 SYNTAX = error(
     "KB101 syntax-error",
@@ -56,6 +59,20 @@ EMPTY_SLUG = error(
     "The name {name!r} gives no slug.",
     "Give the task a name with letters or digits.",
 )
+MIXED = warning(
+    "KB112 mixed-alphabets",
+    "A word of the task's name mixes Latin letters with Cyrillic or Greek ones that look like them.",
+    "It reads like another name and gives another slug, so it is neither found nor told apart. Words that are "
+    "wholly in one alphabet are fine.",
+    '@kbench.task(name="Qu\u0456z")  # the third letter is Cyrillic\ndef quiz(llm): ...',
+    '@kbench.task(name="Quiz")\ndef quiz(llm): ...',
+    "In the task's name {name!r}, letter {number} of {word!r} is {letter} ({code}), among {others} letters.",
+    "Type that letter anew, in the alphabet of its word.",
+)
+# Cyrillic and Latin are never mixed in one word; Greek letters are, as signs (alpha), but for those that look Latin.
+_LOOK_LATIN = frozenset(
+    "\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7\u03bf"
+)
 
 
 def check(check: Check) -> None:
@@ -70,7 +87,13 @@ def check(check: Check) -> None:
 def _syntax(check: Check) -> None:
     for cell in check.program.cells:
         if cell.problem is not None:
-            check.on_line(SYNTAX, cell, cell.problem.line, problem=cell.problem.message)
+            what, said = cell.problem, ("", "")
+            if what.unread:
+                said = (
+                    f"This cell is too large to check statically: {what.message}.",
+                    "Put magics into cells of their own.",
+                )
+            check.on_line(SYNTAX, cell, what.line, *said, problem=what.message)
     for cell, magic in check.program.magics:
         if magic.name.startswith("%"):
             message = f"%{magic.name} is not the first line of its cell, so IPython does not know it."
@@ -107,6 +130,8 @@ def _names(check: Check) -> None:
     for task in check.tasks.stored:
         if task.name is None:
             continue
+        if mixed := _mixed(task.name):
+            check.on_task(MIXED, task, name=task.name, **mixed)
         if not task.slug:
             check.on_task(EMPTY_SLUG, task, name=task.name)
             continue
@@ -116,6 +141,27 @@ def _names(check: Check) -> None:
             _same(check, task, earlier[0])
         for key in keys:
             seen[key].append(task)
+
+
+def _mixed(name: str) -> dict[str, Any]:
+    """Tell the first letter that is of another alphabet than its word, or nothing."""
+    for word in re.findall(r"[^\W\d_]+", name):
+        alphabets = [unicodedata.name(letter, "").partition(" ")[0] for letter in word]
+        latin = alphabets.count("LATIN")
+        odd = [
+            n
+            for n, alphabet in enumerate(alphabets)
+            if alphabet == "CYRILLIC" or (alphabet == "GREEK" and word[n] in _LOOK_LATIN)
+        ]
+        if not latin or not odd:
+            continue
+        others, first = ("Latin", odd[0])
+        if latin < len(odd):
+            others, first = alphabets[odd[0]].title(), alphabets.index("LATIN")
+        letter = unicodedata.name(word[first]).capitalize()
+        code = f"U+{ord(word[first]):04X}"
+        return {"word": word, "number": first + 1, "letter": letter, "code": code, "others": others}
+    return {}
 
 
 def _same(check: Check, task: Task, other: Task) -> None:
