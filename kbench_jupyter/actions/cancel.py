@@ -103,12 +103,9 @@ def cancel(
     spared = tuple(run for run in going if run not in meant)
     if not meant:
         return CancelledRuns(slug, spared=spared, footer=target.label)
-    what = f"{count(len(meant), 'run')} of {slug} on {target.place}"
-    begun = any(run.state is not RunState.QUEUED for run in meant)
-    question = f"Stop {what}: {names_of(meant)}?" + (" What they have done so far is lost." if begun else "")
-    if not confirmed and not session.reporter.confirm(question):
+    if not confirmed and not session.reporter.confirm(stop_question(slug, target.place, meant)):
         raise UsageError(
-            f"Nothing was stopped. It would have been: {what}.",
+            f"Nothing was stopped. It would have been: {_many(slug, target.place, meant)}.",
             hint=f"To stop them without being asked: %kbench cancel {slug}{' --running' if running else ''} -y",
         )
     stopping = _Stopping(client, slug, meant, include_active=running)
@@ -119,6 +116,17 @@ def cancel(
     return CancelledRuns(
         slug, tuple(meant), stopping.queued, stopping.active, tuple(left), spared, footer=target.label
     )
+
+
+def stop_question(slug: str, place: str, runs: Sequence[Run]) -> str:
+    """Return what is asked before runs of a task, on the target in words, are stopped."""
+    begun = any(run.state is not RunState.QUEUED for run in runs)
+    lost = " What they have done so far is lost." if begun else ""
+    return f"Stop {_many(slug, place, runs)}: {names_of(runs)}?{lost}"
+
+
+def _many(slug: str, place: str, runs: Sequence[Run]) -> str:
+    return f"{count(len(runs), 'run')} of {slug} on {place}"
 
 
 class _Stopping:

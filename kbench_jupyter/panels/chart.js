@@ -1,5 +1,6 @@
-// The chart of results: a bar a model and version, with its interval where there is one.
+// The chart of results: a bar a candidate and version, with its interval where there is one.
 import { clamp, fill, h, say } from "../widgets/elements.js";
+import { whose } from "./cards.js";
 
 export function chartOf(part) {
   const bars = h("div", { class: "kbp-chart", role: "list" });
@@ -37,7 +38,7 @@ export function chartOf(part) {
     );
     const spread = groups.some((g) => g.low !== null) ? " with 95 % interval" : "";
     const what = isPassRate() ? "Pass rate" : "Score";
-    say(caption, `${what}${spread}, by model${byVersion ? " and version" : ""}`);
+    say(caption, `${what}${spread}, by ${whose(part).toLowerCase()}${byVersion ? " and version" : ""}`);
   }
 
   return { el: h("figure", {}, bars, caption), draw };

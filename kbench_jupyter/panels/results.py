@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.actions.cards import result_texts
+from kbench_jupyter.actions.cards import result_texts, who_word
 from kbench_jupyter.actions.results import Results, results
 from kbench_jupyter.actions.results.tables import costs, scores_of
 from kbench_jupyter.display.view import View, duration, money
@@ -49,6 +49,7 @@ class ResultsPart(Part):
         self.set(
             task=found.task,
             measure=chart.measure,
+            who=who_word((group.model, group.candidate) for group in groups),
             groups=[_group(*one) for one in told],
             notes=list(found.remarks),
             label=found.footer,

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from kbench_jupyter.following.rounds import Clock
 from kbench_jupyter.session.session import Reporter, Session, SilentReporter
 
-__all__ = ["PartReporter", "PartSession", "Stopped"]
+__all__ = ["PartClock", "PartReporter", "PartSession", "Stopped"]
 
 #: What is kept of the lines an action says, and of the characters it passes on.
 _SAID, _WRITTEN = 50, 20_000
@@ -62,6 +63,18 @@ class PartReporter(SilentReporter):
 
     def _check(self) -> None:
         if self._stop.is_set():
+            raise Stopped
+
+
+class PartClock(Clock):
+    """Ends an action that waits between two tries once `stop` is set, like Ctrl+C."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+
+    def wait(self, event: threading.Event, seconds: float) -> None:  # noqa: ARG002 - nothing else wakes it
+        """Wait so many seconds, or until the action is to end."""
+        if self._stop.wait(seconds):
             raise Stopped
 
 

@@ -51,6 +51,7 @@ class TaskWatch:
         self._folder: Path | None = None
         self.task: Any = None
         self.label = ""
+        self.place = ""  # the target in words
         self.trouble = ""
 
     # -- What is known ---------------------------------------------------------------------------------------
@@ -79,7 +80,8 @@ class TaskWatch:
             lambda: get_task(self._session, client, self.slug), lambda: list(client.list_runs(self.slug))
         )
         with self._lock:
-            self.task, self.label, self.trouble = task, target.label, ""
+            self.task, self.trouble = task, ""
+            self.label, self.place = target.label, target.place
             for run in runs:
                 before = self._statuses.get(run.id)
                 if before is None or not before.ended:

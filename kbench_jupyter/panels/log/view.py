@@ -94,9 +94,11 @@ def _tail(log: RunLog) -> str:
     return "\n".join(strip_codes(line.text)[:_COLUMNS] for line in lines)
 
 
-def open_log_view(session: Session, task: str, models: Sequence[str] = ()) -> LogView:
+def open_log_view(
+    session: Session, task: str, models: Sequence[str] = (), candidate: str | None = None
+) -> LogView:
     """Open a log view; see `kbench_jupyter.panels.log_panel`."""
-    source = log_source(session, task, models)
+    source = log_source(session, task, models, candidate)
     try:
         source.wait_for_ended(_PATIENCE)
         view = LogView(source)
