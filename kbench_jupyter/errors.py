@@ -13,6 +13,7 @@ One hierarchy, so that a caller may catch as much or as little as it wants::
     ├── ApiError                  the server answered, and the answer is an error
     │   ├── NotFoundError         no such task, run or model (or not yours)
     │   ├── PermissionDeniedError signed in, but not allowed
+    │   ├── NotOfferedError       this server does not have the call, or not for this account
     │   ├── RateLimitError        too many requests, even after waiting
     │   └── ServerError           the server failed
     ├── TransportError            no usable answer came: connection, time-out, truncated or foreign body
@@ -32,42 +33,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
-__all__ = [
-    "AmbiguousWriteError",
-    "ApiError",
-    "CredentialsError",
-    "DownloadError",
-    "ExecutionError",
-    "KBenchError",
-    "LocalServerError",
-    "NotFoundError",
-    "NotebookError",
-    "PermissionDeniedError",
-    "RateLimitError",
-    "RunsFailedError",
-    "ServerError",
-    "TargetError",
-    "TaskNotReadyError",
-    "TransportError",
-    "UsageError",
-    "ValidationError",
-    "WatchTimeoutError",
-    "may_pass",
-]
-
 
 class KBenchError(Exception):
-    """Root of every error this package raises on purpose.
-
-    Parameters
-    ----------
-    message : str
-        What went wrong, in one sentence, with the value that caused it.
-    hint : str, optional
-        What to type or do next.
-    detail : str, optional
-        Several lines that explain (findings, a server's message, the tail of a log).
-    """
+    """Root of every error this package raises on purpose."""
 
     title = "kbench"
     # Drawing lies above errors, so the package says how when it is imported: an error as lines of a notebook, and a
@@ -77,8 +45,11 @@ class KBenchError(Exception):
 
     def __init__(self, message: str, *, hint: str | None = None, detail: str | None = None) -> None:
         super().__init__(message)
+        #: What went wrong, in one sentence, with the value that caused it.
         self.message = message
+        #: What to type or do next.
         self.hint = hint
+        #: Several lines that explain (findings, a server's message, the tail of a log).
         self.detail = detail
         self._added: list[str] = []
 
@@ -151,19 +122,7 @@ class CredentialsError(KBenchError):
 
 
 class ApiError(KBenchError):
-    """The server answered a call with an error.
-
-    Parameters
-    ----------
-    message : str
-        What went wrong, in one sentence.
-    method : str
-        The API method, for example ``"CreateBenchmarkTask"``.
-    status : int
-        HTTP status, or the code of the error envelope (which also comes under HTTP 200).
-    server_message : str
-        The server's own words, possibly empty.
-    """
+    """The server answered a call with an error."""
 
     def __init__(
         self,
@@ -176,8 +135,11 @@ class ApiError(KBenchError):
         detail: str | None = None,
     ) -> None:
         super().__init__(message, hint=hint, detail=detail)
+        #: The API method, for example ``"CreateBenchmarkTask"``.
         self.method = method
+        #: HTTP status, or the code of the error envelope (which also comes under HTTP 200).
         self.status = status
+        #: The server's own words, possibly empty.
         self.server_message = server_message
 
 
@@ -187,6 +149,10 @@ class NotFoundError(ApiError):
 
 class PermissionDeniedError(ApiError):
     """The credentials are known to the server but may not do this."""
+
+
+class NotOfferedError(ApiError):
+    """The server does not have this call, or not for this account; what was asked about is there."""
 
 
 class RateLimitError(ApiError):

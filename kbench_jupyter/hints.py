@@ -1,10 +1,8 @@
-"""What to type next after a word that nothing is called: the hint of an error, worded alike everywhere."""
+"""Hints after a mistyped word: which known word was probably meant, worded alike everywhere."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-__all__ = ["did_you_mean"]
 
 
 def did_you_mean(
@@ -21,7 +19,7 @@ def did_you_mean(
     Parameters
     ----------
     typed : str
-        The word that nothing is called.
+        The mistyped word.
     known : iterable of str
         The words there are. Case makes no difference to which is nearest.
     form : str
@@ -45,16 +43,11 @@ def did_you_mean(
     words: dict[str, str] = {}
     for word in known:
         words.setdefault(word.lower(), word)
-    holding = [word for word in words if parts and _is_part(typed.lower(), word)]
-    near = (
-        holding if len(holding) == 1 else difflib.get_close_matches(typed.lower(), words, n=1, cutoff=cutoff)
-    )
+    slip = typed.lower()
+    long = [word for word in words if parts and min(len(slip), len(word)) > 3]
+    holding = [word for word in long if slip in word or word in slip]
+    near = holding if len(holding) == 1 else difflib.get_close_matches(slip, words, n=1, cutoff=cutoff)
     if not near:
         return more[:1].upper() + more[1:]
     meant = f"Did you mean {form.format(words[near[0]])}?"
     return f"{meant}   ({more})" if more else meant
-
-
-def _is_part(one: str, other: str) -> bool:
-    shorter, longer = sorted((one, other), key=len)
-    return len(shorter) > 3 and shorter in longer

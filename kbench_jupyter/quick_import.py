@@ -1,4 +1,4 @@
-"""nbformat, and what imports it, without a grammar that nobody here reads.
+"""Import nbformat, and what imports it, without the seconds that a check of addresses in it would take.
 
 nbformat imports jsonschema, and jsonschema imports rfc3987_syntax when that is installed, as it is wherever
 JupyterLab is (jupyter-events asks for it). On import rfc3987_syntax 1.1.0 compiles 38 grammars: 1 to 3 s, ten
@@ -16,8 +16,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
-
-__all__ = ["load"]
 
 _GRAMMARS = "rfc3987_syntax"
 _lock = threading.Lock()

@@ -26,6 +26,7 @@ from kbench_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.auth import AuthResult
+    from kbench_jupyter.actions.cancel import CancelledRuns
     from kbench_jupyter.actions.check import Checked
     from kbench_jupyter.actions.download import DownloadResult
     from kbench_jupyter.actions.dry_run import DryRun
@@ -38,21 +39,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.actions.status import TaskStatus
     from kbench_jupyter.actions.validate import ValidateResult
     from kbench_jupyter.session.session import Session
-
-__all__ = [
-    "auth",
-    "check",
-    "compare",
-    "download",
-    "list_models",
-    "list_tasks",
-    "push",
-    "run",
-    "session",
-    "start_local",
-    "status",
-    "validate",
-]
 
 _Path = str | os.PathLike[str]
 _Names = str | Sequence[str]
@@ -88,10 +74,9 @@ def check(file: _Path, task: str | None = None) -> Checked:
     NotebookError
         If the file cannot be read. Findings are returned, not raised.
     """
-    from kbench_jupyter.actions import check
-    from kbench_jupyter.actions.sources import choose_task
+    from kbench_jupyter.actions import check, sources
 
-    chosen = choose_task(session(), task, file=os.fspath(file), required=False)
+    chosen = sources.choose_task(session(), task, file=os.fspath(file), required=False)
     return check.check(session(), task, chosen=chosen)
 
 
@@ -130,10 +115,9 @@ def validate(
         If a rule finds an error, a cell or the task fails, or nothing is recorded.
     """
     from kbench_jupyter.actions import dry_run as dry
-    from kbench_jupyter.actions import validate
-    from kbench_jupyter.actions.sources import choose_task
+    from kbench_jupyter.actions import sources, validate
 
-    chosen = choose_task(session(), task, file=os.fspath(file), required=False)
+    chosen = sources.choose_task(session(), task, file=os.fspath(file), required=False)
     how: dict[str, Any] = {"chosen": chosen, "timeout": timeout, "pass_env": _names(pass_env)}
     if dry_run:
         if model is not None:
@@ -173,13 +157,12 @@ def push(
     UsageError, ValidationError, TaskNotReadyError, WatchTimeoutError
         As ``%kbench push`` does.
     """
-    from kbench_jupyter.actions import push
-    from kbench_jupyter.actions.sources import choose_task
+    from kbench_jupyter.actions import push, sources
 
     seconds = _seconds(wait)  # before anything is read or sent
     return push.push(
         session(),
-        choose_task(session(), task, file=os.fspath(file)),
+        sources.choose_task(session(), task, file=os.fspath(file)),
         datasets=_names(datasets),
         wait=seconds,
         force=force,
@@ -188,8 +171,15 @@ def push(
     )
 
 
-def run(task: str, models: _Names, *, wait: float | bool | None = None) -> ScheduledRuns:
-    """Schedule a task's newest version on models.
+def run(
+    task: str,
+    models: _Names = (),
+    *,
+    effort: str | None = None,
+    agents: _Names = (),
+    wait: float | bool | None = None,
+) -> ScheduledRuns:
+    """Schedule a task's newest version on models, or with agents.
 
     Parameters
     ----------
@@ -197,6 +187,10 @@ def run(task: str, models: _Names, *, wait: float | bool | None = None) -> Sched
         Name or slug.
     models : str or sequence of str
         Names or patterns such as ``"gemini*"``; a single text is a single one.
+    effort : str, optional
+        Reasoning effort of the models.
+    agents : str or sequence of str
+        Slugs of agents.
     wait : float or bool, optional
         Seconds to follow the runs; 0 or True follows them to their end, None or False does not wait.
 
@@ -208,7 +202,17 @@ def run(task: str, models: _Names, *, wait: float | bool | None = None) -> Sched
     from kbench_jupyter.actions import run
 
     seconds = _seconds(wait)  # before anything is sent
-    return run.run(session(), _slug(task), _names(models), wait=seconds)
+    return run.run(session(), _slug(task), _names(models), effort=effort, agents=_names(agents), wait=seconds)
+
+
+def cancel(
+    task: str, *, models: _Names = (), run_ids: Sequence[int] = (), running: bool = False
+) -> CancelledRuns:
+    """Stop a task's queued runs, all or those named; with `running` those that are going, too."""
+    from kbench_jupyter.actions import cancel
+
+    how: dict[str, Any] = {"models": _names(models), "run_ids": run_ids, "running": running}
+    return cancel.cancel(session(), _slug(task), **how, confirmed=True)
 
 
 def start_local(upstream: str | None = None, *, key_from: str | None = None) -> LocalShown:
@@ -260,7 +264,7 @@ def download(
     include_source: bool = False,
     force: bool = False,
 ) -> DownloadResult:
-    """Fetch what the runs of a task left, as ``<output>/<task>/<version>/<model>/<run>/``.
+    """Fetch what the runs of a task left, as ``<output>/<task>/<version>/<candidate>/<run>/``.
 
     Raises
     ------

@@ -229,6 +229,13 @@ class FakeApi:
     runs: list[dict[str, Any]] = field(default_factory=list)
     models: list[dict[str, Any]] = field(default_factory=list)
     known_models: set[str] | None = None
+    configs: list[dict[str, Any]] = field(default_factory=list)
+    benchmarks: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
+    known_tags: set[str] = field(default_factory=set)
+    names_runs: bool = (
+        False  # whether a schedule's answer names its runs, as servers do since kagglesdk 0.1.38
+    )
+    offers: Callable[[str], bool] = lambda method: True
     archives: dict[int, bytes] = field(default_factory=dict)
     echo_options: bool = True
     datasets: set[str] | None = None
@@ -241,7 +248,7 @@ class FakeApi:
     def handle(self, seen: Seen) -> Handled:
         with self.lock:
             action = getattr(self, seen.method, None)
-            if action is None:
+            if action is None or not self.offers(seen.method):
                 return self.error(404, f"no method {seen.method}")
             result = action(seen.json)
         if isinstance(result, tuple):
@@ -281,7 +288,35 @@ class FakeApi:
         task["isPublic"] = True
         if body.get("publishBackingNotebook"):
             task["isBackingNotebookPublished"] = True
+        if body.get("publishRunArtifacts"):
+            task["areRunArtifactsPublic"] = True
         return task
+
+    def UpdateBenchmarkTask(self, body: dict[str, Any]) -> dict[str, Any] | Handled:
+        versions = self.tasks.get(body["slug"]["taskSlug"])
+        if not versions:
+            return self.error(404, "Not found")
+        named = body["updateMask"].split(",")
+        versions[-1].update({name: body.get(name) for name in named})
+        unknown = [tag for tag in body.get("tags", []) if tag not in self.known_tags]
+        if "tags" in named:
+            versions[-1]["tags"] = [tag for tag in body.get("tags", []) if tag in self.known_tags]
+        return {"task": versions[-1], "invalidTags": unknown}
+
+    def AddTasksToBenchmark(self, body: dict[str, Any]) -> dict[str, Any] | Handled:
+        there = self.benchmarks[body["benchmarkSlug"]]
+        if missing := [slug for slug in body["taskSlugs"] if slug["taskSlug"] not in self.tasks]:
+            return self.error(404, f"No task {missing[0]}")
+        skipped = [slug for slug in body["taskSlugs"] if slug in there]
+        added = [slug for slug in body["taskSlugs"] if slug not in there]
+        there += added
+        return {"addedTasks": added, "skippedTasks": skipped}
+
+    def RemoveTasksFromBenchmark(self, body: dict[str, Any]) -> dict[str, Any]:
+        there = self.benchmarks[body["benchmarkSlug"]]
+        removed = [slug for slug in body["taskSlugs"] if slug in there]
+        there[:] = [slug for slug in there if slug not in removed]
+        return {"removedTasks": removed, "skippedTasks": [s for s in body["taskSlugs"] if s not in removed]}
 
     def _paged(self, items: list[Any], body: dict[str, Any], key: str) -> dict[str, Any]:
         start = int(body.get("pageToken") or 0)
@@ -296,26 +331,51 @@ class FakeApi:
     def ListBenchmarkModels(self, body: dict[str, Any]) -> dict[str, Any]:
         return self._paged(self.models, body, "benchmarkModels")
 
+    def ListBenchmarkModelVersionConfigs(self, body: dict[str, Any]) -> dict[str, Any]:
+        wanted = body["benchmarkModelVersionIds"]
+        found = [one for one in self.configs if one["benchmarkModelVersionId"] in wanted]
+        return self._paged(found, body, "configs")
+
     def ListBenchmarkTaskRuns(self, body: dict[str, Any]) -> dict[str, Any]:
         runs = [run for run in self.runs if run["taskSlug"]["taskSlug"] == body["taskSlug"]["taskSlug"]]
         return self._paged(runs, body, "runs")  # ignores the model filter, as the real server may
 
     def BatchScheduleBenchmarkTaskRuns(self, body: dict[str, Any]) -> dict[str, Any] | Handled:
-        slug, models = body["taskSlugs"][0], body["modelVersionSlugs"]
+        slug, models = body["taskSlugs"][0], body.get("modelVersionSlugs", [])
         if self.known_models is not None and not set(models) <= self.known_models:
             return self.error(404, "Model not found")
-        for model in models:
-            self.schedules[model] += 1
-            self.runs.append(
-                {
-                    "id": 1000 + len(self.runs),
-                    "taskSlug": {**slug, "versionNumber": max(1, len(self.tasks[slug["taskSlug"]]))},
-                    "modelVersionSlug": model,
-                    "state": "BENCHMARK_TASK_RUN_STATE_QUEUED",
-                }
-            )
-        results = [{"runScheduled": True, "benchmarkModelVersionId": 7} for _ in models]
+        effort, results = body.get("reasoningEffort"), []
+        candidates: list[dict[str, Any]] = [{"modelVersionSlug": model} for model in models]
+        if effort:
+            candidates = [
+                {**one, "modelVersionConfigSlug": f"{one['modelVersionSlug']}-{effort}"} for one in candidates
+            ]
+        candidates += [{"agentSlug": agent} for agent in body.get("agentSlugs", [])]
+        for candidate in candidates:
+            self.schedules["/".join(candidate.values())] += 1
+            run = {
+                "id": 1000 + len(self.runs),
+                "taskSlug": {**slug, "versionNumber": max(1, len(self.tasks[slug["taskSlug"]]))},
+                **candidate,
+                "state": "BENCHMARK_TASK_RUN_STATE_QUEUED",
+            }
+            self.runs.append(run)
+            result = {"runScheduled": True, "benchmarkModelVersionId": 7}
+            result |= {"benchmarkModelVersionConfigId": 8} if effort else {}
+            results.append(result | ({"runId": run["id"]} if self.names_runs else {}))
         return {"results": results}
+
+    def ApiCancelBenchmarkTaskRuns(self, body: dict[str, Any]) -> dict[str, Any]:
+        slugs = [slug["taskSlug"] for slug in body.get("taskSlugs", {}).get("slugs", [])]
+        ids = body.get("runIds", {}).get("ids", [])
+        counts: Counter[str] = Counter()
+        for run in self.runs:
+            state = run["state"].removeprefix("BENCHMARK_TASK_RUN_STATE_")
+            going = state == "QUEUED" or (state == "RUNNING" and body.get("includeActive"))
+            if going and (run["taskSlug"]["taskSlug"] in slugs or run["id"] in ids):
+                run.update(state="BENCHMARK_TASK_RUN_STATE_ERRORED", errorMessage="cancelled")
+                counts[state] += 1
+        return {"queuedCancelledCount": counts["QUEUED"], "activeTerminatedCount": counts["RUNNING"]}
 
     def CreateDefaultModelProxyToken(self, body: dict[str, Any]) -> dict[str, Any]:
         return {

@@ -8,6 +8,16 @@ from contextlib import suppress
 
 import faults
 
+from kbench_jupyter.following.logs.terminal import Terminal
+
+
+def lines_of(entries):
+    """Yield the lines of a whole log, as a terminal would show them."""
+    terminal = Terminal()
+    for entry in entries:
+        yield from terminal.feed(entry)
+    yield from terminal.finish()
+
 
 def entry(data, stream="stdout", time=None):
     return {"stream_name": stream, "data": data} | ({} if time is None else {"time": time})

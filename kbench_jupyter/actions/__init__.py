@@ -14,89 +14,40 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions import (
-        auth as auth,
-    )
-    from kbench_jupyter.actions import (
-        check as check,
-    )
-    from kbench_jupyter.actions import (
-        config as config,
-    )
-    from kbench_jupyter.actions import (
-        download as download,
-    )
-    from kbench_jupyter.actions import (
-        dry_run as dry_run,
-    )
-    from kbench_jupyter.actions import (
-        export as export,
-    )
-    from kbench_jupyter.actions import (
-        fix as fix,
-    )
-    from kbench_jupyter.actions import (
-        init as init,
-    )
-    from kbench_jupyter.actions import (
-        leaderboard as leaderboard,
-    )
-    from kbench_jupyter.actions import (
-        list_tasks as list_tasks,
-    )
-    from kbench_jupyter.actions import (
-        local as local,
-    )
-    from kbench_jupyter.actions import (
-        log as log,
-    )
-    from kbench_jupyter.actions import (
-        models as models,
-    )
-    from kbench_jupyter.actions import (
-        new as new,
-    )
-    from kbench_jupyter.actions import (
-        publish as publish,
-    )
-    from kbench_jupyter.actions import (
-        pull as pull,
-    )
-    from kbench_jupyter.actions import (
-        push as push,
-    )
-    from kbench_jupyter.actions import (
-        quota as quota,
-    )
-    from kbench_jupyter.actions import (
-        results as results,
-    )
-    from kbench_jupyter.actions import (
-        rule as rule,
-    )
-    from kbench_jupyter.actions import (
-        run as run,
-    )
-    from kbench_jupyter.actions import (
-        show as show,
-    )
-    from kbench_jupyter.actions import (
-        standing as standing,
-    )
-    from kbench_jupyter.actions import (
-        status as status,
-    )
-    from kbench_jupyter.actions import (
-        target as target,
-    )
-    from kbench_jupyter.actions import (
-        up as up,
-    )
-    from kbench_jupyter.actions import (
-        validate as validate,
-    )
-    from kbench_jupyter.actions import (
-        wanted_models as wanted_models,
+    from kbench_jupyter.actions import (  # noqa: F401 - what the doors call
+        auth,
+        benchmark,
+        cancel,
+        check,
+        config,
+        describe,
+        download,
+        dry_run,
+        export,
+        fix,
+        init,
+        leaderboard,
+        list_tasks,
+        local,
+        log,
+        models,
+        new,
+        publish,
+        pull,
+        push,
+        quota,
+        results,
+        rule,
+        run,
+        show,
+        standing,
+        status,
+        target,
+        up,
+        validate,
+        wanted_candidates,
+        wanted_models,
+        whoami,
     )
 
 

@@ -21,3 +21,20 @@ def address(task: str) -> TaskSlug:
     if not slug:
         raise UsageError(f"{task!r} is not a task's name.", hint="Your tasks: %kbench list")
     return replace(parsed, task=slug)
+
+
+def benchmark_address(text: str) -> tuple[str, str]:
+    """Return owner and name of a benchmark.
+
+    Raises
+    ------
+    UsageError
+        If `text` is not ``owner/name``.
+    """
+    owner, _, name = text.partition("/")
+    if not owner or not name or "/" in name:
+        raise UsageError(
+            f"{text!r} is not OWNER/BENCHMARK.",
+            hint="It ends its address: kaggle.com/benchmarks/OWNER/BENCHMARK",
+        )
+    return owner, name

@@ -10,7 +10,7 @@ import os
 import shlex
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -49,6 +49,9 @@ class AuthResult(Shown):
     notes: tuple[str, ...] = ()
     #: How many models more ``LLMS_AVAILABLE`` would name if it were chosen anew.
     more: int = 0
+    #: How many models the server listed, and how many of them can run; 0 where it was not asked.
+    listed: int = 0
+    able: int = 0
     #: What to type to try a task.
     validate: str = "%kbench validate"
 
@@ -60,7 +63,7 @@ class AuthResult(Shown):
                 "expire": say_expiry(self.expiry),
                 "default model": self.default_model,
                 "judge model": self.judge_model,
-                "models": f"{self.available} in {AVAILABLE}" if self.available else None,
+                "models": self._models() if self.available else None,
                 "written": ", ".join(self.written),
                 "kept as it was": ", ".join(self.kept),
             }
@@ -71,6 +74,20 @@ class AuthResult(Shown):
         title = Cell("Ready to write and validate tasks", "warn" if self.notes else "good")
         steps = [(self.validate, "run the task once, here")]
         return View(title, [facts], notes=notes, next=steps, footer=self.footer)
+
+    def _models(self) -> str:
+        """Say how many models the SDK will know, of how many, and why not of all."""
+        if not self.listed:
+            return f"{self.available} in {AVAILABLE}"
+        why = []
+        if self.able < self.listed:
+            why.append(f"{self.listed - self.able} cannot run")
+        if self.available == MOST_AVAILABLE < self.able:
+            why.append(
+                f"{MOST_AVAILABLE} at most, since the SDK makes an object of each on import; "
+                "all: %kbench init --all-models"
+            )
+        return f"{self.available} of {self.listed} in {AVAILABLE}" + (f" ({'; '.join(why)})" if why else "")
 
 
 def say_expiry(expiry: datetime | None) -> str:
@@ -161,18 +178,23 @@ def write_credentials(
     then: str = "",
     models: bool = False,
     reset: bool = False,
+    every: bool = False,
 ) -> AuthResult:
-    """Fetch credentials into an env file and this kernel; with `models`, choose models, with `reset` anew."""
+    """Fetch credentials into an env file and this kernel; with `models`, choose models.
+
+    With `reset` anew, and with `every` all that can run are listed.
+    """
     path = env_file or session.env_file
     target = session.target()
     client = session.client(target)
     envfile.refuse_read_only(path)  # before credentials are made that could not be kept
     session.reporter.say(f"Fetching model proxy credentials from {target.place} into {path}{then}.")
     before = envfile.read(path)
-    token, (values, notes, more) = both(
+    token, choice = both(
         lambda: client.create_model_proxy_token(source),
-        lambda: _choose_models(client, before, complete=models, reset=reset),
+        lambda: _choose_models(client, before, complete=models, reset=reset, every=every),
     )
+    values, notes = choice.values, list(choice.notes)
     notes += model_notes(session, target) if models else ()
     envfile.upsert(path, values | _credentials(token))
     if odd := envfile.odd_lines(path):
@@ -190,7 +212,9 @@ def write_credentials(
         judge_model=after.get(JUDGE, ""),
         available=len([name for name in after.get(AVAILABLE, "").split(",") if name]),
         notes=tuple(notes),
-        more=more,
+        more=choice.more,
+        listed=choice.listed,
+        able=choice.able,
         footer=target.label,
     )
 
@@ -201,32 +225,47 @@ def _credentials(token: ModelProxyToken) -> dict[str, str]:
     return {URL: token.base_uri, KEY: token.token, EXPIRY: text}
 
 
+@dataclass(frozen=True)
+class _Choice:
+    """Models chosen: values for the env file, and what to say of them (see `AuthResult`)."""
+
+    values: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+    more: int = 0
+    listed: int = 0
+    able: int = 0
+
+
 def _choose_models(
-    client: Client, before: Mapping[str, str], *, complete: bool, reset: bool
-) -> tuple[dict[str, str], list[str], int]:
+    client: Client, before: Mapping[str, str], *, complete: bool, reset: bool, every: bool
+) -> _Choice:
     """Fill in the ``LLM`` values that are missing: all of them if `complete`, else ``LLM_DEFAULT`` alone.
 
-    What the user chose stays unless `reset`. Returned are the values, notes, and how many models more could be chosen.
+    What the user chose stays unless `reset`; with `every` the list of models is one of all that can run.
     """
     wanted = (DEFAULT, JUDGE, AVAILABLE) if complete else (DEFAULT,)
     if not complete and before.get(DEFAULT):
-        return {}, [], 0
-    slugs = [proxy_slug(model) for model in usable(client.list_models())]
+        return _Choice()
+    listed = list(client.list_models())
+    slugs = [proxy_slug(model) for model in usable(listed)]
     if not slugs:
         raise TargetError(
             "The server offers no model that tasks may use.", hint="Look at the list: %kbench models"
         )
-    fresh = {DEFAULT: slugs[0], JUDGE: slugs[0], AVAILABLE: ",".join(slugs[:MOST_AVAILABLE])}
-    chosen = {name: fresh[name] for name in wanted if reset or not before.get(name)}
-    notes = []
+    most = None if every else MOST_AVAILABLE
+    fresh = {DEFAULT: slugs[0], JUDGE: slugs[0], AVAILABLE: ",".join(slugs[:most])}
+    anew = {name for name in wanted if reset or not before.get(name) or (every and name == AVAILABLE)}
+    chosen = {name: fresh[name] for name in wanted if name in anew}
+    notes: tuple[str, ...] = ()
     kept = before.get(DEFAULT) if DEFAULT not in chosen else None
     if kept and kept not in slugs:
-        notes.append(
+        notes = (
             f"{DEFAULT}={kept} was kept, but this target does not offer that model. "
-            "To choose anew: %kbench init --reset-models"
+            "To choose anew: %kbench init --reset-models",
         )
     named = before.get(AVAILABLE, "").split(",") if complete and AVAILABLE not in chosen else slugs
-    return chosen, notes, len(set(slugs[:MOST_AVAILABLE]) - set(named))
+    more = len(set(slugs[:most]) - set(named))
+    return _Choice(chosen, notes, more, len(listed) if complete else 0, len(slugs))
 
 
 def refresh_sdk() -> None:

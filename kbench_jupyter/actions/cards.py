@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from kbench_jupyter.display.view import Cell, Facts, Part, Table, Value, duration, money
+from kbench_jupyter.display.numbers import score_cells, score_texts
+from kbench_jupyter.display.view import Cell, Facts, Part, Table, Value, duration, money, told
 
 if TYPE_CHECKING:
-    from kbench_jupyter.api import Run, Task
+    from kbench_jupyter.api import Run, Score, Task
     from kbench_jupyter.notebook.source import SourceCell, TaskSource
     from kbench_jupyter.results.runfiles import Assertion, RunResult
     from kbench_jupyter.validation import Rule
     from kbench_jupyter.validation.findings import Finding
+
+#: What `who_cells` and `run_rows` stand under.
+WHO_COLUMNS = ("model", "candidate")
+RUN_COLUMNS = (*WHO_COLUMNS, "run", "version>", "state")
 
 _STATES = {
     "COMPLETED": "good",
@@ -26,7 +31,7 @@ _STATES = {
     "VALIDATING": "busy",
     "SCORE_PENDING": "busy",
 }
-_VERDICTS = {True: Cell("passed", "good"), False: Cell("failed", "bad")}
+_VERDICTS = {True: Cell("passed", "good", value=True), False: Cell("failed", "bad", value=False)}
 
 
 def state_cell(state: str) -> Cell:
@@ -44,9 +49,42 @@ def page_cell(task: Task) -> Cell:
     return Cell(page_of(task), href=page_of(task))
 
 
-def run_cells(run: Run, *, unset: str = "") -> list[Value]:
-    """Return what a table says first of a run: model, run, version and state."""
-    return [run.model, str(run.id), str(run.task.version or unset), state_cell(run.state)]
+def who_cells(names: Iterable[tuple[str, str]]) -> list[list[Value]]:
+    """Return cells for the names of models and their candidates, under `WHO_COLUMNS`, of which one column is drawn.
+
+    The model where the candidates are nothing but models, else the candidate. The table is to drop what is empty.
+    """
+    names = list(names)
+    bare = who_word(names) == "model"
+    return [
+        [
+            Cell(model if bare else "", value=model or None),
+            Cell("" if bare else candidate, value=candidate or None),
+        ]
+        for model, candidate in names
+    ]
+
+
+def who_word(names: Iterable[tuple[str, str]]) -> str:
+    """Return what names of models and their candidates are to be called together."""
+    return "model" if all(model == candidate for model, candidate in names) else "candidate"
+
+
+def run_rows(runs: Sequence[Run], *, unset: str = "") -> list[list[Value]]:
+    """Return what a table says first of each run, under `RUN_COLUMNS`."""
+    rows = []
+    for run, who in zip(runs, who_cells((run.model, run.candidate) for run in runs), strict=True):
+        version = run.task.version or None
+        shown = Cell(str(version or unset), value=version)
+        rows.append([*who, told(run.id), shown, state_cell(run.state)])
+    return rows
+
+
+def names_of(runs: Sequence[Run]) -> str:
+    """Name the first few runs, each with its state."""
+    shown = [f"{run.candidate} (run {run.id}, {run.state.lower().replace('_', ' ')})" for run in runs[:6]]
+    more = [f"{len(runs) - 6} more"] if len(runs) > 6 else []
+    return ", ".join(shown + more)
 
 
 def when(time: datetime | None) -> str:
@@ -54,10 +92,43 @@ def when(time: datetime | None) -> str:
     return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if time else ""
 
 
-def elapsed(run: Run) -> str:
-    """Say how long a run took, or has been going."""
+def elapsed(run: Run) -> Cell:
+    """Say how long a run took, or has been going, in seconds."""
     end = run.end_time or (None if run.state.is_terminal else datetime.now(UTC))
-    return duration((end - run.start_time).total_seconds()) if run.start_time and end else ""
+    return told((end - run.start_time).total_seconds() if run.start_time and end else None, duration)
+
+
+def score_column(scores: Sequence[Score | None], *, missing: str, display: str = "") -> list[Cell]:
+    """Return the cells of scores that are shown together: numbers with their intervals, or whether it passed.
+
+    Parameters
+    ----------
+    missing : str
+        What stands where there is none.
+    display : str
+        The leaderboard's display type, "" where none is told.
+    """
+    values = [None if score is None else score.value for score in scores]
+    numbers = [None if isinstance(value, bool) else value for value in values]
+    cells = score_cells(numbers, sides=[_reach(score) for score in scores], display=display)
+    return [
+        Cell(missing, "quiet", value=None)
+        if value is None
+        else _VERDICTS[value]
+        if isinstance(value, bool)
+        else cell
+        for value, cell in zip(values, cells, strict=True)
+    ]
+
+
+def _reach(score: Score | None) -> tuple[float, float] | None:
+    """Return how far a score's interval reaches above and below it."""
+    number = score and (score.numeric or score.public or score.private)
+    if not number:
+        return None
+    if number.plus is not None or number.minus is not None:
+        return (number.plus or 0.0, number.minus or 0.0)
+    return None if number.confidence_interval is None else (number.confidence_interval,) * 2
 
 
 def run_parts(run: RunResult, source: TaskSource) -> list[Part]:
@@ -67,7 +138,7 @@ def run_parts(run: RunResult, source: TaskSource) -> list[Part]:
         "task": run.task,
         "model": run.model,
         "verdict": verdict,
-        "result": result_text(run),
+        "result": result_texts([run])[0],
         "tokens": f"{run.usage.input_tokens:,} in, {run.usage.output_tokens:,} out",
         "cost": money(run.usage.cost),
         "latency": duration(run.usage.latency),
@@ -100,13 +171,18 @@ def _has_line(cell: SourceCell, line: int, text: str) -> bool:
     return bool(text) and cell.kind == "code" and line <= len(lines) and text in lines[line - 1]
 
 
-def result_text(run: RunResult) -> str:
-    """Say a run's result value; "" for a task that only asserts."""
-    if run.score is not None:
-        return f"{run.score:g}" + (f" ± {run.interval:.3g}" if run.interval else "")
-    if run.values is not None:
-        return ", ".join(f"{name}: {value}" for name, value in run.values.items())
-    return ""
+def result_texts(runs: Sequence[RunResult]) -> list[str]:
+    """Say the result values of runs that are shown together; "" for a task that only asserts."""
+    scores = score_texts([run.score for run in runs], sides=[_sides(run) for run in runs])
+    return [score or _values_text(run) for run, score in zip(runs, scores, strict=True)]
+
+
+def _sides(run: RunResult) -> tuple[float, float] | None:
+    return (run.interval, run.interval) if run.interval else None
+
+
+def _values_text(run: RunResult) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in (run.values or {}).items())
 
 
 def finding_parts(findings: Sequence[Finding]) -> list[Part]:

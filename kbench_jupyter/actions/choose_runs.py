@@ -1,4 +1,4 @@
-"""Which runs a command is about: those of a task, on the models named."""
+"""Which runs a command is about: those of a task, on the models or other candidates named."""
 
 from __future__ import annotations
 
@@ -14,20 +14,28 @@ from kbench_jupyter.session.session import Session
 
 
 def runs_on(client: Client, slug: TaskSlug | str, models: Sequence[str]) -> list[Run]:
-    """Return a task's runs on the models named, oldest first; none named means all.
+    """Return a task's runs on the models or candidates named, oldest first; none named means all.
 
-    Names stand in any spelling, with ``*``, ``?`` and ``[...]`` as in file names.
+    A model's name means all its runs, at any effort and with any agent. Names stand in any spelling, with ``*``,
+    ``?`` and ``[...]`` as in file names.
     """
     wanted = wanted_models(models)
-    # The server knows names alone.
+    # The server knows names of models alone.
     named = [] if any(is_pattern(name) for name in wanted) else wanted
-    runs = client.list_runs(slug, models=named)
-    fitting = [run for run in runs if not wanted or any(fnmatch.fnmatch(run.model, name) for name in wanted)]
+    runs = list(client.list_runs(slug, models=named))
+    if named and not all(any(fits(run, name) for run in runs) for name in named):
+        runs = list(client.list_runs(slug))
+    fitting = [run for run in runs if not wanted or any(fits(run, name) for name in wanted)]
     return sorted(fitting, key=lambda run: run.id)
 
 
+def fits(run: Run, name: str) -> bool:
+    """Whether a name or pattern means a run, by its model or its candidate."""
+    return any(fnmatch.fnmatch(called, name) for called in (run.model, run.candidate))
+
+
 def choose_runs(session: Session, client: Client, slug: TaskSlug, models: Sequence[str] = ()) -> list[Run]:
-    """Return a task's runs on some or all models, oldest first; see `runs_on`.
+    """Return a task's runs on some or all models and other candidates, oldest first; see `runs_on`.
 
     Raises
     ------
@@ -59,5 +67,5 @@ def none_of(models: Sequence[str], there: Sequence[Run]) -> str:
 
 
 def models_of(runs: Sequence[Run]) -> str:
-    """Say which models there are runs on."""
-    return f"It has runs on: {', '.join(sorted({run.model for run in runs}))}"
+    """Say which candidates there are runs on."""
+    return f"It has runs on: {', '.join(sorted({run.candidate for run in runs}))}"

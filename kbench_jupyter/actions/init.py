@@ -19,6 +19,7 @@ def init(
     *,
     example_file: Path | None = Path(_EXAMPLE),
     reset_models: bool = False,
+    all_models: bool = False,
 ) -> AuthResult:
     """Do what `auth` does, choose models, and put an example task and a syntax reference beside it.
 
@@ -30,6 +31,8 @@ def init(
         Where the example goes; the reference goes beside it. An existing file is never touched.
     reset_models : bool
         Replace models the user chose before.
+    all_models : bool
+        List all models that can run in ``LLMS_AVAILABLE``, however many.
 
     Raises
     ------
@@ -43,7 +46,9 @@ def init(
     new = [str(path) for path in places if not path.exists()]
     then = ", choosing models " + ("anew" if reset_models else "where none are chosen yet")
     then += f", writing {' and '.join(new)}" if new else ""
-    result = write_credentials(session, "init", env_file, then=then, models=True, reset=reset_models)
+    result = write_credentials(
+        session, "init", env_file, then=then, models=True, reset=reset_models, every=all_models
+    )
     written = [str(path) for path, name in places.items() if _write_once(path, name)]
     kept = [str(path) for path in places if str(path) not in written]
     line = try_line(session, example_file)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from kbench_jupyter.api import Leaderboard, TaskResult
-from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count
-from kbench_jupyter.errors import UsageError
+from kbench_jupyter.actions.address import benchmark_address
+from kbench_jupyter.actions.cards import WHO_COLUMNS, score_column, who_cells, who_word
+from kbench_jupyter.api import Leaderboard
+from kbench_jupyter.display.view import Shown, Table, View, count
 from kbench_jupyter.session.session import Session
 
 
@@ -18,26 +19,22 @@ class LeaderboardShown(Shown):
     board: Leaderboard
 
     def view(self) -> View:
-        """Describe the board: a row a model, a column a task."""
-        tasks = {result.task: result.name or result.task for row in self.board.rows for result in row.results}
-        rows: list[list[Value]] = []
-        for row in self.board.rows:
-            by_task = {result.task: result for result in row.results}
-            rows.append([row.model_name or row.model, *(score_cell(by_task.get(task)) for task in tasks)])
-        table = Table(["model", *(f"{name}>" for name in tasks.values())], rows, "No results.")
-        return View(f"{self.name}: {count(len(rows), 'model')}", [table], footer=self.footer)
-
-
-def score_cell(result: TaskResult | None) -> Cell:
-    """Return a score as a cell; a missing one is unscored, which is not a fail."""
-    if result is None or result.score is None or result.score.value is None:
-        return Cell("unscored", "quiet")
-    value = result.score.value
-    if isinstance(value, bool):
-        return Cell("passed", "good") if value else Cell("failed", "bad")
-    numeric = result.score.numeric
-    spread = numeric.confidence_interval if numeric else None
-    return Cell(f"{value:g}" + (f" ± {spread:g}" if spread else ""))
+        """Describe the board: a row a candidate, a column a task."""
+        names = {result.task: result.name or result.task for row in self.board.rows for result in row.results}
+        by_task = [{result.task: result for result in row.results} for row in self.board.rows]
+        columns = []
+        for task in names:
+            results = [known.get(task) for known in by_task]
+            display = next((result.display for result in results if result and result.display), "")
+            scores = [result.score if result else None for result in results]
+            # Unscored is not a fail.
+            columns.append(score_column(scores, missing="unscored", display=display))
+        who = [(row.model_name or row.model, row.candidate_name) for row in self.board.rows]
+        rows = [[*first, *cells] for first, *cells in zip(who_cells(who), *columns, strict=True)]
+        heads = [*WHO_COLUMNS, *(f"{name}>" for name in names.values())]
+        many = count(len(rows), who_word(who))
+        table = Table(heads, rows, "No results.", drop_empty=True)
+        return View(f"{self.name}: {many}", [table], footer=self.footer)
 
 
 def leaderboard(session: Session, benchmark: str, version: int | None = None) -> LeaderboardShown:
@@ -57,9 +54,7 @@ def leaderboard(session: Session, benchmark: str, version: int | None = None) ->
     NotFoundError
         If the server knows no such benchmark.
     """
-    owner, _, name = benchmark.partition("/")
-    if not owner or not name or "/" in name:
-        raise UsageError(f"{benchmark!r} is not OWNER/BENCHMARK.", hint="%kbench leaderboard owner/benchmark")
+    owner, name = benchmark_address(benchmark)
     target = session.target()
     return LeaderboardShown(
         benchmark, session.client(target).leaderboard(owner, name, version), footer=target.label

@@ -1,13 +1,14 @@
-"""List: the user's tasks, all or those whose name or state fits."""
+"""List: the user's tasks, those of another owner, or those of a benchmark; all or those that fit."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
+from kbench_jupyter.actions.address import benchmark_address
 from kbench_jupyter.actions.cards import page_of, state_cell, when
 from kbench_jupyter.api import CreationState, Task
-from kbench_jupyter.display.view import Cell, Shown, Table, View, count
+from kbench_jupyter.display.view import Cell, Shown, Table, View, count, told
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.session.session import Session
@@ -15,10 +16,12 @@ from kbench_jupyter.session.session import Session
 
 @dataclass(frozen=True)
 class TaskList(Shown):
-    """The user's tasks, all or those that fit a filter."""
+    """Tasks of one owner or of a benchmark, all or those that fit a filter."""
 
     tasks: tuple[Task, ...] = ()
     filtered: bool = False
+    #: Whose they are, where they are not the user's own: an owner, or a benchmark's address.
+    of: str = ""
 
     def view(self) -> View:
         """Describe the tasks."""
@@ -26,11 +29,15 @@ class TaskList(Shown):
             ["task", "version>", "state", "created (UTC)", "seen by"],
             [
                 [
-                    Cell(task.slug.task, href=page_of(task)),
-                    str(task.version or ""),
+                    Cell(str(task.slug) if self.of else task.slug.task, href=page_of(task)),
+                    told(task.version or None),
                     state_cell(task.creation_state),
-                    when(task.create_time),
-                    "everybody" if task.is_public else "you only",
+                    told(task.create_time, when),
+                    "everybody"
+                    if task.is_public
+                    else f"{task.slug.owner or 'you'} only"
+                    if self.of
+                    else "you only",
                 ]
                 for task in self.tasks
             ],
@@ -39,15 +46,26 @@ class TaskList(Shown):
         steps = [("%kbench push", "push this notebook's task")]
         if self.filtered:
             steps = [("%kbench list", "all of them")]
-        many = count(len(self.tasks), "task")
+        many = count(len(self.tasks), "task") + (f" of {self.of}" if self.of else "")
         return View(many, [table], next=[] if self.tasks else steps, footer=self.footer)
 
 
-def list_tasks(session: Session, *, regex: str | None = None, status: str | None = None) -> TaskList:
-    """List the user's tasks.
+def list_tasks(
+    session: Session,
+    *,
+    regex: str | None = None,
+    status: str | None = None,
+    owner: str | None = None,
+    benchmark: str | None = None,
+) -> TaskList:
+    """List the user's tasks, or those of somebody else or of a benchmark that the user may see.
 
     Parameters
     ----------
+    owner : str, optional
+        Whose tasks.
+    benchmark : str, optional
+        ``owner/name`` of the benchmark that they are in; not together with `owner`.
     regex : str, optional
         Only tasks whose name matches.
     status : str, optional
@@ -56,12 +74,20 @@ def list_tasks(session: Session, *, regex: str | None = None, status: str | None
     Raises
     ------
     UsageError
-        If there is no such state, or `regex` is no regular expression.
+        If there is no such state, `regex` is no regular expression, or `benchmark` no address of one.
     """
     _check_filters(regex, status)
+    of, name = owner, None
+    if benchmark:
+        if owner:
+            raise UsageError(
+                "--benchmark names the owner, too, and --owner was given.", hint=f"--benchmark {benchmark}"
+            )
+        owner, name = benchmark_address(benchmark)
+        of = f"{owner}/{name}"
     target = session.target()
-    tasks = session.client(target).list_tasks(regex=regex, status=status)
-    return TaskList(tuple(tasks), filtered=bool(regex or status), footer=target.label)
+    tasks = session.client(target).list_tasks(regex=regex, status=status, owner=owner, benchmark=name)
+    return TaskList(tuple(tasks), filtered=bool(regex or status), of=of or "", footer=target.label)
 
 
 def _check_filters(regex: str | None, status: str | None) -> None:

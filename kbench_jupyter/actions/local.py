@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.display.view import Cell, Facts, Shown, Text, View, count, size
+from kbench_jupyter.display.view import Cell, Facts, Shown, Text, View, count, size, told
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session import envfile, local_server
 from kbench_jupyter.session.local_process import Endpoint
@@ -174,10 +174,10 @@ def _refuse_other(status: LocalStatus | None, endpoint: Endpoint) -> None:
 
 
 def _running(session: Session, server: Any, how: str) -> LocalShown:
-    facts = {"address": server.url, "process": str(server.pid), "state in": str(server.home)}
+    facts = {"address": server.url, "process": told(server.pid), "state in": str(server.home)}
     status = local_server.status(server.home)
     if status is not None:
-        facts["models"] = str(len(status.models))
+        facts["models"] = told(len(status.models))
         facts["model endpoint"] = status.settings.get(UPSTREAM) or "none"
         facts["its key from"] = status.settings.get("upstream_key_from") or ""
     notes = notes_on(session, status)
@@ -241,14 +241,14 @@ def _clean(session: Session, place: Any, limits: Mapping[str, int], confirmed: b
     what = f"the logs and outputs of {count(found['jobs'], 'ended job')} and leftovers, {size(found['bytes'])} in all"
     if not found["bytes"] and not found["jobs"]:
         title = Cell("There is nothing to clean", "good")
-        return LocalShown(title, {"logs and outputs kept": size(found["kept"])})
+        return LocalShown(title, {"logs and outputs kept": told(found["kept"], size)})
     if not confirmed and not session.reporter.confirm(f"Delete {what}?"):
         raise UsageError(f"Nothing was deleted: it would be {what}.", hint="Without being asked: add -y")
     found = local_server.clean(server, limits, really=True)
     facts = {
-        "space freed": size(found["bytes"]),
+        "space freed": told(found["bytes"], size),
         "logs and outputs deleted": f"of {count(found['jobs'], 'job')}, the oldest first",
-        "logs and outputs kept": size(found["kept"]),
+        "logs and outputs kept": told(found["kept"], size),
         "tasks": "all kept, and the states and results of their runs",
     }
     return LocalShown(Cell("The embedded server's space was cleaned", "good"), facts)

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from kbench_jupyter.actions.address import address
-from kbench_jupyter.actions.cards import run_cells
+from kbench_jupyter.actions.cards import RUN_COLUMNS, run_rows
 from kbench_jupyter.actions.choose_runs import choose_runs
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.api import Client, LogEntry, LogStream, Run, TaskSlug
-from kbench_jupyter.display.view import Shown, Table, View, count
+from kbench_jupyter.display.view import Shown, Table, View, count, told
 from kbench_jupyter.errors import KBenchError, NotFoundError
 from kbench_jupyter.following.logs.live import Belt, LiveLogs
 from kbench_jupyter.following.logs.screen import Screen
@@ -50,8 +50,8 @@ class LogResult(Shown):
     def view(self) -> View:
         """Describe the runs, not their logs."""
         rows = [
-            [*run_cells(logged.run), f"{logged.lines:,}", _why(logged, self.explained)]
-            for logged in self.runs
+            [*first, told(logged.lines, "{:,}".format), _why(logged, self.explained)]
+            for logged, first in zip(self.runs, run_rows([one.run for one in self.runs]), strict=True)
         ]
         withheld = (
             f"{self.withheld:,} more lines were not shown: a notebook's cell cannot hold them. "
@@ -59,7 +59,7 @@ class LogResult(Shown):
         )
         return View(
             f"Log of {count(len(self.runs), 'run')} of {self.task}",
-            [Table(["model", "run", "version>", "state", "lines>", "why"], rows, drop_empty=True)],
+            [Table([*RUN_COLUMNS, "lines>", "why"], rows, drop_empty=True)],
             notes=[withheld] if self.withheld else (),
             next=self._steps(),
             footer=self.footer,
@@ -91,7 +91,7 @@ def log(session: Session, task: str, *, models: Sequence[str] = (), follow: bool
     Those of every version, as `status` lists them. A log holds what a task prints: prompts and answers are in
     what a run leaves (`results`, `download`).
 
-    Each line stands under its run (with the run's model and id before it where there are several), stdout
+    Each line stands under its run (with the run's candidate and id before it where there are several), stdout
     and stderr apart, progress bars as a terminal shows them.
 
     Parameters
@@ -122,7 +122,7 @@ def log(session: Session, task: str, *, models: Sequence[str] = (), follow: bool
     client = session.client(target)
     slug = address(task)
     runs = choose_runs(session, client, slug, models)
-    names = {run.id: f"[{run.model} #{run.id}] " for run in runs} if len(runs) > 1 else {}
+    names = {run.id: f"[{run.candidate} #{run.id}] " for run in runs} if len(runs) > 1 else {}
     screen = Screen(session.reporter, names)
     live = [run for run in runs if follow and not run.state.is_terminal]
     try:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kbench_jupyter.actions.at_once import both
+from kbench_jupyter.actions.wanted_candidates import efforts_of
 from kbench_jupyter.api import Model
-from kbench_jupyter.display.view import Cell, Shown, Table, View, count
+from kbench_jupyter.display.view import Cell, Shown, Table, View, count, told
+from kbench_jupyter.errors import NotOfferedError
 from kbench_jupyter.session.server_settings import model_notes
 from kbench_jupyter.session.session import Session
 
@@ -17,18 +21,38 @@ class ModelList(Shown):
     """The models tasks can run on, and why there may be fewer than expected."""
 
     models: tuple[Model, ...] = ()
+    #: The reasoning efforts of each model; None where the server does not list them.
+    efforts: Mapping[str, Sequence[str]] | None = None
     notes: tuple[str, ...] = ()
 
     def view(self) -> View:
         """Describe the models."""
         table = Table(
-            ["model", "name", "by", "takes", "can run"],
-            [[m.slug, m.display_name, m.organization, _modalities(m), availability(m)] for m in self.models],
+            ["model", "name", "by", "takes", "effort", "released", "can run"],
+            [
+                [
+                    m.slug,
+                    m.display_name,
+                    m.organization,
+                    _modalities(m),
+                    self._effort(m),
+                    told(m.release_date, "{:%Y-%m-%d}".format),
+                    availability(m),
+                ]
+                for m in self.models
+            ],
             "No models.",
+            drop_empty=True,
         )
         steps = [("%kbench run -m MODEL", "run this notebook's task on one")] if self.models else ()
         many = count(len(self.models), "model")
         return View(many, [table], notes=self.notes, next=steps, footer=self.footer)
+
+    def _effort(self, model: Model) -> Cell:
+        """Say which reasoning efforts a model can be run at, where that is known."""
+        if not model.supports_effort:
+            return Cell("none", "quiet")
+        return Cell(", ".join((self.efforts or {}).get(model.slug, ())))
 
 
 def list_models(session: Session, *, modality: str | None = None, search: str | None = None) -> ModelList:
@@ -45,7 +69,10 @@ def list_models(session: Session, *, modality: str | None = None, search: str | 
     client = session.client(target)
     models, notes = both(lambda: list(client.list_models()), lambda: model_notes(session, target))
     fitting = tuple(m for m in models if _takes(m, modality) and _mentions(m, search))
-    return ModelList(fitting, notes, footer=target.label)
+    efforts = None
+    with suppress(NotOfferedError):
+        efforts = efforts_of(client, fitting)
+    return ModelList(fitting, efforts, notes, footer=target.label)
 
 
 def _takes(model: Model, modality: str | None) -> bool:
@@ -67,9 +94,9 @@ def _modalities(model: Model) -> str:
 def availability(model: Model) -> Cell:
     """Say whether runs on a model are possible."""
     if model.deprecation_time and model.deprecation_time <= datetime.now(UTC):
-        return Cell(f"deprecated since {model.deprecation_time:%Y-%m-%d}", "warn")
+        return Cell(f"deprecated since {model.deprecation_time:%Y-%m-%d}", "warn", value=False)
     if not model.allows_proxy:
-        return Cell("not through the model proxy", "warn")
+        return Cell("not through the model proxy", "warn", value=False)
     if model.deprecation_time:
-        return Cell(f"until {model.deprecation_time:%Y-%m-%d}", "good")
-    return Cell("yes", "good")
+        return Cell(f"until {model.deprecation_time:%Y-%m-%d}", "good", value=True)
+    return Cell("yes", "good", value=True)

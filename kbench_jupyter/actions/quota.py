@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.cards import when
 from kbench_jupyter.api import QuotaBalance, TaskQuota
-from kbench_jupyter.display.view import Shown, Table, View, money
+from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, money, told
 from kbench_jupyter.session.session import Session
+
+#: What the quotas are for.
+RUNS, PROXY = "benchmark runs", "model proxy"
 
 
 @dataclass(frozen=True)
@@ -20,16 +24,7 @@ class Quota(Shown):
 
     def view(self) -> View:
         """Describe the balances."""
-        rows = [["benchmark runs", "daily", money(self.tasks.used), _limit(self.tasks.allowed), ""]]
-        rows += [
-            ["model proxy", b.period.lower(), money(b.used), _limit(b.allowed), when(b.refill_time)]
-            for b in self.proxy
-        ]
-        return View(
-            "Quota",
-            [Table(["for", "period", "used>", "allowed>", "refilled (UTC)"], rows, drop_empty=True)],
-            footer=self.footer,
-        )
+        return View("Quota", [quota_table(self.tasks, self.proxy)], footer=self.footer)
 
 
 def quota(session: Session) -> Quota:
@@ -40,6 +35,17 @@ def quota(session: Session) -> Quota:
     return Quota(tasks, tuple(proxy), footer=target.label)
 
 
-def _limit(usd: float) -> str:
+def quota_table(tasks: TaskQuota | None, proxy: Sequence[QuotaBalance]) -> Table:
+    """Return the balances as a table; without the row of benchmark runs where `tasks` is None."""
+    rows: list[list[Value]] = []
+    if tasks:
+        rows.append([RUNS, "daily", told(tasks.used, money), _limit(tasks.allowed), None])
+    for b in proxy:
+        used, refilled = told(b.used, money), told(b.refill_time, when)
+        rows.append([PROXY, b.period.lower(), used, _limit(b.allowed), refilled])
+    return Table(["for", "period", "used>", "allowed>", "refilled (UTC)"], rows, drop_empty=True)
+
+
+def _limit(usd: float) -> Cell:
     """Say an allowance; the server tells one of nothing where there is none."""
-    return money(usd) if usd else "none told"
+    return told(usd, money) if usd else Cell("none told", value=None)

@@ -1,20 +1,27 @@
-"""Run: schedule a task on models and, if asked, follow exactly those runs to their end."""
+"""Run: schedule a task on candidates and, if asked, follow exactly those runs to their end."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from kbench_jupyter.actions.cards import elapsed, state_cell
+from kbench_jupyter.actions.cards import WHO_COLUMNS, elapsed, score_column, state_cell, who_cells
 from kbench_jupyter.actions.pushed_task import get_task, refuse_unready
 from kbench_jupyter.actions.pushes import edits_since
 from kbench_jupyter.actions.run_errors import NO_SOURCE, errors_of
+from kbench_jupyter.actions.wanted_candidates import (
+    Batch,
+    batches_of,
+    check_effort,
+    errored_runs,
+    schedule_each,
+)
 from kbench_jupyter.actions.wanted_models import expand, unknown_models
 from kbench_jupyter.api import Client, Run, ScheduleResult, Task
-from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count
+from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count, told
 from kbench_jupyter.errors import NotFoundError, RunsFailedError, UsageError
-from kbench_jupyter.following.scheduled import await_scheduled
+from kbench_jupyter.following.scheduled import find_scheduled
 from kbench_jupyter.following.watch import wait_for_runs
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
@@ -22,7 +29,7 @@ from kbench_jupyter.session.target import Target
 
 @dataclass(frozen=True)
 class ScheduledRuns(Shown):
-    """What was scheduled, in the order asked, and where those runs stood when last seen."""
+    """What was scheduled, in the order asked, and those runs: as they ended, or in no state if nobody waited."""
 
     task: Task
     scheduled: tuple[ScheduleResult, ...]
@@ -31,7 +38,7 @@ class ScheduledRuns(Shown):
     @property
     def run_ids(self) -> tuple[int, ...]:
         """The ids of the scheduled runs."""
-        return tuple(run.id for run in self.runs)
+        return tuple(result.run_id for result in self.scheduled if result.run_id is not None)
 
     @property
     def ended(self) -> bool:
@@ -42,9 +49,15 @@ class ScheduledRuns(Shown):
         """Describe the runs."""
         done = sum(result.scheduled for result in self.scheduled)
         slug = self.task.slug.task
-        by_model = {run.model: run for run in self.runs}
-        rows = [_row(result, by_model.get(result.model)) for result in self.scheduled]
+        by_id = {run.id: run for run in self.runs}
+        known = [by_id.get(result.run_id or 0) for result in self.scheduled]
+        scores = score_column([run.score if run else None for run in known], missing="")
+        rows = [_row(*one) for one in zip(self.scheduled, known, scores, strict=True)]
         notes = [result.note for result in self.scheduled if result.note]
+        if missing := sum(result.scheduled and result.run_id is None for result in self.scheduled):
+            notes.append(
+                f"The id of {count(missing, 'run')} is not known yet: the server's list did not show it."
+            )
         if self.ended:
             title = Cell(f"{count(len(self.runs), 'run')} of {_named(self.task)} ended", "good")
             steps = [
@@ -60,7 +73,9 @@ class ScheduledRuns(Shown):
         else:
             title = Cell(f"Nothing was scheduled for {slug}", "warn")
             steps = [(f"%kbench status {slug}", "the runs there are")]
-        table = Table(["model", "run", "state", "elapsed>", "why"], rows, drop_empty=True)
+        who = who_cells(map(_names, self.scheduled, known))
+        rows = [[*first, *rest] for first, rest in zip(who, rows, strict=True)]
+        table = Table([*WHO_COLUMNS, "run", "state", "score>", "elapsed>", "why"], rows, drop_empty=True)
         return View(title, [table], notes=notes, next=steps, footer=self.footer)
 
 
@@ -68,13 +83,19 @@ def _named(task: Task) -> str:
     return f"{task.slug.task} (version {task.version})" if task.version else task.slug.task
 
 
-def _row(result: ScheduleResult, run: Run | None) -> list[Value]:
+def _names(result: ScheduleResult, run: Run | None) -> tuple[str, str]:
+    """Return model and candidate: the server's name of it once it has been seen."""
+    seen = run is not None and run.state != "UNSPECIFIED"
+    return (run.model, run.candidate) if run and seen else (result.model or result.agent, result.candidate)
+
+
+def _row(result: ScheduleResult, run: Run | None, score: Cell) -> list[Value]:
     if not result.scheduled:
         why = result.skipped_reason or "the server gave no reason"
-        return [result.model, "", Cell("skipped", "warn"), "", why]
-    if run is None:
-        return [result.model, "", Cell("scheduled", "quiet"), "", ""]
-    return [run.model, str(run.id), state_cell(run.state), elapsed(run), NO_SOURCE.line(run.error_message)]
+        return ["", Cell("skipped", "warn"), "", "", why]
+    if run is None or run.state == "UNSPECIFIED":
+        return [told(result.run_id), Cell("scheduled", "quiet"), "", "", ""]
+    return [told(run.id), state_cell(run.state), score, elapsed(run), NO_SOURCE.line(run.error_message)]
 
 
 def run(
@@ -82,19 +103,26 @@ def run(
     slug: str,
     models: Sequence[str],
     *,
+    effort: str | None = None,
+    agents: Sequence[str] = (),
     retry_errored: bool = False,
     wait: float | None = None,
     poll_interval: float | None = None,
 ) -> ScheduledRuns:
-    """Schedule a task's newest version on models.
+    """Schedule a task's newest version on models, or with agents.
 
     Parameters
     ----------
     models : sequence of str
         Any spelling of a model's name (provider prefix and ``@`` are normalised), or patterns such as
         ``gemini*`` that stand for every model that can run.
+    effort : str, optional
+        The models' reasoning effort, as their configs spell it.
+    agents : sequence of str
+        Slugs of agents.
     retry_errored : bool
-        Also the models whose newest run of the newest version errored.
+        Also the candidates whose newest run of the newest version errored, each as it was. One that the server
+        refuses does not keep the others from it.
     wait : float, optional
         Seconds to follow the runs; 0 follows them to their end, None returns at once.
     poll_interval : float, optional
@@ -103,9 +131,9 @@ def run(
     Raises
     ------
     UsageError
-        If no model is named, or a pattern fits none.
+        If no candidate is named, a pattern fits none, or a model has no such effort; nothing is sent.
     NotFoundError
-        If the task, or one of the models, is unknown.
+        If the task, or one of the candidates, is unknown.
     TaskNotReadyError
         If the newest version cannot be run.
     RunsFailedError
@@ -118,30 +146,29 @@ def run(
     task = get_task(session, client, slug)
     if task.creation_state != "COMPLETED":
         refuse_unready(task, errors_of(session, target, task))
-    wanted = expand(session, target, models)
-    if retry_errored:
-        wanted = list(dict.fromkeys([*wanted, *_errored(client, task)]))
-    if not wanted:
-        raise _nothing_wanted(slug, retry_errored)
+    batches, lost = _wanted(
+        session, target, task, Batch(tuple(models), effort or "", tuple(agents)), retry_errored
+    )
     if said := edits_since(session, target, task):
         session.reporter.say(f"! {said}")
-    session.reporter.say(f"Scheduling {_named(task)} on {', '.join(wanted)} at {target.place}.")
-    before = {r.id for r in client.list_runs(slug, models=wanted)}
+    names = ", ".join(name for batch in batches for name in batch.names)
+    session.reporter.say(f"Scheduling {_named(task)} on {names} at {target.place}.")
+    filtered = (
+        [] if any(batch.agents for batch in batches) else [m for batch in batches for m in batch.models]
+    )
+    before = {r.id for r in client.list_runs(slug, models=filtered)}
     try:
-        scheduled = client.schedule_runs(slug, wanted, known_runs=before)
+        scheduled = _schedule(client, slug, batches, before, each=retry_errored) + lost
     except NotFoundError as error:
-        raise (unknown_models(session, target, client.list_models(), wanted) or error) from error
-    done = [result.model for result in scheduled if result.scheduled]
-    if not done or wait is None:
-        listed = client.list_runs(slug, models=done) if done else ()
-        runs = tuple(found for found in listed if found.id not in before)
-        return ScheduledRuns(task, tuple(scheduled), runs, footer=target.label)
+        raise (unknown_models(session, target, client.list_models(), filtered) or error) from error
     began = time.monotonic()
-    runs = await_scheduled(client, slug, done, before, timeout=wait or None)
-    result = ScheduledRuns(task, tuple(scheduled), runs, footer=target.label)
+    found = find_scheduled(client, slug, scheduled, before, timeout=0 if wait is None else wait or None)
+    result = ScheduledRuns(task, found, tuple(_scheduled(task, found)), footer=target.label)
+    if wait is None:
+        return result
     left = max(0.1, wait - (time.monotonic() - began)) if wait else wait
-    followed = _follow(session, target, slug, result, left, poll_interval) if runs else result
-    if missing := sorted(set(done) - {found.model for found in runs}):
+    followed = _follow(session, target, slug, result, left, poll_interval) if result.run_ids else result
+    if missing := [one.candidate for one in found if one.scheduled and one.run_id is None]:
         raise RunsFailedError(
             f"{count(len(missing), 'run')} of {slug} cannot be followed: scheduled on {', '.join(missing)}, but "
             "not in the server's list of runs.",
@@ -150,13 +177,61 @@ def run(
     return followed
 
 
-def _errored(client: Client, task: Task) -> list[str]:
-    """Return the models whose newest run of the task's newest version errored."""
-    newest: dict[str, Run] = {}
-    for run in client.list_runs(task.slug.task):
-        if run.task.version == task.version and run.id >= newest.get(run.model, run).id:
-            newest[run.model] = run
-    return [model for model, run in newest.items() if run.state == "ERRORED"]
+def _scheduled(task: Task, results: Sequence[ScheduleResult]) -> Iterator[Run]:
+    for one in results:
+        if one.run_id is not None:
+            yield Run(one.run_id, task.slug, one.model or one.agent, agent=one.agent)
+
+
+def _wanted(
+    session: Session, target: Target, task: Task, named: Batch, retry_errored: bool
+) -> tuple[list[Batch], list[ScheduleResult]]:
+    """Return what is to be scheduled, and what cannot be scheduled again as it was."""
+    client, slug = session.client(target), task.slug.task
+    models = expand(session, target, named.models)
+    if named.effort and (named.agents or not models):
+        raise UsageError(
+            f"A reasoning effort ({named.effort}) goes with models"
+            + ("; an agent has one of its own." if named.agents else ", and none was named."),
+            hint=f"%kbench run {slug} -m MODEL --reasoning-effort {named.effort}",
+        )
+    if named.effort:
+        check_effort(session, models, named.effort)
+    batches = [Batch(tuple(models), named.effort, named.agents)] if models or named.agents else []
+    lost: list[ScheduleResult] = []
+    if retry_errored:
+        again, lost = batches_of(client, errored_runs(client, task))
+        batches = _joined([*batches, *again])
+        if not batches and lost:
+            raise UsageError(
+                f"No errored run of {slug} can be run again as it was.",
+                detail="\n".join(f"{one.candidate}: {one.skipped_reason}" for one in lost),
+                hint=f"Name model and effort: %kbench run {slug} -m MODEL --reasoning-effort EFFORT",
+            )
+    if not batches:
+        raise _nothing_wanted(slug, retry_errored)
+    return batches, lost
+
+
+def _joined(batches: Sequence[Batch]) -> list[Batch]:
+    """Return batches with each candidate once."""
+    models: dict[str, list[str]] = {}
+    for batch in batches:
+        models.setdefault(batch.effort, []).extend(batch.models)
+    agents = tuple(dict.fromkeys(agent for batch in batches for agent in batch.agents))
+    joined = [Batch(tuple(dict.fromkeys(named)), effort) for effort, named in models.items() if named]
+    return [*joined, *([Batch(agents=agents)] if agents else [])]
+
+
+def _schedule(
+    client: Client, slug: str, batches: Sequence[Batch], before: set[int], *, each: bool
+) -> list[ScheduleResult]:
+    if each:
+        return schedule_each(client, slug, batches, before)
+    [batch] = batches
+    return client.schedule(
+        slug, batch.models, effort=batch.effort or None, agents=batch.agents, known_runs=before
+    )
 
 
 def _nothing_wanted(slug: str, retry_errored: bool) -> UsageError:
@@ -193,7 +268,7 @@ def _follow(
         raise RunsFailedError(
             f"{len(failed)} of {count(len(runs), 'run')} of {slug} failed.",
             detail="\n".join(
-                f"{run.model} (run {run.id}): {known.of(run.task.version).line(run.error_message) or 'no message'}"
+                f"{run.candidate} (run {run.id}): {known.of(run.task.version).line(run.error_message) or 'no message'}"
                 for run in failed
             ),
             hint=f"The whole errors: %kbench status {slug} -e"

@@ -6,12 +6,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kbench_jupyter.actions.at_once import both
-from kbench_jupyter.actions.cards import elapsed, page_cell, run_cells, state_cell, when
+from kbench_jupyter.actions.cards import (
+    RUN_COLUMNS,
+    elapsed,
+    page_cell,
+    run_rows,
+    score_column,
+    state_cell,
+    when,
+    who_word,
+)
 from kbench_jupyter.actions.choose_runs import models_of, none_of, runs_on
 from kbench_jupyter.actions.pushed_task import creation_notes, get_task
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
 from kbench_jupyter.api import Run, Task
-from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View
+from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View, told
 from kbench_jupyter.session.session import Session
 
 
@@ -64,19 +73,25 @@ class TaskStatus(Shown):
         ]
 
     def _run_parts(self) -> list[Part]:
-        columns = ["model", "run", "version>", "state", "started (UTC)", "elapsed>"]
-        rows = [[*run_cells(run), when(run.start_time), elapsed(run)] for run in self.runs]
-        parts: list[Part] = [Table(columns, rows, self.missing or "No runs yet.")]
+        columns = [*RUN_COLUMNS, "score>", "started (UTC)", "elapsed>"]
+        scores = score_column([run.score for run in self.runs], missing="")
+        rows = [
+            [*first, score, told(run.start_time, when), elapsed(run)]
+            for run, first, score in zip(self.runs, run_rows(self.runs), scores, strict=True)
+        ]
+        parts: list[Part] = [Table(columns, rows, self.missing or "No runs yet.", drop_empty=True)]
         failed = [(run, self.explained.of(run.task.version)) for run in self.runs if run.error_message]
         if self.whole_errors:
             for run, known in failed:
-                parts.append(Text(f"{run.model}, run {run.id}", "bad"))
+                parts.append(Text(f"{run.candidate}, run {run.id}", "bad"))
                 parts.append(Text(known.whole(run.error_message), code=True))
         elif failed:
             errors = [
-                (run.model, str(run.id), Cell(known.line(run.error_message), "bad")) for run, known in failed
+                (run.candidate, str(run.id), Cell(known.line(run.error_message), "bad"))
+                for run, known in failed
             ]
-            parts.append(Table(["model", "run", "error"], errors))
+            word = who_word((run.model, run.candidate) for run, _ in failed)
+            parts.append(Table([word, "run", "error"], errors))
         return parts
 
 
@@ -86,7 +101,7 @@ def status(session: Session, slug: str, *, models: Sequence[str] = (), errors: b
     Parameters
     ----------
     models : sequence of str
-        Only runs on these models, by name or pattern; all where empty.
+        Only runs on these models or other candidates, by name or pattern; all where empty.
     errors : bool
         Show the whole message of each error instead of its last line.
 

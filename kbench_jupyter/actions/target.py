@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from kbench_jupyter.display.view import Facts, Shown, View
+from kbench_jupyter.display.view import Facts, Shown, Value, View
 from kbench_jupyter.errors import CredentialsError, TargetError
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import (
@@ -30,15 +29,21 @@ class TargetShown(Shown):
         """Describe the target."""
         other = LOCAL if self.target.name == KAGGLE else KAGGLE
         steps = [] if self.target.reason == BY_ADDRESS else [(f"%kbench target {other}", "switch")]
-        facts: dict[str, Any] = {
-            "target": self.target.name,
-            "address": self.target.base_url,
-            "credentials": self.target.credentials.source if self.target.credentials else "none",
-            "why": self.target.reason,
-        }
         remark = self.target.credentials.remark if self.target.credentials else ""
         notes = [remark] if remark else []
-        return View(f"Speaking to {self.target.name}", [Facts(facts)], notes=notes, next=steps)
+        return View(
+            f"Speaking to {self.target.name}", [Facts(facts_of(self.target))], notes=notes, next=steps
+        )
+
+
+def facts_of(target: Target) -> dict[str, Value]:
+    """Return what there is to say of a target, by name; no secret is among it."""
+    return {
+        "target": target.name,
+        "address": target.base_url.partition("?")[0],  # a query might hold a key
+        "credentials": target.credentials.source if target.credentials else "none",
+        "why": target.reason,
+    }
 
 
 def _not_switched(session: Session, error: CredentialsError) -> CredentialsError:

@@ -1,7 +1,7 @@
 """The shared client: the wire, one method a call. It must never know IPython, widgets, notebooks or result files.
 
 What others may use is named here, and loaded when first asked for, so that importing the package stays
-cheap. Others may import `addresses` and `terminal` besides.
+cheap. Others may import `addresses` besides.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.api.names import normalize_model as normalize_model
     from kbench_jupyter.api.names import task_slug as task_slug
     from kbench_jupyter.api.network.pooled import RequestsTransport as RequestsTransport
-    from kbench_jupyter.api.terminal import Terminal as Terminal
     from kbench_jupyter.api.transport import Request as Request
     from kbench_jupyter.api.transport import Response as Response
     from kbench_jupyter.api.transport import Transport as Transport
@@ -32,19 +31,27 @@ if TYPE_CHECKING:
     from kbench_jupyter.api.values.account import TokenInfo as TokenInfo
     from kbench_jupyter.api.values.leaderboard import Leaderboard as Leaderboard
     from kbench_jupyter.api.values.leaderboard import LeaderboardRow as LeaderboardRow
-    from kbench_jupyter.api.values.leaderboard import Score as Score
     from kbench_jupyter.api.values.leaderboard import TaskResult as TaskResult
     from kbench_jupyter.api.values.models import Model as Model
+    from kbench_jupyter.api.values.models import ModelConfig as ModelConfig
+    from kbench_jupyter.api.values.runs import Cancelled as Cancelled
     from kbench_jupyter.api.values.runs import LogEntry as LogEntry
     from kbench_jupyter.api.values.runs import Run as Run
     from kbench_jupyter.api.values.runs import ScheduleResult as ScheduleResult
+    from kbench_jupyter.api.values.scores import NumericResult as NumericResult
+    from kbench_jupyter.api.values.scores import Score as Score
+    from kbench_jupyter.api.values.states import CandidateType as CandidateType
     from kbench_jupyter.api.values.states import CreationState as CreationState
+    from kbench_jupyter.api.values.states import Importance as Importance
     from kbench_jupyter.api.values.states import Modality as Modality
     from kbench_jupyter.api.values.states import RefillPeriod as RefillPeriod
     from kbench_jupyter.api.values.states import RunState as RunState
     from kbench_jupyter.api.values.states import TaskOrigin as TaskOrigin
+    from kbench_jupyter.api.values.tasks import Citation as Citation
     from kbench_jupyter.api.values.tasks import Task as Task
+    from kbench_jupyter.api.values.tasks import TasksChanged as TasksChanged
     from kbench_jupyter.api.values.tasks import TaskSlug as TaskSlug
+    from kbench_jupyter.api.values.tasks import UpdatedTask as UpdatedTask
 
 _HOMES = {
     "calls.writes": ("SKEW",),
@@ -56,14 +63,22 @@ _HOMES = {
     "logs.stream": ("LogStream",),
     "names": ("normalize_model", "task_slug"),
     "network.pooled": ("RequestsTransport",),
-    "terminal": ("Terminal",),
     "transport": ("Request", "Response", "Transport", "TransportFault"),
     "values.account": ("ModelProxyToken", "QuotaBalance", "TaskQuota", "TokenInfo"),
-    "values.leaderboard": ("Leaderboard", "LeaderboardRow", "Score", "TaskResult"),
-    "values.models": ("Model",),
-    "values.runs": ("LogEntry", "Run", "ScheduleResult"),
-    "values.states": ("CreationState", "Modality", "RefillPeriod", "RunState", "TaskOrigin"),
-    "values.tasks": ("Task", "TaskSlug"),
+    "values.leaderboard": ("Leaderboard", "LeaderboardRow", "TaskResult"),
+    "values.models": ("Model", "ModelConfig"),
+    "values.runs": ("Cancelled", "LogEntry", "Run", "ScheduleResult"),
+    "values.scores": ("NumericResult", "Score"),
+    "values.states": (
+        "CandidateType",
+        "CreationState",
+        "Importance",
+        "Modality",
+        "RefillPeriod",
+        "RunState",
+        "TaskOrigin",
+    ),
+    "values.tasks": ("Citation", "Task", "TaskSlug", "TasksChanged", "UpdatedTask"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

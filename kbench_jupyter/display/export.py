@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
-
-__all__ = ["as_csv", "as_json"]
 
 # A spreadsheet takes a cell that begins so for a formula, and the text came from a model or a server.
 # Source: OWASP, CSV Injection.
@@ -31,14 +30,21 @@ def as_csv(records: Sequence[Mapping[str, Any]]) -> str:
 
 
 def as_json(records: Sequence[Mapping[str, Any]]) -> str:
-    """Write records as a JSON list of objects; times are ISO 8601."""
-    return json.dumps(list(records), indent=2, ensure_ascii=False, default=_json_value)
+    """Write records as a JSON list of objects; times are ISO 8601, and a number that has no finite value is null."""
+    rows = [
+        {name: None if _endless(value) else value for name, value in record.items()} for record in records
+    ]
+    return json.dumps(rows, indent=2, ensure_ascii=False, default=_json_value, allow_nan=False)
 
 
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _endless(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def _json_value(value: Any) -> str:

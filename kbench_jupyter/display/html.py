@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from html import escape
 
-from kbench_jupyter.display.parts import Cell, Facts, Part, Table, Text, View
+from kbench_jupyter.display.parts import Cell, Facts, Part, Table, View
 from kbench_jupyter.display.text import SIGNS, visible
 
 #: The colour of each tone.
@@ -68,10 +68,6 @@ def _draw(part: Part) -> str:
         return _facts(part)
     if isinstance(part, Table):
         return _table(part)
-    return _text(part)
-
-
-def _text(part: Text) -> str:
     if part.code:
         return f'<pre style="{CODE}">{_plain(part.text)}</pre>'
     if part.tone == "quiet":  # a heading or a remark: a sign before it would look like an item of a list

@@ -7,7 +7,9 @@ import sys
 from collections.abc import Sequence
 from decimal import Decimal
 
-__all__ = ["score_text", "score_texts"]
+from kbench_jupyter.display.parts import Cell
+
+__all__ = ["score_cells", "score_number", "score_text", "score_texts"]
 
 #: Significant digits that a score has at least, and up to which it is shown as it is.
 _FEWEST, _AS_IT_IS = 4, 7
@@ -72,10 +74,30 @@ def score_text(value: float | None, *, sides: tuple[float, float] | None = None,
     return score_texts([value], sides=[sides], display=display)[0]
 
 
+def score_cells(
+    values: Sequence[float | None],
+    *,
+    sides: Sequence[tuple[float, float] | None] = (),
+    display: str = "",
+) -> list[Cell]:
+    """Write scores as cells that hold the number, too; see `score_texts`."""
+    texts = score_texts(values, sides=sides, display=display)
+    return [Cell(text, value=score_number(value)) for text, value in zip(texts, values, strict=True)]
+
+
+def score_number(value: float | None) -> float | None:
+    """Return a score as a number to reckon with: "not a number" for one without a finite value, however it is told."""
+    return value if value is None or _has_value(value) else math.nan
+
+
+def _has_value(value: float) -> bool:
+    # The largest double stands for a score without a finite value (kagglesdk 0.1.38).
+    return abs(value) < sys.float_info.max
+
+
 def _scaled(value: float, scale: int) -> Decimal | None:
     """Return a score in the unit it is shown in; None for one without a finite value."""
-    # The largest double stands for a score without a finite value (kagglesdk 0.1.38).
-    if not math.isfinite(value) or abs(value) >= sys.float_info.max:
+    if not _has_value(value):
         return None
     return Decimal(repr(float(value)) if float(value).is_integer() else f"{value:.{_MOST}g}") * scale
 

@@ -7,24 +7,9 @@ a server's message can never become markup.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
-
-__all__ = [
-    "Cell",
-    "Facts",
-    "Part",
-    "Table",
-    "Text",
-    "Value",
-    "View",
-    "count",
-    "duration",
-    "money",
-    "shortened",
-    "size",
-]
 
 #: What a word or a row means for its reader; drawn as colour *and* as a sign.
 TONES = ("good", "bad", "busy", "warn", "quiet", "")
@@ -32,24 +17,14 @@ TONES = ("good", "bad", "busy", "warn", "quiet", "")
 
 @dataclass(frozen=True)
 class Cell:
-    """A table cell or fact with a tone: ``Cell("COMPLETED", "good")``.
+    """A table cell or fact with a tone: ``Cell("COMPLETED", "good")``."""
 
-    Parameters
-    ----------
-    text : str
-        What is drawn.
-    tone : str
-        One of `TONES`.
-    href : str, optional
-        Makes it a link in HTML.
-    value : object, optional
-        The number, time or truth that the text says, for data frames and files; None where the text is all there is.
-    """
-
-    text: str
-    tone: str = ""
-    href: str | None = None
-    value: Any = None
+    text: str  #: What is drawn.
+    tone: str = ""  #: One of `TONES`.
+    href: str | None = None  #: Makes it a link in HTML.
+    #: The number, time or truth that the text says, for data frames and files; None where the text says that there is
+    #: none, left out where the text is all there is.
+    value: Any = ...
 
 
 #: What stands in a table cell or beside a fact's name.
@@ -65,32 +40,22 @@ class Facts:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under column heads.
+    """Rows under column heads."""
 
-    Parameters
-    ----------
-    columns : sequence of str
-        Column heads. A head that ends in ``">"`` aligns its column to the right (the sign is not drawn).
-    rows : sequence of sequences
-        One sequence of str, Cell or None a row.
-    empty : str
-        What to say when there are no rows.
-    drop_empty : bool
-        Leave columns out that hold nothing in any row.
-    """
-
-    columns: Sequence[str]
+    columns: Sequence[
+        str
+    ]  #: A head that ends in ``">"`` aligns its column to the right (the sign is not drawn).
     rows: Sequence[Sequence[Value]]
-    empty: str = "none"
-    drop_empty: bool = False
+    empty: str = "none"  #: What to say when there are no rows.
+    drop_empty: bool = False  #: Leave columns out that hold nothing in any row.
 
     def drawn(self) -> tuple[list[str], list[list[Value]]]:
         """Return the heads and rows to draw."""
-        keep = [
-            i
-            for i in range(len(self.columns))
-            if not self.drop_empty or any(str(getattr(row[i], "text", row[i]) or "") for row in self.rows)
-        ]
+
+        def filled(i: int) -> bool:
+            return any(str(getattr(row[i], "text", row[i]) or "") for row in self.rows)
+
+        keep = [i for i in range(len(self.columns)) if not self.drop_empty or filled(i)]
         return [self.columns[i] for i in keep], [[row[i] for i in keep] for row in self.rows]
 
 
@@ -108,27 +73,13 @@ Part = Facts | Table | Text
 
 @dataclass(frozen=True)
 class View:
-    """How a value shows itself.
+    """How a value shows itself."""
 
-    Parameters
-    ----------
-    title : str or Cell
-        One line: what this is. A cell's tone says how it went.
-    parts : sequence
-        Facts, tables and texts, in reading order.
-    notes : sequence of str
-        Things to know, drawn as warnings.
-    next : sequence of (str, str)
-        What to type next, each with a few words on why.
-    footer : str
-        Small print, for example the target.
-    """
-
-    title: str | Cell
-    parts: Sequence[Part] = ()
-    notes: Sequence[str] = ()
-    next: Sequence[tuple[str, str]] = ()
-    footer: str = ""
+    title: str | Cell  #: One line: what this is. A cell's tone says how it went.
+    parts: Sequence[Part] = ()  #: In reading order.
+    notes: Sequence[str] = ()  #: Things to know, drawn as warnings.
+    next: Sequence[tuple[str, str]] = ()  #: What to type next, each with a few words on why.
+    footer: str = ""  #: Small print, for example the target.
 
 
 def shortened(view: View, most: int) -> View:
@@ -141,6 +92,11 @@ def shortened(view: View, most: int) -> View:
         else:
             parts.append(part)
     return replace(view, parts=parts)
+
+
+def told(value: Any, write: Callable[[Any], str] = str, tone: str = "") -> Cell:
+    """Return a cell that holds a number, time or truth beside its text; one that says nothing where there is none."""
+    return Cell("" if value is None else write(value), tone, value=value)
 
 
 def count(number: int, thing: str, things: str | None = None) -> str:

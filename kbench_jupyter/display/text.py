@@ -9,6 +9,7 @@ import sys
 import textwrap
 import unicodedata
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from kbench_jupyter.display.parts import Cell, Facts, Part, Table, View
@@ -77,15 +78,9 @@ def folded(text: str, indent: str = "") -> str:
 
 
 def block(title: str, colour: str, lines: Sequence[str]) -> list[str]:
-    """Draw an error in place of its traceback: a title, then `lines`, of which those of the detail stay whole.
+    """Draw an error in place of its traceback: a title, in a colour (an SGR code), then its lines.
 
-    Parameters
-    ----------
-    title : str
-    colour : str
-        The title's, as an SGR code.
-    lines : sequence of str
-        Message, indented detail, then the hint, which begins with an arrow.
+    These are the message, the detail, which is indented and stays whole, and the hint, which begins with an arrow.
     """
     head = f"{title}:"
     first, *rest = lines or [""]
@@ -100,13 +95,7 @@ def block(title: str, colour: str, lines: Sequence[str]) -> list[str]:
 
 
 def to_text(view: View, width: int | None = None) -> str:
-    """Draw `view` in at most `width` columns (default: the terminal's, at most 100).
-
-    Returns
-    -------
-    str
-        Lines without trailing newline.
-    """
+    """Draw `view` in at most `width` columns (default: the terminal's, at most 100), without trailing newline."""
     width = width or _columns()
     blocks = [_wrap(_sign(view.title), width)]
     blocks += [block for part in view.parts if (block := _draw(part, width))]
@@ -147,7 +136,7 @@ def _table(table: Table, width: int) -> str:
     if not table.rows:
         return table.empty
     columns, drawn_rows = table.drawn()
-    right = [head.endswith(">") for head in columns]
+    pads = [_right if head.endswith(">") else _left for head in columns]
     heads = [_one_line(head.removesuffix(">")) for head in columns]
     rows = [[_one_line(_sign(cell)) for cell in row] for row in drawn_rows]
     by_column = list(zip(heads, *rows, strict=True))
@@ -155,16 +144,11 @@ def _table(table: Table, width: int) -> str:
 
     def line(cells: Sequence[str]) -> list[str]:
         folded = [_fold(cell, room) for cell, room in zip(cells, widths, strict=True)]
-        height = max(map(len, folded))
         out = []
-        for i in range(height):
-            texts = [column[i] if i < len(column) else "" for column in folded]
-            padded = [
-                (_right if to_right else _left)(text, room)
-                for text, room, to_right in zip(texts, widths, right, strict=True)
-            ]
+        for texts in zip_longest(*folded, fillvalue=""):
+            padded = [pad(text, room) for pad, text, room in zip(pads, texts, widths, strict=True)]
             out.append("  ".join(padded).rstrip())
-        return out
+        return out or [""]
 
     rule = "  ".join("─" * room for room in widths)
     return "\n".join([*line(heads), rule, *(drawn for row in rows for drawn in line(row))])

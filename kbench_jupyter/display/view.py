@@ -19,6 +19,7 @@ from kbench_jupyter.display.parts import (
     money,
     shortened,
     size,
+    told,
 )
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.errors import KBenchError
@@ -38,6 +39,7 @@ __all__ = [
     "money",
     "shortened",
     "size",
+    "told",
 ]
 
 
@@ -57,10 +59,15 @@ class Shown:
         raise NotImplementedError
 
     def records(self) -> list[dict[str, Any]]:
-        """Return the rows of the first table of the view, by column: numbers, times and truths as such, else text."""
-        table = next((part for part in self.view().parts if isinstance(part, Table)), None)
+        """Return the rows of the first table of the view, by column; its first facts as one where it has no table.
+
+        Numbers, times and truths are such, what is missing is None, and all else is text.
+        """
+        parts = self.view().parts
+        table = next((part for part in parts if isinstance(part, Table)), None)
         if table is None:
-            return []
+            facts = next((part.items for part in parts if isinstance(part, Facts)), {})
+            return [{name: _bare(value) for name, value in facts.items()}] if facts else []
         heads = [head.removesuffix(">") for head in table.columns]
         return [dict(zip(heads, map(_bare, row), strict=True)) for row in table.rows]
 
@@ -94,5 +101,5 @@ def forms(view: View) -> dict[str, Any]:
 
 def _bare(value: Value) -> Any:
     if isinstance(value, Cell):
-        return value.text if value.value is None else value.value
-    return value or ""
+        return (value.text or None) if value.value is ... else value.value
+    return value or None

@@ -4,32 +4,18 @@ A notebook, a folder and an environment go in; events and an outcome come out. R
 runs both use this room. It must never know which of the two asked, nor what a task is.
 """
 
-from kbench_jupyter.execution.ahead import IDLE, ROOM, WARM_UP, NextKernel, free_memory
-from kbench_jupyter.execution.events import (
-    CellFailed,
-    CellFinished,
-    CellOutput,
-    CellStarted,
-    Event,
-    Outcome,
-)
-from kbench_jupyter.execution.run import KernelAhead, execute_notebook
-from kbench_jupyter.execution.scratch import scratch_folder, shield_from_dotenv
-
-__all__ = [
-    "IDLE",
-    "ROOM",
-    "WARM_UP",
-    "CellFailed",
-    "CellFinished",
-    "CellOutput",
-    "CellStarted",
-    "Event",
-    "KernelAhead",
-    "NextKernel",
-    "Outcome",
-    "execute_notebook",
-    "free_memory",
-    "scratch_folder",
-    "shield_from_dotenv",
-]
+from kbench_jupyter.execution.ahead import IDLE as IDLE
+from kbench_jupyter.execution.ahead import ROOM as ROOM
+from kbench_jupyter.execution.ahead import WARM_UP as WARM_UP
+from kbench_jupyter.execution.ahead import NextKernel as NextKernel
+from kbench_jupyter.execution.ahead import free_memory as free_memory
+from kbench_jupyter.execution.events import CellFailed as CellFailed
+from kbench_jupyter.execution.events import CellFinished as CellFinished
+from kbench_jupyter.execution.events import CellOutput as CellOutput
+from kbench_jupyter.execution.events import CellStarted as CellStarted
+from kbench_jupyter.execution.events import Event as Event
+from kbench_jupyter.execution.events import Outcome as Outcome
+from kbench_jupyter.execution.run import execute_notebook as execute_notebook
+from kbench_jupyter.execution.scratch import scratch_folder as scratch_folder
+from kbench_jupyter.execution.scratch import shield_from_dotenv as shield_from_dotenv
+from kbench_jupyter.execution.worker import KernelAhead as KernelAhead

@@ -13,13 +13,13 @@ from typing import NamedTuple
 from kbench_jupyter.errors import ExecutionError
 from kbench_jupyter.execution.kernel import check_installed
 from kbench_jupyter.execution.packages import packages_state
-from kbench_jupyter.execution.run import KernelAhead
 from kbench_jupyter.execution.scratch import scratch_folder
+from kbench_jupyter.execution.worker import KernelAhead
 
+#: Seconds that a kernel is kept for a notebook that does not come.
 IDLE = 900.0
-"""Seconds that a kernel is kept for a notebook that does not come."""
+#: Bytes of memory that must be free to start one ahead; it takes about 300 MB.
 ROOM = 2 * 2**30
-"""Bytes of memory that must be free to start one ahead; it takes about 300 MB."""
 
 # What a kernel that waits for a task imports: nearly all that the task SDK imports (0.6.2), most of the time of
 # its own import, and nothing that reads the environment which only the task brings.
@@ -62,15 +62,8 @@ class NextKernel:
     All methods may be called from any thread. What waits ends with this process, however that ends: its exit
     handlers close it, and a kernel whose parent was killed ends itself within a second or two.
 
-    Parameters
-    ----------
-    later : collection of str
-        Environment variables that only the notebook brings. A kernel that waits has none of them, and is told
-        them before the first cell.
-    warm_up : str
-        Python that it executes while it waits.
-    idle : float
-        Seconds after which it is ended.
+    It executes `warm_up` while it waits, for at most `idle` seconds. The environment variables in `later` only the
+    notebook brings: a kernel that waits has none of them, and is told them before the first cell.
     """
 
     def __init__(self, later: Collection[str], *, warm_up: str = WARM_UP, idle: float = IDLE) -> None:
@@ -85,13 +78,7 @@ class NextKernel:
         atexit.register(self.close)
 
     def expect(self, env: Mapping[str, str]) -> None:
-        """Start a kernel for a notebook that will come soon, in the background, if there is memory for it.
-
-        Parameters
-        ----------
-        env : mapping
-            The environment that notebook is expected to have.
-        """
+        """Start a kernel in the background, if there is memory, for a notebook expected soon with this environment."""
         # It is an offer: what keeps a kernel from starting is said by the execution that needs one.
         with self._lock, suppress(OSError, RuntimeError, ExecutionError):  # RuntimeError: no more threads
             if self._closed or self._waiting is not None:
@@ -106,13 +93,7 @@ class NextKernel:
 
     @contextmanager
     def place(self, env: Mapping[str, str]) -> Iterator[Place]:
-        """Provide a place for one notebook: where a kernel waits, if it is as one started now would be.
-
-        Parameters
-        ----------
-        env : mapping
-            The kernel's whole environment.
-        """
+        """Provide a place for one notebook: where a kernel waits, if it is as one started now with `env` would be."""
         waiting = self._take()
         if waiting is not None and not waiting.fits(self._early(env)):
             waiting.close()

@@ -21,7 +21,7 @@ _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
 _DIRECT = "127.0.0.1,localhost,::1"
 _SERVER = frozenset({
     "HOME", "APPDATA", "LOCALAPPDATA", "KBENCH_HOME", "KBENCH_WORKERS", "KBENCH_RUN_TIMEOUT", "KBENCH_IDLE_MINUTES",
-    "KBENCH_PASS_ENV", "KBENCH_SANDBOX",
+    "KBENCH_PASS_ENV", "KBENCH_SANDBOX", "KBENCH_UPSTREAM_EFFORTS",
 })  # fmt: skip
 
 
@@ -34,22 +34,18 @@ def base_environment(source: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the part of an environment that any process needs, without the secrets in it.
 
     What is kept is listed, not what is left out: nobody knows all names that secrets go by. The names in
-    ``KBENCH_PASS_ENV`` (comma list) are kept too.
-
-    Parameters
-    ----------
-    source : mapping, optional
-        The environment to take from, this process's own when left out.
+    ``KBENCH_PASS_ENV`` (comma list) are kept too. Without `source` the environment is this process's own.
     """
     source = os.environ if source is None else source
     asked = passed_names(source)
     kept = {
         name: value
         for name, value in source.items()
-        if name.upper() in _KEPT or name.startswith("LC_") or name in asked
+        if name.upper() in _KEPT
+        or name.startswith("LC_")
+        or name in asked
+        or (name.upper() in _PROXIES and not urlsplit(value).username)
     }
-    proxies = {name: value for name, value in source.items() if name.upper() in _PROXIES}
-    kept.update({name: value for name, value in proxies.items() if not urlsplit(value).username})
     bypass = ",".join(filter(None, (source.get("NO_PROXY") or source.get("no_proxy"), _DIRECT)))
     kept["NO_PROXY"] = kept["no_proxy"] = bypass
     return kept
@@ -60,19 +56,10 @@ def server_environment(source: Mapping[str, str] | None = None) -> tuple[dict[st
 
     What a process is started with can be read in ``/proc`` as long as it lives, by every process of the same user: by a
     task, too. So a model endpoint's address and key, and proxies with a password, are no part of it.
-
-    Parameters
-    ----------
-    source : mapping, optional
-        The environment to take from, this process's own when left out.
     """
     source = os.environ if source is None else source
-    own = {
-        name: value
-        for name, value in source.items()
-        if name in _SERVER or name.startswith(("PYTHON", "XDG_"))
-    }
-    kept = {**base_environment(source), **own}
+    kept = base_environment(source)
+    kept |= {n: value for n, value in source.items() if n in _SERVER or n.startswith(("PYTHON", "XDG_"))}
     told = {
         name: value
         for name, value in source.items()

@@ -29,41 +29,21 @@ class CellFinished(_OfACell):
 
 @dataclass(frozen=True)
 class CellOutput(_OfACell):
-    """A piece of text that a cell put out, as it came: not necessarily whole lines.
+    """A piece of text that a cell put out, as it came: not necessarily whole lines."""
 
-    Parameters
-    ----------
-    stream : str
-        ``"stdout"`` or ``"stderr"``. A displayed value counts as stdout, with its plain text.
-    text : str
-        The text, ANSI codes and carriage returns included.
-    """
-
-    stream: str
-    text: str
+    stream: str  #: ``"stdout"`` or ``"stderr"``. A displayed value counts as stdout, with its plain text.
+    text: str  #: ANSI codes and carriage returns included.
 
 
 @dataclass(frozen=True)
 class CellFailed(_OfACell):
-    """A cell raised, and execution stopped there.
+    """A cell raised, and execution stopped there."""
 
-    Parameters
-    ----------
-    ename, evalue : str
-        The exception's class name and text.
-    traceback : str
-        The kernel's traceback, with ANSI codes.
-    line : int or None
-        The deepest line *of that cell* (from 1) in the traceback, when it names one.
-    displaying : bool
-        Whether every statement had run, and showing the cell's value failed.
-    """
-
-    ename: str
-    evalue: str
-    traceback: str
-    line: int | None = None
-    displaying: bool = False
+    ename: str  #: The exception's class name.
+    evalue: str  #: The exception's text.
+    traceback: str  #: The kernel's, with ANSI codes.
+    line: int | None = None  #: The deepest line *of that cell* (from 1) in the traceback, when it names one.
+    displaying: bool = False  #: Whether every statement had run, and showing the cell's value failed.
 
     @property
     def plain_traceback(self) -> str:
@@ -83,26 +63,16 @@ Event: TypeAlias = CellStarted | CellOutput | CellFailed | CellFinished
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an execution ended.
+    """How an execution ended."""
 
-    Parameters
-    ----------
-    notebook : nbformat.NotebookNode
-        A copy of the notebook with the outputs of the cells that ran.
-    error : CellFailed or None
-        The cell that stopped it. After a time-out or an interrupt it says where the kernel stood.
-    timed_out, interrupted, kernel_died : bool
-        Why else it stopped early.
-    seconds : float
-        How long it took, kernel start and shutdown included.
-    """
-
-    notebook: NotebookNode
+    notebook: NotebookNode  #: A copy of the notebook with the outputs of the cells that ran.
+    #: The cell that stopped it. After a time-out or an interrupt it says where the kernel stood.
     error: CellFailed | None = None
+    #: Why else it stopped early.
     timed_out: bool = False
     interrupted: bool = False
     kernel_died: bool = False
-    seconds: float = 0.0
+    seconds: float = 0.0  #: How long it took, kernel start and shutdown included.
 
     @property
     def ok(self) -> bool:

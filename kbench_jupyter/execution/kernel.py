@@ -17,15 +17,11 @@ from typing import Any
 from kbench_jupyter.errors import ExecutionError
 from kbench_jupyter.execution.processes import end_marked
 
-STARTUP_SECONDS = 90.0
-"""How long a kernel may take to answer; generous, because a cold disk and two cores are common."""
-
-_POLITE_SECONDS = 0.6
-"""How long a kernel may take to run its exit handlers.
-
-Short, because ipykernel 7.4 often hangs after them: its main thread joins the control thread, which waits
-to publish a status on a socket that is closed already.
-"""
+#: Seconds a kernel may take to answer; generous, because a cold disk and two cores are common.
+_STARTUP = 90.0
+#: Seconds a kernel may take to run its exit handlers. Short, because ipykernel 7.4 often hangs after them: its main
+#: thread joins the control thread, which waits to publish a status on a socket that is closed already.
+_POLITE = 0.6
 
 # These make a kernel run somebody's own code or read their configuration before the first cell.
 _STRAY = ("PYTHONSTARTUP", "IPYTHONDIR", "JUPYTER_CONFIG_PATH", "JPY_SESSION_NAME", "JPY_PARENT_PID")
@@ -58,17 +54,13 @@ class FreshKernel:
     """One kernel process with its manager and client.
 
     `env` is its whole environment; where that names no home folder, the kernel gets an empty one, which goes with
-    it. ``"python3"`` is this interpreter, whatever kernelspec of that name is installed. `around` comes before the
-    command of this interpreter's kernel; ``{own}`` in it is a folder that the kernel needs.
+    it. `around` comes before the command that starts the kernel; ``{own}`` in it is a folder that the kernel needs.
     """
 
-    def __init__(
-        self, cwd: Path, env: Mapping[str, str], kernel_name: str = "python3", around: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, cwd: Path, env: Mapping[str, str], around: Sequence[str] = ()) -> None:
         self._around = around
-        self.cwd = cwd
-        self.env = env
-        self.kernel_name = kernel_name
+        self._cwd = cwd
+        self.env = dict(env)
         self.manager: Any = None
         self.client: Any = None
         self._pgid: int | None = None
@@ -84,7 +76,7 @@ class FreshKernel:
             # Without the heartbeat: the process tells whether it lives, and a heart stopped as it starts spins for ever
             # (jupyter_client 8.10: its thread takes itself for running after it was told to stop).
             self.client.start_channels(hb=False)
-            await self.client.wait_for_ready(timeout=STARTUP_SECONDS)
+            await self.client.wait_for_ready(timeout=_STARTUP)
             self.client.allow_stdin = False
         except Exception as error:
             raise ExecutionError(
@@ -108,7 +100,7 @@ class FreshKernel:
         quiet = ["--log-level=ERROR", "--HistoryManager.enabled=False"]
         with self._stderr.open("wb") as stderr:
             await self.manager.start_kernel(
-                cwd=str(self.cwd), env=env, extra_arguments=quiet, stdout=stderr, stderr=stderr
+                cwd=str(self._cwd), env=env, extra_arguments=quiet, stdout=stderr, stderr=stderr
             )
         self._pgid = getattr(self.manager.provisioner, "pgid", None)
 
@@ -116,19 +108,17 @@ class FreshKernel:
         from jupyter_client.kernelspec import KernelSpec, KernelSpecManager
         from jupyter_client.manager import AsyncKernelManager
 
-        around = [part.replace("{own}", str(self._folder)) for part in self._around]
+        argv = [part.replace("{own}", str(self._folder)) for part in self._around]
+        argv += [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
 
         class ThisInterpreter(KernelSpecManager):
-            def get_kernel_spec(self, kernel_name: str) -> KernelSpec:
-                if kernel_name != "python3":
-                    return super().get_kernel_spec(kernel_name)
-                argv = [*around, sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            """Knows this interpreter's kernel alone, whatever kernelspecs are installed."""
+
+            def get_kernel_spec(self, _name: str) -> KernelSpec:
                 return KernelSpec(argv=argv, display_name="Python 3", language="python")
 
         manager = AsyncKernelManager(
-            kernel_name=self.kernel_name,
-            kernel_spec_manager=ThisInterpreter(),
-            connection_file=str(self._folder / "kernel.json"),
+            kernel_spec_manager=ThisInterpreter(), connection_file=str(self._folder / "kernel.json")
         )
         if sys.platform != "win32":
             # Sockets in a folder of mode 0700 instead of TCP ports that every local user could reach.
@@ -177,7 +167,9 @@ class FreshKernel:
         """End the kernel and everything it started, daemons included; `now` does not ask first."""
         try:
             if not now:
-                await self._ask_to_end()
+                with suppress(OSError, RuntimeError, TimeoutError):
+                    self.client.shutdown()
+                    await asyncio.wait_for(self.manager.provisioner.wait(), _POLITE)
             if self.client is not None:
                 self.client.stop_channels()
             if self.manager is not None:
@@ -187,11 +179,6 @@ class FreshKernel:
             self._end_what_it_started()
             shutil.rmtree(self._folder, ignore_errors=True)
 
-    async def _ask_to_end(self) -> None:
-        with suppress(OSError, RuntimeError, TimeoutError):
-            self.client.shutdown()
-            await asyncio.wait_for(self.manager.provisioner.wait(), _POLITE_SECONDS)
-
     def _end_what_it_started(self) -> None:
         # What a cell left behind is mostly in the kernel's own session and group, and has its environment.
         if self._pgid is not None and hasattr(os, "killpg") and self._pgid != os.getpgrp():
@@ -200,7 +187,7 @@ class FreshKernel:
         if self.manager is not None:
             end_marked("IPYTHONDIR", self._folder)
 
-    def _stderr_tail(self, lines: int = 20) -> str:
+    def _stderr_tail(self) -> str:
         with suppress(OSError):
-            return "\n".join(self._stderr.read_text(errors="replace").splitlines()[-lines:])
+            return "\n".join(self._stderr.read_text(errors="replace").splitlines()[-20:])
         return ""

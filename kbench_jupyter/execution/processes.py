@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 _SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+#: How often to look again for what was forked while its parent was being killed.
 _ROUNDS = 20
-"""How often to look again for what was forked while its parent was being killed."""
+#: Seconds that a killed process may take to end.
 _DYING = 1.0
-"""Seconds that a killed process may take to end."""
 
 
 def birth(pid: int) -> str:
@@ -45,9 +45,8 @@ def birth(pid: int) -> str:
 
 def _prctl(option: int, value: int) -> None:
     if sys.platform == "linux":
-        with suppress(
-            OSError, AttributeError
-        ):  # another C library, or a sandbox: then the other ways must do
+        # Another C library, or a sandbox: then the other ways must do.
+        with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), 0, 0, 0)
 
 
@@ -127,10 +126,8 @@ def _end(find: Callable[[], Iterable[Any]]) -> None:
     for _ in range(_ROUNDS):
         if not (found := [process for process in find() if birth(process.pid)]):
             return
-        for end in (
-            psutil.Process.suspend,
-            psutil.Process.kill,
-        ):  # who is stopped cannot fork another one meanwhile
+        # Who is stopped cannot fork another one meanwhile.
+        for end in (psutil.Process.suspend, psutil.Process.kill):
             for process in found:
                 with suppress(psutil.Error):
                     end(process)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kbench_jupyter.errors import ExecutionError
-from kbench_jupyter.execution.kernel import FreshKernel, check_installed
+from kbench_jupyter.execution.kernel import check_installed
 from kbench_jupyter.execution.packages import installs_packages
-from kbench_jupyter.execution.worker import Execution
+from kbench_jupyter.execution.worker import KernelAhead
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
@@ -25,7 +26,6 @@ def execute_notebook(
     env: Mapping[str, str],
     timeout: float | None,
     on_event: Callable[[Event], None],
-    kernel_name: str = "python3",
     interrupt: threading.Event | None = None,
     ahead: KernelAhead | None = None,
     around: Sequence[str] = (),
@@ -46,8 +46,6 @@ def execute_notebook(
         Seconds for the whole notebook, kernel start included.
     on_event : callable
         Called with each event, in the calling thread. What it raises stops the kernel and is raised.
-    kernel_name : str
-        ``"python3"`` is the interpreter this runs in.
     interrupt : threading.Event, optional
         Set it from elsewhere to stop the execution.
     ahead : KernelAhead, optional
@@ -69,76 +67,10 @@ def execute_notebook(
         Came while waiting; the kernel is ended first.
     """
     check_installed()
-    how: Any = {"timeout": timeout, "on_event": on_event, "interrupt": interrupt}
-    outcome = _executed_by(ahead, nb, env, how) if ahead is not None else None
-    if outcome is not None:
-        return outcome
-    execution = Execution(FreshKernel(cwd, env, kernel_name, around))
-    execution.order(nb, timeout)
-    return execution.follow(on_event, interrupt)
-
-
-def _executed_by(
-    ahead: KernelAhead, nb: NotebookNode, env: Mapping[str, str], how: dict[str, Any]
-) -> Outcome | None:
-    """Execute in a kernel that waited; None if it must not be, or died over its waiting."""
-    # A package the notebook installs may be one that the warm-up has imported as it was before.
-    if ahead.alive and not installs_packages(nb):
-        try:
-            return ahead.execute(nb, env=env, **how)
-        except ExecutionError:  # then no cell has begun
-            return None
-    ahead.close()
-    return None
-
-
-class KernelAhead:
-    """A fresh kernel, started before it is known what it will execute.
-
-    Parameters
-    ----------
-    cwd : Path
-        The kernel's working directory.
-    env : mapping
-        The kernel's environment as far as it is known.
-    warm_up : str
-        Python that the kernel executes meanwhile; what it defines is not seen by the notebook.
-    around : sequence of str
-        What comes before the kernel's command; see `FreshKernel`.
-
-    Raises
-    ------
-    ExecutionError
-        No kernel can be started by this interpreter.
-    """
-
-    def __init__(
-        self, cwd: Path, env: Mapping[str, str], *, warm_up: str, around: Sequence[str] = ()
-    ) -> None:
-        check_installed()
-        self._env = dict(env)
-        self._execution = Execution(FreshKernel(cwd, env, around=around), warm_up)
-
-    def execute(
-        self,
-        nb: NotebookNode,
-        *,
-        env: Mapping[str, str],
-        timeout: float | None,
-        on_event: Callable[[Event], None],
-        interrupt: threading.Event | None = None,
-    ) -> Outcome:
-        """Execute a notebook, once, as `execute_notebook` does; `env` becomes the kernel's whole environment."""
-        changes: dict[str, str | None] = dict.fromkeys(self._env.keys() - env.keys())
-        changes |= {name: value for name, value in env.items() if self._env.get(name) != value}
-        self._execution.order(nb, timeout, changes)
-        return self._execution.follow(on_event, interrupt)
-
-    @property
-    def alive(self) -> bool:
-        """Whether it still waits for a notebook, as far as is known."""
-        return self._execution.going
-
-    def close(self) -> None:
-        """End a kernel that is not wanted any more."""
-        self._execution.abandon()
+    if ahead is not None:
+        # A package the notebook installs may be one that the warm-up has imported as it was before.
+        if ahead.alive and not installs_packages(nb):
+            with suppress(ExecutionError):  # it died over its waiting: then no cell has begun
+                return ahead.execute(nb, env, timeout, on_event, interrupt)
+        ahead.close()
+    return KernelAhead(cwd, env, around=around).execute(nb, env, timeout, on_event, interrupt)

@@ -22,18 +22,7 @@ def shield_from_dotenv(folder: Path) -> None:
 
 @contextmanager
 def scratch_folder() -> Iterator[Path]:
-    """Make a private folder (0700) shielded from ``.env`` files, and remove it afterwards.
-
-    Yields
-    ------
-    Path
-        The folder, resolved.
-
-    Raises
-    ------
-    OSError
-        It cannot be made.
-    """
+    """Make a private folder (0700) shielded from ``.env`` files, its path resolved, and remove it afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="kbench-")).resolve()
     try:
         shield_from_dotenv(folder)

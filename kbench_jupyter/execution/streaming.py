@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from nbclient import NotebookClient
 
 from kbench_jupyter.execution.events import CellFailed, CellOutput, Event, failed_line
 
+if TYPE_CHECKING:
+    from nbformat import NotebookNode
+
+    from kbench_jupyter.execution.kernel import FreshKernel
+
 _WIDGET = "application/vnd.jupyter.widget-view+json"
-MOST_TEXT = 20 * 2**20
-"""Characters of what a notebook prints that its copy with outputs keeps."""
+#: Characters of what a notebook prints that its copy with outputs keeps.
+_MOST_TEXT = 20 * 2**20
 _DISPLAYED = ("execute_result", "display_data", "update_display_data")
 
 #: Where nbclient's own words go: nowhere. It logs through the running application (IPython, a kernel), which
@@ -23,40 +28,34 @@ _UNHEARD.propagate = False
 
 
 class StreamingClient(NotebookClient):
-    """Executes cells on a kernel that somebody else started, and emits what they put out.
+    """Executes cells on a kernel that somebody else started, and calls `emit` with each `CellOutput`."""
 
-    Attributes
-    ----------
-    emit : callable
-        Called with each `CellOutput`, in the event loop's thread.
-    failure : CellFailed or None
-        The last cell that raised.
-    """
-
-    def __init__(self, *args: Any, **traits: Any) -> None:
-        super().__init__(*args, log=_UNHEARD, **traits)
-        self.emit: Callable[[Event], None] = lambda _event: None
+    def __init__(self, nb: NotebookNode, kernel: FreshKernel, emit: Callable[[Event], None]) -> None:
+        super().__init__(nb, km=kernel.manager, store_widget_state=False, timeout=None, log=_UNHEARD)
+        self.kc = kernel.client
+        self._emit = emit
+        #: The last cell that raised.
         self.failure: CellFailed | None = None
-        self._left = MOST_TEXT
+        self._left = _MOST_TEXT
         self.on_cell_error = self._note_failure
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
         """Emit a message's text, then let nbclient add it to the cell's outputs."""
         content = msg["content"]
         if msg["msg_type"] == "stream":
-            self.emit(CellOutput(cell_index, content["name"], content["text"]))
+            self._emit(CellOutput(cell_index, content["name"], content["text"]))
             if self._left <= 0:
                 return None
             kept = content["text"][: self._left]
             self._left -= len(kept)
             if self._left <= 0:
-                kept += f"\n[The notebook prints more than {MOST_TEXT >> 20} MB; the rest is left out.]\n"
+                kept += f"\n[The notebook prints more than {_MOST_TEXT >> 20} MB; the rest is left out.]\n"
             msg = {**msg, "content": {**content, "text": kept}}
         elif msg["msg_type"] in _DISPLAYED:
             data = content.get("data", {})
             # A widget's plain text is the repr of an object: nothing that its author meant to say.
             if _WIDGET not in data and (text := data.get("text/plain")):
-                self.emit(CellOutput(cell_index, "stdout", text if text.endswith("\n") else text + "\n"))
+                self._emit(CellOutput(cell_index, "stdout", text if text.endswith("\n") else text + "\n"))
         return super().process_message(msg, cell, cell_index)
 
     def _note_failure(self, cell: Any, cell_index: int, execute_reply: dict[str, Any]) -> None:

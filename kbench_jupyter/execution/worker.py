@@ -1,4 +1,4 @@
-"""The thread that executes a notebook: own event loop, events handed back to the thread that waits.
+"""A kernel and the thread that executes a notebook in it, which hands what happens to the thread that waits.
 
 nbclient runs the cells and builds their outputs; this module adds what it does not have: a deadline for
 the notebook as a whole, outputs as they come, an interrupt from outside, and events delivered in the
@@ -13,26 +13,23 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.errors import ExecutionError
 from kbench_jupyter.execution.events import CellFailed, CellFinished, CellStarted, Event, Outcome
-from kbench_jupyter.execution.kernel import FreshKernel
+from kbench_jupyter.execution.kernel import FreshKernel, check_installed
 from kbench_jupyter.quick_import import load
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
-__all__ = ["Execution"]
-
+#: Seconds between looks at `interrupt`, and the most Windows is kept from seeing a Ctrl+C.
 _TICK = 0.1
-"""Seconds between looks at `interrupt`, and the most Windows is kept from seeing a Ctrl+C."""
-
+#: Seconds an interrupted cell gets to say where it stood.
 _GRACE = 3.0
-"""Seconds an interrupted cell gets to say where it stood."""
-
 _END: Any = object()
 
 
@@ -45,11 +42,23 @@ class _Order:
     env: Mapping[str, str | None]
 
 
-class Execution:
-    """What the calling thread and the worker share. The worker begins at once."""
+class KernelAhead:
+    """A fresh kernel, started at once, and the thread that executes a notebook in it when one comes.
 
-    def __init__(self, kernel: FreshKernel, warm_up: str = "") -> None:
-        self._kernel = kernel
+    `env` is its environment as far as it is known. Meanwhile it executes `warm_up`, of which the notebook sees nothing.
+    What comes `around` the kernel's command: see `FreshKernel`.
+
+    Raises
+    ------
+    ExecutionError
+        No kernel can be started by this interpreter.
+    """
+
+    def __init__(
+        self, cwd: Path, env: Mapping[str, str], *, warm_up: str = "", around: Sequence[str] = ()
+    ) -> None:
+        check_installed()
+        self._kernel = FreshKernel(cwd, env, around)
         self._warm_up = warm_up
         self._order: _Order | None = None
         self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()
@@ -66,37 +75,45 @@ class Execution:
     # -- calling thread ---------------------------------------------------------------------------
 
     @property
-    def going(self) -> bool:
-        """Whether the worker has not ended."""
+    def alive(self) -> bool:
+        """Whether it still waits for a notebook, as far as is known."""
         return self._worker.is_alive()
 
-    def order(
-        self, nb: NotebookNode, timeout: float | None, env: Mapping[str, str | None] | None = None
-    ) -> None:
-        """Say what to execute; time counts from here."""
+    def execute(
+        self,
+        nb: NotebookNode,
+        env: Mapping[str, str],
+        timeout: float | None,
+        on_event: Callable[[Event], None],
+        interrupt: threading.Event | None = None,
+    ) -> Outcome:
+        """Execute a notebook, once, as `execute_notebook` does; `env` becomes the kernel's whole environment."""
+        known = self._kernel.env
+        changes: dict[str, str | None] = dict.fromkeys(known.keys() - env.keys())
+        changes |= {name: value for name, value in env.items() if known.get(name) != value}
         with self._lock:
             self._began = time.monotonic()
-            self._order = _Order(copy.deepcopy(nb), timeout, env or {})
+            self._order = _Order(copy.deepcopy(nb), timeout, changes)
             self._tell(self._ordered)
-
-    def follow(self, on_event: Callable[[Event], None], interrupt: threading.Event | None) -> Outcome:
-        """Hand on the events of the execution until it has ended."""
         try:
             while (event := self._next_event()) is not _END:
                 if event is not None:
                     on_event(event)
                 if interrupt is not None and interrupt.is_set():
-                    self.stop()
+                    self._stop()
         except BaseException:
-            self.stop(now=True)
+            self._stop(now=True)
             raise
         finally:
             self._worker.join()
-        return self._outcome()
+        if isinstance(self._result, BaseException):
+            raise self._result
+        assert self._result is not None  # noqa: S101 - _run() always sets it
+        return self._result
 
-    def abandon(self) -> None:
-        """End it, whatever it is at."""
-        self.stop(now=True)
+    def close(self) -> None:
+        """End a kernel that is not wanted any more, whatever it is at."""
+        self._stop(now=True)
         self._worker.join()
 
     def _tell(self, event: asyncio.Event) -> None:
@@ -111,7 +128,7 @@ class Execution:
         except queue.Empty:
             return None
 
-    def stop(self, *, now: bool = False) -> None:
+    def _stop(self, *, now: bool = False) -> None:
         """Ask the worker to interrupt the cell and end; safe from any thread, any number of times."""
         with self._lock:
             self._hurry = self._hurry or now
@@ -119,12 +136,6 @@ class Execution:
                 return
             self._stop_wanted = True
             self._tell(self._stopped)
-
-    def _outcome(self) -> Outcome:
-        if isinstance(self._result, BaseException):
-            raise self._result
-        assert self._result is not None  # noqa: S101 - _run() always sets it
-        return self._result
 
     # -- worker thread ----------------------------------------------------------------------------
 
@@ -184,18 +195,15 @@ class Execution:
 
     def _settle(self, cells: asyncio.Task[bool], ended: bool) -> bool:
         """Return whether the kernel died; raise what ended the cells if it is no outcome of theirs."""
-        if cells.cancelled() or not cells.done():
+        if cells.cancelled() or not cells.done() or (cells.exception() and not ended):
             return False
-        error = cells.exception()
-        if error is None:
-            return cells.result() and ended
-        if ended:
-            raise error
-        return False
+        return cells.result() and ended
 
     async def _execute_cells(self) -> bool:
         load("nbclient")
         from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+        from kbench_jupyter.execution.streaming import StreamingClient
 
         await self._kernel.start()
         if self._warm_up:
@@ -205,7 +213,7 @@ class Execution:
         assert self._order is not None  # noqa: S101 - set before the event is
         await self._kernel.change_environment(self._order.env)
         nb = self._order.nb
-        client = self._make_client(nb)
+        client = StreamingClient(nb, self._kernel, self._events.put)
         for index, cell in enumerate(nb.cells):
             if cell.cell_type != "code" or not cell.source.strip():
                 continue
@@ -220,11 +228,3 @@ class Execution:
                 return True
             self._events.put(CellFinished(index))
         return False
-
-    def _make_client(self, nb: NotebookNode) -> Any:
-        from kbench_jupyter.execution.streaming import StreamingClient
-
-        client = StreamingClient(nb, km=self._kernel.manager, store_widget_state=False, timeout=None)
-        client.kc = self._kernel.client
-        client.emit = self._events.put
-        return client

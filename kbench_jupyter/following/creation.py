@@ -1,13 +1,14 @@
-"""Watching a task version being created, with the pacing and the endings of a run's watch."""
+"""Watching a task version until the server has created it, at the pace of a run's watch."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.api import TaskSlug
 from kbench_jupyter.display.view import duration
 from kbench_jupyter.errors import NotFoundError, TaskNotReadyError, WatchTimeoutError
-from kbench_jupyter.following.rounds import Clock, Rounds, TimeUp, Trouble
+from kbench_jupyter.following.rounds import Clock, Outage, Rounds, TimeUp, Trouble
 from kbench_jupyter.following.status import PATIENCE, SETTLE
 from kbench_jupyter.session.interrupted import Interrupted
 from kbench_jupyter.session.session import Reporter, SilentReporter
@@ -15,9 +16,7 @@ from kbench_jupyter.session.session import Reporter, SilentReporter
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kbench_jupyter.api import Client, Task, TaskSlug
-
-__all__ = ["watch_creation"]
+    from kbench_jupyter.api import Client, Task
 
 
 def watch_creation(
@@ -38,15 +37,10 @@ def watch_creation(
 
     Parameters
     ----------
-    client : Client
-    slug : TaskSlug or str
     version : int or None
         The version; None follows whatever is newest at the first look.
-    timeout : float or None
-        Seconds; None waits as long as it takes.
-    max_interval : float or None
-        Most seconds between two looks, by default 30.
-    reporter : Reporter, optional
+    timeout, max_interval : float or None
+        Seconds to wait, by default as long as it takes, and most seconds between two looks, by default 30.
     on_trouble : callable, optional
         Called in this thread when a look failed, before the next one, which then comes at once: a chance to
         bring the server back. What it raises ends the waiting.
@@ -69,17 +63,16 @@ def watch_creation(
     """
     following = _Following(client, slug, version, reporter or SilentReporter(), clock or Clock())
     rounds = Rounds(timeout, max_interval, clock=following.clock)
+    outage = Outage(following.reporter.say, on_trouble, rounds.look_now)
     try:
         for outcome in rounds.rounds(lambda: following.look(rounds.remaining)):
             if isinstance(outcome, Trouble):
-                following.tell_trouble(outcome)
-                if on_trouble is not None:
-                    on_trouble(outcome)
-                    rounds.look_now()
-            elif outcome:
+                outage.met(outcome)
+                continue
+            outage.over()
+            if outcome:
                 rounds.restart()
-            if following.ended:
-                assert following.task is not None  # noqa: S101 - for the type checker: only a task ends
+            if following.task is not None and following.task.creation_state.is_terminal:
                 return following.task
     except TimeUp:
         raise WatchTimeoutError(
@@ -102,19 +95,12 @@ class _Following:
     def __init__(
         self, client: Client, slug: TaskSlug | str, version: int | None, reporter: Reporter, clock: Clock
     ) -> None:
-        from kbench_jupyter.api import TaskSlug
-
         self.client = client
         self.slug = replace(TaskSlug.parse(slug), version=version)
         self.reporter = reporter
         self.clock = clock
         self.task: Task | None = None
         self._start = self._since = clock.now()
-        self._troubled = False
-
-    @property
-    def ended(self) -> bool:
-        return self.task is not None and self.task.creation_state.is_terminal
 
     @property
     def summary(self) -> str:
@@ -132,7 +118,6 @@ class _Following:
                 raise
             task = None
         now = self.clock.now()
-        self._troubled = False
         if task is not None and not self._stale(task):
             self.task = task
             self.slug = replace(self.slug, version=self.slug.version or task.version)
@@ -164,8 +149,3 @@ class _Following:
             "whether the server is still creating it.",
             hint=f"What the server says now: %kbench status {self.slug}",
         )
-
-    def tell_trouble(self, trouble: Trouble) -> None:
-        if not self._troubled:
-            self.reporter.say(trouble.text)
-        self._troubled = True

@@ -11,8 +11,6 @@ from typing import TypeVar
 
 from kbench_jupyter.errors import KBenchError, may_pass
 
-__all__ = ["Clock", "Pacing", "Rounds", "TimeUp", "Trouble"]
-
 #: Seconds between the first two looks, and the most there ever are between two.
 FIRST, MOST = 2.0, 30.0
 GROWTH = 1.5
@@ -41,50 +39,62 @@ class Clock:
 
 
 class Pacing:
-    """How long to wait before the next look: from `first` seconds, growing to `most`.
+    """How many seconds to wait before the next look: few at first, growing to `most`."""
 
-    Parameters
-    ----------
-    first, most : float
-        Seconds.
-    growth : float
-        What each gap is multiplied by to give the next.
-    """
-
-    def __init__(self, first: float = FIRST, most: float = MOST, growth: float = GROWTH) -> None:
-        self._first, self._most, self._growth = min(first, most), most, growth
-        self._gap = self._first
+    def __init__(self, most: float = MOST) -> None:
+        self._most = most
+        self._gap = min(FIRST, most)
 
     def next(self) -> float:
         """Return the seconds to wait now; the next will be longer."""
         gap = self._gap
-        self._gap = min(self._most, gap * self._growth)
+        self._gap = min(self._most, gap * GROWTH)
         return gap
 
     def restart(self) -> None:
         """Start fast again, because something has happened."""
-        self._gap = self._first
+        self._gap = min(FIRST, self._most)
 
 
 @dataclass(frozen=True)
 class Trouble:
-    """A look failed in a way that may pass; the watch goes on.
-
-    Parameters
-    ----------
-    error : KBenchError
-        Why.
-    seconds : float
-        How long all looks have been failing.
-    """
+    """A look failed in a way that may pass; the watch goes on."""
 
     error: KBenchError
-    seconds: float
 
     @property
     def text(self) -> str:
         """The trouble in one line."""
         return f"{str(self.error).rstrip('.')}; looking again"
+
+
+class Outage:
+    """Says once, each time the server cannot be asked, that looks fail, and tries to bring the server back.
+
+    `mend`, where there is one, is called after each failed look, and the next look comes at once.
+    """
+
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        mend: Callable[[Trouble], None] | None,
+        look_now: Callable[[], None],
+    ) -> None:
+        self._say, self._mend, self._look_now = say, mend, look_now
+        self._said = False
+
+    def met(self, trouble: Trouble) -> None:
+        """Take in that a look failed; what mending raises goes through."""
+        if not self._said:
+            self._say(trouble.text)
+        self._said = True
+        if self._mend is not None:
+            self._mend(trouble)
+            self._look_now()
+
+    def over(self) -> None:
+        """Take in that the server answers again."""
+        self._said = False
 
 
 class TimeUp(Exception):
@@ -94,15 +104,7 @@ class TimeUp(Exception):
 class Rounds:
     """Looks again and again until closed or out of time; one thread at a time goes round.
 
-    Parameters
-    ----------
-    timeout : float or None
-        Seconds from the first look to the last; None for no limit.
-    max_interval : float or None
-        Most seconds between two looks, by default `MOST`.
-    clock : Clock, optional
-    give_up : float
-        Seconds of failed looks only after which the last failure is raised.
+    `timeout` is the seconds from the first look to the last, `max_interval` the most seconds between two.
     """
 
     def __init__(
@@ -111,14 +113,13 @@ class Rounds:
         max_interval: float | None = None,
         *,
         clock: Clock | None = None,
-        give_up: float = GIVE_UP,
     ) -> None:
         self.clock = clock or Clock()
         self._timeout = timeout
         self._pacing = Pacing(most=max_interval or MOST)
-        self._give_up = give_up
         self._wake = threading.Event()
-        self._closed = False
+        #: Whether `close` was called.
+        self.closed = False
         self._deadline: float | None = None
 
     @property
@@ -128,32 +129,22 @@ class Rounds:
             return None
         return max(LAST_LOOK, self._deadline - self.clock.now())
 
-    @property
-    def closed(self) -> bool:
-        """Whether `close` was called."""
-        return self._closed
-
-    def look_now(self) -> None:
-        """Cut the present wait short, and start fast again; callable from any thread."""
-        self._pacing.restart()
-        self._wake.set()
-
     def restart(self) -> None:
         """Start fast again."""
         self._pacing.restart()
 
+    def look_now(self) -> None:
+        """Cut the present wait short, and start fast again; callable from any thread."""
+        self.restart()
+        self._wake.set()
+
     def close(self) -> None:
         """End the rounds; callable from any thread."""
-        self._closed = True
+        self.closed = True
         self._wake.set()
 
     def rounds(self, look: Callable[[], T]) -> Iterator[T | Trouble]:
         """Yield what each look gives, or the trouble it met.
-
-        Parameters
-        ----------
-        look : callable
-            Raises a `KBenchError`; one that another look cannot mend goes through.
 
         Raises
         ------
@@ -167,7 +158,7 @@ class Rounds:
         failing_since: float | None = None
         while True:
             self._wake.clear()  # before looking: what woke us up to now is answered by this look
-            if self._closed:
+            if self.closed:
                 return
             begun = self.clock.now()
             try:
@@ -177,10 +168,9 @@ class Rounds:
                 if not may_pass(error):
                     raise
                 failing_since = begun if failing_since is None else failing_since
-                seconds = self.clock.now() - failing_since
-                if seconds >= self._give_up:
+                if self.clock.now() - failing_since >= GIVE_UP:
                     raise
-                outcome = Trouble(error, seconds)
+                outcome = Trouble(error)
             yield outcome
             now = self.clock.now()
             # A look that failed used up its time already; only one that saw something is worth a last one.

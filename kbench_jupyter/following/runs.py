@@ -10,7 +10,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from kbench_jupyter.api import RunState
 from kbench_jupyter.display.view import count, duration
@@ -20,9 +20,7 @@ from kbench_jupyter.following.rounds import Clock, Rounds, TimeUp, Trouble
 from kbench_jupyter.following.status import RunStatus, judge
 
 if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, LogEntry, Run, TaskSlug
-
-__all__ = ["RunChange", "Watch", "where_they_stand"]
+    from kbench_jupyter.api import Client, Run, TaskSlug
 
 
 @dataclass(frozen=True)
@@ -42,22 +40,14 @@ class Watch:
 
     Parameters
     ----------
-    client : Client
-    slug : TaskSlug or str
-        The runs' task.
     run_ids : iterable of int
-        The runs; no other is ever looked at.
+        Runs of the task; no other is ever looked at.
     streams : bool
         Whether to hold the log stream of each running run open, to notice its end at once.
-    timeout : float or None
-        Seconds to follow; None follows to the end.
-    max_interval : float or None
-        Most seconds between two looks, by default 30.
-    on_entry : callable, optional
-        Called with run id and log entry, in a reader's thread; means `streams`.
+    timeout, max_interval : float or None
+        Seconds to follow, by default to the end, and most seconds between two looks, by default 30.
     on_look : callable, optional
         Called after every look, also one that changed nothing.
-    clock : Clock, optional
     """
 
     def __init__(
@@ -69,7 +59,6 @@ class Watch:
         streams: bool = False,
         timeout: float | None = None,
         max_interval: float | None = None,
-        on_entry: Callable[[int, LogEntry], None] | None = None,
         on_look: Callable[[Watch], None] | None = None,
         clock: Clock | None = None,
     ) -> None:
@@ -84,8 +73,8 @@ class Watch:
         self._since: dict[int, tuple[object, float]] = {}
         self._busy = threading.Lock()
         self._readers: LogReaders | None = None
-        if streams or on_entry is not None:
-            self._readers = LogReaders(client, on_entry=on_entry, on_end=lambda *_: self.look_now())
+        if streams:
+            self._readers = LogReaders(client, on_end=lambda *_: self.look_now())
 
     @property
     def statuses(self) -> tuple[RunStatus, ...]:
@@ -137,14 +126,9 @@ class Watch:
         on_change: Callable[[RunChange | Trouble], None],
         on_end: Callable[[Exception | None], None],
     ) -> None:
-        """Follow in a thread of its own.
+        """Follow in a thread of its own, which calls `on_change` with each change.
 
-        Parameters
-        ----------
-        on_change : callable
-            Called with each change, in that thread.
-        on_end : callable
-            Called once, in that thread: with None after the last run's end or `close`, else with the error.
+        At last it calls `on_end`: with None after the last run's end or `close`, else with the error.
         """
 
         def follow() -> None:
@@ -168,12 +152,6 @@ class Watch:
         if self._readers is not None:
             self._readers.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        self.close()
-
     def _follow(self) -> Iterator[RunChange | Trouble]:
         if self.done:
             return
@@ -190,7 +168,12 @@ class Watch:
                 if self.done:
                     return
         except TimeUp:
-            raise self._timed_out() from None
+            raise WatchTimeoutError(
+                f"Stopped waiting after {duration(self._timeout)}: {self.summary}.",
+                detail=where_they_stand(self.statuses),
+                hint=f"The runs go on. Where they stand: %kbench status {self._slug}\n"
+                "To wait longer next time: %kbench run ... --wait SECONDS (--wait alone has no limit)",
+            ) from None
 
     def _look(self) -> list[RunChange]:
         pending = {status.run_id: status for status in self.statuses if not status.ended}
@@ -221,10 +204,10 @@ class Watch:
 
     def _find(self, pending: dict[int, RunStatus]) -> dict[int, Run]:
         """Find runs in the server's list, asking only for their models where all are known."""
-        models = {
-            status.run.model for status in pending.values() if status.run is not None and status.run.model
-        }
-        known = all(status.run is not None for status in pending.values())
+        runs = [status.run for status in pending.values() if status.run is not None]
+        models = {run.model for run in runs if run.model}
+        # No filter names an agent, and an agent's run may name no model.
+        known = len(runs) == len(pending) and not any(run.agent for run in runs)
         found = self._take(sorted(models) if known else [], pending.keys())
         if known and models and len(found) < len(pending):
             # Perhaps only the filter lost them: a slug may be spelled otherwise there.
@@ -240,14 +223,6 @@ class Watch:
             if not missing or self._rounds.closed:
                 break  # the pages that follow are never asked for
         return found
-
-    def _timed_out(self) -> WatchTimeoutError:
-        return WatchTimeoutError(
-            f"Stopped waiting after {duration(self._timeout)}: {self.summary}.",
-            detail=where_they_stand(self.statuses),
-            hint=f"The runs go on. Where they stand: %kbench status {self._slug}\n"
-            "To wait longer next time: %kbench run ... --wait SECONDS (--wait alone has no limit)",
-        )
 
 
 def where_they_stand(statuses: Iterable[RunStatus]) -> str:

@@ -1,8 +1,9 @@
-"""Finding the runs that a schedule made: its answer names none, and the list of runs may lag behind it."""
+"""Finding the runs that a schedule made, where its answer names none: the list of runs may lag behind it."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -10,66 +11,69 @@ from kbench_jupyter.api import SKEW
 from kbench_jupyter.display.view import count
 from kbench_jupyter.following.rounds import Clock, Rounds, TimeUp, Trouble
 from kbench_jupyter.following.status import SETTLE
+from kbench_jupyter.following.watch import how_to_stop
 from kbench_jupyter.session.interrupted import Interrupted
 
 if TYPE_CHECKING:
-    from kbench_jupyter.api import Client, Run
+    from kbench_jupyter.api import Client, ScheduleResult
 
-__all__ = ["await_scheduled"]
+__all__ = ["find_scheduled"]
 
 #: Most seconds between two looks.
 INTERVAL = 10.0
 
 
-def await_scheduled(
+def find_scheduled(
     client: Client,
     slug: str,
-    models: Sequence[str],
+    results: Sequence[ScheduleResult],
     before: Collection[int],
     *,
     timeout: float | None = None,
     clock: Clock | None = None,
-) -> tuple[Run, ...]:
-    """Look until each scheduled model has a new run, or the list has had its time to settle.
+) -> tuple[ScheduleResult, ...]:
+    """Return the results with the ids of their runs, those that the answer left out looked up.
+
+    It looks until each is found, or the list has had its time to settle; not at all where every id was told.
 
     Parameters
     ----------
     client : Client
     slug : str
-    models : sequence of str
-        Canonical slugs of the models that were scheduled just now.
+    results : sequence of ScheduleResult
+        What was scheduled just now.
     before : collection of int
-        Ids of these models' runs before that.
+        Ids of these candidates' runs before that.
     timeout : float, optional
-        Seconds, if those are fewer than `SETTLE`.
+        Seconds, if those are fewer than `SETTLE`; 0 looks once.
     clock : Clock, optional
-
-    Returns
-    -------
-    tuple of Run
-        In the order of the models; a model whose run has not appeared has none.
 
     Raises
     ------
     Interrupted
         On Ctrl+C; the runs go on.
     """
-    found: dict[str, Run] = {}
+    missing = [one for one in results if one.scheduled and one.run_id is None]
+    if not missing:
+        return tuple(results)
+    found: dict[ScheduleResult, int] = {}
     recent = datetime.now(UTC) - SKEW
-    filtered = True
+    # No filter names an agent.
+    models = [] if any(one.agent for one in missing) else [one.model for one in missing]
 
     def look() -> bool:
-        nonlocal filtered
+        nonlocal models
         # From the second look on without the filter: perhaps a slug is spelled otherwise there.
-        wide, filtered = not filtered, False
-        listed = client.list_runs(slug, models=() if wide else models, deadline=rounds.remaining)
-        for run in listed:
+        wide, asked, models = not models, models, []
+        for run in client.list_runs(slug, models=asked, deadline=rounds.remaining):
             # What the filter hid before is not new for that.
             hidden = wide and run.end_time is not None and run.end_time < recent
-            old = hidden or run.id in before
-            if not old and run.model in models and run.id >= found.get(run.model, run).id:
-                found[run.model] = run
-        return len(found) == len(set(models))
+            if hidden or run.id in before:
+                continue
+            for one in missing:
+                if one.may_be(run):
+                    found[one] = max(run.id, found.get(one, run.id))
+        return len(found) == len(missing)
 
     rounds = Rounds(SETTLE if timeout is None else min(timeout, SETTLE), INTERVAL, clock=clock)
     try:
@@ -80,7 +84,7 @@ def await_scheduled(
         pass
     except KeyboardInterrupt:
         raise Interrupted(
-            f"Stopped looking for the {count(len(models), 'run')} of {slug} that were scheduled. They go on.",
-            hint=f"Where they stand: %kbench status {slug}",
+            f"Stopped looking for the {count(len(missing), 'run')} of {slug} that were scheduled. They go on.",
+            hint=how_to_stop(slug),
         ) from None
-    return tuple(found[model] for model in models if model in found)
+    return tuple(replace(one, run_id=found.get(one, one.run_id)) for one in results)

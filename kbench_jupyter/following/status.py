@@ -20,8 +20,6 @@ from kbench_jupyter.api import RunState
 if TYPE_CHECKING:
     from kbench_jupyter.api import Run
 
-__all__ = ["PATIENCE", "SETTLE", "Ending", "RunStatus", "judge"]
-
 #: Seconds for which a list may lag behind, and an end time ahead of its state.
 SETTLE = 60.0
 #: Seconds after which a state that says nothing counts as the run's last word.
@@ -39,23 +37,12 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True)
 class RunStatus:
-    """Where a watched run stands.
-
-    Parameters
-    ----------
-    run_id : int
-    run : Run or None
-        As last seen; None if it never was.
-    ending : Ending or None
-        None while it goes on.
-    note : str
-        What its state alone does not say.
-    """
+    """Where a watched run stands."""
 
     run_id: int
-    run: Run | None = None
-    ending: Ending | None = None
-    note: str = ""
+    run: Run | None = None  #: As last seen; None if it never was.
+    ending: Ending | None = None  #: None while it goes on.
+    note: str = ""  #: What its state alone does not say.
 
     @property
     def ended(self) -> bool:
@@ -70,7 +57,7 @@ class RunStatus:
     @property
     def name(self) -> str:
         """The run in words: ``"gemini-2.5-pro (run 12)"``."""
-        return f"run {self.run_id}" if self.run is None else f"{self.run.model} (run {self.run_id})"
+        return f"run {self.run_id}" if self.run is None else f"{self.run.candidate} (run {self.run_id})"
 
     @property
     def word(self) -> str:
@@ -83,17 +70,9 @@ class RunStatus:
 
 
 def judge(run_id: int, run: Run | None, *, listed: bool, seconds: float) -> RunStatus:
-    """Say where a run stands.
+    """Say where a run stands, last seen as `run`, and `listed` if the latest look found it.
 
-    Parameters
-    ----------
-    run_id : int
-    run : Run or None
-        As last seen.
-    listed : bool
-        Whether the latest look found it.
-    seconds : float
-        For how long this has been the answer.
+    That has been the server's answer for so many `seconds`.
     """
     if not listed:
         if seconds < SETTLE:

@@ -22,14 +22,17 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kbench_jupyter._version import __version__
 from kbench_jupyter.local import archive, clean, logs
+from kbench_jupyter.local.calls_benchmarks import BenchmarkCalls
 from kbench_jupyter.local.calls_models import ModelCalls
+from kbench_jupyter.local.calls_runs import RunCalls
 from kbench_jupyter.local.calls_tasks import TaskCalls
 from kbench_jupyter.local.home import Home, not_stored, proof_of
 from kbench_jupyter.local.logs import LiveLog
 from kbench_jupyter.local.model_proxy import ModelProxy
 from kbench_jupyter.local.models import Models
 from kbench_jupyter.local.queue import Queue
-from kbench_jupyter.local.store import GOING, QUEUED, RUNNING, Run, Store
+from kbench_jupyter.local.rows import GOING, QUEUED, RUNNING, Run
+from kbench_jupyter.local.store import Store
 from kbench_jupyter.local.web import CallError, Guard, envelope, number_of
 
 log = logging.getLogger("kbench.local")
@@ -66,25 +69,32 @@ class Api:
         self._url = url
         self._store = store
         self.last_call = time.monotonic()
-        self._tasks = tasks = TaskCalls(store, models, queue)
+        tasks, boards = TaskCalls(store, models, queue), BenchmarkCalls(store, models)
+        self._runs = runs = RunCalls(store, models, queue)
         about = ModelCalls(store, models, home.token, url, queue.expect)
         self._calls: dict[tuple[str, str], Call] = {
             (_TASKS, "CreateBenchmarkTask"): tasks.create,
             (_TASKS, "GetBenchmarkTask"): tasks.get,
             (_TASKS, "ListBenchmarkTasks"): tasks.list,
-            (_TASKS, "ListBenchmarkTaskRuns"): tasks.list_runs,
-            (_TASKS, "BatchScheduleBenchmarkTaskRuns"): tasks.schedule,
+            (_TASKS, "UpdateBenchmarkTask"): tasks.update,
+            (_TASKS, "UpdateBenchmarkTaskVersion"): tasks.update_version,
+            (_TASKS, "ListBenchmarkTaskRuns"): runs.list_runs,
+            (_TASKS, "BatchScheduleBenchmarkTaskRuns"): runs.schedule,
+            (_TASKS, "ApiCancelBenchmarkTaskRuns"): runs.cancel,
+            (_TASKS, "ApiGetBenchmarkSchedulerStatus"): runs.scheduler,
             (_TASKS, "PublishBenchmarkTask"): tasks.publish,
-            (_TASKS, "GetBenchmarkTaskQuota"): tasks.quota,
+            (_TASKS, "GetBenchmarkTaskQuota"): _nothing,
             (_TASKS, "GetBenchmarkTaskRunLogs"): self.logs,
             (_TASKS, "DownloadBenchmarkTaskRunOutput"): self.download,
             (_BENCHMARKS, "ListBenchmarkModels"): about.list,
-            (_BENCHMARKS, "GetBenchmarkLeaderboard"): about.leaderboard,
+            (_BENCHMARKS, "ListBenchmarkModelVersionConfigs"): about.configs,
+            (_BENCHMARKS, "AddTasksToBenchmark"): boards.add,
+            (_BENCHMARKS, "RemoveTasksFromBenchmark"): boards.remove,
+            (_BENCHMARKS, "GetBenchmarkLeaderboard"): boards.leaderboard,
             (_PROXY, "CreateDefaultModelProxyToken"): about.create_token,
-            (_PROXY, "GetModelProxyQuotas"): about.quotas,
+            (_PROXY, "GetModelProxyQuotas"): _nothing,
             (_OAUTH, "IntrospectToken"): about.introspect,
             (_LOCAL, "GetStatus"): self.status,
-            (_LOCAL, "CancelRun"): self.cancel,
             (_LOCAL, "Clean"): self.clean,
             (_LOCAL, "Shutdown"): self.shutdown,
         }
@@ -116,7 +126,7 @@ class Api:
 
     async def logs(self, body: Json) -> Response:
         """GetBenchmarkTaskRunLogs: a stream from the first entry on while the run goes, an array after."""
-        run = await run_in_threadpool(self._tasks.run, body)
+        run = await run_in_threadpool(self._runs.run, body)
         if run.state == QUEUED:
             raise CallError(404, f"Run {run.id} is queued: it has no log yet.")
         if run.state == RUNNING and (live := self._queue.live_log(run)):
@@ -128,7 +138,7 @@ class Api:
 
     async def download(self, body: Json) -> Response:
         """DownloadBenchmarkTaskRunOutput: a zip; parts of it by ``Range``."""
-        run = await run_in_threadpool(self._tasks.run, body)
+        run = await run_in_threadpool(self._runs.run, body)
         path = self._queue.folder_of(run) / "output.zip"
         if run.state in GOING:
             raise CallError(404, f"Run {run.id} has not ended: there is no output yet.")
@@ -170,10 +180,6 @@ class Api:
         models = [model.slug for model in await self._models.all(now=True)]
         return {**about, "models": models, "problem": self._models.problem()}
 
-    async def cancel(self, body: Json) -> Json:
-        """End a run (a call of our own): it reads ERRORED, cancelled."""
-        return {"cancelled": await self._queue.cancel(await run_in_threadpool(self._tasks.run, body))}
-
     async def shutdown(self, _body: Json) -> Json:
         """End the server (a call of our own)."""
         self._shut_down()
@@ -195,6 +201,11 @@ class _PostedFile(FileResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Starlette looks at Range for GET and HEAD alone.
         await super().__call__({**scope, "method": "GET"}, receive, send)
+
+
+def _nothing(_body: Json) -> Json:
+    """The quotas: on a machine of one's own nothing is limited."""
+    return {}
 
 
 async def _events(live: LiveLog) -> AsyncIterator[str]:

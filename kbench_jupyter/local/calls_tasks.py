@@ -1,49 +1,41 @@
-"""The calls of ``benchmarks.BenchmarkTasksApiService`` that take and give JSON."""
+"""The calls of ``benchmarks.BenchmarkTasksApiService`` about tasks and their pages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, TypeVar
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
 
 import re2
 from slugify import slugify
 from starlette.concurrency import run_in_threadpool
 
 from kbench_jupyter.local import wire
+from kbench_jupyter.local.lookups import benchmark_versions, page_of, task_version
 from kbench_jupyter.local.models import Models
 from kbench_jupyter.local.notebooks import why_no_notebook
 from kbench_jupyter.local.queue import Queue
-from kbench_jupyter.local.store import COMPLETED, INVALID, QUEUED, Run, Store, Version
-from kbench_jupyter.local.web import (
-    CallError,
-    list_of,
-    number_of,
-    object_of,
-    page_start,
-    text_of,
-    texts_of,
-)
+from kbench_jupyter.local.rows import COMPLETED, INVALID, QUEUED, Version
+from kbench_jupyter.local.store import Store
+from kbench_jupyter.local.web import CallError, list_of, number_of, object_of, text_of, texts_of
 
-_T = TypeVar("_T")
-_PAGE, _MOST = 50, 500
 _QUIET = re2.Options()
 _QUIET.log_errors = False
+_MOST_PROVENANCE = 4000
+#: Kaggle has a list of tags; here any name will do that could be one of them.
+_TAG = re.compile(r"[^\W_][\w &+./()'-]{0,49}")
+_ADDRESS = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
 Json = dict[str, Any]
 
 
+@dataclass
 class TaskCalls:
-    """One method a call; each takes the request's JSON and returns the response's.
+    """One method a call; each takes the request's JSON and returns the response's."""
 
-    Parameters
-    ----------
-    store, models, queue
-        What the calls act on.
-    """
-
-    def __init__(self, store: Store, models: Models, queue: Queue) -> None:
-        self._store = store
-        self._models = models
-        self._queue = queue
+    _store: Store
+    _models: Models
+    _queue: Queue
 
     async def create(self, body: Json) -> Json:
         """CreateBenchmarkTask: a new task, or a new version of one."""
@@ -69,11 +61,15 @@ class TaskCalls:
 
     def get(self, body: Json) -> Json:
         """GetBenchmarkTask."""
-        return wire.task(self._version(body.get("slug")))
+        return wire.task(self._version(body), definition=bool(body.get("includeDefinition")))
 
     def list(self, body: Json) -> Json:
-        """ListBenchmarkTasks: the newest version of each."""
-        versions = self._store.newest_versions()
+        """ListBenchmarkTasks: the newest version of each, or the versions that a benchmark has."""
+        if body.get("benchmarkSlug"):
+            versions = benchmark_versions(self._store, body)
+        else:
+            own = text_of(body, "ownerSlug") in ("", wire.OWNER)
+            versions = self._store.newest_versions() if own else []
         if wanted := text_of(body, "statusFilter"):
             state = wanted.upper().removeprefix(wire.CREATION_STATE)
             versions = [v for v in versions if v.state == state]
@@ -84,101 +80,75 @@ class TaskCalls:
             except re2.error as error:
                 raise CallError(400, f"`regexFilter` is not a regular expression: {error}") from None
             versions = [v for v in versions if compiled.search(v.slug)]
-        page, rest = _page(body, versions)
-        return wire.trim({"tasks": [wire.task(v) for v in page], **rest})
+        page, rest = page_of(body, versions)
+        definition = bool(body.get("includeDefinition"))
+        return wire.trim({"tasks": [wire.task(v, definition=definition) for v in page], **rest})
 
-    async def list_runs(self, body: Json) -> Json:
-        """ListBenchmarkTaskRuns: of all versions of a task, or of the one asked for, the newest first."""
-        names = texts_of(body, "modelVersionSlugs")
-        found = [await self._models.find(name) for name in names]
-        wanted = set(names) | {model.slug for model in found if model}
-        return await run_in_threadpool(self._runs, body, wanted)
+    def update(self, body: Json) -> Json:
+        """UpdateBenchmarkTask: the page of the newest version, and the task's tags."""
+        if number_of(object_of(body, "slug"), "versionNumber"):
+            raise CallError(400, "`versionNumber` is not for this call: UpdateBenchmarkTaskVersion takes it.")
+        task = self._describe(body, {**_PAGE_FIELDS, "tags": lambda body: _tags(body)[0]})
+        tagged = "tags" in text_of(body, "updateMask").split(",")
+        return wire.trim({"task": task, "invalidTags": _tags(body)[1] if tagged else []})
 
-    def _runs(self, body: Json, models: set[str]) -> Json:
-        slug, number = self._slug(body.get("taskSlug"))
-        self._version(body.get("taskSlug"))
-        runs = [run for run in self._store.runs_of(slug, number) if not models or run.model in models]
-        page, rest = _page(body, runs)
-        return wire.trim({"runs": [wire.run(run) for run in page], **rest})
+    def update_version(self, body: Json) -> Json:
+        """UpdateBenchmarkTaskVersion: the page of one version."""
+        if not number_of(object_of(body, "slug"), "versionNumber"):
+            raise CallError(400, "`versionNumber` is missing: UpdateBenchmarkTask takes the newest one.")
+        return self._describe(body, _PAGE_FIELDS)
 
-    async def schedule(self, body: Json) -> Json:
-        """BatchScheduleBenchmarkTaskRuns: nothing is scheduled unless every task and model is known."""
-        slugs = list_of(body, "taskSlugs")
-        versions = await run_in_threadpool(lambda: [self._version(slug) for slug in slugs])
-        names = texts_of(body, "modelVersionSlugs")
-        if not versions or not names:
-            raise CallError(400, "`taskSlugs` and `modelVersionSlugs` must not be empty.")
-        models = [await self._models.find(name) for name in names]
-        if missing := [name for name, model in zip(names, models, strict=True) if model is None]:
-            known = ", ".join(model.slug for model in await self._models.all()) or "none"
-            said = f"No such model: {', '.join(missing)}. There are: {known}. {self._models.problem()}"
-            raise CallError(404, said.strip())
-        pairs = [(version, model.slug) for version in versions for model in models if model]
-        results = await run_in_threadpool(lambda: [self._schedule(*pair) for pair in pairs])
-        await self._queue.wake()
-        return {"results": results}
-
-    def _schedule(self, version: Version, model: str) -> Json:
-        skipped, run = None, None
-        if version.state != COMPLETED:
-            skipped = f"Version {version.version} of {version.slug} is not ready to run: {version.state}."
-        else:
-            run, new = self._store.add_run(version.id, model)
-            skipped = (
-                None if new else f"Run {run.id} of this version on {model} is {run.state.lower()} already."
-            )
-        return wire.trim(
-            {
-                "benchmarkModelVersionId": self._store.model_id(model),
-                "benchmarkTaskVersionId": version.id,
-                "runScheduled": skipped is None,
-                "runSkippedReason": skipped,
-            }
-        )
+    def _describe(self, body: Json, fields: dict[str, Callable[[Json], Any]]) -> Json:
+        named = [name for name in text_of(body, "updateMask").split(",") if name]
+        if not named or (unknown := [name for name in named if name not in fields]):
+            what = f"names {', '.join(unknown)}" if named else "is empty"
+            raise CallError(400, f"`updateMask` {what}; this call writes {', '.join(fields)}.")
+        version = self._version(body)
+        self._store.describe(version.id, {name: fields[name](body) for name in named})
+        return wire.task(self._store.version_by_id(version.id))
 
     def publish(self, body: Json) -> Json:
         """PublishBenchmarkTask: on this machine a mark, and nothing else."""
-        version = self._version(body.get("slug"))
+        version = self._version(body)
         if version.state != COMPLETED:
             raise CallError(
                 400, f"Only a completed task can be published; {version.slug} is {version.state}."
             )
-        self._store.publish(version.slug, notebook=bool(body.get("publishBackingNotebook")))
+        also = (body.get(name) is True for name in ("publishBackingNotebook", "publishRunArtifacts"))
+        self._store.publish(version.slug, *also)
         return wire.task(self._store.version_by_id(version.id))
 
-    def quota(self, _body: Json) -> Json:
-        """GetBenchmarkTaskQuota: nothing is used, and nothing is limited."""
-        return {}
-
-    def run(self, body: Json) -> Run:
-        """Return the run that a request names."""
-        run_id = number_of(body, "runId")
-        found = self._store.run(run_id)
-        if found is None:
-            raise CallError(404, f"There is no run {run_id}.")
-        return found
-
-    def _slug(self, slug: Any) -> tuple[str, int | None]:
-        if not isinstance(slug, dict):
-            raise CallError(400, "The task's slug is missing.")
-        name = slugify(text_of(slug, "taskSlug", needed=True))
-        owner = text_of(slug, "ownerSlug")
-        if owner and owner != wire.OWNER:
-            raise CallError(
-                404, f"There is no task {owner}/{name} here: every task on this server is {wire.OWNER}'s."
-            )
-        return name, number_of(slug, "versionNumber") or None
-
-    def _version(self, slug: Any) -> Version:
-        name, number = self._slug(slug)
-        version = self._store.version(name, number)
-        if version is None:
-            raise CallError(404, f"There is no task {name}" + (f" of version {number}." if number else "."))
-        return version
+    def _version(self, body: Json) -> Version:
+        return task_version(self._store, body.get("slug"))
 
 
-def _page(body: Json, items: Sequence[_T]) -> tuple[Sequence[_T], Json]:
-    start = page_start(body)
-    end = start + min(number_of(body, "pageSize") or _PAGE, _MOST)
-    following = str(end) if end < len(items) else ""
-    return items[start:end], {"totalResults": len(items), "nextPageToken": following}
+def _provenance(body: Json) -> str:
+    text = text_of(body, "provenanceSources")
+    if len(text) > _MOST_PROVENANCE:
+        raise CallError(400, f"`provenanceSources` takes {_MOST_PROVENANCE:,} characters, not {len(text):,}.")
+    return text
+
+
+def _citations(body: Json) -> list[Json]:
+    found = []
+    for item in list_of(body, "citations"):
+        if not isinstance(item, dict):
+            raise CallError(400, "`citations` must be a list of objects.")
+        title, url = text_of(item, "title"), text_of(item, "url").strip()
+        if _ADDRESS.fullmatch(url if "://" in url else f"http://{url}"):
+            found.append(wire.trim({"title": title, "url": url if "://" in url else f"http://{url}"}))
+    return found
+
+
+def _tags(body: Json) -> tuple[list[str], list[str]]:
+    """Return the tags of a request as they are kept, and those that are none."""
+    named = {tag: tag.strip().lower() for tag in texts_of(body, "tags")}
+    good = [kept for kept in named.values() if _TAG.fullmatch(kept)]
+    return list(dict.fromkeys(good)), [tag for tag, kept in named.items() if kept not in good]
+
+
+_PAGE_FIELDS: dict[str, Callable[[Json], Any]] = {
+    "description": lambda body: text_of(body, "description"),
+    "provenanceSources": _provenance,
+    "citations": _citations,
+}

@@ -2,7 +2,7 @@
 
 ``/openapi/chat/completions`` speaks OpenAI's chat completions,
 ``/genai/v1/models/{slug}:generateContent`` Gemini's generateContent (text only). Cost and latency are put
-into ``usage`` where ``kaggle_benchmarks`` 0.6.1 reads them.
+into ``usage`` where ``kaggle_benchmarks`` reads them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from kbench_jupyter.local.models import ModelError, Models
+from kbench_jupyter.local.models import ModelError, Models, canonical
 from kbench_jupyter.local.store import Store
 
 
@@ -30,13 +30,13 @@ class ModelProxy:
     async def openai(self, request: Request) -> Response:
         """Answer a chat completion."""
         try:
-            await self._admit(request)
+            run = await self._admit(request)
             body = await _body(request)
             if body.get("stream"):
                 raise ModelError(400, "This model proxy answers in one piece: leave out `stream`.")
             if not isinstance(body.get("messages"), list) or not body["messages"]:
                 raise ModelError(400, "`messages` is missing or empty.")
-            return JSONResponse(await self._answer(str(body.get("model", "")), body))
+            return JSONResponse(await self._answer(str(body.get("model", "")), body, *run))
         except ModelError as error:
             detail = {"message": error.message, "type": error.kind, "code": error.kind}
             return JSONResponse({"error": detail}, error.status)
@@ -57,27 +57,34 @@ class ModelProxy:
         """Answer a generateContent call."""
         name, _, verb = request.path_params["call"].rpartition(":")
         try:
-            await self._admit(request)
+            run = await self._admit(request)
             if verb != "generateContent":
                 raise ModelError(404, f"This model proxy knows generateContent only, not {verb!r}.")
-            return JSONResponse(_to_genai(await self._answer(name, _from_genai(await _body(request)))))
+            asked = _from_genai(await _body(request))
+            return JSONResponse(_to_genai(await self._answer(name, asked, *run)))
         except ModelError as error:
             detail = {"code": error.status, "message": error.message, "status": error.kind.upper()}
             return JSONResponse({"error": detail}, error.status)
 
-    async def _admit(self, request: Request) -> None:
+    async def _admit(self, request: Request) -> tuple[str, str]:
+        """Return the model and the effort of the run that asks, if one does."""
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         token = request.headers.get("x-goog-api-key", "").strip() or bearer
-        if not token or not await run_in_threadpool(self._store.token_valid, token):
+        run = await run_in_threadpool(self._store.effort_of, token)
+        if run is None:
             raise ModelError(
                 401,
                 "The model proxy's token is missing, wrong or expired (it lives 2 hours): `%kbench auth` gets "
                 "a new one.",
                 "authentication_error",
             )
+        return run
 
-    async def _answer(self, name: str, body: dict[str, Any]) -> dict[str, Any]:
+    async def _answer(self, name: str, body: dict[str, Any], model: str, effort: str) -> dict[str, Any]:
         began = time.monotonic()
+        # The run's effort is its model's, not that of another one that judges; and a task that asks for one gets that.
+        if effort and body.get("reasoning_effort") is None and canonical(name) == model:
+            body = {**body, "reasoning_effort": effort}
         reply = await self._models.chat(name, body)
         usage = reply.setdefault("usage", {})
         if isinstance(usage, dict):

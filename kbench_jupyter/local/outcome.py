@@ -18,7 +18,7 @@ from slugify import slugify
 
 from kbench_jupyter.execution import Outcome
 from kbench_jupyter.local.job import Job, Verdict
-from kbench_jupyter.local.store import COMPLETED, ERRORED, INVALID, WITHOUT_RUN
+from kbench_jupyter.local.rows import COMPLETED, ERRORED, INVALID, WITHOUT_RUN
 
 _MOST_RESULT = 2**20
 _CHOOSE = re.compile(r"^\s*%choose[ \t]+(\S.*?)\s*$", re.MULTILINE)
@@ -135,7 +135,7 @@ def _read(working: Path, pattern: str, name: Any) -> list[Left]:
     found = []
     for path in sorted(working.glob(pattern), key=lambda p: (p.stat().st_mtime_ns, p.name)):
         with suppress(OSError, ValueError, AttributeError):
-            content = json.loads(path.read_text())
+            content = json.loads(path.read_text(), parse_constant=str)  # NaN is no JSON
             if isinstance(said := name(content), str):
                 found.append(Left(path, said, content))
     return found

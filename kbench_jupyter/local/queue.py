@@ -18,19 +18,19 @@ import shutil
 import sqlite3
 import time
 from asyncio import to_thread
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kbench_jupyter.local import environment
 from kbench_jupyter.local.children import Children
 from kbench_jupyter.local.home import Home, not_stored
-from kbench_jupyter.local.job import BEGUN, END, NOT_STORED, Job, Verdict
+from kbench_jupyter.local.job import BEGUN, END, NOT_STORED, Job, Verdict, task_environment
 from kbench_jupyter.local.logs import LiveLog
 from kbench_jupyter.local.models import Model, Models
+from kbench_jupyter.local.rows import ERRORED, QUEUED, RUNNING, Run, Version
 from kbench_jupyter.local.runners import Runner, Runners
 from kbench_jupyter.local.sandbox import Sandbox
-from kbench_jupyter.local.store import ERRORED, GOING, QUEUED, RUNNING, Run, Store, Version
+from kbench_jupyter.local.store import Store
 
 log = logging.getLogger("kbench.local.queue")
 
@@ -117,9 +117,7 @@ class Queue:
         self._closing = True
         for job in list(self._going.values()):
             self._stop(job, STOPPED)
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(2 * _PATIENCE), self._news:
-                await self._news.wait_for(lambda: not self._going)
+        await self._until_gone(self._going.values())
         tasks = [*self._tasks, *self._warming.values()]
         for task in tasks:
             task.cancel()
@@ -149,17 +147,26 @@ class Queue:
         job = self._going.get(f"run-{run.id}")
         return job.live if job else None
 
-    async def cancel(self, run: Run) -> bool:
-        """End a run; returns whether it was going or waiting."""
-        if run.state not in GOING:
-            return False
-        async with self._news:  # no worker takes it up meanwhile
-            job = self._going.get(f"run-{run.id}")
-            if job is None:
-                await to_thread(self._store.end_run, run.id, ERRORED, CANCELLED, None)
-        if job is not None:
+    async def cancel(self, run_ids: Sequence[int], *, active: bool) -> tuple[int, int]:
+        """End runs that wait, and, if asked, those that go: return how many of each have ended by it."""
+        async with self._news:  # no worker takes one up meanwhile
+            jobs = {number: job for number in run_ids if (job := self._going.get(f"run-{number}"))}
+            waiting = [number for number in run_ids if number not in jobs]
+            queued = await to_thread(self._store.cancel_queued, waiting, CANCELLED)
+        if not active:
+            return queued, 0
+        for job in jobs.values():
             self._stop(job, CANCELLED)
-        return True
+        await self._until_gone(jobs.values())
+        found = await to_thread(lambda: [self._store.run(number) for number in jobs])
+        return queued, sum(bool(run and (run.error or "").startswith(CANCELLED)) for run in found)
+
+    async def _until_gone(self, jobs: Iterable[_Going]) -> None:
+        """Wait, not for ever, until no worker has any of these jobs in hand."""
+        waited_for = list(jobs)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(2 * _PATIENCE), self._news:
+                await self._news.wait_for(lambda: not any(job in self._going.values() for job in waited_for))
 
     def _stop(self, job: _Going, reason: str) -> None:
         job.stop = job.stop or reason
@@ -252,6 +259,8 @@ class Queue:
         model = await (self._models.find(job.run.model) if job.run else self._models.default())
         if model is None:
             return Verdict(ERRORED, f"Its model is gone. {self._models.problem()}".strip())
+        if job.run and job.run.effort not in ("", *model.efforts):
+            return Verdict(ERRORED, f"{model.slug} takes no reasoning effort {job.run.effort!r} any more.")
         self._warm_up(model)
         early = True
         while early and not job.begun and not job.stop:  # the one that waited may have died unnoticed
@@ -286,7 +295,7 @@ class Queue:
 
     async def _order(self, job: _Going, runner: Runner, model: Model) -> bytes:
         token = "kbp_" + secrets.token_urlsafe(32)
-        env = environment.task_environment(
+        env = task_environment(
             home=str(runner.home),
             proxy_url=self._url(),
             token=token,

@@ -38,7 +38,7 @@ from kbench_jupyter.local.job import BEGUN, NOT_STORED, Ahead, Job, Verdict
 from kbench_jupyter.local.logs import LogWriter
 from kbench_jupyter.local.notebooks import read_notebook
 from kbench_jupyter.local.outcome import apply_choice, find_choice, judge
-from kbench_jupyter.local.store import ERRORED
+from kbench_jupyter.local.rows import ERRORED
 from kbench_jupyter.quick_import import load
 
 _LAST_WORDS = 5.0

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-VERSION = 1
-
-TABLES = """
+_FIRST = """
 CREATE TABLE tasks (
     slug TEXT PRIMARY KEY,
     is_public INTEGER NOT NULL DEFAULT 0,
@@ -34,7 +32,6 @@ CREATE TABLE runs (
 );
 CREATE INDEX runs_of_version ON runs (version_id, model);
 CREATE INDEX runs_by_state ON runs (state);
--- Not used any more; an older program that is given this file writes into it.
 CREATE TABLE processes (
     job TEXT PRIMARY KEY,
     pid INTEGER NOT NULL,
@@ -43,3 +40,23 @@ CREATE TABLE processes (
 CREATE TABLE model_ids (id INTEGER PRIMARY KEY AUTOINCREMENT, slug TEXT NOT NULL UNIQUE);
 CREATE TABLE proxy_tokens (digest TEXT PRIMARY KEY, expires REAL NOT NULL, job TEXT);
 """
+
+_CANDIDATES_PAGES_BENCHMARKS = """
+DROP TABLE processes;
+ALTER TABLE tasks ADD COLUMN tags TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE tasks ADD COLUMN artifacts_public INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE versions ADD COLUMN description TEXT;
+ALTER TABLE versions ADD COLUMN provenance TEXT;
+ALTER TABLE versions ADD COLUMN citations TEXT NOT NULL DEFAULT '[]';
+ALTER TABLE runs ADD COLUMN effort TEXT NOT NULL DEFAULT '';
+CREATE TABLE benchmarks (id INTEGER PRIMARY KEY AUTOINCREMENT, slug TEXT NOT NULL UNIQUE);
+CREATE TABLE benchmark_tasks (
+    benchmark_id INTEGER NOT NULL REFERENCES benchmarks (id),
+    version_id INTEGER NOT NULL REFERENCES versions (id),
+    PRIMARY KEY (benchmark_id, version_id)
+);
+"""
+
+STEPS = (_FIRST, _CANDIDATES_PAGES_BENCHMARKS)
+"""What makes each version of the file from the one before; the first makes it from an empty one."""
+VERSION = len(STEPS)

@@ -35,6 +35,7 @@ MODEL = Model(
     display_name="SmolLM2 135M Instruct (this machine)",
     organization="Hugging Face",
     license="Apache-2.0",
+    released="2024-10-31",
 )
 
 

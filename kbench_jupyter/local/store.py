@@ -11,91 +11,42 @@ import json
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import LocalServerError
 from kbench_jupyter.local import schema
+from kbench_jupyter.local.rows import (
+    ERRORED,
+    GOING,
+    QUEUED,
+    RUNNING,
+    RUNS,
+    VERSIONS,
+    Run,
+    Version,
+    run_of,
+    version_of,
+)
 
-QUEUED, RUNNING, COMPLETED, ERRORED = "QUEUED", "RUNNING", "COMPLETED", "ERRORED"
-WITHOUT_RUN, INVALID = "KERNEL_WITHOUT_RUN", "VALIDATION_FAILED"
-GOING = (QUEUED, RUNNING)
 _MOST_ERROR = 50_000
 """Characters of an error that are kept; a traceback says what it is at its end."""
-
-
-@dataclass(frozen=True)
-class Version:
-    """One version of a task. Times are seconds since the epoch."""
-
-    id: int
-    slug: str
-    version: int
-    state: str
-    error: str | None
-    create_time: float
-    datasets: tuple[str, ...]
-    is_public: bool
-    notebook_published: bool
-
-
-@dataclass(frozen=True)
-class Run:
-    """One task version on one model. Times are seconds since the epoch; `result` is as in a run file."""
-
-    id: int
-    version_id: int
-    slug: str
-    version: int
-    model: str
-    state: str
-    queue_time: float
-    start_time: float | None
-    end_time: float | None
-    error: str | None
-    result: dict[str, Any] | None
-
-
-_VERSIONS = """
-SELECT v.id, v.slug, v.version, v.state, v.error, v.create_time, v.datasets, t.is_public,
-       t.notebook_published
-FROM versions v JOIN tasks t ON t.slug = v.slug
-"""
-_RUNS = """
-SELECT r.id, r.version_id, v.slug, v.version, r.model, r.state, r.queue_time, r.start_time, r.end_time,
-       r.error, r.result
-FROM runs r JOIN versions v ON v.id = r.version_id
-"""
-
-
-def _version(row: Any) -> Version:
-    fields: list[Any] = [*row[:6], tuple(json.loads(row[6])), bool(row[7]), bool(row[8])]
-    return Version(*fields)
-
-
-def _run(row: Any) -> Run:
-    fields: list[Any] = [*row[:10], json.loads(row[10]) if row[10] else None]
-    return Run(*fields)
+_DESCRIBE = {
+    "description": "UPDATE versions SET description = ? WHERE id = ?",
+    "provenanceSources": "UPDATE versions SET provenance = ? WHERE id = ?",
+    "citations": "UPDATE versions SET citations = ? WHERE id = ?",
+    "tags": "UPDATE tasks SET tags = ? WHERE slug = (SELECT slug FROM versions WHERE id = ?)",
+}
+_MAPPED = "JOIN benchmark_tasks m ON m.version_id = v.id JOIN benchmarks b ON b.id = m.benchmark_id WHERE b.slug = ?"
 
 
 class Store:
-    """The database. Safe to use from several threads.
+    """The database, made when absent. Safe to use from several threads.
 
-    Parameters
-    ----------
-    path : Path
-        The database file; made when absent.
-    make_room : callable
-        Called before each write: it may free what space it can.
-
-    Raises
-    ------
-    LocalServerError
-        The file cannot be used: it is not a database of ours, the disk is full, or it is of a newer version than
-        this program knows.
+    `make_room` is called before each write: it may free what space it can. Raises LocalServerError for a file that
+    cannot be used: it is no database of ours, the disk is full, or a newer version than this one wrote it.
     """
 
     def __init__(self, path: Path, make_room: Callable[[], None] = lambda: None) -> None:
@@ -130,9 +81,10 @@ class Store:
                 f"{schema.VERSION}).",
                 hint="%pip install --upgrade kbench-jupyter",
             )
-        if found == 0:
-            script = f"BEGIN IMMEDIATE; {schema.TABLES} PRAGMA user_version = {schema.VERSION}; COMMIT;"
-            self._db.executescript(script)
+        if steps := "".join(schema.STEPS[found:]):
+            self._db.executescript(
+                f"BEGIN IMMEDIATE; {steps} PRAGMA user_version = {schema.VERSION}; COMMIT;"
+            )
 
     def close(self) -> None:
         """Close the file."""
@@ -158,30 +110,37 @@ class Store:
         with self._reading:
             return self._reader.execute(sql, tuple(parameters)).fetchall()
 
+    def _versions(self, where: str, *parameters: Any) -> list[Version]:
+        return [version_of(row) for row in self._read(VERSIONS + where, parameters)]
+
+    def _runs(self, where: str, *parameters: Any) -> list[Run]:
+        return [run_of(row) for row in self._read(RUNS + where, parameters)]
+
     # -- tasks ------------------------------------------------------------------------------------
 
     def add_version(
         self, slug: str, text: str, datasets: Sequence[str], state: str, error: str | None
     ) -> Version:
-        """Add the next version of a task; its first one makes the task."""
+        """Add the next version of a task, its page as the last one's; the first one makes the task."""
         with self._write() as db:
             db.execute("INSERT INTO tasks (slug) VALUES (?) ON CONFLICT DO NOTHING", (slug,))
             cursor = db.execute(
-                "INSERT INTO versions (slug, version, text, datasets, state, error, create_time) VALUES "
-                "(?, (SELECT coalesce(max(version), 0) + 1 FROM versions WHERE slug = ?), ?, ?, ?, ?, ?)",
-                (slug, slug, text, json.dumps(list(datasets)), state, error, time.time()),
+                # Beside max(), SQLite takes the other columns from the row that has it.
+                "INSERT INTO versions (slug, text, datasets, state, error, create_time, version, description, "
+                "provenance, citations) SELECT ?, ?, ?, ?, ?, ?, coalesce(max(version), 0) + 1, description, "
+                "provenance, coalesce(citations, '[]') FROM versions WHERE slug = ?",
+                (slug, text, json.dumps(list(datasets)), state, error, time.time(), slug),
             )
-            return _version(db.execute(_VERSIONS + "WHERE v.id = ?", (cursor.lastrowid,)).fetchone())
+            return version_of(db.execute(VERSIONS + "WHERE v.id = ?", (cursor.lastrowid,)).fetchone())
 
     def version(self, slug: str, number: int | None = None) -> Version | None:
         """Return a version of a task, the newest one when no number is given."""
         where = "WHERE v.slug = ? AND (? IS NULL OR v.version = ?) ORDER BY v.version DESC LIMIT 1"
-        rows = self._read(_VERSIONS + where, (slug, number, number))
-        return _version(rows[0]) if rows else None
+        return next(iter(self._versions(where, slug, number, number)), None)
 
     def version_by_id(self, version_id: int) -> Version:
         """Return a version by its id, which must exist."""
-        return _version(self._read(_VERSIONS + "WHERE v.id = ?", (version_id,))[0])
+        return self._versions("WHERE v.id = ?", version_id)[0]
 
     def text(self, version_id: int) -> str:
         """Return a version's notebook, as it was pushed."""
@@ -190,14 +149,11 @@ class Store:
     def newest_versions(self) -> list[Version]:
         """Return the newest version of every task, the newest first."""
         newest = "WHERE v.version = (SELECT max(version) FROM versions WHERE slug = v.slug) "
-        return [_version(row) for row in self._read(_VERSIONS + newest + "ORDER BY v.id DESC")]
+        return self._versions(newest + "ORDER BY v.id DESC")
 
     def versions_in(self, *states: str) -> list[Version]:
         """Return all versions in the given states, the oldest first."""
-        marks = ",".join("?" * len(states))
-        return [
-            _version(r) for r in self._read(f"{_VERSIONS} WHERE v.state IN ({marks}) ORDER BY v.id", states)
-        ]
+        return self._versions(f"WHERE v.state IN ({_marks(states)}) ORDER BY v.id", *states)
 
     def set_version(self, version_id: int, state: str, error: str | None = None) -> None:
         """Record how far a creation has come."""
@@ -206,45 +162,94 @@ class Store:
                 "UPDATE versions SET state = ?, error = ? WHERE id = ?", (state, _cut(error), version_id)
             )
 
-    def publish(self, slug: str, *, notebook: bool) -> None:
-        """Mark a task as public, and its notebook too if asked."""
+    def publish(self, slug: str, notebook: bool, artifacts: bool) -> None:
+        """Mark a task as public, and its notebook and the files of its runs too if asked."""
         with self._write() as db:
             db.execute(
-                "UPDATE tasks SET is_public = 1, notebook_published = max(notebook_published, ?) WHERE slug = ?",
-                (int(notebook), slug),
+                "UPDATE tasks SET is_public = 1, notebook_published = max(notebook_published, ?), "
+                "artifacts_public = max(artifacts_public, ?) WHERE slug = ?",
+                (notebook, artifacts, slug),
+            )
+
+    def describe(self, version_id: int, changed: Mapping[str, Any]) -> None:
+        """Write parts of a version's page, by their names on the wire, and its task's tags."""
+        with self._write() as db:
+            for name, value in changed.items():
+                db.execute(
+                    _DESCRIBE[name], (value if isinstance(value, str) else json.dumps(value), version_id)
+                )
+
+    # -- benchmarks -------------------------------------------------------------------------------
+
+    def benchmark(self, slug: str) -> list[Version] | None:
+        """Return the task versions of a benchmark; None when there is no such benchmark."""
+        if not self._read("SELECT 1 FROM benchmarks WHERE slug = ?", (slug,)):
+            return None
+        return self._versions(f"{_MAPPED} ORDER BY m.rowid", slug)
+
+    def map_tasks(self, benchmark: str, version_ids: Iterable[int]) -> None:
+        """Add task versions to a benchmark; the first one makes it."""
+        with self._write() as db:
+            db.execute("INSERT INTO benchmarks (slug) VALUES (?) ON CONFLICT DO NOTHING", (benchmark,))
+            db.executemany(
+                "INSERT INTO benchmark_tasks SELECT id, ? FROM benchmarks WHERE slug = ? ON CONFLICT DO NOTHING",
+                [(number, benchmark) for number in version_ids],
+            )
+
+    def unmap_tasks(self, benchmark: str, version_ids: Iterable[int]) -> None:
+        """Take task versions out of a benchmark."""
+        with self._write() as db:
+            db.executemany(
+                "DELETE FROM benchmark_tasks WHERE version_id = ? AND benchmark_id = "
+                "(SELECT id FROM benchmarks WHERE slug = ?)",
+                [(number, benchmark) for number in version_ids],
             )
 
     # -- runs -------------------------------------------------------------------------------------
 
-    def add_run(self, version_id: int, model: str) -> tuple[Run, bool]:
-        """Queue a run, unless one of the same version and model is going; say which, and whether it is new."""
+    def add_run(
+        self, version_id: int, model: str, effort: str, why_not: Callable[[Run], str | None]
+    ) -> tuple[int | None, str | None]:
+        """Queue a run, unless `why_not` says why the pair's last run (one that goes, if any) will do.
+
+        Returns the run's number, or why there is none.
+        """
         with self._write() as db:
-            going = db.execute(
-                _RUNS + "WHERE r.version_id = ? AND r.model = ? AND r.state IN (?, ?)",
-                (version_id, model, *GOING),
+            last = db.execute(
+                RUNS + "WHERE r.version_id = ? AND r.model = ? AND r.effort = ? "
+                "ORDER BY r.state IN (?, ?) DESC, r.id DESC LIMIT 1",
+                (version_id, model, effort, *GOING),
             ).fetchone()
-            if going:
-                return _run(going), False
+            if last and (reason := why_not(run_of(last))):
+                return None, reason
             cursor = db.execute(
-                "INSERT INTO runs (version_id, model, state, queue_time) VALUES (?, ?, ?, ?)",
-                (version_id, model, QUEUED, time.time()),
+                "INSERT INTO runs (version_id, model, effort, state, queue_time) VALUES (?, ?, ?, ?, ?)",
+                (version_id, model, effort, QUEUED, time.time()),
             )
-            return _run(db.execute(_RUNS + "WHERE r.id = ?", (cursor.lastrowid,)).fetchone()), True
+            return cursor.lastrowid, None
 
     def run(self, run_id: int) -> Run | None:
         """Return a run by its id."""
-        rows = self._read(_RUNS + "WHERE r.id = ?", (run_id,))
-        return _run(rows[0]) if rows else None
+        return next(iter(self._runs("WHERE r.id = ?", run_id)), None)
 
     def runs_of(self, slug: str, number: int | None = None) -> list[Run]:
         """Return the runs of a task (of one version, when a number is given), the newest first."""
         where = "WHERE v.slug = ? AND (? IS NULL OR v.version = ?) ORDER BY r.id DESC"
-        return [_run(row) for row in self._read(_RUNS + where, (slug, number, number))]
+        return self._runs(where, slug, number, number)
 
     def runs_in(self, *states: str) -> list[Run]:
         """Return all runs in the given states, the oldest first."""
-        marks = ",".join("?" * len(states))
-        return [_run(r) for r in self._read(f"{_RUNS} WHERE r.state IN ({marks}) ORDER BY r.id", states)]
+        return self._runs(f"WHERE r.state IN ({_marks(states)}) ORDER BY r.id", *states)
+
+    def counts(self, since: float, not_counted: str) -> list[tuple[str, int | None, str | None, str, int]]:
+        """Count the runs that go, or ended since then with another error: by model, benchmark and state."""
+        sql = """
+        SELECT r.model, b.id, b.slug, r.state, count(*) FROM runs r LEFT JOIN benchmarks b ON b.id =
+               (SELECT min(benchmark_id) FROM benchmark_tasks m WHERE m.version_id = r.version_id)
+        WHERE r.state IN (?, ?) OR (r.end_time > ? AND coalesce(r.error, '') NOT LIKE ?)
+        GROUP BY r.model, b.id, r.state
+        """
+        return self._read(sql, (*GOING, since, f"{not_counted}%"))
 
     def ended(self) -> tuple[list[tuple[int, float]], list[tuple[int, float]]]:
         """Return the numbers of the versions and of the runs that have ended, and when each was asked for."""
@@ -262,6 +267,15 @@ class Store:
             db.execute(
                 "UPDATE runs SET state = ?, start_time = ? WHERE id = ?", (RUNNING, time.time(), run_id)
             )
+
+    def cancel_queued(self, run_ids: Iterable[int], error: str) -> int:
+        """End those of some runs that are still queued; return how many."""
+        with self._write() as db:
+            return db.execute(
+                "UPDATE runs SET state = ?, end_time = ?, error = ? "
+                "WHERE state = ? AND id IN (SELECT value FROM json_each(?))",
+                (ERRORED, time.time(), error, QUEUED, json.dumps(list(run_ids))),
+            ).rowcount
 
     def end_run(self, run_id: int, state: str, error: str | None, result: dict[str, Any] | None) -> None:
         """Record how a run ended."""
@@ -286,16 +300,27 @@ class Store:
             db.execute("INSERT INTO model_ids (slug) VALUES (?) ON CONFLICT DO NOTHING", (slug,))
             return int(db.execute("SELECT id FROM model_ids WHERE slug = ?", (slug,)).fetchone()[0])
 
+    def config_id(self, slug: str, effort: str) -> int:
+        """Return the number of a model at an effort; a model's own slug has no ``@``."""
+        return self.model_id(f"{slug}@{effort}")
+
     def add_token(self, token: str, expires: float, job: str | None = None) -> None:
         """Let a token into the model proxy until it expires. Only its digest is kept."""
         with self._write() as db:
             db.execute("DELETE FROM proxy_tokens WHERE expires < ?", (time.time(),))
             db.execute("INSERT INTO proxy_tokens VALUES (?, ?, ?)", (_digest(token), expires, job))
 
-    def token_valid(self, token: str) -> bool:
-        """Say whether the model proxy knows a token and it has not expired."""
-        sql = "SELECT 1 FROM proxy_tokens WHERE digest = ? AND expires >= ?"
-        return bool(self._read(sql, (_digest(token), time.time())))
+    def effort_of(self, token: str) -> tuple[str, str] | None:
+        """Return the model and the effort of the run that a token is for, both empty for another token.
+
+        None for one that the model proxy does not know, or that has expired.
+        """
+        sql = """
+        SELECT coalesce(r.model, ''), coalesce(r.effort, '') FROM proxy_tokens t
+        LEFT JOIN runs r ON t.job = 'run-' || r.id WHERE t.digest = ? AND t.expires >= ?
+        """
+        found = self._read(sql, (_digest(token), time.time()))
+        return found[0] if found else None
 
 
 def _cut(error: str | None) -> str | None:
@@ -303,6 +328,10 @@ def _cut(error: str | None) -> str | None:
         return error
     half = _MOST_ERROR // 2
     return f"{error[:half]}\n[{len(error) - 2 * half:,} characters are left out here.]\n{error[-half:]}"
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _digest(token: str) -> str:

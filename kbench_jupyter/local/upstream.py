@@ -36,6 +36,10 @@ _LOOK = 3.0
 """Seconds a look may take: every listing waits for it."""
 
 
+_EFFORTS = ("minimal", "low", "medium", "high", "xhigh")
+"""What a model takes whose endpoint says that it takes every effort."""
+
+
 def from_environment() -> Upstream | None:
     """Return the endpoint that the environment names, if it names one; raises LocalServerError as `named`."""
     url = os.environ.get("KBENCH_UPSTREAM_URL", "").strip()
@@ -89,19 +93,10 @@ def _on_this_machine(url: str) -> bool:
 
 
 class Upstream:
-    """The provider of an endpoint's models.
-
-    Parameters
-    ----------
-    url : str
-        Its base address.
-    key : str
-        Its key, or the empty text.
-    key_from : str
-        The variable that holds the key, for messages.
-    """
+    """The provider of an endpoint's models: its address, its key if it wants one, and the variable that holds it."""
 
     def __init__(self, url: str, key: str = "", key_from: str = "") -> None:
+        self._efforts = _efforts_set()
         self.address = _shown(url)
         self.key_from = key_from if key else ""
         self._secret = f"{url.strip().rstrip('/')}\n{key}"
@@ -141,7 +136,7 @@ class Upstream:
             async with asyncio.timeout(_LOOK):
                 answer = await self._ask("GET", "/models")
             answer.raise_for_status()
-            self._models = tuple(_model(item) for item in answer.json()["data"])
+            self._models = tuple(_model(item, self._efforts) for item in answer.json()["data"])
             self._problem = None
         except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
             self._models = ()
@@ -215,14 +210,42 @@ class Upstream:
         await self._client.aclose()
 
 
-def _model(item: dict[str, Any]) -> Model:
+def _model(item: dict[str, Any], efforts: tuple[str, ...]) -> Model:
     name = str(item["id"])
     about = item.get("architecture")
     inputs = about.get("input_modalities") if isinstance(about, dict) else None
     named = [str(one).upper() for one in inputs or ()]
     known = tuple(one for one in named if one in ("TEXT", "IMAGE", "VIDEO", "AUDIO"))
     owner = str(item.get("owned_by") or (name.split("/")[0] if "/" in name else ""))
-    return Model(canonical(name), name, str(item.get("name") or name), owner, inputs=known or ("TEXT",))
+    if (
+        isinstance(reasoning := item.get("reasoning"), dict) and "supported_efforts" in reasoning
+    ):  # OpenRouter
+        said = reasoning["supported_efforts"]
+        efforts = _EFFORTS if said is None else _names(said)
+    return Model(
+        canonical(name),
+        name,
+        str(item.get("name") or name),
+        owner,
+        inputs=known or ("TEXT",),
+        efforts=efforts,
+    )
+
+
+def _efforts_set() -> tuple[str, ...]:
+    text = os.environ.get("KBENCH_UPSTREAM_EFFORTS", "")
+    named = [name.strip() for name in text.split(",") if name.strip()]
+    if list(_names(named)) != named:
+        raise LocalServerError(
+            f"KBENCH_UPSTREAM_EFFORTS takes names of reasoning efforts, with commas between, not {text[:60]!r}.",
+            hint="%env KBENCH_UPSTREAM_EFFORTS=low,medium,high",
+        )
+    return tuple(named)
+
+
+def _names(efforts: Any) -> tuple[str, ...]:
+    named = [str(one).strip() for one in efforts] if isinstance(efforts, list) else []
+    return tuple(dict.fromkeys(one for one in named if one and one == canonical(one)))
 
 
 def _name_cost(reply: Any) -> None:

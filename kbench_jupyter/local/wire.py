@@ -1,6 +1,6 @@
 """How rows look on the wire: fields at their default left out, times as ``2026-01-31T12:00:00.000Z``.
 
-Names and shapes are those that ``kagglesdk`` 0.1.37 parses.
+Names and shapes are those that ``kagglesdk`` 0.1.38 parses.
 """
 
 from __future__ import annotations
@@ -8,11 +8,13 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from kbench_jupyter.local.store import Run, Version
+from kbench_jupyter.local.models import config_slug
+from kbench_jupyter.local.rows import Run, Version
 
 OWNER = "local"
 CREATION_STATE = "BENCHMARK_TASK_VERSION_CREATION_STATE_"
 RUN_STATE = "BENCHMARK_TASK_RUN_STATE_"
+MODEL_VERSIONS = "BENCHMARK_CANDIDATE_TYPE_MODEL_VERSIONS"
 
 
 def timestamp(seconds: float | None) -> str | None:
@@ -34,8 +36,8 @@ def slug(name: str, version: int | None = None) -> dict[str, Any]:
     return trim({"ownerSlug": OWNER, "taskSlug": name, "versionNumber": version})
 
 
-def task(version: Version) -> dict[str, Any]:
-    """Build the Task object of a version.
+def task(version: Version, *, definition: bool = False) -> dict[str, Any]:
+    """Build the Task object of a version, with what backs it if asked: a notebook.
 
     Datasets cannot be attached here: they are all named in ``invalidDatasetSources``, the field that the
     official command line looks for, and none in ``options``.
@@ -51,12 +53,21 @@ def task(version: Version) -> dict[str, Any]:
             "isBackingNotebookPublished": version.notebook_published,
             "invalidDatasetSources": list(version.datasets),
             "source": "CLI",
+            "description": version.description,
+            "tags": list(version.tags),
+            "provenanceSources": version.provenance,
+            "citations": list(version.citations),
+            "candidateType": MODEL_VERSIONS,
+            "areRunArtifactsPublic": version.artifacts_public,
+            "definition": {"notebook": {}} if definition else None,
         }
     )
 
 
 def run(item: Run) -> dict[str, Any]:
     """Build the Run object."""
+    score = item.score
+    kind = "booleanResult" if isinstance(score, bool) else "numericResult"
     return trim(
         {
             "taskSlug": slug(item.slug, item.version),
@@ -66,5 +77,7 @@ def run(item: Run) -> dict[str, Any]:
             "startTime": timestamp(item.start_time),
             "endTime": timestamp(item.end_time),
             "errorMessage": item.error,
+            "modelVersionConfigSlug": config_slug(item.model, item.effort) if item.effort else None,
+            "result": None if score is None else {kind: score},
         }
     )

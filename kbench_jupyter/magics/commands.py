@@ -22,7 +22,11 @@ def file_path(text: str | None) -> Path | None:
 def _init(session: Session, call: Call, cell: str | None) -> Any:
     example = None if call.no_example else file_path(call.example_file)
     return actions.init.init(
-        session, file_path(call.env_file), example_file=example, reset_models=call.reset_models
+        session,
+        file_path(call.env_file),
+        example_file=example,
+        reset_models=call.reset_models,
+        all_models=call.all_models,
     )
 
 
@@ -46,6 +50,15 @@ def _leaderboard(session: Session, call: Call, cell: str | None) -> Any:
     if version is not None and version != int(version):
         raise UsageError(f"A version is a whole number, not {version:g}.", hint="%kbench leaderboard -h")
     return actions.leaderboard.leaderboard(session, call.benchmark, None if version is None else int(version))
+
+
+def _benchmark(session: Session, call: Call, cell: str | None) -> Any:
+    if call.what == "show":
+        if call.tasks:
+            hint = f"%kbench benchmark add {call.benchmark} {' '.join(call.tasks)}"
+            raise UsageError("show takes no tasks.", hint=hint)
+        return actions.benchmark.show(session, call.benchmark)
+    return actions.benchmark.change(session, call.benchmark, call.tasks, add=call.what == "add")
 
 
 def _target(session: Session, call: Call, cell: str | None) -> Any:

@@ -18,7 +18,7 @@ from kbench_jupyter.magics.declaration import GRAMMAR
 from kbench_jupyter.magics.grammar import Arg, Command, drop_prefix
 from kbench_jupyter.session.session import Session
 
-#: Gives the names of a kind: "task", "model", "rule" or "pattern".
+#: Gives the names of a kind: "task", "model", "effort", "rule" or "pattern".
 Names = Callable[[str], Iterable[str]]
 
 _LINE = re.compile(r"^\s*(?:[\w.,\s\[\]'\"]+=\s*)?%%?kbench(?P<rest>\s.*)?$", re.DOTALL)
@@ -62,22 +62,21 @@ def _options(command: Command, words: list[str], fragment: str, names: Names) ->
     if fragment.startswith("-"):
         used = {id(flags[word]) for word in words if word in flags and not flags[word].many}
         return [(name, arg.help) for name, arg in flags.items() if id(arg) not in used]
-    positional = next((arg for arg in command.args if arg.positional), None)
-    if positional is None or _has_positional(words, flags):
+    places = [arg for arg in command.args if arg.positional]
+    given = _positionals(words, flags)
+    if places and places[-1].many:
+        given = min(given, len(places) - 1)
+    if given >= len(places):
         return [(name, arg.help) for name, arg in flags.items() if name.startswith("--")]
-    return _values(positional, fragment, names)
+    return _values(places[given], fragment, names)
 
 
-def _has_positional(words: list[str], flags: dict[str, Arg]) -> bool:
-    takes_value = False
-    for word in words:
-        if word in flags:
-            takes_value = not flags[word].flag
-        elif takes_value:
-            takes_value = False
-        else:
-            return True
-    return False
+def _positionals(words: list[str], flags: dict[str, Arg]) -> int:
+    """Count the words that are named by their place."""
+    before = [None, *(flags.get(word) for word in words)]
+    return sum(
+        word not in flags and (flag is None or flag.flag) for word, flag in zip(words, before, strict=False)
+    )
 
 
 def _values(arg: Arg, fragment: str, names: Names) -> list[tuple[str, str]]:
@@ -89,7 +88,7 @@ def _values(arg: Arg, fragment: str, names: Names) -> list[tuple[str, str]]:
         return [(path, "file") for path in _files(fragment)]
     if arg.kind == "variable":
         return [(name, "environment variable") for name in sorted(os.environ)]
-    if arg.kind in ("task", "model", "rule", "pattern"):
+    if arg.kind in ("task", "model", "effort", "rule", "pattern"):
         return [(name, arg.kind) for name in names(arg.kind)]
     return []
 
@@ -143,6 +142,9 @@ class NameCache:
             client = self._session.client(self._session.target(start=False))
             if kind == "model":
                 names = [model.slug for model in client.list_models()]
+            elif kind == "effort":
+                configs = client.list_configs(model.version_id for model in client.list_models())
+                names = list(dict.fromkeys(config.effort for config in configs if config.effort))
             else:
                 names = [task.slug.task for task in client.list_tasks()]
         except Exception:  # noqa: BLE001 - completion has nowhere to say it; the command itself will

@@ -23,7 +23,7 @@ _TASK = _value(
     "task", "task name or slug; may be left out when the notebook stores exactly one", "TASK", "task"
 )
 _FILE = _value("-f --file", "a .ipynb, .py or .md file instead of the current notebook", "FILE", "file")
-_MODELS = _value("-m --model", "model; repeat for several", "MODEL", "model", many=True)
+_MODELS = _value("-m --model", "model, or a pattern; repeat for several", "MODEL", "model", many=True)
 _ENV = _value("--env-file", "the env file (default: .env)", "PATH", "file")
 _WAIT = _value(
     "--wait",
@@ -38,6 +38,19 @@ _POLL = _value(
 _OVERWRITE = _flag("--force", "overwrite an existing file")
 _YES = _flag("-y --yes --no-confirm", "do not ask")
 _VERBOSE = _flag("-v --verbose", "accepted, as the official client does; progress is always shown")
+_FORMAT = (
+    _value(
+        "--format",
+        "print the listing as table, csv or json, and nothing else; 'json(model, state)' takes those columns",
+        "FORM",
+        "form",
+        choices=("table", "csv", "json"),
+    ),
+    _flag("-v --csv", "the same as --format csv"),
+)
+_INTO = "write the listing into a file that ends in .csv, .json or .txt; one that is there is replaced"
+#: What each listing takes to be text or a file for other programs (`magics.listing` does it).
+_LISTING = (*_FORMAT, _value("-o --output --to", _INTO, "FILE", "file"))
 _ALL_LISTED = "accepted, as the official client does; all are always listed"
 
 COMMANDS = (
@@ -51,6 +64,7 @@ COMMANDS = (
             ),
             _flag("--no-example", "write no example and no reference"),
             _flag("--reset-models", "choose the models anew"),
+            _flag("--all-models", "list every model that can run in LLMS_AVAILABLE, not just the first 20"),
             _YES,
         ),
         ("%kbench init", "%kbench init --env-file ~/secrets/.env --no-example"),
@@ -145,28 +159,49 @@ COMMANDS = (
         (
             _TASK,
             _MODELS,
-            _flag("--retry-errored", "run again on the models whose newest run errored"),
+            _value("--reasoning-effort", "reasoning effort of the models", "EFFORT", "effort"),
+            _value("--agent", "agent; repeat for several", "AGENT", many=True),
+            _flag("--retry-errored", "run again on the candidates whose newest run errored, each as it was"),
             _WAIT,
             _POLL,
             _VERBOSE,
         ),
         (
             "%kbench run -m gemini-2.5-flash -m claude-haiku-4-5 --wait",
-            "%kbench run my-task -m 'gemini*'",
+            "%kbench run my-task -m 'gemini*' --reasoning-effort high",
             "%kbench run my-task --retry-errored --wait",
         ),
         cell=True,
     ),
     Command(
+        "cancel",
+        "stop a task's queued runs, or with --running those that are going, too",
+        (
+            _TASK,
+            _MODELS,
+            _value("--run", "only that run; repeat for several", "ID", "run", many=True),
+            _flag("--running", "also runs that have begun"),
+            _YES,
+        ),
+        (
+            "%kbench cancel",
+            "%kbench cancel my-task -m 'gemini*' --running",
+            "%kbench cancel my-task --run 1234 -y",
+        ),
+    ),
+    Command(
         "list",
-        "list your tasks",
+        "list your tasks, or those of somebody else or of a benchmark",
         (
             _value("--name-regex --regex", "only tasks whose name matches", "REGEX"),
             _value("--status", "only tasks in that state", "STATE"),
+            _value("--owner", "the tasks of somebody else, those that you may see", "OWNER"),
+            _value("--benchmark", "the tasks in a benchmark", "OWNER/BENCHMARK"),
             _flag("--all", _ALL_LISTED),
             _value("--page-size", _ALL_LISTED, "N"),
+            *_LISTING,
         ),
-        ("%kbench list", "%kbench list --name-regex ^math --status errored"),
+        ("%kbench list", "%kbench list --name-regex ^math --status errored", "%kbench list -o tasks.csv"),
         aliases=("ls",),
     ),
     Command(
@@ -177,8 +212,14 @@ COMMANDS = (
             _MODELS,
             _flag("-e --errors", "with the whole message of each error"),
             _flag("--live", "in a panel that keeps itself up to date"),
+            *_LISTING,
         ),
-        ("%kbench status", "%kbench status my-task --errors", "%kbench status --live"),
+        (
+            "%kbench status",
+            "%kbench status my-task --errors",
+            "%kbench status --live",
+            "%kbench status --format json",
+        ),
     ),
     Command(
         "log",
@@ -214,8 +255,16 @@ COMMANDS = (
     Command(
         "results",
         "compare what the runs came to",
-        (_TASK, _MODELS, _folder("folder of downloads")),
-        ("%kbench results -o results",),
+        (
+            _TASK,
+            _MODELS,
+            _folder(
+                "folder of downloads"
+            ),  # as everywhere where runs are fetched, so the file has another name
+            *_FORMAT,
+            _value("--to", _INTO, "FILE", "file"),
+        ),
+        ("%kbench results -o results", "%kbench results --to runs.csv"),
     ),
     Command(
         "up",
@@ -230,20 +279,71 @@ COMMANDS = (
     Command(
         "publish",
         "make a task public",
-        (_TASK, _flag("--no-publish-backing-notebook", "keep the notebook behind it private"), _YES),
+        (
+            _TASK,
+            _flag("--no-publish-backing-notebook", "keep the notebook behind it private"),
+            _flag("--artifacts", "also its runs' files, logs and outputs, which cannot be undone"),
+            _YES,
+        ),
         ("%kbench publish my-task", "%kbench publish my-task --no-publish-backing-notebook -y"),
     ),
+    Command(
+        "describe",
+        "show a task's page (description, tags, citations, provenance), or change it",
+        (
+            _TASK,
+            _flag("--edit", "put the page into a cell below; running that changes it"),
+            _value(
+                "--from",
+                "change it to what that file says, written as --edit shows it, after a diff and a question",
+                "FILE",
+                "file",
+            ),
+            _YES,
+            *_LISTING,
+        ),
+        ("%kbench describe my-task", "%kbench describe --edit", "%kbench describe my-task --from page.md"),
+        cell=True,
+        cell_is="the task's page",
+    ),
     Command("delete", "say why a task cannot be deleted from here", (_TASK, _YES), ("%kbench delete",)),
-    Command("quota", "show what runs may cost, and have cost", (), ("%kbench quota",)),
+    Command("quota", "show what runs may cost, and have cost", _LISTING, ("%kbench quota",)),
     Command(
         "leaderboard",
         "show a benchmark's leaderboard",
         (
             _value("benchmark", "the benchmark", "OWNER/BENCHMARK", default=...),
             _value("--version", "a version other than the newest", "N", "number"),
-            _flag("-s --show", "accepted, as the official client does; it is always shown"),
+            _flag("-s --show", "show it, which goes without saying unless it is written into a file"),
+            _flag("-d --download", "write it into BENCHMARK_leaderboard.csv"),
+            _value("-p --path", "the folder that -d writes into (default: here)", "DIR", "file"),
+            *_LISTING,
         ),
-        ("%kbench leaderboard kaggle/some-benchmark --version 2",),
+        (
+            "%kbench leaderboard kaggle/some-benchmark --version 2",
+            "%kbench leaderboard kaggle/some-benchmark -d -p boards",
+        ),
+    ),
+    Command(
+        "benchmark",
+        "show the tasks in a benchmark, put tasks into one of yours, or take them out",
+        (
+            _value(
+                "what",
+                "what to do with it",
+                "show|add|remove",
+                "choice",
+                default=...,
+                choices=("show", "add", "remove"),
+            ),
+            _value("benchmark", "the benchmark", "OWNER/BENCHMARK", default=...),
+            _value("tasks", "tasks to add or to remove", "TASK", "task", many=True),
+            *_LISTING,
+        ),
+        (
+            "%kbench benchmark show kaggle/some-benchmark",
+            "%kbench benchmark add me/my-benchmark my-task other-task",
+        ),
     ),
     Command(
         "models",
@@ -257,6 +357,7 @@ COMMANDS = (
                 choices=("text", "image", "audio", "video"),
             ),
             _value("--search", "only models whose slug, name or maker holds this", "TEXT"),
+            *_LISTING,
         ),
         ("%kbench models", "%kbench models --modality image --search gemini"),
     ),
@@ -266,6 +367,7 @@ COMMANDS = (
         (_value("name", "kaggle or local", "kaggle|local", "target"),),
         ("%kbench target", "%kbench target local"),
     ),
+    Command("whoami", "show account, server spoken to and quota left", (), ("%kbench whoami",)),
     Command("config", "show each setting and where its value came from", (), ("%kbench config",)),
     Command(
         "local",

@@ -24,14 +24,14 @@ class Arg:
 
     names: tuple[str, ...]  # ("task",) for a positional, ("-m", "--model") for an option
     help: str  # one line
-    #: For completion, which names may stand there: task, model, file, rule, pattern, target, choice, variable,
-    #: text or number.
+    #: For completion, which names may stand there: task, model, effort, file, rule, pattern, target, choice, variable,
+    #: form, text or number.
     kind: str = "text"
     many: bool = False  # repeatable; the value is a list
     flag: bool = False  # takes no value
     default: Any = None  # the value when absent; ... for a positional that must be there
     optional_value: Any = None  # for an option whose value may be left out (--wait [SECONDS]): the value then
-    choices: tuple[str, ...] = ()  # allowed values, if few
+    choices: tuple[str, ...] = ()  # values, if few; no others are allowed for a choice
     metavar: str = ""  # how the value is called in help
 
     @property
@@ -54,7 +54,8 @@ class Command:
     args: tuple[Arg, ...] = ()
     examples: tuple[str, ...] = ()  # lines a user would type
     aliases: tuple[str, ...] = ()
-    cell: bool = False  # whether %%kbench NAME takes the cell as the task file
+    cell: bool = False  # whether %%kbench NAME takes a cell
+    cell_is: str = "the task file"  # what it takes the cell as
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ class Grammar:
         command = self.find(words[0])
         if "-h" in words[1:] or "--help" in words[1:]:
             return Call(command, {}, help=True)
-        namespace = _parser(command).parse_args(words[1:])
+        namespace = _Parser(command, words[1:]).parse_args(words[1:])
         return Call(command, vars(namespace))
 
 
@@ -159,9 +160,12 @@ _BAD_CHOICE = re.compile(r"argument [^:]+: invalid choice: (['\"])(?P<given>.*?)
 class _Parser(argparse.ArgumentParser):
     """An argument parser that raises our error instead of printing and leaving."""
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: Command, words: Sequence[str]) -> None:
         super().__init__(prog=f"%kbench {command.name}", add_help=False, allow_abbrev=False)
         self.command = command
+        self._words = list(words)
+        for arg in command.args:
+            self.add_argument(*arg.names, **_options(arg))
 
     def error(self, message: str) -> NoReturn:
         hint = f"{usage(self.command)}\nAll about it: %kbench {self.command.name} -h"
@@ -170,20 +174,24 @@ class _Parser(argparse.ArgumentParser):
             if meant := did_you_mean(found["given"], choices):
                 hint = f"{meant}\n{hint}"
         if extra := next(iter(message.partition("unrecognized arguments: ")[2].split()), ""):
-            many = next((a for a in self.command.args if a.many and not a.positional), None)
+            repeated = self._repeated(extra)
             flags = [name for arg in self.command.args for name in arg.names if name.startswith("--")]
-            if many and not extra.startswith("-"):
-                hint = f"Repeat the flag for several values: {many.names[0]} A {many.names[0]} B\n{hint}"
+            if repeated:
+                hint = f"Repeat {repeated.split()[0]} for several: {repeated}\n{hint}"
             elif meant := did_you_mean(extra, flags):
                 hint = f"{meant}\n{hint}"
         raise UsageError(f"%kbench {self.command.name}: {message}.", hint=hint)
 
-
-def _parser(command: Command) -> _Parser:
-    parser = _Parser(command)
-    for arg in command.args:
-        parser.add_argument(*arg.names, **_options(arg))
-    return parser
+    def _repeated(self, extra: str) -> str:
+        """Return how a flag is repeated for the words after it, where `extra` is one of those; "" where it is not."""
+        before = self._words[: self._words.index(extra) + 1] if extra in self._words else []
+        values: list[str] = []
+        while before and not before[-1].startswith("-"):
+            values.insert(0, before.pop())
+        arg = next((a for a in self.command.args if before and before[-1] in a.names), None)
+        return (
+            " ".join(f"{before[-1]} {value}" for value in values) if arg and arg.many and not arg.flag else ""
+        )
 
 
 def _options(arg: Arg) -> dict[str, Any]:
@@ -194,10 +202,10 @@ def _options(arg: Arg) -> dict[str, Any]:
     options = named | {"default": [] if arg.many else None if arg.default is ... else arg.default}
     if arg.kind == "number":
         options["type"] = _seconds if arg.optional_value is None else _some_seconds
-    if arg.choices:
+    if arg.choices and arg.kind == "choice":
         options["choices"] = arg.choices
     if arg.many:
-        options["action"] = "append"
+        options |= {"nargs": "*"} if arg.positional else {"action": "append"}
     elif arg.optional_value is not None:
         options |= {"nargs": "?", "const": arg.optional_value}
     elif arg.positional and arg.default is not ...:

@@ -46,7 +46,9 @@ def explain(command: Command) -> Help:
     # A command without arguments has said all of its example with its usage line.
     if examples := [example for example in command.examples if example != usage(command)]:
         parts.append(Text("\n".join(examples), code=True))
-    notes = (f"As a cell, %%kbench {command.name} takes the cell as the task file.",) if command.cell else ()
+    notes = (
+        (f"As a cell, %%kbench {command.name} takes the cell as {command.cell_is}.",) if command.cell else ()
+    )
     return Help(View(f"%kbench {command.name}: {command.summary}", [*parts, *(Text(note) for note in notes)]))
 
 
@@ -68,7 +70,7 @@ def _name(arg: Arg) -> str:
 
 
 def _help(arg: Arg) -> str:
-    if arg.choices:
+    if arg.choices and arg.kind == "choice":
         return f"{arg.help}: {', '.join(arg.choices)} (default: {arg.default})"
     if arg.kind == "number" and arg.default is not None:
         return f"{arg.help} (default: {arg.default:g})"

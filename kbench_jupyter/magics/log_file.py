@@ -9,7 +9,7 @@ from typing import Any
 
 from kbench_jupyter.actions.export import exists
 from kbench_jupyter.errors import UsageError
-from kbench_jupyter.following.logs.follow import strip_codes
+from kbench_jupyter.following.logs.terminal import strip_codes
 from kbench_jupyter.magics.reporter import StreamReporter
 from kbench_jupyter.session.session import Session
 

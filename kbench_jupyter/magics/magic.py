@@ -9,6 +9,7 @@ from kbench_jupyter.magics.config import Chosen
 from kbench_jupyter.magics.declaration import GRAMMAR
 from kbench_jupyter.magics.grammar import Call, uncommented
 from kbench_jupyter.magics.help import explain, overview
+from kbench_jupyter.magics.listing import asked
 from kbench_jupyter.magics.reporter import DisplayReporter, StreamReporter
 from kbench_jupyter.session.interrupted import Interrupted
 from kbench_jupyter.session.layers import Layers
@@ -35,14 +36,18 @@ class KBenchMagic:
 
             _refuse_body(cell)
             return where(self.session)
-        session = self.session
-        session.reporter = self._reporter(quiet=silent == "all")
+        session, listings = self.session, asked(call)
+        printed = any(listing.path is None for listing in listings)  # and nothing else is then
+        session.reporter = self._reporter(quiet=printed or silent == "all")
         try:
             result = _handler(call, cell)(session, call, cell)
+            for listing in listings:
+                listing.deliver(result, session.reporter.say)
         except KeyboardInterrupt as stop:
             raise _told(stop) from None
         finally:
             session.reporter.close()
+        silent = silent or ("result" if listings and not any(one.shown for one in listings) else "")
         return _unshown(self.shell, result) if silent else result
 
     def _reporter(self, *, quiet: bool) -> Reporter:

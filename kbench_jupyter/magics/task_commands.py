@@ -11,6 +11,7 @@ from kbench_jupyter.actions.sources import ChosenTask, choose_task, resolve_slug
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.commands import file_path
 from kbench_jupyter.magics.grammar import Call
+from kbench_jupyter.magics.listing import asked
 from kbench_jupyter.session.session import Session
 
 
@@ -97,27 +98,47 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
     models = call.model
     if cell is not None:
         chosen = choose_task(session, call.task, cell=cell)
-        if not call.retry_errored:
+        if models or not (call.retry_errored or call.agent):
             models = actions.wanted_models.settle_models(session, models)
+        if call.reasoning_effort:
+            actions.wanted_candidates.check_effort(session, models, call.reasoning_effort)
         actions.push.push(session, chosen, wait=0.0, poll_interval=call.poll_interval)
         slug = chosen.slug
     else:
         slug = resolve_slug(session, call.task)
-    nothing_said = not call.model and not call.retry_errored and call.wait is None
+    named = call.model or call.agent or call.retry_errored or call.reasoning_effort
+    nothing_said = not named and call.wait is None
     if nothing_said and panels.draws_widgets(session):
         return panels.picker_panel(session, slug)
     return actions.run.run(
         session,
         slug,
         models,
+        effort=call.reasoning_effort,
+        agents=call.agent,
         retry_errored=call.retry_errored,
         wait=call.wait,
         poll_interval=call.poll_interval,
     )
 
 
+def _cancel(session: Session, call: Call, cell: str | None) -> Any:
+    if wrong := next((text for text in call.run if not text.isdecimal()), None):
+        raise UsageError(f"{wrong!r} is no run's id, which is a whole number.", hint="%kbench status")
+    return actions.cancel.cancel(
+        session,
+        resolve_slug(session, call.task),
+        models=call.model,
+        run_ids={int(text) for text in call.run},
+        running=call.running,
+        confirmed=call.no_confirm,
+    )
+
+
 def _list(session: Session, call: Call, cell: str | None) -> Any:
-    return actions.list_tasks.list_tasks(session, regex=call.regex, status=call.status)
+    return actions.list_tasks.list_tasks(
+        session, regex=call.regex, status=call.status, owner=call.owner, benchmark=call.benchmark
+    )
 
 
 def _status(session: Session, call: Call, cell: str | None) -> Any:
@@ -138,6 +159,7 @@ def _log(session: Session, call: Call, cell: str | None) -> Any:
 
     if call.output is None:
         return read()
+
     from kbench_jupyter.magics.log_file import to_file
 
     return to_file(session, Path(call.output).expanduser(), read, force=call.force)
@@ -157,7 +179,7 @@ def _download(session: Session, call: Call, cell: str | None) -> Any:
 def _results(session: Session, call: Call, cell: str | None) -> Any:
     slug, output = resolve_slug(session, call.task), Path(call.output).expanduser()
     found = actions.results.results(session, slug, models=call.model, output=output)
-    return _drawn(session, found, call.model, output)
+    return found if asked(call) else _drawn(session, found, call.model, output)
 
 
 def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:
@@ -180,11 +202,40 @@ def _up(session: Session, call: Call, cell: str | None) -> Any:
 
 def _publish(session: Session, call: Call, cell: str | None) -> Any:
     slug, notebook = resolve_slug(session, call.task), not call.no_publish_backing_notebook
-    return actions.publish.publish(session, slug, notebook=notebook, confirmed=call.no_confirm)
+    return actions.publish.publish(
+        session, slug, notebook=notebook, artifacts=call.artifacts, confirmed=call.no_confirm
+    )
+
+
+def _describe(session: Session, call: Call, cell: str | None) -> Any:
+    given, edit = getattr(call, "from"), call.edit
+    if (cell is not None) + bool(given) + edit > 1:
+        raise UsageError(
+            "A cell, --from and --edit each say where the page is written: give one of them.",
+            hint="%kbench describe --edit",
+        )
+    slug = resolve_slug(session, call.task)
+    if cell is not None:
+        return actions.describe.change(session, slug, cell, confirmed=call.no_confirm)
+    if given:
+        return actions.describe.change_from_file(
+            session, slug, Path(given).expanduser(), confirmed=call.no_confirm
+        )
+    found = actions.describe.describe(session, slug)
+    if not edit:
+        return found
+    if session.shell is None:
+        raise UsageError("There is no notebook to put a cell into.", hint="%kbench describe --from page.md")
+    session.shell.set_next_input(found.cell)
+    return replace(found, placed=True)
 
 
 def _quota(session: Session, call: Call, cell: str | None) -> Any:
     return actions.quota.quota(session)
+
+
+def _whoami(session: Session, call: Call, cell: str | None) -> Any:
+    return actions.whoami.whoami(session)
 
 
 def _models(session: Session, call: Call, cell: str | None) -> Any:

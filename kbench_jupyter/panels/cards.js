@@ -7,6 +7,9 @@ export const region = (label, ...content) =>
 export const wholeError = (text) =>
   h("pre", { class: "kbp-words", tabindex: "0", role: "region", "aria-label": "Error" }, text);
 
+// What the things compared are called: models, or candidates where efforts or agents are among them.
+export const whose = (part) => (part.state.who === "candidate" ? "Candidate" : "Model");
+
 // A version beside the model, for where its own column has no room.
 export const narrowVersion = ({ version }) =>
   version ? h("span", { class: "kbp-quiet kbp-if-narrow" }, ` v${version}`) : null;

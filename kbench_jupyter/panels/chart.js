@@ -1,21 +1,16 @@
-// The chart of results: a bar a model and version, with its interval where there is one.
+// The chart of results: a bar a candidate and version, with its interval where there is one.
 import { clamp, fill, h, say } from "../widgets/elements.js";
-
-export const short = (value) =>
-  Number(value)
-    .toPrecision(3)
-    .replace(/\.?0+$/, "");
+import { whose } from "./cards.js";
 
 export function chartOf(part) {
   const bars = h("div", { class: "kbp-chart", role: "list" });
   const caption = h("figcaption", { class: "kbp-quiet" });
   const isPassRate = () => part.state.measure === "pass rate";
-  const inUnits = (value) => (isPassRate() ? `${Math.round(value * 100)} %` : short(value));
 
   function barOf(group, low, high) {
     const at = (value) => `${(100 * (clamp(value, low, high) - low)) / (high - low || 1)}%`;
     const known = group.low !== null; // one score alone has no interval
-    const spread = known ? `95 % interval ${inUnits(group.low)} to ${inUnits(group.high)}` : "";
+    const spread = known ? `95 % interval ${group.spreadText}` : "";
     const bar = h("span", { class: "kbp-bar" });
     bar.style.width = at(group.value);
     const whisker = known ? h("span", { class: "kbp-whisker" }) : null;
@@ -30,7 +25,7 @@ export function chartOf(part) {
       { class: "kbp-chart-row", role: "listitem", title: spread },
       h("span", { class: "kbp-chart-name" }, group.model, version),
       h("span", { class: "kbp-track", "aria-hidden": "true" }, bar, whisker),
-      h("span", { class: "kbp-chart-value" }, inUnits(group.value), heard),
+      h("span", { class: "kbp-chart-value" }, group.valueText, heard),
     );
   }
 
@@ -43,7 +38,7 @@ export function chartOf(part) {
     );
     const spread = groups.some((g) => g.low !== null) ? " with 95 % interval" : "";
     const what = isPassRate() ? "Pass rate" : "Score";
-    say(caption, `${what}${spread}, by model${byVersion ? " and version" : ""}`);
+    say(caption, `${what}${spread}, by ${whose(part).toLowerCase()}${byVersion ? " and version" : ""}`);
   }
 
   return { el: h("figure", {}, bars, caption), draw };

@@ -14,6 +14,10 @@ export function pickerPart(store, part, host) {
   const search = h("input", { type: "search", placeholder: "Search models", "aria-label": "Search models" });
   const modality = h("select", { "aria-label": "Only models that take" });
   const provider = h("select", { "aria-label": "Only models by" });
+  const effort = h("select", {
+    "aria-label": "Reasoning effort",
+    onchange: () => store.tell(part.name, "effort", { effort: effort.value }),
+  });
   const all = button(
     "",
     click(() => choose([...chosen, ...selectable().map((row) => row.id)])),
@@ -132,11 +136,12 @@ export function pickerPart(store, part, host) {
     enable(all, selectable().length > 0);
     enable(none, chosen.length > 0);
     say(counts, `${seen.length} of ${plural(part.rows.size, "model")} shown, ${chosen.length} chosen`);
+    const { effort: at } = part.state;
     run.hidden = !part.state.task;
     say(
       run,
       chosen.length
-        ? `Run ${part.state.task} on ${plural(chosen.length, "model")}`
+        ? `Run ${part.state.task} on ${plural(chosen.length, "model")}${at ? ` at effort ${at}` : ""}`
         : "Choose models to run on",
     );
     enable(run, chosen.length > 0 && !part.state.busy);
@@ -165,6 +170,21 @@ export function pickerPart(store, part, host) {
     );
     chips.hidden = !chosen.length;
     drawCounts();
+  }
+
+  // Where every chosen model has some; else a model runs as it is.
+  function drawEfforts() {
+    const { efforts = [], effort: at = "" } = part.state;
+    if (effort.dataset.key !== efforts.join("\n")) {
+      effort.dataset.key = efforts.join("\n");
+      fill(
+        effort,
+        h("option", { value: "" }, "No effort named"),
+        efforts.map((one) => h("option", { value: one }, `Effort ${one}`)),
+      );
+    }
+    effort.value = at;
+    effort.hidden = !efforts.length;
   }
 
   function remove(slug) {
@@ -232,6 +252,7 @@ export function pickerPart(store, part, host) {
       (part.state.outcome ?? []).map((line) => h("div", {}, line)),
     );
     busy.update();
+    drawEfforts();
     drawCounts();
     status.show(part.state.status);
   }
@@ -246,7 +267,7 @@ export function pickerPart(store, part, host) {
       list,
       nothing,
       notes.el,
-      h("div", { class: "kbp-row kbp-foot" }, counts, quota, h("span", { class: "kbp-gap" }), run),
+      h("div", { class: "kbp-row kbp-foot" }, counts, quota, h("span", { class: "kbp-gap" }), effort, run),
       busy.work,
       busy.problem,
       outcome,

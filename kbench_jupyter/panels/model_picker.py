@@ -8,6 +8,7 @@ from typing import Any
 from kbench_jupyter.actions.models import ModelList, availability, list_models
 from kbench_jupyter.actions.quota import quota
 from kbench_jupyter.actions.run import run
+from kbench_jupyter.actions.wanted_candidates import Batch
 from kbench_jupyter.display.view import Text, View, money
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part
@@ -22,10 +23,10 @@ _OnSelect = Callable[[tuple[str, ...]], None]
 
 
 class ModelPicker(Part):
-    """Chooses models; `selected` holds their slugs.
+    """Chooses models, and where all of those have some the reasoning effort; `selected` holds the models' slugs.
 
-    With a task to run on them it has a button for that. It calls `on_select` with the slugs whenever another
-    choice was made.
+    With a task to run on them it has a button for that. It calls `on_select` with what was chosen, in words,
+    whenever another choice was made.
     """
 
     kind = "picker"
@@ -38,8 +39,9 @@ class ModelPicker(Part):
         self._on_select = on_select
         self._models: ModelList = ModelList()
         self.set(
-            task=task or "", selected=[], quota="", notes=[], place="", label="", outcome=[], status=None
-        )
+            task=task or "", selected=[], quota="", notes=[], place="", label="", outcome=[], status=None,
+            effort="", efforts=[],
+        )  # fmt: skip
 
     def load(self) -> None:
         """Fetch models and quota, in the calling thread."""
@@ -47,7 +49,7 @@ class ModelPicker(Part):
         self._models = list_models(self.session)
         self.put_rows(map(_row, self._models.models), replace=True)
         self.set(place=target.place, label=target.label, quota=self._quota(), notes=list(self._models.notes))
-        self.select(self.selected)
+        self.select(self.selected, self.effort)
 
     def _quota(self) -> str:
         try:
@@ -61,20 +63,40 @@ class ModelPicker(Part):
         """The slugs of the chosen models, in the order they were chosen."""
         return tuple(self.get("selected"))
 
-    def select(self, slugs: Sequence[str]) -> None:
-        """Choose these models; those that cannot run, or are unknown, are left out."""
+    @property
+    def effort(self) -> str:
+        """The reasoning effort they are to be run at; "" for none named."""
+        return str(self.get("effort"))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The chosen models in words, with the effort if one is named."""
+        return tuple(Batch(self.selected, self.effort).names)
+
+    def select(self, slugs: Sequence[str], effort: str = "") -> None:
+        """Choose these models at an effort; those that cannot run, or are unknown, are left out.
+
+        An effort that one of them does not have is none.
+        """
         usable = {row["id"] for row in self.rows if row["usable"]}
         chosen = [slug for slug in dict.fromkeys(slugs) if slug in usable]
-        changed = chosen != self.get("selected")
-        self.set(selected=chosen)
-        if changed and self._on_select is not None:
-            self._on_select(tuple(chosen))
+        before = self.names
+        efforts = self._efforts(chosen)
+        self.set(selected=chosen, efforts=efforts, effort=effort if effort in efforts else "")
+        if self.names != before and self._on_select is not None:
+            self._on_select(self.names)
+
+    def _efforts(self, slugs: Sequence[str]) -> list[str]:
+        """Return the efforts that each of these models has."""
+        known = [(self._models.efforts or {}).get(slug, ()) for slug in slugs]
+        first = known[0] if known else ()
+        return [one for one in dict.fromkeys(first) if all(one in others for others in known)]
 
     def view(self) -> View:
         """Describe the models, and how to run on them without the panel."""
         shown = self._models.view()
         task = self._task or "TASK"
-        chosen = [Text(f"Chosen: {', '.join(self.selected)}")] if self.selected else []
+        chosen = [Text(f"Chosen: {', '.join(self.names)}")] if self.selected else []
         return View(
             shown.title,
             [*chosen, *shown.parts],
@@ -87,7 +109,11 @@ class ModelPicker(Part):
         """Take over a choice."""
         slugs = message.get("slugs")
         if isinstance(slugs, list):
-            self.select([str(slug) for slug in slugs])
+            self.select([str(slug) for slug in slugs], self.effort)
+
+    def do_effort(self, message: Mapping[str, Any]) -> None:
+        """Take over a reasoning effort."""
+        self.select(self.selected, str(message.get("effort") or ""))
 
     def do_load(self, _message: Mapping[str, Any]) -> None:
         """Fetch models and quota again."""
@@ -100,8 +126,9 @@ class ModelPicker(Part):
 
     def _run(self) -> None:
         task = self._task or ""
-        scheduled = run(self.session, task, self.selected)
-        self.set(outcome=scheduling(scheduled), quota=self._quota(), selected=[])
+        scheduled = run(self.session, task, self.selected, effort=self.effort or None)
+        self.set(outcome=scheduling(scheduled), quota=self._quota())
+        self.select(())
         watch = task_watch(self.outer, task)
         watch.refresh()
         if "status" not in self.parts:

@@ -1,8 +1,8 @@
 // Results (results.py): a chart and a table of all models and versions, and each run in full.
 import { button, fill, h, number, plural, say } from "../widgets/elements.js";
 import { activity, enable, mark, notesOf, teller } from "./base.js";
-import { card, cards, narrowVersion, region } from "./cards.js";
-import { chartOf, short } from "./chart.js";
+import { card, cards, narrowVersion, region, whose } from "./cards.js";
+import { chartOf } from "./chart.js";
 import { inFull } from "./run_detail.js";
 
 const dash = (value) => (value === null || value === undefined ? "" : value);
@@ -17,7 +17,7 @@ const COLUMNS = [
     "Runs that ended with an error: they count as not passed and have no score",
   ],
   ["passed", "Passed", (g) => `${g.passed} of ${g.runs}`],
-  ["score", "Score", (g) => (g.score === null ? "" : short(g.score))],
+  ["score", "Score", (g) => g.scoreText],
   [
     "held",
     "Checks",
@@ -33,9 +33,9 @@ const COLUMNS = [
     "What a run waited for the model, on average: as its back end tells it, else the whole task",
   ],
 ];
-const RUN_HEADS = [
+const runHeads = (who) => [
   ["state", "Verdict"],
-  ["name", "Model"],
+  ["name", who],
   ["id", "Run"],
   ["version", "Version"],
   ["time", "Task took", "The task itself, from its call to its end; starting a kernel for it is not in it"],
@@ -59,6 +59,8 @@ export function resultsPart(store, part, host) {
   const notes = notesOf(part);
   const body = h("tbody");
   const runs = h("tbody");
+  const who = h("span");
+  const heading = runHeads(who);
   const busy = activity(store, part, () => "Fetch again");
   const sort = { key: "", down: false };
   const opened = new Map(); // row id -> its detail
@@ -94,6 +96,8 @@ export function resultsPart(store, part, host) {
       COLUMNS.filter(([, , text]) => seen.every((g) => text(g) === "")).map(([key]) => key),
     );
     for (const [key, head] of heads) head.hidden = empty.has(key);
+    say(heads[0][1].firstChild, whose(part));
+    say(who, whose(part));
     fill(
       body,
       seen.map((g) =>
@@ -148,7 +152,7 @@ export function resultsPart(store, part, host) {
       opened.get(row.id).remove();
       opened.delete(row.id);
     } else {
-      const cell = h("td", { role: "cell", colspan: RUN_HEADS.length }, "Reading…");
+      const cell = h("td", { role: "cell", colspan: heading.length }, "Reading…");
       const detail = h("tr", { role: "row", class: "kbp-detail" }, cell);
       opened.set(row.id, detail);
       pressed.closest("tr").after(detail);
@@ -184,7 +188,7 @@ export function resultsPart(store, part, host) {
       busy.problem,
       chart.el,
       region(
-        "Models compared",
+        "Compared",
         h(
           "table",
           { class: "kbp-table" },
@@ -202,7 +206,7 @@ export function resultsPart(store, part, host) {
       ),
       notes.el,
       h("h4", {}, "Runs"),
-      region("Runs in full", cards(RUN_HEADS, runs)),
+      region("Runs in full", cards(heading, runs)),
     ),
   );
   part.listeners.add(update);

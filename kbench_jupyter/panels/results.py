@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.actions.cards import result_text
+from kbench_jupyter.actions.cards import result_texts, who_word
 from kbench_jupyter.actions.results import Results, results
-from kbench_jupyter.actions.results.tables import costs
+from kbench_jupyter.actions.results.tables import costs, scores_of
 from kbench_jupyter.display.view import View, duration, money
 from kbench_jupyter.panels.part import Part
-from kbench_jupyter.panels.watches import outcome_of
+from kbench_jupyter.panels.watches import outcomes_of
 from kbench_jupyter.session.session import Session
 
 __all__ = ["ResultsPart"]
@@ -40,11 +41,16 @@ class ResultsPart(Part):
     def _take(self, found: Results) -> None:
         self._found = found
         chart = found.chart
-        self.put_rows((_run_row(row) for row in found.rows), replace=True)
+        outcomes = outcomes_of([row.result for row in found.rows])
+        self.put_rows(map(_run_row, found.rows, outcomes), replace=True)
+        groups = chart.groups
+        scores = map(" ".join, scores_of(groups))
+        told = zip(groups, chart.bars, chart.texts, scores, costs(groups), strict=True)
         self.set(
             task=found.task,
             measure=chart.measure,
-            groups=[_group(*one) for one in zip(chart.groups, chart.bars, costs(chart.groups), strict=True)],
+            who=who_word((group.model, group.candidate) for group in groups),
+            groups=[_group(*one) for one in told],
             notes=list(found.remarks),
             label=found.footer,
         )
@@ -65,16 +71,27 @@ class ResultsPart(Part):
                 break
 
 
-def _group(group: Any, bar: tuple[float, tuple[float, float] | None], cost: str) -> dict[str, Any]:
+def _group(
+    group: Any,
+    bar: tuple[float | None, tuple[float, float] | None],
+    texts: tuple[str, str],
+    score: str,
+    cost: str,
+) -> dict[str, Any]:
     value, interval = bar
     low, high = interval or (None, None)
     held, every = group.assertions
-    same = ("model", "version", "passed", "errored", "score", "latency")
+    same = ("version", "passed", "errored", "latency")
     return {name: getattr(group, name) for name in same} | {
+        "model": group.candidate,
         "runs": len(group.rows),
         "value": value,
         "low": low,
         "high": high,
+        "valueText": texts[0],
+        "spreadText": texts[1],
+        "score": group.score if group.score is not None and math.isfinite(group.score) else None,
+        "scoreText": score.strip(),
         "held": held,
         "checks": every,
         "tokens": group.usage.input_tokens + group.usage.output_tokens,
@@ -86,15 +103,15 @@ def _group(group: Any, bar: tuple[float, tuple[float, float] | None], cost: str)
 
 def _ident(row: Any) -> str:
     # The same after another fetch, so that what is unfolded can stay so.
-    return f"{row.version} {row.model} {row.run_id}"
+    return f"{row.version} {row.candidate} {row.run_id}"
 
 
-def _run_row(row: Any) -> dict[str, Any]:
-    word, tone = outcome_of(row.result)
+def _run_row(row: Any, outcome: tuple[str, str]) -> dict[str, Any]:
+    word, tone = outcome
     return {
         "id": _ident(row),
         "run": row.run_id,
-        "model": row.model,
+        "model": row.candidate,
         "version": row.version,
         "word": word,
         "tone": tone,
@@ -118,7 +135,7 @@ def _detail(row: Any) -> dict[str, Any]:
     ]
     return {
         "facts": {
-            "result": result_text(result) or outcome_of(result)[0],
+            "result": result_texts([result])[0] or outcomes_of([result])[0][0],
             "tokens": f"{result.usage.input_tokens:,} in, {result.usage.output_tokens:,} out",
             "cost": money(result.usage.cost),
             "latency": duration(result.usage.latency),

@@ -1,7 +1,8 @@
 // Run status (run_status.py): a row a run, changed in place.
 import { button, fill, h, plural, say } from "../widgets/elements.js";
 import { activity, click, enable, mark, span, teller } from "./base.js";
-import { card, cards, narrowVersion, region, wholeError } from "./cards.js";
+import { card, cards, narrowVersion, region, wholeError, whose } from "./cards.js";
+import { stopping } from "./stopping.js";
 
 export function statusPart(store, part, host) {
   const title = h("h3", { class: "kbp-title" });
@@ -12,12 +13,18 @@ export function statusPart(store, part, host) {
   const retry = teller(store, part, "", "retry");
   const logs = teller(store, part, "Open logs", "log");
   const refresh = teller(store, part, "Refresh", "refresh");
+  const stopAll = button(
+    "",
+    click((event) => stops.ask(event.currentTarget)),
+  );
+  const stops = stopping(store, part, refresh);
   const trouble = h("div", { class: "kbp-note", role: "status" });
   const note = h("div", { class: "kbp-quiet", role: "status" });
   const body = h("tbody");
+  const who = h("span");
   const heads = [
     ["state", "State"],
-    ["name", "Model"],
+    ["name", who],
     ["id", "Run"],
     ["version", "Version"],
     ["time", "Elapsed", "The whole run on the server, from its start to its end"],
@@ -29,7 +36,7 @@ export function statusPart(store, part, host) {
   const busy = activity(
     store,
     part,
-    (name) => ({ retry: "Retry", log: "Open logs", refresh: "Refresh" })[name] ?? name,
+    (name) => ({ retry: "Retry", log: "Open logs", refresh: "Refresh", cancel: "Stop" })[name] ?? name,
   );
   const logHost = h("div", { class: "kbp-slot" });
   const logBar = h(
@@ -47,14 +54,19 @@ export function statusPart(store, part, host) {
     const unfold = button("Error", () => toggle(made), { class: "kbp-small", "aria-expanded": "false" });
     const open = button(
       "Log",
-      click(() => store.tell(part.name, "log", { model: made.row.model })),
+      click(() => store.tell(part.name, "log", { candidate: made.row.model })),
       {
         class: "kbp-small",
         "aria-label": `Open the log of ${row.model}`,
       },
     );
-    fill(cells[6], h("span", { class: "kbp-actions" }, unfold, open));
-    const made = { tr, cells, unfold, open, row: {}, detail: null };
+    const stop = button(
+      "Stop",
+      click((event) => stops.ask(event.currentTarget, { run: made.row.id })),
+      { class: "kbp-small", "aria-label": `Stop ${row.model}, run ${row.id}` },
+    );
+    fill(cells[6], h("span", { class: "kbp-actions" }, unfold, open, stop));
+    const made = { tr, cells, unfold, open, stop, row: {}, detail: null };
     return made;
   }
 
@@ -99,6 +111,8 @@ export function statusPart(store, part, host) {
       );
     made.unfold.hidden = !row.error;
     made.unfold.setAttribute("aria-label", `Error of ${row.model}, run ${row.id}`);
+    if (!row.stops && document.activeElement === made.stop) made.open.focus();
+    made.stop.hidden = !row.stops;
   }
 
   function elapsed(made) {
@@ -119,7 +133,7 @@ export function statusPart(store, part, host) {
     bar.max = every.length || 1;
     bar.value = ended;
     say(heard, `${ended} of ${plural(every.length, "run")} ended`);
-    // What "retry" means: models whose newest run of the newest version errored.
+    // What "retry" means: candidates whose newest run of the newest version errored.
     const newest = new Map();
     for (const row of every) {
       const now = row.version === part.state.version || row.version === null;
@@ -129,6 +143,12 @@ export function statusPart(store, part, host) {
     retry.hidden = !errored;
     say(retry, `Retry ${errored} errored`);
     enable(retry, !part.state.busy);
+    const going = every.filter((row) => row.stops).length;
+    if (going < 2 && document.activeElement === stopAll) refresh.focus();
+    stopAll.hidden = going < 2;
+    say(stopAll, `Stop all ${going}…`);
+    enable(stopAll, !part.state.busy);
+    for (const { stop } of lines.values()) enable(stop, !part.state.busy);
     for (const node of [refresh, logs]) enable(node, !part.state.busy && (node !== logs || every.length));
   }
 
@@ -178,6 +198,7 @@ export function statusPart(store, part, host) {
         : versions.size && !versions.has(version)
           ? `: none of version ${version} yet`
           : `, version ${version}`;
+    say(who, whose(part));
     say(title, `Runs of ${task ?? ""}${which}`);
     page.hidden = !/^https:\/\//.test(href ?? "");
     if (!page.hidden) page.href = href;
@@ -188,6 +209,7 @@ export function statusPart(store, part, host) {
     area.hidden = !part.rows.size;
     busy.update();
     summary();
+    stops.update();
     showLog();
   }
 
@@ -196,10 +218,21 @@ export function statusPart(store, part, host) {
     h(
       "section",
       { class: "kbp-status", "aria-label": "Runs" },
-      h("div", { class: "kbp-row" }, title, h("span", { class: "kbp-gap" }), page, retry, logs, refresh),
+      h(
+        "div",
+        { class: "kbp-row" },
+        title,
+        h("span", { class: "kbp-gap" }),
+        page,
+        retry,
+        stopAll,
+        logs,
+        refresh,
+      ),
       h("div", { class: "kbp-row" }, bar, counts, heard),
       trouble,
       note,
+      stops.el,
       busy.work,
       busy.problem,
       area,

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
-from kbench_jupyter.actions.cards import page_of, state_cell
+from kbench_jupyter.actions.cancel import cancel, stop_question
+from kbench_jupyter.actions.cards import page_of, state_cell, who_word
 from kbench_jupyter.actions.run import run
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
 from kbench_jupyter.actions.status import TaskStatus
 from kbench_jupyter.display.view import View
-from kbench_jupyter.errors import KBenchError
-from kbench_jupyter.following.watch import RunStatus
+from kbench_jupyter.errors import KBenchError, UsageError
+from kbench_jupyter.following.status import RunStatus
 from kbench_jupyter.panels.log.view import LogView, open_log_view
 from kbench_jupyter.panels.part import Part
-from kbench_jupyter.panels.told import scheduling
+from kbench_jupyter.panels.session import PartClock
+from kbench_jupyter.panels.told import scheduling, told
 from kbench_jupyter.panels.watches import TaskWatch
 from kbench_jupyter.session.session import Session
 
@@ -33,7 +36,7 @@ class RunStatusPart(Part):
         self.watch = watch
         self._known: tuple[int | None, RunErrors] | None = None
         self._log: LogView | None = None
-        self.set(task=watch.slug, version=None, page="", label="", trouble="", note="", log=None)
+        self.set(task=watch.slug, version=None, page="", label="", trouble="", note="", log=None, who="model")
         self._show()
 
     def view(self) -> View:
@@ -60,6 +63,8 @@ class RunStatusPart(Part):
     def _show(self) -> None:
         watch = self.watch
         self.put_rows(self._row(status) for status in watch.statuses)
+        runs = [status.run for status in watch.statuses if status.run is not None]
+        self.set(who=who_word((run.model, run.candidate) for run in runs))
         if watch.task is not None:
             self.set(
                 version=watch.task.version, page=page_of(watch.task), label=watch.label, trouble=watch.trouble
@@ -74,11 +79,12 @@ class RunStatusPart(Part):
         error = _error(status)
         return {
             "id": status.run_id,
-            "model": run.model if run else "",
+            "model": run.candidate if run else "",
             "version": run.task.version if run else None,
             "word": status.word,
             "tone": tone,
             "ended": status.ended,
+            "stops": _can_stop(status),
             "start": _millis(run.start_time if run else None),
             "end": _millis(run.end_time if run else None),
             "result": outcome[0] if outcome else "",
@@ -118,17 +124,44 @@ class RunStatusPart(Part):
         self.set(note="; ".join(scheduling(scheduled)))
         self.watch.refresh()
 
-    def do_log(self, message: Mapping[str, Any]) -> None:
-        """Open the log view, of one model's runs or of all."""
-        model = message.get("model")
-        models = [model] if isinstance(model, str) and model else []
-        self.start("log", lambda: self._open_log(models))
+    def do_question(self, message: Mapping[str, Any]) -> None:
+        """Send which runs would be stopped, one or all that go, and what to ask before."""
+        wanted = message.get("run")
+        runs = [s.run for s in self.watch.statuses if s.run and _can_stop(s) and wanted in (None, s.run_id)]
+        text = stop_question(self.watch.slug, self.watch.place, runs)
+        self.reply(message, runs=[run.id for run in runs], text=text)
 
-    def _open_log(self, models: list[str]) -> None:
-        view = open_log_view(self.outer, self.watch.slug, models)
+    def do_cancel(self, message: Mapping[str, Any]) -> None:
+        """Stop the runs that the user was asked about."""
+        runs = message.get("runs")
+        if message.get("confirmed") is not True or not isinstance(runs, list):
+            return
+        if ids := [run for run in runs if isinstance(run, int)]:  # none would mean all
+            self.start("cancel", partial(self._cancel, ids))
+
+    def _cancel(self, runs: list[int]) -> None:
+        if (place := self.session.target().place) != self.watch.place:
+            raise UsageError(
+                f"These runs are on {self.watch.place}, and the target is {place} now: nothing was stopped.",
+                hint="Turn back to it: %kbench target",
+            )
+        clock = PartClock(self.interrupt)
+        stopped = cancel(
+            self.session, self.watch.slug, run_ids=runs, running=True, confirmed=True, clock=clock
+        )
+        self.set(note=". ".join(told(stopped)["lines"]))
+        self.watch.refresh()
+
+    def do_log(self, message: Mapping[str, Any]) -> None:
+        """Open the log view, of one candidate's runs or of all."""
+        candidate = message.get("candidate")
+        self.start("log", partial(self._open_log, candidate if isinstance(candidate, str) else None))
+
+    def _open_log(self, candidate: str | None) -> None:
+        view = open_log_view(self.outer, self.watch.slug, candidate=candidate)
         self._close_log()
         self._log = view
-        self.set(log={"model_id": view.model_id, "of": models[0] if models else ""})
+        self.set(log={"model_id": view.model_id, "of": candidate or ""})
 
     def do_close_log(self, _message: Mapping[str, Any]) -> None:
         """Close the log view."""
@@ -139,6 +172,10 @@ class RunStatusPart(Part):
         if view is not None:
             self.set(log=None)
             view.close()
+
+
+def _can_stop(status: RunStatus) -> bool:
+    return status.run is not None and not status.ended
 
 
 def _error(status: RunStatus) -> str:

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from kbench_jupyter.following.rounds import Clock
 from kbench_jupyter.session.session import Reporter, Session, SilentReporter
 
-__all__ = ["PartReporter", "PartSession", "Stopped"]
+__all__ = ["PartClock", "PartReporter", "PartSession", "Stopped"]
 
 #: What is kept of the lines an action says, and of the characters it passes on.
 _SAID, _WRITTEN = 50, 20_000
@@ -65,6 +66,18 @@ class PartReporter(SilentReporter):
             raise Stopped
 
 
+class PartClock(Clock):
+    """Ends an action that waits between two tries once `stop` is set, like Ctrl+C."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+
+    def wait(self, event: threading.Event, seconds: float) -> None:  # noqa: ARG002 - nothing else wakes it
+        """Wait so many seconds, or until the action is to end."""
+        if self._stop.wait(seconds):
+            raise Stopped
+
+
 class PartSession(Session):
     """A panel's view of the kernel's session: the same target and client, another reporter."""
 
@@ -81,6 +94,11 @@ class PartSession(Session):
     def chosen(self, name: str | None) -> None:
         if name is not None:
             self._parent.chosen = name
+
+    @property
+    def closed(self) -> bool:
+        """Whether the parent was closed."""
+        return self._parent.closed
 
     def client(self, target: Any = None) -> Any:
         """Return the parent's client, so that all share its connections."""

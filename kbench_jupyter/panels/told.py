@@ -31,9 +31,11 @@ def scheduling(scheduled: Any) -> list[str]:
     said = [getattr(title, "text", title)]
     for result in scheduled.scheduled:
         if not result.scheduled:
-            said.append(f"{result.model}: skipped ({result.skipped_reason or 'the server gave no reason'})")
+            said.append(
+                f"{result.candidate}: skipped ({result.skipped_reason or 'the server gave no reason'})"
+            )
         elif result.note:
-            said.append(f"{result.model}: {result.note}")
+            said.append(f"{result.candidate}: {result.note}")
     return said
 
 

@@ -9,22 +9,23 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from kbench_jupyter.actions import results
 from kbench_jupyter.actions.at_once import both
-from kbench_jupyter.actions.cards import result_text
+from kbench_jupyter.actions.cards import result_texts
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.errors import KBenchError
-from kbench_jupyter.following.status import judge
-from kbench_jupyter.following.watch import RunStatus, Trouble, Watch
+from kbench_jupyter.following.rounds import Trouble
+from kbench_jupyter.following.runs import Watch
+from kbench_jupyter.following.status import RunStatus, judge
 from kbench_jupyter.panels.session import PartSession
 from kbench_jupyter.session.session import Session, SilentReporter
 
-__all__ = ["TaskWatch", "outcome_of", "task_watch"]
+__all__ = ["TaskWatch", "outcomes_of", "task_watch"]
 
 #: Most seconds between two looks while runs are going; the end of a run's log makes it look at once.
 _INTERVAL = 10.0
@@ -50,6 +51,7 @@ class TaskWatch:
         self._folder: Path | None = None
         self.task: Any = None
         self.label = ""
+        self.place = ""  # the target in words
         self.trouble = ""
 
     # -- What is known ---------------------------------------------------------------------------------------
@@ -78,7 +80,8 @@ class TaskWatch:
             lambda: get_task(self._session, client, self.slug), lambda: list(client.list_runs(self.slug))
         )
         with self._lock:
-            self.task, self.label, self.trouble = task, target.label, ""
+            self.task, self.trouble = task, ""
+            self.label, self.place = target.label, target.place
             for run in runs:
                 before = self._statuses.get(run.id)
                 if before is None or not before.ended:
@@ -168,7 +171,8 @@ class TaskWatch:
         try:
             quiet = PartSession(self._session, SilentReporter())
             found = results.results(quiet, self.slug, output=folder)
-            self._outcomes |= {row.run_id: outcome_of(row.result) for row in found.rows}
+            outcomes = outcomes_of([row.result for row in found.rows])
+            self._outcomes |= {row.run_id: outcome for row, outcome in zip(found.rows, outcomes, strict=True)}
             self._tell()
         except (KBenchError, OSError, ValueError):
             pass
@@ -181,13 +185,17 @@ class TaskWatch:
             listener()
 
 
-def outcome_of(result: Any) -> Outcome:
-    """Say what a run came to in a word, or by its value where it has one."""
+def outcomes_of(results: Sequence[Any]) -> list[Outcome]:
+    """Say what runs that are shown together came to, each in a word or by its value where it has one."""
+    return [_outcome(result, text) for result, text in zip(results, result_texts(results), strict=True)]
+
+
+def _outcome(result: Any, value: str) -> Outcome:
     if result.errored:
         return "errored", "bad"
     word, tone = ("passed", "good") if result.passed else ("failed", "bad")
     has_value = result.score is not None or result.values is not None
-    return result_text(result) if has_value else word, tone
+    return value if has_value else word, tone
 
 
 _WATCHES: WeakKeyDictionary[Session, dict[tuple[Any, str], TaskWatch]] = WeakKeyDictionary()

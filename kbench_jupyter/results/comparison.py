@@ -1,9 +1,10 @@
-"""Comparison: the downloaded runs of a task, and what they come to a model and task version."""
+"""Comparison: the downloaded runs of a task, and what they come to a candidate and task version."""
 
 from __future__ import annotations
 
 import math
 import statistics
+import sys
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
@@ -20,19 +21,25 @@ class Row:
     """One run of a task."""
 
     version: int | None  #: task version, where the server told it
-    model: str  #: canonical slug
+    candidate: str  #: slug of a model, of a model at an effort, or of an agent
     run_id: int
     result: RunResult
     folder: Path  #: where its files lie
+    model: str  #: canonical slug; the candidate where nobody told
 
 
 @dataclass(frozen=True)
 class Group:
-    """All runs of one task version on one model."""
+    """All runs of one task version on one candidate."""
 
     version: int | None
-    model: str
+    candidate: str
     rows: tuple[Row, ...]  #: never empty
+
+    @property
+    def model(self) -> str:
+        """The model's canonical slug."""
+        return self.rows[0].model
 
     @property
     def passed(self) -> int:
@@ -60,8 +67,10 @@ class Group:
 
     @property
     def score(self) -> float | None:
-        """The mean numeric result, or None where no run has one."""
-        return statistics.fmean(self.scores) if self.scores else None
+        """The mean numeric result, or None where no run has one; without a finite value where one of them has none."""
+        if not all(map(has_value, self.scores)):
+            return math.inf
+        return statistics.mean(self.scores) if self.scores else None
 
     @property
     def score_interval(self) -> float | None:
@@ -69,6 +78,8 @@ class Group:
 
         None where it has no width: a few equal scores do not show that the next one will be equal, too.
         """
+        if not all(map(has_value, self.scores)):
+            return None
         if len(self.scores) > 1:
             return _Z * statistics.stdev(self.scores) / math.sqrt(len(self.scores)) or None
         return next((row.result.interval for row in self.rows if row.result.interval), None)
@@ -101,6 +112,11 @@ class Group:
         return sum(row.result.errored for row in self.rows)
 
 
+def has_value(score: float) -> bool:
+    """Say whether a score has a finite value; the largest double stands for none (kagglesdk 0.1.38)."""
+    return abs(score) < sys.float_info.max
+
+
 def read_rows(
     output: Path,
     task: str,
@@ -129,7 +145,7 @@ def read_rows(
     Returns
     -------
     list of Row
-        Newest version first, then by model and run. A run that recorded nothing has no row.
+        Newest version first, then by candidate and run. A run that recorded nothing has no row.
 
     Raises
     ------
@@ -137,12 +153,12 @@ def read_rows(
         If a run file cannot be read.
     """
     rows = [
-        Row(stored.version, stored.model, stored.run_id, result, stored.path)
+        Row(stored.version, stored.candidate, stored.run_id, result, stored.path, stored.candidate)
         for stored in stored_runs(output, task)
         if target is None or _belongs(stored, target, run_ids)
         for result in read_run_files(stored.path, on_damage)
     ]
-    return sorted(rows, key=lambda row: (-(row.version or 0), row.model, row.run_id))
+    return sorted(rows, key=lambda row: (-(row.version or 0), row.candidate, row.run_id))
 
 
 def _belongs(stored: StoredRun, target: str, run_ids: Collection[int]) -> bool:
@@ -151,31 +167,31 @@ def _belongs(stored: StoredRun, target: str, run_ids: Collection[int]) -> bool:
 
 
 def group(rows: Sequence[Row]) -> list[Group]:
-    """Put the runs of each version and model together, in the order of their first."""
+    """Put the runs of each version and candidate together, in the order of their first."""
     groups: dict[tuple[int | None, str], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[row.version, row.model].append(row)
-    return [Group(version, model, tuple(rows)) for (version, model), rows in groups.items()]
+        groups[row.version, row.candidate].append(row)
+    return [Group(version, candidate, tuple(rows)) for (version, candidate), rows in groups.items()]
 
 
 def assertion_counts(groups: Sequence[Group]) -> dict[str, dict[str, tuple[int, int]]]:
-    """Return for each assertion, by its expectation, and each model how often it passed, of how often.
+    """Return for each assertion, by its expectation, and each candidate how often it passed, of how often.
 
     Parameters
     ----------
     groups : sequence of Group
-        Of one version, so that a model names one of them.
+        Of one version, so that a candidate names one of them.
 
     Returns
     -------
     dict
-        In the order the assertions are first made; without the models that never came to them.
+        In the order the assertions are first made; without the candidates that never came to them.
     """
     counts: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
     for group in groups:
         for row in group.rows:
             for made in row.result.assertions:
-                by_model = counts[made.expectation or made.definition]
-                passed, every = by_model.get(group.model, (0, 0))
-                by_model[group.model] = passed + made.passed, every + 1
+                by_candidate = counts[made.expectation or made.definition]
+                passed, every = by_candidate.get(group.candidate, (0, 0))
+                by_candidate[group.candidate] = passed + made.passed, every + 1
     return dict(counts)

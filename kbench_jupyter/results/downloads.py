@@ -1,4 +1,4 @@
-"""Downloads on disk: ``<output>/<task>/<version or unset>/<model>/<run id>/``, never half a run.
+"""Downloads on disk: ``<output>/<task>/<version or unset>/<candidate>/<run id>/``, never half a run.
 
 A run's output is made ready in a staging folder beside its place and then swapped in by renaming, so a copy
 that is there is whole, and an old one goes only when the new one stands. The layout is the official
@@ -62,18 +62,18 @@ class Origin:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A downloaded run; task and model as the folders are named."""
+    """A downloaded run; task and candidate as the folders are named."""
 
     task: str
     version: int | None
-    model: str
+    candidate: str
     run_id: int
     path: Path  #: the run's folder
 
 
-def run_folder(output: Path, task: str, version: int | None, model: str, run_id: int) -> Path:
+def run_folder(output: Path, task: str, version: int | None, candidate: str, run_id: int) -> Path:
     """Return where a run's output belongs; names can never lead out of `output`."""
-    return output / _part(task) / (str(version) if version else "unset") / _part(model) / str(run_id)
+    return output / _part(task) / (str(version) if version else "unset") / _part(candidate) / str(run_id)
 
 
 def _part(name: str) -> str:
@@ -81,15 +81,15 @@ def _part(name: str) -> str:
 
 
 def stored_runs(output: Path, task: str) -> list[StoredRun]:
-    """Return the runs of a task that were downloaded to a folder, by version, model and run id."""
+    """Return the runs of a task that were downloaded to a folder, by version, candidate and run id."""
     found = []
     for path in (output / _part(task)).glob("*/*/*"):
-        version, model, run_id = path.parts[-3:]
+        version, candidate, run_id = path.parts[-3:]
         plain = version == "unset" or version.isdecimal()
-        if plain and run_id.isdecimal() and not model.startswith(".") and path.is_dir():
+        if plain and run_id.isdecimal() and not candidate.startswith(".") and path.is_dir():
             number = int(version) if version != "unset" else None
-            found.append(StoredRun(_part(task), number, model, int(run_id), path))
-    return sorted(found, key=lambda run: (run.version or 0, run.model, run.run_id))
+            found.append(StoredRun(_part(task), number, candidate, int(run_id), path))
+    return sorted(found, key=lambda run: (run.version or 0, run.candidate, run.run_id))
 
 
 def holds(folder: Path, *, source: bool, origin: Origin | None = None) -> bool:
@@ -193,7 +193,7 @@ def stage(folder: Path) -> Iterator[Staging]:
 
 
 def clean(parent: Path) -> None:
-    """Remove what interrupted downloads left in the folder of a model's runs.
+    """Remove what interrupted downloads left in the folder of a candidate's runs.
 
     A copy that was moved aside and never replaced is put back. What a running process is still at is left
     alone.
@@ -201,7 +201,7 @@ def clean(parent: Path) -> None:
     Parameters
     ----------
     parent : Path
-        ``<output>/<task>/<version>/<model>``; may be missing.
+        ``<output>/<task>/<version>/<candidate>``; may be missing.
     """
     if not os.path.isdir(parent):  # noqa: PTH112 - unlike Path.is_dir it takes a name that no file system takes
         return

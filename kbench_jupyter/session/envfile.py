@@ -22,16 +22,9 @@ _LINE_END = re.compile(r"\r\n|\r|\n")
 
 
 def read(path: Path) -> dict[str, str]:
-    """Read an env file without expanding anything; a missing file is empty.
+    """Return the values of an env file by name, nothing expanded; a missing file is empty.
 
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    dict
-        Values by name; names without a value are left out.
+    Names without a value are left out.
 
     Raises
     ------
@@ -98,7 +91,7 @@ def upsert(path: Path, values: Mapping[str, str]) -> list[str]:
     Parameters
     ----------
     path : Path
-        The file; made if missing. Its folder must exist.
+        Made if missing; its folder must exist.
     values : mapping
         Values of one line each.
 
@@ -116,19 +109,15 @@ def upsert(path: Path, values: Mapping[str, str]) -> list[str]:
         refuse_read_only(path)
         before = read(path)
         target = path.resolve()
-        _replace(target, _updated(_text(target) if target.exists() else "", values))
+        # With the line ends it has.
+        text = target.read_bytes().decode("utf-8") if target.exists() else ""
+        _replace(target, _updated(text, values))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(
             f"Cannot write {path}: {getattr(error, 'strerror', None) or error}.",
             hint=f"Name {_ANOTHER}",
         ) from error
     return [name for name, value in values.items() if before.get(name) != value]
-
-
-def _text(path: Path) -> str:
-    """Read a file with the line ends it has."""
-    with path.open(encoding="utf-8", newline="") as stream:
-        return stream.read()
 
 
 def _updated(text: str, values: Mapping[str, str]) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from kbench_jupyter.display.text import block
 
-__all__ = ["Interrupted"]
-
 _YELLOW = "33"
 
 
@@ -14,13 +12,7 @@ class Interrupted(KeyboardInterrupt):
 
     A `KeyboardInterrupt` still, so that nothing takes it for an error to recover from and *Run All* stops;
     but a notebook shows it as one block instead of a traceback.
-
-    Parameters
-    ----------
-    message : str
-        What stopped and what did not.
-    hint : str
-        What to type to go on.
+    The message says what stopped and what did not, the hint what to type to go on.
     """
 
     def __init__(self, message: str, *, hint: str = "") -> None:

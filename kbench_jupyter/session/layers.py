@@ -10,14 +10,9 @@ PREFIX = "KBENCH_"
 
 
 class Layers(Mapping[str, str]):
-    """Environment variables with what ``%config`` chose above and ``KBENCH_`` lines of ``.env`` below.
+    """Environment variables, by default the process's, above ``KBENCH_`` lines of ``.env`` and below ``%config``.
 
-    Parameters
-    ----------
-    chosen : mapping
-        Setting names and values; looked at anew each time.
-    environ : mapping
-        By default the process's environment.
+    What was `chosen` with ``%config`` is looked at anew each time.
     """
 
     def __init__(self, chosen: Mapping[str, str], environ: Mapping[str, str] | None = None) -> None:

@@ -31,51 +31,28 @@ from kbench_jupyter.execution.environment import server_environment
 from kbench_jupyter.execution.processes import birth
 
 INSTALL = "%pip install 'kbench-jupyter[local]'"
-_NEEDED = (
-    "starlette",
-    "uvicorn",
-    "httpx",
-    "filelock",
-    "re2",
-    "psutil",
-    "nbclient",
-    "ipykernel",
-    "jupyter_bokeh",
-    "kaggle_benchmarks",
-)
+_NEEDED = ("starlette", "uvicorn", "httpx", "filelock", "re2", "psutil", "nbclient", "ipykernel",
+           "jupyter_bokeh", "kaggle_benchmarks")  # fmt: skip
+#: Seconds between two looks at a process.
 PACE = 0.1
+#: Seconds a killed process may take to be gone.
 _DYING = 5.0
-"""Seconds a killed process may take to be gone."""
+#: Seconds to connect and to answer.
 _ANSWER = (2.0, 5.0)
-"""Seconds to connect and to answer."""
+#: Seconds a server that does not answer gets to end by itself.
 _MOMENT = 3.0
-"""Seconds a server that does not answer gets to end by itself."""
 _LOGS = ("start.log", "server.log")
 
 
 @dataclass(frozen=True)
 class LocalServer:
-    """A running embedded server.
+    """A running embedded server."""
 
-    Parameters
-    ----------
-    url : str
-        Its base address, such as ``http://127.0.0.1:41234``.
-    token : str
-        The bearer token; not part of the repr.
-    pid : int
-        Its process.
-    started : bool
-        Whether this very call started it.
-    home : Path
-        Where it keeps everything.
-    """
-
-    url: str
-    token: str = field(repr=False)
+    url: str  #: Its base address, such as ``http://127.0.0.1:41234``.
+    token: str = field(repr=False)  #: The bearer token.
     pid: int
-    started: bool
-    home: Path
+    started: bool  #: Whether this very call started it.
+    home: Path  #: Where it keeps everything.
 
 
 @dataclass(frozen=True)
@@ -90,9 +67,6 @@ class Endpoint:
         """Return what a server with this token answers if this is the endpoint it was started with."""
         secret = f"{self.url.strip().rstrip('/')}\n{self.key}"
         return hmac.new(token.encode(), secret.encode(), hashlib.sha256).hexdigest()
-
-
-# -- the wire -------------------------------------------------------------------------------------
 
 
 def proves_itself(server: LocalServer) -> bool:
@@ -121,9 +95,6 @@ def _request(verb: str, url: str, **options: Any) -> dict[str, Any] | None:
         found = answer.json() if answer.status_code == 200 else None
         return found if isinstance(found, dict) else None
     return None
-
-
-# -- the process ----------------------------------------------------------------------------------
 
 
 def check_installed() -> None:
@@ -161,27 +132,19 @@ def launch(
         path.unlink(missing_ok=True)
     begin = {name: (folder / name).stat().st_size for name in _LOGS if (folder / name).exists()}
     environment, told = server_environment()
-    line = {
-        "endpoint": [endpoint.url, endpoint.key, endpoint.key_from] if endpoint else None,
-        "environment": told,
-    }
+    given = [endpoint.url, endpoint.key, endpoint.key_from] if endpoint else None
+    line = json.dumps({"endpoint": given, "environment": told})
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     except OSError:  # the disk is full; the server may start all the same
         descriptor = os.open(os.devnull, os.O_WRONLY)
+    command = [sys.executable, "-m", "kbench_jupyter.local", "--told-on-stdin"]
+    command += ["--home", str(folder), "--port", str(port)]
+    if not os.environ.get("KBENCH_IDLE_MINUTES"):
+        command += ["--idle-minutes", "720"]
     try:
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                "kbench_jupyter.local",
-                "--home",
-                str(folder),
-                "--port",
-                str(port),
-                *([] if os.environ.get("KBENCH_IDLE_MINUTES") else ["--idle-minutes", "720"]),
-                "--told-on-stdin",
-            ],
+            command,
             env=environment,
             stdin=subprocess.PIPE,
             stdout=descriptor,
@@ -194,7 +157,7 @@ def launch(
         os.close(descriptor)
     assert process.stdin is not None  # noqa: S101 - asked for above
     with suppress(OSError), process.stdin as pipe:  # it may have ended: its exit code says so
-        pipe.write(json.dumps(line).encode() + b"\n")
+        pipe.write(line.encode() + b"\n")
     # Somebody has to take note of its end one day, or it stays behind as a zombie.
     threading.Thread(target=process.wait, name="kbench-local-server", daemon=True).start()
     return process, begin
@@ -202,10 +165,9 @@ def launch(
 
 def exit_code(process: subprocess.Popen[bytes]) -> int | None:
     """Return the process's exit code; None when it still runs after a moment."""
-    try:
+    with suppress(subprocess.TimeoutExpired):
         return process.wait(timeout=PACE)
-    except subprocess.TimeoutExpired:
-        return None
+    return None
 
 
 def words_since(folder: Path, begin: Mapping[str, int]) -> str:
@@ -229,21 +191,13 @@ def holder(folder: Path) -> int | None:
 
 
 def see_end(pid: int, patience: float) -> None:
-    """Wait for the end of a server that was told to end, and kill it when that takes too long.
-
-    Raises
-    ------
-    LocalServerError
-        It cannot be ended.
-    """
+    """Wait for the end of a server that was told to end, and kill it when that takes too long."""
     born = birth(pid)
     for seconds in (patience, _DYING):
         deadline = time.monotonic() + seconds
-        while born and birth(pid) == born:
-            if time.monotonic() > deadline:
-                break
+        while (going := born and birth(pid) == born) and time.monotonic() <= deadline:
             time.sleep(PACE)
-        else:
+        if not going:
             return
         with suppress(OSError):
             os.kill(pid, getattr(signal, "SIGKILL", signal.SIGTERM))
@@ -262,10 +216,9 @@ def stop_silent(pid: int) -> None:
 
 def announced(folder: Path) -> int:
     """Return the process of the state file; 0 when there is none."""
-    try:
+    with suppress(OSError, ValueError, KeyError, TypeError):
         return int(json.loads((folder / "server.json").read_text())["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return 0
+    return 0
 
 
 def did_not_start(folder: Path, begin: Mapping[str, int], why: str) -> LocalServerError:

@@ -3,7 +3,7 @@
 It is another process, met on the wire alone: through its state file (``server.json``: url, pid, ...), its
 token file, and HTTP on loopback. A state file proves nothing, because its server may have been killed and
 its port taken by another program. So whoever answers there must first prove that it knows the token, and
-only then is the token sent.
+only then is the token sent. Every function takes the server's home as `home_folder` does.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ import os
 import shutil
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,8 +39,8 @@ from kbench_jupyter.session.local_process import (
 )
 
 _ALREADY_RUNNING = 4  # exit code of `python -m kbench_jupyter.local`
+#: Seconds a server that has the home gets to answer, before another one is tried.
 _COURTESY = 10.0
-"""Seconds a server that has the home gets to answer, before another one is tried."""
 _OURS = ("server.sqlite3", "server.sqlite3-wal", "server.sqlite3-shm", "server.log", "server.log.1",
          "start.log", "server.json", "server.pid", "runs", "creations", "work", "reserve-running",
          "reserve-starting", "reserve-holder", "reserve-state")  # fmt: skip
@@ -48,31 +48,17 @@ _OURS = ("server.sqlite3", "server.sqlite3-wal", "server.sqlite3-shm", "server.l
 
 @dataclass(frozen=True)
 class LocalStatus:
-    """What a running embedded server is doing.
-
-    Parameters
-    ----------
-    server : LocalServer
-        Which server.
-    version : str
-        The kbench_jupyter it runs.
-    models : tuple of str
-        Canonical slugs, the default one first.
-    problem : str
-        Why models are missing, and what to do; mostly empty.
-    workers, going, waiting : int
-        How many jobs may go at once, do go, and wait.
-    settings : mapping
-        The settings it was started with, by their names. Holds no secret.
-    """
+    """What a running embedded server is doing."""
 
     server: LocalServer
-    version: str
-    models: tuple[str, ...]
-    problem: str
+    version: str  #: The kbench_jupyter it runs.
+    models: tuple[str, ...]  #: Canonical slugs, the default one first.
+    problem: str  #: Why models are missing, and what to do; mostly empty.
+    #: How many jobs may go at once, do go, and wait.
     workers: int
     going: int
     waiting: int
+    #: The settings it was started with, by their names. Holds no secret.
     settings: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -86,18 +72,7 @@ def home_folder(home: str | Path | None = None) -> Path:
 
 
 def find(home: str | Path | None = None) -> LocalServer | None:
-    """Find a server that runs, answers and is the one it says.
-
-    Parameters
-    ----------
-    home : path, optional
-        See `home_folder`.
-
-    Returns
-    -------
-    LocalServer or None
-        None as well for a state file that a killed server has left behind.
-    """
+    """Find a server that runs, answers and is the one it says; a killed one's state file is none."""
     found = _found(home_folder(home), brief=True)  # a look at the models may take seconds
     return found[0] if found else None
 
@@ -105,15 +80,7 @@ def find(home: str | Path | None = None) -> LocalServer | None:
 def silent(home: str | Path | None = None) -> tuple[int, bool] | None:
     """Find a server that runs and does not answer: for when `find` has found none.
 
-    Parameters
-    ----------
-    home : path, optional
-        See `home_folder`.
-
-    Returns
-    -------
-    tuple of int and bool, or None
-        Its process, and whether it has answered before: then it hangs, else it may be starting.
+    Return its process, and whether it has answered before: then it hangs, else it may be starting.
     """
     folder = home_folder(home)
     pid = holder(folder)
@@ -148,19 +115,12 @@ def ensure_running(
 
     Parameters
     ----------
-    home : path, optional
-        See `home_folder`.
     timeout : float
         Seconds to wait for it.
     port : int
         For a server to be started: 0 takes the port used last if it is free, else any.
     endpoint : Endpoint, optional
         For a server to be started: the models it offers beside its own; by default what the environment names.
-
-    Returns
-    -------
-    LocalServer
-        `started` says whether this call started it.
 
     Raises
     ------
@@ -213,8 +173,6 @@ def stop(home: str | Path | None = None, *, timeout: float = 20.0) -> bool:
 
     Parameters
     ----------
-    home : path, optional
-        See `home_folder`.
     timeout : float
         Seconds to wait before it is killed.
 
@@ -242,12 +200,7 @@ def stop(home: str | Path | None = None, *, timeout: float = 20.0) -> bool:
 def status(home: str | Path | None = None, *, models: bool = True) -> LocalStatus | None:
     """Ask a running server what it is doing; None when none runs.
 
-    Parameters
-    ----------
-    home : path, optional
-        See `home_folder`.
-    models : bool
-        Whether to have it look at its models, which takes up to 3 seconds where an endpoint stalls.
+    With `models` it looks at its models, which takes up to 3 seconds where an endpoint stalls.
     """
     found = _found(home_folder(home), brief=not models)
     if found is None:
@@ -279,7 +232,6 @@ def clean(server: LocalServer, limits: Mapping[str, int], *, really: bool) -> Ma
 
     Parameters
     ----------
-    server : LocalServer
     limits : mapping
         ``olderThanSeconds`` and ``keepBytes``, either or both.
     really : bool
@@ -326,21 +278,16 @@ def reset(home: str | Path | None = None) -> None:
             ) from error
 
 
-@contextmanager
-def _without_server(folder: Path) -> Iterator[None]:
+def _without_server(folder: Path) -> AbstractContextManager[object]:
     """Keep servers out of the home meanwhile; refuse where one has it."""
-    if (
-        not folder.exists() or importlib.util.find_spec("filelock") is None
-    ):  # then no server of ours can start
-        yield
-        return
+    # Without filelock no server of ours can start.
+    if not folder.exists() or importlib.util.find_spec("filelock") is None:
+        return nullcontext()
     from filelock import FileLock, Timeout
 
     try:
-        lock = FileLock(folder / "server.lock").acquire(timeout=_COURTESY)
+        return FileLock(folder / "server.lock").acquire(timeout=_COURTESY)
     except Timeout:
         raise LocalServerError(
             f"An embedded server runs in {folder}: nothing was deleted.", hint="%kbench local stop"
         ) from None
-    with lock:
-        yield

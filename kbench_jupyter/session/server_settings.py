@@ -34,22 +34,14 @@ def in_force(setting: Setting, status: LocalStatus | None, wanted: str | None) -
     """Say whether a running server has the value that an environment names; True where neither is known."""
     if wanted is None or status is None or setting.name not in status.settings:
         return True
-    return _same(setting, wanted or _default(setting), status.settings[setting.name])
+    default = "" if setting.default == "none" else setting.default
+    return _same(setting, wanted or default, status.settings[setting.name])
 
 
 def differences(
     session: Session, status: LocalStatus | None, settings: Iterable[Setting] = SERVER_SETTINGS
 ) -> tuple[str, ...]:
-    """Say which settings of the environment a running server was not started with.
-
-    Parameters
-    ----------
-    session : Session
-    status : LocalStatus or None
-        The running server's; None where none runs.
-    settings : iterable of Setting
-        The ones that matter.
-    """
+    """Say which of some settings a running server was not started with as the environment names them."""
     environ = environment(session)
     return tuple(
         _difference(setting, environ[setting.variable], status)
@@ -65,10 +57,6 @@ def _difference(setting: Setting, wanted: str, status: LocalStatus) -> str:
     return f"{named} is not in force. The embedded server was started {started}: {_RESTART}"
 
 
-def _default(setting: Setting) -> str:
-    return "" if setting.default == "none" else setting.default
-
-
 def _same(setting: Setting, one: str, other: str) -> bool:
     try:
         return float(one) == float(other)
@@ -77,13 +65,7 @@ def _same(setting: Setting, one: str, other: str) -> bool:
 
 
 def model_notes(session: Session, target: Target) -> tuple[str, ...]:
-    """Say why the embedded server may offer fewer models than the user expects; nothing for another target.
-
-    Parameters
-    ----------
-    session : Session
-    target : Target
-    """
+    """Say why the embedded server may offer fewer models than the user expects; nothing for another target."""
     if not target.is_local:
         return ()
     from kbench_jupyter.session.local_server import status
@@ -97,20 +79,12 @@ def notes_on(
     session: Session, status: LocalStatus | None, settings: Iterable[Setting] = SERVER_SETTINGS
 ) -> tuple[str, ...]:
     """Say what a user should know of a running server: why models are missing, and what is not in force."""
-    problem = status.problem if status else ""
-    return (*([problem] if problem else ()), *differences(session, status, settings))
+    problem = (status.problem,) if status and status.problem else ()
+    return (*problem, *differences(session, status, settings))
 
 
 def with_model_notes(session: Session, target: Target, error: _Error) -> _Error:
-    """Add to an error about models why there may be fewer than expected.
-
-    Parameters
-    ----------
-    session : Session
-    target : Target
-    error : KBenchError
-        Its hint is extended, in place.
-    """
+    """Add to an error's hint, in place, why there may be fewer models than expected."""
     error.hint = "\n".join(filter(None, (error.hint, *model_notes(session, target)))) or None
     return error
 

@@ -60,25 +60,18 @@ class SilentReporter:
     def write(self, text: str, stream: str = "stdout") -> None:
         """Say nothing."""
 
+    def close(self) -> None:
+        """Do nothing."""
+
     def confirm(self, question: str) -> bool:  # noqa: ARG002
         """Agree to nothing."""
         return False
-
-    def close(self) -> None:
-        """Do nothing."""
 
 
 class Session:
     """What the actions of one kernel share.
 
-    Parameters
-    ----------
-    shell : InteractiveShell or None
-        The IPython shell, or None in a script.
-    reporter : Reporter or None
-        Where progress goes; None is silence.
-    environ : mapping or None
-        Environment variables, by default the process's.
+    A script has no IPython `shell`. Without a `reporter` nothing is said. `environ` is by default the process's own.
     """
 
     def __init__(
@@ -90,6 +83,7 @@ class Session:
         self.shell = shell
         self.reporter: Reporter = reporter or SilentReporter()
         self.environ: Mapping[str, str] = os.environ if environ is None else environ
+        #: What ``%kbench target`` chose.
         self.chosen: str | None = None
         #: The task that was pushed last; what commands mean where there is no notebook to say.
         self.pushed = ""
@@ -106,6 +100,7 @@ class Session:
         self._client_key: object = None
         self._next_kernel: NextKernel | None = None
         self._closers: list[Callable[[], None]] = []
+        self._closed = False
 
     @property
     def env_file(self) -> Path:
@@ -123,10 +118,7 @@ class Session:
     def target(self, *, start: bool = True) -> Target:
         """Find out which server to speak to, starting the embedded one where it is needed.
 
-        Parameters
-        ----------
-        start : bool
-            Whether the embedded server may be started; if not, one that does not run is an error.
+        Without `start`, an embedded server that does not run is an error.
 
         Raises
         ------
@@ -134,7 +126,10 @@ class Session:
             If the chosen target does not exist or the embedded server does not start.
         CredentialsError
             If the target is Kaggle and there are no credentials.
+        KBenchError
+            If this session was closed.
         """
+        self._refuse_closed()
         return resolve_target(
             self.chosen, self.environ, on_start=self.reporter.say if start else None, start=start
         )
@@ -143,6 +138,7 @@ class Session:
         """Return the client for the target, the same one as long as address and credentials stay."""
         target = target or self.target()
         with self._lock:
+            self._refuse_closed()
             if self._client is None or self._client_key != target.key:
                 if self._client is not None:
                     self._client.close()
@@ -155,6 +151,16 @@ class Session:
                 if target.credentials and target.credentials.remark:
                     self.reporter.say(target.credentials.remark)
             return self._client
+
+    def _refuse_closed(self) -> None:
+        # A thread may outlive its session for a moment. It must not start a server, nor open connections again.
+        if self.closed:
+            raise KBenchError("This session has ended.", hint="%reload_ext kbench_jupyter begins a new one.")
+
+    @property
+    def closed(self) -> bool:
+        """Whether `close` was called."""
+        return self._closed
 
     def _say_retry(self, error: KBenchError, _pause: float) -> None:
         # A command is carried out in the main thread. What another thread says (a panel's, which shows what went
@@ -209,7 +215,8 @@ class Session:
         self._closers.append(closer)
 
     def close(self) -> None:
-        """Close what uses this session and free the client's connections."""
+        """Close what uses this session and free the client's connections; it speaks to no server any more."""
+        self._closed = True
         while self._closers:
             self._closers.pop()()
         with self._lock:

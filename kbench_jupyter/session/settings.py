@@ -8,12 +8,16 @@ extension loads, so it imports next to nothing itself.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session.layers import PREFIX
 from kbench_jupyter.session.target import check_name
+
+T = TypeVar("T")
 
 
 def gigabytes(value: object) -> float:
@@ -65,14 +69,6 @@ def _folder(value: object) -> str:
     return str(value)
 
 
-def _limit(value: object) -> str:
-    try:
-        gigabytes(value)
-    except ValueError as error:
-        raise UsageError(f"It takes {error}.", hint="'' unsets it.") from None
-    return str(value)
-
-
 def switch(value: object) -> bool:
     """Return whether something is switched on.
 
@@ -88,11 +84,20 @@ def switch(value: object) -> bool:
     raise ValueError(f"on or off, not {value!r}")
 
 
-def _switch(value: object) -> str:
+def _read_by(read: Callable[[object], T], value: object) -> T:
     try:
-        return "on" if switch(value) else "off"
+        return read(value)
     except ValueError as error:
         raise UsageError(f"It takes {error}.", hint="'' unsets it.") from None
+
+
+def _limit(value: object) -> str:
+    _read_by(gigabytes, value)
+    return str(value)
+
+
+def _switch(value: object) -> str:
+    return "on" if _read_by(switch, value) else "off"
 
 
 def _names(value: object) -> str:
@@ -107,23 +112,12 @@ def _names(value: object) -> str:
 
 @dataclass(frozen=True)
 class Setting:
-    """One thing that can be chosen.
+    """One thing that can be chosen."""
 
-    Parameters
-    ----------
-    name : str
-        As in ``%config KBench.<name>``.
-    help : str
-        One line.
-    default : str
-        What holds when nobody chose, in words where it is no value.
-    read : callable
-        Turns what was given into the text of a value, or raises KBenchError.
-    """
-
-    name: str
-    help: str
-    default: str = ""
+    name: str  #: As in ``%config KBench.<name>``.
+    help: str  #: One line.
+    default: str = ""  #: What holds when nobody chose, in words where it is no value.
+    #: Turns what was given into the text of a value, or raises KBenchError.
     read: Callable[[object], str] = _text
 
     @property
@@ -139,13 +133,11 @@ class Setting:
 
         value = value.strip()
         bare = value.rpartition("@")[2]  # also of what only nearly is an address
-        try:
+        with suppress(ValueError):
             parts = urlsplit(value)
-        except ValueError:
-            return bare
-        if not parts.netloc:
-            return bare
-        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+            if parts.netloc:
+                return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}".rstrip("/")
+        return bare
 
 
 SETTINGS = (
@@ -169,6 +161,7 @@ SETTINGS = (
 #: Read by the embedded server from the environment it is started in; shown, not settable from a kernel.
 SERVER_SETTINGS = (
     Setting("upstream_url", "an OpenAI-compatible endpoint whose models the embedded server offers", "none"),
+    Setting("upstream_efforts", "reasoning efforts its models take, with commas between", "none"),
     Setting("workers", "notebooks the embedded server runs at once", "2"),
     Setting("run_timeout", "seconds it gives a run", "3600"),
     Setting("idle_minutes", "minutes without a call after which it stops", "720"),

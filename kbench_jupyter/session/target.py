@@ -41,25 +41,13 @@ NONE_FOUND = "no Kaggle credentials were found."
 
 @dataclass(frozen=True)
 class Target:
-    """The server spoken to.
+    """The server spoken to."""
 
-    Parameters
-    ----------
-    name : str
-        ``"kaggle"`` or ``"local"``.
-    base_url : str
-        Calls go to ``{base_url}/v1/{service}/{method}``.
-    credentials : Credentials or None
-    reason : str
-        Why this one, in a few words.
-    advice : str
-        What to do when nothing listens at its address; "" where only the network can be to blame.
-    """
-
-    name: str
-    base_url: str
+    name: str  #: ``"kaggle"`` or ``"local"``.
+    base_url: str  #: Calls go to ``{base_url}/v1/{service}/{method}``.
     credentials: Credentials | None
-    reason: str
+    reason: str  #: Why this one, in a few words.
+    #: What to do when nothing listens at its address; "" where only the network can be to blame.
     advice: str = ""
 
     @property
@@ -98,18 +86,9 @@ def resolve_target(
     on_start: Callable[[str], None] | None = None,
     start: bool = True,
 ) -> Target:
-    """Decide which server to speak to.
+    """Decide which server to speak to, where ``%kbench target`` chose `chosen` in this kernel.
 
-    Parameters
-    ----------
-    chosen : str or None
-        What ``%kbench target`` chose in this kernel.
-    environ : mapping
-        Environment variables.
-    on_start : callable, optional
-        Told in one line when the embedded server had to be started.
-    start : bool
-        Whether it may be started.
+    Where the embedded server had to be started, which `start` allows, `on_start` is told so in one line.
 
     Raises
     ------
@@ -132,15 +111,15 @@ def resolve_target(
         return Target(KAGGLE, address.rstrip("/"), credentials, BY_ADDRESS, advice)
     name, reason = chosen, "chosen with %kbench target"
     if name is None and (name := environ.get("KBENCH_TARGET")):
-        reason = _set_by(environ, "KBENCH_TARGET")
+        reason = _worded(environ, "KBENCH_TARGET", "chosen with {1}", "{0} is set in {1}", "{0} is set")
     credentials = None
     if name != LOCAL:
         credentials = find_credentials(environ)
         if name is None:
-            found = credentials is not None
-            name = KAGGLE if found else LOCAL
+            name = KAGGLE if credentials is not None else LOCAL
             reason = f"credentials from {credentials.source}" if credentials else _NO_CREDENTIALS
-    check_name(name, "" if chosen else _origin(environ, "KBENCH_TARGET"))
+    stands = _worded(environ, "KBENCH_TARGET", "{1}", "{0} in {1}", "the environment variable {0}")
+    check_name(name, "" if chosen else stands)
     if name == LOCAL:
         return _local(reason, environ, on_start, start=start)
     if credentials is None:
@@ -191,32 +170,14 @@ def _local(
     return Target(LOCAL, server.url, credentials, reason, advice)
 
 
-def _source(environ: Mapping[str, str], variable: str) -> str:
-    """Say where a variable was set: ``%config``, a file, or "" for the environment."""
-    found = environ.source(variable) if isinstance(environ, Layers) else None
-    return found[1] if found and not found[1].startswith("environment") else ""
-
-
-def _origin(environ: Mapping[str, str], variable: str) -> str:
-    """Return where a variable's value stands, as it reads in a sentence."""
-    where = _source(environ, variable)
-    if where.startswith("%config"):
-        return where
-    return f"{variable} in {where}" if where else f"the environment variable {variable}"
-
-
-def _set_by(environ: Mapping[str, str], variable: str) -> str:
-    where = _source(environ, variable)
-    if where.startswith("%config"):
-        return f"chosen with {where}"
-    return f"{variable} is set in {where}" if where else f"{variable} is set"
-
-
 def how_to_unset(environ: Mapping[str, str]) -> str:
     """Say how to unset the address, wherever it was set."""
-    where = _source(environ, "KBENCH_API_URL")
-    if where.startswith("%config"):
-        return f"{where} = ''"
-    if where:
-        return f"take the line KBENCH_API_URL out of {where}"
-    return "%env KBENCH_API_URL="
+    return _worded(environ, "KBENCH_API_URL", "{1} = ''", "take the line {0} out of {1}", "%env {0}=")
+
+
+def _worded(environ: Mapping[str, str], variable: str, config: str, file: str, environment: str) -> str:
+    """Say something of a variable, ``{0}``, that depends on where it was set, ``{1}``."""
+    found = environ.source(variable) if isinstance(environ, Layers) else None
+    where = found[1] if found else "environment"
+    form = config if where.startswith("%config") else environment if where.startswith("environment") else file
+    return form.format(variable, where)

@@ -16,6 +16,7 @@ from watch_doubles import Said
 from kbench_jupyter.actions.log import WORKERS, log
 from kbench_jupyter.api import LogEntry
 from kbench_jupyter.errors import NotFoundError
+from kbench_jupyter.following.logs import follow as log_follow
 from kbench_jupyter.following.logs import live as log_live
 from kbench_jupyter.following.logs import readers as log_readers
 from kbench_jupyter.following.logs.screen import Screen
@@ -146,7 +147,7 @@ def test_a_run_that_printed_nothing_is_said_and_where_prompts_and_answers_are(se
     Logs(server, run11=[], run12=[entry("fine\n")])
     result = log(session, "quiz")
     rows = [(row["run"], row["version"], row["lines"], row["why"]) for row in result.records()]
-    assert rows == [("11", "1", "0", "the task printed nothing"), ("12", "2", "1", "")]
+    assert rows == [(11, 1, 0, "the task printed nothing"), (12, 2, 1, None)]
     (first, why), (second, left) = result.view().next
     assert (first, second) == ("%kbench results quiz", "%kbench download quiz")
     assert "prompts and answers" in why
@@ -292,7 +293,7 @@ def test_the_line_a_single_run_is_writing_shows_and_is_drawn_over(server):
 
 def test_a_queued_runs_log_is_waited_for(server, session, said, monkeypatch):
     logs = Logs(server)
-    monkeypatch.setattr(log_live, "_INTERVAL", 0.05)
+    monkeypatch.setattr(log_follow, "_INTERVAL", 0.05)
 
     def start(exchange):
         logs.logs[11] = streaming([entry("at last\n")])
@@ -309,7 +310,7 @@ def test_a_queued_runs_log_is_waited_for(server, session, said, monkeypatch):
 
 def test_a_queued_run_that_ends_without_a_log_ends_the_waiting(server, session, monkeypatch):
     Logs(server)
-    monkeypatch.setattr(log_live, "_INTERVAL", 0.05)
+    monkeypatch.setattr(log_follow, "_INTERVAL", 0.05)
 
     def fail(exchange):
         set_state(server, 11, "ERRORED")

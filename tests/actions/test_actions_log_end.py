@@ -17,7 +17,7 @@ from watch_doubles import Said
 
 from kbench_jupyter.actions.log import log
 from kbench_jupyter.errors import ServerError, TransportError
-from kbench_jupyter.following.logs import live as log_live
+from kbench_jupyter.following.logs import follow as log_follow
 from kbench_jupyter.magics.log_file import to_file
 
 LOGS = "GetBenchmarkTaskRunLogs"
@@ -26,7 +26,7 @@ STREAM = {"Content-Type": "text/event-stream", "Connection": "close"}
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch):
-    monkeypatch.setattr(log_live, "_INTERVAL", 0.1)
+    monkeypatch.setattr(log_follow, "_INTERVAL", 0.1)
 
 
 @pytest.fixture

@@ -341,7 +341,7 @@ def test_errors_say_what_and_what_next(
 def test_a_quota_message_points_to_the_quota_command() -> None:
     client, _ = client_on(lambda request: answer(400, {"code": 400, "message": "Daily quota exceeded"}))
     with pytest.raises(ApiError) as caught:
-        client.schedule_runs("t", ["m"], known_runs=())
+        client.schedule("t", ["m"], known_runs=())
     assert "%kbench quota" in str(caught.value.hint)
 
 

@@ -14,7 +14,7 @@ import pytest
 from api_helpers import QUICK
 from faults import FakeApi, Fault, FaultServer
 
-from kbench_jupyter.api import Client, Credentials, RunState
+from kbench_jupyter.api import Client, Credentials, RunState, TasksChanged
 from kbench_jupyter.errors import (
     AmbiguousWriteError,
     ApiError,
@@ -25,6 +25,10 @@ from kbench_jupyter.errors import (
 )
 
 T = Callable[[Client], Any]
+
+
+def both(changed: TasksChanged) -> list[str]:
+    return [slug.task for slug in (*changed.changed, *changed.skipped)]
 
 
 READS: dict[str, tuple[str, T]] = {
@@ -40,9 +44,24 @@ READS: dict[str, tuple[str, T]] = {
         "CreateDefaultModelProxyToken",
         lambda client: client.create_model_proxy_token("auth").token,
     ),
-    "publish_task": (
-        "PublishBenchmarkTask",
-        lambda client: client.publish_task("t", publish_backing_notebook=False).is_public,
+    "publish": ("PublishBenchmarkTask", lambda client: client.publish("t").is_public),
+    "cancel_runs": ("ApiCancelBenchmarkTaskRuns", lambda client: client.cancel_runs(tasks=["t"]).active),
+    "update_task": (
+        "UpdateBenchmarkTask",
+        lambda client: client.update_task("t", description="What it asks.").task.description,
+    ),
+    "list_configs": (
+        "ListBenchmarkModelVersionConfigs",
+        lambda client: [config.effort for config in client.list_configs([7])],
+    ),
+    # What landed the first time is skipped the second: either way it is in the benchmark.
+    "add_tasks_to_benchmark": (
+        "AddTasksToBenchmark",
+        lambda client: both(client.add_tasks_to_benchmark("b", ["t"])),
+    ),
+    "remove_tasks_from_benchmark": (
+        "RemoveTasksFromBenchmark",
+        lambda client: both(client.remove_tasks_from_benchmark("b", ["t"])),
     ),
 }
 RIGHT = {
@@ -55,13 +74,19 @@ RIGHT = {
     "model_proxy_quotas": 20.0,
     "introspect_token": "me",
     "create_model_proxy_token": "proxy-secret",
-    "publish_task": True,
+    "publish": True,
+    "cancel_runs": 0,
+    "update_task": "What it asks.",
+    "list_configs": ["high"],
+    "add_tasks_to_benchmark": ["t"],
+    "remove_tasks_from_benchmark": ["t"],
 }
 IMPATIENT = replace(QUICK, read=0.12, deadline=1.0, retry_after_cap=0.01, looks=2)
 
 
 def filled() -> FakeApi:
-    api = FakeApi(models=[{"displayName": "M", "version": {"slug": "m"}}])
+    config = {"id": 8, "benchmarkModelVersionId": 7, "reasoningEffort": "high"}
+    api = FakeApi(models=[{"displayName": "M", "version": {"slug": "m"}}], configs=[config])
     api.add_task("t")
     run = {"id": 9, "taskSlug": {"taskSlug": "t"}, "modelVersionSlug": "m", "state": "COMPLETED"}
     api.runs.append(run)
@@ -97,7 +122,8 @@ def test_reads_say_at_once_what_no_retry_would_mend(name: str, figures: Counter[
             server.inject(method, faults.LASTING[name])
             with pytest.raises((ApiError, TransportError)) as caught:
                 do(client)
-            assert method in str(caught.value) or "task 't'" in str(caught.value)
+            said = str(caught.value)
+            assert method in said or "task 't'" in said or "does not offer" in said
             assert len(server.calls(method)) == 1
             figures["right"] += 1
         figures["faults"] += server.injected.total()
@@ -131,7 +157,7 @@ def test_a_schedule_never_lands_twice(name: str, figures: Counter[str]) -> None:
     fault = {**faults.PASSING, **faults.LASTING}[name]
     with FaultServer(filled()) as server, connect(server) as client:
         server.inject("BatchScheduleBenchmarkTaskRuns", fault)
-        results, error = outcome_of(lambda: client.schedule_runs("t", ["m", "p/n@1"]))
+        results, error = outcome_of(lambda: client.schedule("t", ["m", "p/n@1"]))
         landed = server.api.schedules
         assert landed == ({} if error else {"m": 1, "n-1": 1})
         if isinstance(error, AmbiguousWriteError):

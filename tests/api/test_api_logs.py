@@ -16,6 +16,7 @@ import pytest
 from faults import JSON, CutLog, Exchange, FaultServer, envelope, sse, status
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from live_logs import lines_of
 
 from kbench_jupyter.api import (
     Client,
@@ -29,7 +30,6 @@ from kbench_jupyter.api import (
 )
 from kbench_jupyter.api.logs.replay import Ledger
 from kbench_jupyter.api.logs.settling import Settling
-from kbench_jupyter.api.terminal import lines_of
 from kbench_jupyter.errors import CredentialsError, NotFoundError, ServerError
 
 QUICK = Limits(

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import copy
+import json
 import pickle
 import re
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,27 +14,35 @@ from hypothesis import strategies as st
 from slugify import slugify
 
 from kbench_jupyter.api import (
+    Cancelled,
+    CandidateType,
     CreationState,
+    Importance,
     Leaderboard,
     LogEntry,
     Modality,
     Model,
+    ModelConfig,
     QuotaBalance,
+    RefillPeriod,
     Run,
     RunState,
     ScheduleResult,
     Task,
     TaskOrigin,
     TaskQuota,
+    TasksChanged,
     TaskSlug,
     TokenInfo,
+    UpdatedTask,
     normalize_model,
     task_slug,
 )
 from kbench_jupyter.api.values import parse as wire
+from kbench_jupyter.api.values.states import DisplayType
 from kbench_jupyter.errors import UsageError
 
-ENUMS = (CreationState, RunState, Modality, TaskOrigin)
+ENUMS = (CreationState, RunState, Modality, TaskOrigin, CandidateType, Importance, DisplayType, RefillPeriod)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +126,81 @@ def test_an_unknown_value_keeps_its_text(kind: type[Any]) -> None:
     assert "NEW_THING" not in [member.value for member in kind]
 
 
+@pytest.mark.parametrize("text", ["DAILY", "REFILL_PERIOD_DAILY", "MODEL_PROXY_QUOTA_REFILL_PERIOD_DAILY"])
+def test_a_refill_period_is_one_in_all_its_spellings(text: str) -> None:
+    period = QuotaBalance.from_wire({"refillPeriod": text}).period
+    assert (period, period.lower()) == (RefillPeriod.DAILY, "daily")
+
+
+CANDIDATES: list[tuple[dict[str, str], str]] = [
+    ({"modelVersionSlug": "p/m@1"}, "m-1"),
+    ({"modelVersionSlug": "m", "modelVersionConfigSlug": "m-high"}, "m-high"),
+    ({"modelVersionSlug": "m", "modelVersionConfigSlug": "m-high", "agentSlug": "code-2.1-m"}, "code-2.1-m"),
+    ({"agentSlug": "code-2.1-m"}, "code-2.1-m"),
+]
+
+
+@pytest.mark.parametrize(("fields", "candidate"), CANDIDATES)
+def test_a_run_is_of_its_agent_else_its_config_else_its_model(fields: dict[str, str], candidate: str) -> None:
+    assert Run.from_wire(fields).candidate == candidate
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_a_leaderboards_rows_are_named_after_what_ran(named: bool) -> None:
+    names = ["modelVersionName", "modelVersionConfigName", "agentName"]
+    slugs = ["modelVersionSlug", "modelVersionConfigSlug", "agentSlug"]
+    rows = [{slug: slug for slug in slugs[:count]} for count in (1, 2, 3)]
+    if named:
+        rows = [row | {name: name for name in names[: len(row)]} for row in rows]
+    read = Leaderboard.from_wire({"rows": rows}).rows
+    assert [row.candidate for row in read] == slugs
+    assert [row.candidate_name for row in read] == (names if named else slugs)
+
+
+def test_a_runs_result_is_a_bare_number_or_a_pass_or_none() -> None:
+    results: list[Any] = [
+        {"numericResult": 0},
+        {"numericResult": 0.84312},
+        {"booleanResult": False},
+        {},
+        None,
+    ]
+    scores = [Run.from_wire({"result": result}).score for result in results]
+    assert [score and score.value for score in scores] == [0.0, 0.84312, False, None, None]
+
+
+def test_a_score_without_a_finite_value_is_read_as_it_comes() -> None:
+    score = Run.from_wire({"result": {"numericResult": sys.float_info.max}}).score
+    assert score is not None
+    assert score.value == float(json.loads(json.dumps(sys.float_info.max))) == sys.float_info.max
+
+
+def test_a_model_takes_an_effort_unless_the_server_says_that_it_does_not() -> None:
+    told: list[Any] = [{"version": {}}, {}, {"version": {"supportsReasoningEffort": False}}]
+    assert [Model.from_wire(data).supports_effort for data in told] == [True, True, False]
+
+
+@pytest.mark.parametrize(
+    ("asked", "fields", "is_it"),
+    [
+        (ScheduleResult("m"), {"modelVersionSlug": "m"}, True),
+        (ScheduleResult("m"), {"modelVersionSlug": "n"}, False),
+        (ScheduleResult("m"), {"modelVersionSlug": "m", "modelVersionConfigSlug": "m-high"}, False),
+        (ScheduleResult("m"), {"modelVersionSlug": "m", "agentSlug": "a"}, False),
+        (ScheduleResult("m", "high"), {"modelVersionSlug": "m", "modelVersionConfigSlug": "m-high"}, True),
+        (ScheduleResult("m", "high"), {"modelVersionSlug": "m"}, False),
+        (ScheduleResult(agent="a"), {"modelVersionSlug": "m", "agentSlug": "a"}, True),
+        (ScheduleResult(agent="a"), {"agentSlug": "b"}, False),
+        (ScheduleResult("m", run_id=7), {"modelVersionSlug": "other", "id": 7}, True),
+        (ScheduleResult("m", run_id=7), {"modelVersionSlug": "m", "id": 8}, False),
+    ],
+)
+def test_a_run_is_taken_for_a_scheduled_one_only_if_it_is_of_that_candidate(
+    asked: ScheduleResult, fields: dict[str, Any], is_it: bool
+) -> None:
+    assert asked.may_be(Run.from_wire(fields)) is is_it
+
+
 def test_which_states_are_final() -> None:
     assert {state.value for state in RunState if state.is_terminal} == {"COMPLETED", "ERRORED"}
     assert not RunState("SOMETHING_NEW").is_terminal
@@ -173,16 +258,39 @@ NAMES = re.findall(
     """slug creationState url createTime error options isPublic sourceKernelId source taskSlug id state
     modelVersionSlug startTime endTime errorMessage runScheduled runSkippedReason benchmarkModelVersionId
     version organization license inputModalities knowledgeCutoff rows taskResults result numericResult value
-    quotaUsed refillPeriod dailyQuotaUsed active username data time stream_name datasetDataSources""",
+    quotaUsed refillPeriod dailyQuotaUsed active username data time stream_name datasetDataSources
+    agentSlug modelVersionConfigSlug numericResult booleanResult standardDeviation displayType runId
+    description tags citations provenanceSources candidateType areRunArtifactsPublic title url task
+    supportsReasoningEffort releaseDate importanceLevel invalidTags addedTasks skippedTasks queuedCancelledCount
+    benchmarkModelVersionId reasoningEffort""",
+)
+
+
+KINDS: tuple[type[Any], ...] = (
+    Task,
+    UpdatedTask,
+    TasksChanged,
+    Run,
+    Cancelled,
+    ScheduleResult,
+    Model,
+    ModelConfig,
+    Leaderboard,
+    TaskQuota,
+    QuotaBalance,
+    TokenInfo,
+    LogEntry,
 )
 
 
 @given(st.dictionaries(st.sampled_from(NAMES), json_values, max_size=8))
 def test_whatever_the_fields_hold_reading_them_never_fails(data: dict[str, Any]) -> None:
     nested = {**data, "version": data, "options": data, "rows": [data], "taskResults": [data], "result": data}
-    for kind in (Task, Run, Model, ScheduleResult, Leaderboard, TaskQuota, QuotaBalance, TokenInfo, LogEntry):
-        kind.from_wire(data)
-        kind.from_wire(nested)
+    nested["task"] = data
+    for kind in KINDS:
+        for value in (kind.from_wire(data), kind.from_wire(nested)):
+            if isinstance(value, Run):
+                assert isinstance(value.candidate, str)
 
 
 def test_a_float_is_an_integer_only_if_it_is_integral() -> None:

@@ -50,7 +50,7 @@ class Command:
     """A command in both spellings, and how their requests differ.
 
     `theirs` and `ours` list the calls that only one side makes; `pages` makes the server send one item a
-    page.
+    page, `names_runs` lets it name the runs of a schedule, as servers do since kagglesdk 0.1.38.
     """
 
     official: str
@@ -59,6 +59,12 @@ class Command:
     ours: tuple[Call, ...] = ()
     why: str = ""
     pages: bool = False
+    names_runs: bool = False
+
+    @property
+    def name(self) -> str:
+        how = " by pages" if self.pages else ", runs named" if self.names_runs else ""
+        return self.official + how
 
     def __post_init__(self) -> None:
         assert bool(self.why) == bool(self.theirs or self.ours), "a difference has a reason"
@@ -102,6 +108,21 @@ COMMANDS = [
             ("ListBenchmarkTaskRuns", {"taskSlug": QUIZ}),
         ),
         why="As above; then exactly those run ids are followed, and an old run of the model is none of them.",
+    ),
+    Command(
+        "b t run quiz -m p/m1@1 -m m2",
+        "run quiz -m p/m1@1 -m m2",
+        ours=(runs_of("m1-1", "m2"),),
+        why="Should the answer be lost, the runs there were before tell whether it landed.",
+        names_runs=True,
+    ),
+    Command(
+        "b t run quiz -m m1 --wait --poll-interval 1",
+        "run quiz -m m1 --wait --poll-interval 1",
+        theirs=(runs_of("m1"),),
+        ours=(runs_of("m1"), ("ListBenchmarkTaskRuns", {"taskSlug": QUIZ})),
+        why="As above; the runs that the answer names are followed at once.",
+        names_runs=True,
     ),
     Command("b t list --all", "list"),
     Command("b t list --name-regex ^q --status completed --all", "list --name-regex ^q --status completed"),
@@ -216,7 +237,7 @@ def calls(sent: list[Seen]) -> list[Call]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.official + (" by pages" if c.pages else ""))
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda c: c.name)
 def test_the_same_command_sends_the_same_requests(
     command: Command, official: tuple[OfficialClient, Recording], magic: tuple[Any, Recording], tmp_path: Path
 ) -> None:
@@ -226,6 +247,7 @@ def test_the_same_command_sends_the_same_requests(
         (folder / "new.py").write_text(TASK.replace('"Quiz"', '"New"'))
     for server in (their_server, our_server):
         server.api.page = 1 if command.pages else 50
+        server.api.names_runs = command.names_runs
     kaggle(*command.official.split())
     kbench(command.magic)
     theirs, ours = calls(their_server.sent()), calls(our_server.sent())

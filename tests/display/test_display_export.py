@@ -37,10 +37,10 @@ class Listing(Shown):
         return View("two", [Table(["task", "score>", "ended", "result"], rows)])
 
 
-def test_records_hold_numbers_times_and_truths_and_else_text() -> None:
+def test_records_hold_numbers_times_and_truths_none_for_what_is_missing_and_else_text() -> None:
     first, second = Listing().records()
     assert first == {"task": "a", "score": 0.84312, "ended": WHEN, "result": True}
-    assert second == {"task": "b", "score": "", "ended": "", "result": False}
+    assert second == {"task": "b", "score": None, "ended": None, "result": False}
 
 
 def test_json_keeps_numbers_and_truths_and_writes_times_in_iso_form() -> None:
@@ -56,6 +56,10 @@ def test_no_spreadsheet_runs_a_text_of_a_csv_file(text: str) -> None:
 
 def test_a_negative_number_is_no_formula() -> None:
     assert as_csv([{"score": -1.5}]) == "score\r\n-1.5\r\n"
+
+
+def test_a_number_without_a_finite_value_is_null_in_json() -> None:
+    assert json.loads(as_json([{"score": float("nan")}, {"score": float("inf")}])) == [{"score": None}] * 2
 
 
 def test_no_records_are_an_empty_file_and_an_empty_list() -> None:

@@ -7,7 +7,7 @@ from watch_doubles import FakeClient, FakeClock, Said
 
 from kbench_jupyter.api import CreationState, Task, TaskSlug
 from kbench_jupyter.errors import NotFoundError, TaskNotReadyError, TransportError, WatchTimeoutError
-from kbench_jupyter.following.watch import watch_creation
+from kbench_jupyter.following.creation import watch_creation
 from kbench_jupyter.session.interrupted import Interrupted
 
 

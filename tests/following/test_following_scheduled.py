@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import faults
@@ -10,13 +11,15 @@ from loopback_session import LoopbackSession
 from watch_doubles import FakeClient, FakeClock, Said, run
 
 from kbench_jupyter.actions.run import run as schedule
+from kbench_jupyter.api import ScheduleResult
 from kbench_jupyter.errors import RunsFailedError, TransportError, UsageError
-from kbench_jupyter.following.scheduled import await_scheduled
+from kbench_jupyter.following.scheduled import find_scheduled
 
 
 def ids(client, models=("m1", "m2"), before=(), **options):
-    found = await_scheduled(client, "quiz", models, before, clock=FakeClock(), **options)
-    return [item.id for item in found]
+    scheduled = [ScheduleResult(model, scheduled=True) for model in models]
+    found = find_scheduled(client, "quiz", scheduled, before, clock=FakeClock(), **options)
+    return [item.run_id for item in found if item.run_id is not None]
 
 
 def test_runs_that_the_list_does_not_show_yet_are_looked_for_again():
@@ -44,6 +47,73 @@ def test_what_never_appears_is_left_out_after_a_minute_or_the_time_out():
     patient = len(client.asked)
     assert ids(client, timeout=3) == [7]
     assert len(client.asked) - patient < patient
+
+
+def test_what_the_answer_named_is_not_looked_for():
+    client = FakeClient([])
+    told = [ScheduleResult("m1", scheduled=True, run_id=7), ScheduleResult("m2", skipped_reason="has one")]
+    assert find_scheduled(client, "quiz", told, (), clock=FakeClock()) == tuple(told)
+    assert client.asked == []
+
+
+def test_runs_of_one_model_are_told_apart_by_effort_and_agent():
+    client = FakeClient(
+        [run(7, agent="code"), run(8, config="m1-high"), run(9), run(6, model="code", agent="code")]
+    )
+    asked = [ScheduleResult("m1"), ScheduleResult("m1", "high"), ScheduleResult(agent="code")]
+    scheduled = [replace(one, scheduled=True) for one in asked]
+    found = find_scheduled(client, "quiz", scheduled, {6}, clock=FakeClock())
+    assert [one.run_id for one in found] == [9, 8, 7]
+    assert client.asked == [()], "no filter names an agent"
+
+
+def test_without_waiting_there_is_one_look_and_a_failed_one_is_no_error():
+    for look in ([], TransportError("cut")):
+        client = FakeClient(look)
+        assert ids(client, timeout=0) == []
+        assert len(client.asked) == 1
+
+
+@pytest.fixture
+def naming():
+    """A server whose answers name the runs, and a session at it; every run has ended when it is listed."""
+    with faults.FaultServer() as server:
+        server.api.add_task("quiz")
+        server.api.names_runs = True
+        session = LoopbackSession(server, Said())
+        yield server, session
+        session.close()
+
+
+def test_run_says_the_ids_that_the_answer_names_and_lists_nothing_after_it(naming):
+    server, session = naming
+    done = schedule(session, "quiz", ["m1", "m2"])
+    assert done.run_ids == (1000, 1001)
+    assert [(row["model"], row["run"]) for row in done.records()] == [("m1", 1000), ("m2", 1001)]
+    assert server.requests[-1].method == "BatchScheduleBenchmarkTaskRuns"
+
+
+def test_run_says_that_an_id_is_not_known_where_neither_answer_nor_list_has_it(naming):
+    server, session = naming
+    server.api.names_runs = False
+    server.inject("ListBenchmarkTaskRuns", faults.slow(0), *[faults.status(500)] * 99)
+    done = schedule(session, "quiz", ["m1"])
+    assert done.run_ids == ()
+    assert done.view().notes == ["The id of 1 run is not known yet: the server's list did not show it."]
+
+
+def test_run_and_wait_follows_the_runs_of_the_answer_and_no_newer_one(naming):
+    server, session = naming
+
+    def newer(exchange):
+        exchange.answer(*exchange.process())
+        server.api.BatchScheduleBenchmarkTaskRuns(exchange.seen.json)  # somebody schedules the same
+        server.api.runs[0]["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
+        server.api.runs[1]["state"] = "BENCHMARK_TASK_RUN_STATE_ERRORED"
+
+    server.inject("BatchScheduleBenchmarkTaskRuns", newer)
+    done = schedule(session, "quiz", ["m1"], wait=30)
+    assert (done.run_ids, [run.state for run in done.runs]) == ((1000,), ["COMPLETED"])
 
 
 def test_run_and_wait_waits_though_the_list_lags():

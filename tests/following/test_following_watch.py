@@ -19,9 +19,10 @@ from kbench_jupyter.errors import (
     TransportError,
     WatchTimeoutError,
 )
-from kbench_jupyter.following.rounds import Clock, Pacing
-from kbench_jupyter.following.status import PATIENCE, SETTLE
-from kbench_jupyter.following.watch import Ending, RunChange, Trouble, Watch, wait_for_runs
+from kbench_jupyter.following.rounds import Clock, Pacing, Trouble
+from kbench_jupyter.following.runs import RunChange, Watch
+from kbench_jupyter.following.status import PATIENCE, SETTLE, Ending
+from kbench_jupyter.following.watch import wait_for_runs
 from kbench_jupyter.session.interrupted import Interrupted
 
 
@@ -84,6 +85,14 @@ def test_one_list_call_a_look_serves_all_runs_and_asks_only_for_models_still_goi
     watch, _ = follow(client, [1, 2, 3], clock)
     assert client.asked == [(), ("a", "b", "c"), ("b", "c")]
     assert [s.ending for s in watch.statuses] == ["completed", "completed", "errored"]
+
+
+def test_runs_of_agents_are_asked_for_without_a_filter_for_none_names_them(clock):
+    going = [run(1), run(2, model="code", agent="code")]
+    client = FakeClient(going, going, [run(1, "COMPLETED"), run(2, "COMPLETED", model="code", agent="code")])
+    watch = Watch(client, "quiz", [1, 2], clock=clock)
+    list(watch)
+    assert client.asked == [(), (), ()]
 
 
 def test_pages_after_the_last_wanted_run_are_never_asked_for(clock):

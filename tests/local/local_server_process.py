@@ -104,6 +104,10 @@ class Server:
         assert self.schedule(slug)[0]["runScheduled"]
         return self.ended(self.runs(slug)[0]["id"], slug)
 
+    def cancel(self, *run_ids, active=False):
+        body = {"runIds": {"ids": list(run_ids)}, "includeActive": active}
+        return self.call("ApiCancelBenchmarkTaskRuns", body)
+
     def proxy_token(self):
         return self.call("CreateDefaultModelProxyToken", service=PROXY)["token"]
 

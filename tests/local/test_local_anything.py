@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from local_server_process import BENCHMARKS, LOCAL, OAUTH, PROXY, TASKS
+from local_server_process import BENCHMARKS, OAUTH, PROXY, TASKS
 
 from kbench_jupyter.local.models import canonical
 
@@ -24,16 +24,25 @@ CALLS = [
     (BENCHMARKS, "GetBenchmarkLeaderboard"),
     (PROXY, "CreateDefaultModelProxyToken"),
     (OAUTH, "IntrospectToken"),
-    (LOCAL, "CancelRun"),
+    (TASKS, "UpdateBenchmarkTask"),
+    (TASKS, "UpdateBenchmarkTaskVersion"),
+    (TASKS, "ApiCancelBenchmarkTaskRuns"),
+    (TASKS, "ApiGetBenchmarkSchedulerStatus"),
+    (BENCHMARKS, "ListBenchmarkModelVersionConfigs"),
+    (BENCHMARKS, "AddTasksToBenchmark"),
+    (BENCHMARKS, "RemoveTasksFromBenchmark"),
 ]
 FIELDS = [
     "slug", "text", "options", "datasetDataSources", "taskSlug", "ownerSlug", "versionNumber", "statusFilter",
     "regexFilter", "pageSize", "pageToken", "skip", "modelVersionSlugs", "taskSlugs", "runId", "token",
-    "benchmarkSlug", "definition", "includeSource",
+    "benchmarkSlug", "definition", "includeSource", "updateMask", "description", "tags", "provenanceSources",
+    "citations", "title", "url", "runIds", "ids", "slugs", "modelVersion", "reasoningEffort", "agentSlug",
+    "includeActive", "enqueue", "skipPolicy", "staleAfter", "benchmark", "benchmarkModelVersionIds",
 ]  # fmt: skip
 ODD = [
     None, True, 0, -1, 1, 10**30, 1.5, "", "1", "²", "9" * 40, "odd-task", "(", "\ud800", "[" * 50_000, "{}", [],
     [1], ["x"], {}, {"taskSlug": "odd-task"}, {"taskSlug": "odd-task", "versionNumber": 10**30}, {"taskSlug": []},
+    "odd-bench", "description,tags", "citations", "provenanceSources", "1e999s", "nan", "STALER_THAN",
     '{"cells": [3], "nbformat": 4, "nbformat_minor": 5, "metadata": {}}', '{"nbformat": "x"}',
 ]  # fmt: skip
 LEAVES = st.sampled_from(ODD) | st.text(max_size=8)

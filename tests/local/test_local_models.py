@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -245,6 +248,74 @@ def test_a_run_on_an_endpoints_model_is_that_models(upstream):
     assert upstream.server.ended(run["id"], "up")["state"] == "COMPLETED"
 
 
+PROMPTS = """
+import urllib.request
+model = os.environ["LLM_DEFAULT"]
+for asked in ({"model": model}, {"model": model, "reasoning_effort": "low"}, {"model": "plain"}) * (model == "plain-2"):
+    urllib.request.urlopen(urllib.request.Request(
+        os.environ["MODEL_PROXY_URL"] + "/openapi/chat/completions",
+        json.dumps({"messages": [{"role": "user", "content": "at what effort?"}], **asked}).encode(),
+        {"Authorization": "Bearer " + os.environ["MODEL_PROXY_API_KEY"]},
+    )).read()
+"""
+
+
+def test_a_runs_effort_is_its_models_unless_the_task_asks_for_another(make_server):
+    class Thinking(Endpoint):
+        def do_GET(self):
+            said = {"id": "none", "reasoning": {"supported_efforts": []}}
+            every = {"id": "every", "reasoning": {"supported_efforts": None}}
+            self.answer(200, {"data": [{"id": "plain"}, {"id": "plain-2"}, said, every]})
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Thinking) as endpoint:
+        endpoint.seen = []
+        thread = threading.Thread(target=endpoint.serve_forever)
+        thread.start()
+        env = {
+            "KBENCH_UPSTREAM_URL": f"http://127.0.0.1:{endpoint.server_port}/v1",
+            "KBENCH_UPSTREAM_EFFORTS": "low, high,",
+        }
+        one = make_server(env=env)
+        configs = one.call("ListBenchmarkModelVersionConfigs", {}, "benchmarks.BenchmarksApiService")[
+            "configs"
+        ]
+        efforts = {}
+        for config in configs:
+            efforts.setdefault(config["slug"].partition("-")[0], []).append(config.get("reasoningEffort"))
+        assert efforts == {
+            "smollm2": [None],
+            "plain": ["low", "high", "low", "high"],
+            "none": [None],
+            "every": ["minimal", "low", "medium", "high", "xhigh"],
+        }
+        assert status_of(one)["settings"]["upstream_efforts"] == "low, high,"
+        one.push(
+            "thinks",
+            plain("thinks", "import os" + PROMPTS, model="x").replace("'x'", "os.environ['LLM_DEFAULT']"),
+        )
+        assert one.creation("thinks") == ("COMPLETED", "")
+        body = {
+            "taskSlugs": [{"taskSlug": "thinks"}],
+            "modelVersionSlugs": ["plain-2"],
+            "reasoningEffort": "high",
+        }
+        [scheduled] = one.call("BatchScheduleBenchmarkTaskRuns", body)["results"]
+        assert one.ended(scheduled["runId"], "thinks")["state"] == "COMPLETED"
+        seen = [(asked["model"], asked.get("reasoning_effort")) for _path, _headers, asked in endpoint.seen]
+        endpoint.shutdown()
+        thread.join()
+    assert seen == [("plain-2", "high"), ("plain-2", "low"), ("plain", None)]
+
+
+def test_efforts_that_cannot_be_are_refused_as_the_server_starts(tmp_path):
+    command = [sys.executable, "-m", "kbench_jupyter.local", "--home", str(tmp_path / "home")]
+    named = {"KBENCH_UPSTREAM_URL": "http://127.0.0.1:9/v1", "KBENCH_UPSTREAM_EFFORTS": "low,Very High"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **named})
+    assert done.returncode == 1
+    assert "not 'low,Very High'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_endpoints_key_is_nowhere_to_be_read(upstream):
     home = upstream.server.home
     files = [path for path in home.rglob("*") if path.is_file()]
@@ -276,6 +347,7 @@ def test_the_status_says_which_endpoint_is_in_force_and_never_what_is_secret_of_
     assert said["settings"] == {
         "upstream_url": "http://127.0.0.1:9/v1",
         "upstream_key_from": "KBENCH_UPSTREAM_API_KEY",
+        "upstream_efforts": "",
         "workers": "2",
         "run_timeout": "90",
         "idle_minutes": "0",

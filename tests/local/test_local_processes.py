@@ -13,7 +13,7 @@ import time
 import psutil
 import pytest
 import requests
-from local_server_process import LOCAL, PROXY, Server, plain, wait_for
+from local_server_process import PROXY, Server, plain, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -97,7 +97,7 @@ def test_a_daemon_of_a_job_that_ends_early_ends_too(make_server, how):
     daemon = daemon_of(one.home / "runs" / str(run))
     assert daemon is not None
     if how == "cancelled":
-        one.call("CancelRun", {"runId": run}, LOCAL)
+        assert one.cancel(run, active=True) == {"activeTerminatedCount": 1}
     elif how == "its runner is killed":
         kernel = next(p for p in one.family() if "ipykernel_launcher" in " ".join(p.cmdline()))
         kernel.parent().kill()

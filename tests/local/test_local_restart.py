@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
+from pathlib import Path
 
 import psutil
 import pytest
@@ -147,9 +150,33 @@ def test_a_home_that_cannot_be_written_is_told(tmp_path):
         Home(tmp_path / "file" / "home")
 
 
-def test_a_database_of_a_newer_version_is_not_touched(tmp_path):
-    import sqlite3
+def test_a_database_of_0_1_0_is_taken_over_with_its_tasks_and_runs(make_server, tmp_path):
+    """The file was made by that version: two versions of a task, and runs in every state, when it was killed."""
+    (tmp_path / "home").mkdir()
+    with closing(sqlite3.connect(tmp_path / "home" / "server.sqlite3")) as db:
+        db.executescript(Path(__file__).with_name("server_0_1_0.sql").read_text())
+        assert db.execute("PRAGMA user_version").fetchone() == (1,)
+    one = make_server()
+    assert one.run(1, "old-task")["result"] == {"numericResult": 0.84312}
+    assert "ValueError: no" in one.run(2, "old-task")["errorMessage"]
+    assert "schedule the run again" in one.run(3, "endless")["errorMessage"]
+    assert one.ended(4, "old-task")["state"] == "COMPLETED", "it was queued"
+    task = one.task("old-task")
+    assert (task["slug"]["versionNumber"], task["isPublic"], task["invalidDatasetSources"]) == (
+        2,
+        True,
+        ["a/b"],
+    )
+    assert "description" not in task
+    body = {"slug": {"taskSlug": "old-task"}, "updateMask": "description", "description": "# Old"}
+    assert one.call("UpdateBenchmarkTask", body)["task"]["description"] == "# Old"
+    assert one.schedule("old-task")[0]["runId"] == 5
+    one.stop()
+    one.start()
+    assert [run["id"] for run in one.runs("old-task")] == [5, 4, 2, 1]
 
+
+def test_a_database_of_a_newer_version_is_not_touched(tmp_path):
     with sqlite3.connect(tmp_path / "db") as db:
         db.execute("PRAGMA user_version = 99")
     db.close()

@@ -244,18 +244,20 @@ def test_a_run_can_be_cancelled_while_it_goes_and_while_it_waits(make_server):
     wait_for(lambda: one.run(going, "long")["state"] == "RUNNING", 60, "the run to start")
     assert one.post("GetBenchmarkTaskRunLogs", {"runId": waiting}).status_code == 404
     assert one.post("DownloadBenchmarkTaskRunOutput", {"runId": going}).status_code == 404
-    assert one.call("CancelRun", {"runId": waiting}, "local.LocalService") == {"cancelled": True}
+    assert one.cancel(going, waiting) == {"queuedCancelledCount": 1}, (
+        "what goes is left alone unless asked for"
+    )
     follower = []
     with one.post("GetBenchmarkTaskRunLogs", {"runId": going}, stream=True) as stream:
         lines = (line for line in stream.iter_lines(decode_unicode=True) if line)
         assert "up" in next(lines)
         threading.Thread(target=follower.extend, args=(lines,)).start()
-        assert one.call("CancelRun", {"runId": going}, "local.LocalService") == {"cancelled": True}
+        assert one.cancel(going, active=True) == {"activeTerminatedCount": 1}
         ended = one.ended(going, "long")
         wait_for(lambda: follower[-1:] == ["data: END_OF_LOG"], 10, "the follower to be told")
     assert (ended["state"], ended["errorMessage"]) == ("ERRORED", "Cancelled.")
     assert one.ended(waiting, "next")["errorMessage"] == "Cancelled."
-    assert one.call("CancelRun", {"runId": going}, "local.LocalService") == {"cancelled": False}
+    assert one.cancel(going, waiting, active=True) == {}
     assert one.run_now("next")["state"] == "COMPLETED", "the worker is free again"
 
 

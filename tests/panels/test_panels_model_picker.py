@@ -1,11 +1,15 @@
-"""The model picker without a browser: what it says of models that are missing."""
+"""The model picker without a browser: what it says of models that are missing, and the efforts it offers."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import faults
 import pytest
+from candidates import CandidateApi
+from loopback_session import LoopbackSession
 
 from kbench_jupyter.display.view import forms
 from kbench_jupyter.panels.model_picker import ModelPicker
@@ -42,3 +46,57 @@ def test_where_no_model_is_missing_there_is_no_note(picker: ModelPicker) -> None
     picker.load()
     assert picker.get("notes") == []
     assert not picker.view().notes
+
+
+@pytest.fixture
+def candidates() -> Iterator[faults.FaultServer]:
+    with faults.FaultServer(CandidateApi()) as running:
+        running.api.add_task("quiz")
+        yield running
+
+
+def test_an_effort_is_offered_where_every_chosen_model_has_it_and_is_run_at(
+    candidates: faults.FaultServer,
+) -> None:
+    told: list[tuple[str, ...]] = []
+    session = LoopbackSession(candidates)
+    picker = ModelPicker(session, "quiz", on_select=told.append)
+    try:
+        picker.load()
+        picker.receive({"do": "select", "slugs": ["quick-1"]})
+        assert picker.get("efforts") == ["high", "low"]
+        picker.receive({"do": "effort", "effort": "no-such"})
+        assert picker.effort == ""
+        picker.receive({"do": "effort", "effort": "high"})
+        assert told == [("quick-1",), ("quick-1 (high)",)]
+        assert "Chosen: quick-1 (high)" in forms(picker.view())["text/plain"]
+        # Another model that has none takes the effort away, in sight.
+        picker.receive({"do": "select", "slugs": ["quick-1", "plain-1"]})
+        assert (picker.get("efforts"), picker.names) == ([], ("quick-1", "plain-1"))
+        picker.receive({"do": "select", "slugs": ["quick-1"]})
+        picker.receive({"do": "effort", "effort": "high"})
+        picker.receive({"do": "run"})
+        end = time.monotonic() + 20
+        while picker.get("busy"):
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        [sent] = [seen.json for seen in candidates.calls("BatchScheduleBenchmarkTaskRuns")]
+        assert (sent["modelVersionSlugs"], sent["reasoningEffort"]) == (["quick-1"], "high")
+        assert [row["model"] for row in picker.parts["status"].rows] == ["quick-1-high"]
+        assert (picker.selected, picker.effort) == ((), "")
+    finally:
+        picker.close()
+        session.close()
+
+
+def test_where_the_server_lists_no_efforts_none_is_offered(candidates: faults.FaultServer) -> None:
+    candidates.api.refusing["ListBenchmarkModelVersionConfigs"] = 404
+    session = LoopbackSession(candidates)
+    picker = ModelPicker(session, "quiz")
+    try:
+        picker.load()
+        picker.select(["quick-1"], "high")
+        assert (picker.get("efforts"), picker.names) == ([], ("quick-1",))
+    finally:
+        picker.close()
+        session.close()

@@ -159,7 +159,7 @@ def test_downloads_are_found_again_without_what_is_half_done(tmp_path):
     (tmp_path / "quiz" / "notes").mkdir()
     with stage(run_folder(tmp_path, "quiz", 2, "a", 5)):
         found = stored_runs(tmp_path, "quiz")
-    assert [(r.version, r.model, r.run_id) for r in found] == [(None, "a", 1), (2, "a", 2), (10, "b", 3)]
+    assert [(r.version, r.candidate, r.run_id) for r in found] == [(None, "a", 1), (2, "a", 2), (10, "b", 3)]
     assert stored_runs(tmp_path, "nothing") == []
 
 

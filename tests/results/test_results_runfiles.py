@@ -196,7 +196,7 @@ def test_the_chart_compares_scores_only_where_all_have_one(tmp_path: Path) -> No
     scored = run_json(results=[{"numericResult": {"value": 0.5}}])
     groups = group(rows_of(tmp_path / "a", scored))
     assert measure(groups) == "score"
-    spec = vega_lite("task", groups)
+    spec = vega_lite("task", groups, ["0.5"] * len(groups))
     assert spec["data"]["values"][0]["value"] == 0.5
     assert measure(groups + group(rows_of(tmp_path / "b", run_json()))) == "pass rate"
     json.dumps(spec)
@@ -204,11 +204,11 @@ def test_the_chart_compares_scores_only_where_all_have_one(tmp_path: Path) -> No
 
 def test_a_score_of_one_run_shows_no_interval_that_nobody_measured(tmp_path: Path) -> None:
     alone = group(rows_of(tmp_path / "a", run_json(results=[{"numericResult": {"value": 0.5}}])))
-    spec = vega_lite("task", alone)
+    spec = vega_lite("task", alone, ["0.5"])
     assert spec["data"]["values"][0]["low"] is None
     assert "interval" not in spec["title"]
     told = run_json(results=[{"numericResult": {"value": 0.5, "confidenceInterval": 0.1}}])
-    spec = vega_lite("task", group(rows_of(tmp_path / "b", told)))
+    spec = vega_lite("task", group(rows_of(tmp_path / "b", told)), ["0.5 ± 0.1"])
     assert spec["data"]["values"][0]["low"] == pytest.approx(0.4)
     assert "95 % interval" in spec["title"]
 
@@ -230,7 +230,7 @@ def test_a_few_equal_scores_are_given_no_interval_as_if_that_were_certain(
     value, interval = value_and_interval(groups[0], "score")
     assert (value, interval) == (groups[0].score, None)
     assert caption("score", [interval]) == "score"
-    assert "interval" not in vega_lite("task", groups)["title"]
+    assert "interval" not in vega_lite("task", groups, ["0.5"] * len(groups))["title"]
 
 
 def test_assertions_are_counted_over_a_models_runs_in_the_order_they_are_made(tmp_path: Path) -> None:

@@ -8,9 +8,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kbench_jupyter.actions.address import address
+from kbench_jupyter.actions.cards import names_of
 from kbench_jupyter.actions.choose_runs import choose_runs
 from kbench_jupyter.actions.download.fetch import Meter, fetch_run
-from kbench_jupyter.actions.download.result import DownloadedRun, DownloadResult, names, placed, refuse_file
+from kbench_jupyter.actions.download.result import DownloadedRun, DownloadResult, placed, refuse_file
 from kbench_jupyter.api import Client, Run
 from kbench_jupyter.display.view import count, size
 from kbench_jupyter.errors import DownloadError, KBenchError, NotFoundError, UsageError
@@ -39,7 +40,7 @@ def download(
     include_source: bool = False,
     force: bool = False,
 ) -> DownloadResult:
-    """Download the outputs of a task's ended runs to ``<output>/<task>/<version>/<model>/<run id>/``.
+    """Download the outputs of a task's ended runs to ``<output>/<task>/<version>/<candidate>/<run id>/``.
 
     A run that is there already is not fetched again, unless `force`, or `include_source` asks for notebooks
     that copy was made without. One run's failure does not stop the others.
@@ -82,7 +83,7 @@ def download(
     pending = tuple(run for run in runs if not run.state.is_terminal)
     if not ended:
         raise DownloadError(
-            f"No run of {slug} has ended yet: {names(pending)}.",
+            f"No run of {slug} has ended yet: {names_of(pending)}.",
             hint=f"Watch them: %kbench log {slug}   Where they stand: %kbench status {slug}",
         )
     job = _Job(session, client, target.base_url, slug.task, output, include_source, limits)
@@ -106,7 +107,8 @@ class _Job:
         """Download what is not there; return all of it, in the order of the runs, and those that left nothing."""
         empty: set[int] = set()
         folders = {
-            run.id: run_folder(self.output, self.task, run.task.version, run.model, run.id) for run in runs
+            run.id: run_folder(self.output, self.task, run.task.version, run.candidate, run.id)
+            for run in runs
         }
         for parent in {folder.parent for folder in folders.values()}:
             clean(parent)
@@ -200,7 +202,7 @@ class _Job:
         lines = []
         for run, error in failed.items():
             lines += [
-                f"{run.model} (run {run.id}): {error}",
+                f"{run.candidate} (run {run.id}): {error}",
                 *([f"    → {error.hint}"] if error.hint else []),
             ]
         rest = f" The other {here} are in {self.output / self.task}." if here else ""

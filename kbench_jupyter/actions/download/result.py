@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kbench_jupyter.actions.cards import run_cells
+from kbench_jupyter.actions.cards import RUN_COLUMNS, names_of, run_rows
 from kbench_jupyter.api import Run
-from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View, count, size
+from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View, count, size, told
 from kbench_jupyter.errors import UsageError
 
 
@@ -42,17 +41,23 @@ class DownloadResult(Shown):
         title = f"Downloaded {count(len(fresh), 'run')} of {self.task} ({size(sum(d.size for d in fresh))})"
         if not fresh:
             title = f"All {count(len(self.runs), 'run')} of {self.task} were there already"
-        was = {True: Cell("there already", "quiet"), False: Cell("downloaded", "good")}
+        was = {
+            True: Cell("there already", "quiet", value=False),
+            False: Cell("downloaded", "good", value=True),
+        }
         rows = [
-            [*run_cells(done.run, unset="unset"), size(done.size), was[done.cached]] for done in self.runs
+            [*first, told(done.size, size), was[done.cached]]
+            for done, first in zip(
+                self.runs, run_rows([one.run for one in self.runs], unset="unset"), strict=True
+            )
         ]
-        notes = [f"Not ended yet, so not here: {names(self.pending)}"] if self.pending else []
-        notes += [f"Errored before they had an output: {names(self.empty)}"] if self.empty else []
+        notes = [f"Not ended yet, so not here: {names_of(self.pending)}"] if self.pending else []
+        notes += [f"Errored before they had an output: {names_of(self.empty)}"] if self.empty else []
         return View(
             Cell(title, "good"),
             [
-                Facts({"folder": f"{self.folder}{os.sep}", "layout": "version / model / run"}),
-                Table(["model", "run", "version>", "state", "size>", ""], rows),
+                Facts({"folder": f"{self.folder}{os.sep}", "layout": "version / candidate / run"}),
+                Table([*RUN_COLUMNS, "size>", "new"], rows, drop_empty=True),
             ],
             notes=notes,
             next=[(f"%kbench results {self.task}{placed(self.folder.parent)}", "compare them")],
@@ -76,10 +81,3 @@ def refuse_file(output: Path) -> None:
             f"{there} is a file, so no folder {output} can be made for downloads.",
             hint="Name another folder, which may be a new one: -o DIR",
         )
-
-
-def names(runs: Sequence[Run]) -> str:
-    """Name the first few runs, each with its state."""
-    shown = [f"{run.model} (run {run.id}, {run.state.lower().replace('_', ' ')})" for run in runs[:6]]
-    more = [f"{len(runs) - 6} more"] if len(runs) > 6 else []
-    return ", ".join(shown + more)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,12 @@ from kbench_jupyter.actions.results.tables import (
     error_parts,
     errored_note,
     few_note,
+    scores_of,
+    spread_of_passes,
 )
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.api import Run
+from kbench_jupyter.display.numbers import score_number, score_texts
 from kbench_jupyter.display.view import Shown, View, count
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.results.chart import MIME_TYPE, caption, measure, value_and_interval, vega_lite
@@ -34,7 +37,7 @@ class Results(Shown):
     """A task's runs side by side."""
 
     task: str
-    #: One a run, newest task version first, then by model.
+    #: One a run, newest task version first, then by candidate.
     rows: tuple[Row, ...] = ()
     #: What was left out, and why.
     notes: tuple[str, ...] = ()
@@ -42,7 +45,7 @@ class Results(Shown):
 
     @property
     def groups(self) -> list[Group]:
-        """The runs put together by task version and model."""
+        """The runs put together by task version and candidate; of different candidates never."""
         return group(self.rows)
 
     @property
@@ -75,10 +78,11 @@ class Results(Shown):
                 "task": self.task,
                 "version": row.version,
                 "model": row.model,
+                "candidate": row.candidate,
                 "run": row.run_id,
                 "state": row.result.state,
                 "passed": row.result.passed,
-                "score": row.result.score,
+                "score": score_number(row.result.score),
                 "interval": row.result.interval,
                 "assertions_passed": sum(a.passed for a in row.result.assertions),
                 "assertions": len(row.result.assertions),
@@ -120,27 +124,34 @@ class Chart:
         return measure(self.groups)
 
     @property
-    def bars(self) -> list[tuple[float, tuple[float, float] | None]]:
-        """Each group's value and the ends of its 95 % interval, where it has one."""
+    def bars(self) -> list[tuple[float | None, tuple[float, float] | None]]:
+        """Each group's value and the ends of its 95 % interval, where it has them."""
         return [value_and_interval(g, self.measure) for g in self.groups]
 
+    @property
+    def texts(self) -> list[tuple[str, str]]:
+        """Each group's value and its interval, "" where it has none, as every form of the chart says them."""
+        if self.measure == "score":
+            return scores_of(self.groups)
+        rates = score_texts([g.pass_rate for g in self.groups], display="PERCENTAGES")
+        return [(rate, spread_of_passes(g)) for rate, g in zip(rates, self.groups, strict=True)]
+
     def __str__(self) -> str:
-        values = self.bars
-        most = max((abs(value) for value, _ in values), default=0) or 1
-        names = [f"{g.model} v{g.version}" if g.version else g.model for g in self.groups]
+        values, texts = self.bars, self._labels()
+        most = max((abs(value) for value, _ in values if value), default=0) or 1
+        names = [f"{g.candidate} v{g.version}" if g.version else g.candidate for g in self.groups]
         room = max(map(len, names), default=0)
         lines = [
-            f"{name:<{room}}  {'█' * round(_BAR * abs(value) / most):<{_BAR}}  {_spread(value, interval)}"
-            for name, (value, interval) in zip(names, values, strict=True)
+            f"{name:<{room}}  {'█' * round(_BAR * abs(value or 0) / most):<{_BAR}}  {text}"
+            for name, (value, _), text in zip(names, values, texts, strict=True)
         ]
         return "\n".join([caption(self.measure, [interval for _, interval in values]), *lines])
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {MIME_TYPE: vega_lite(self.task, self.groups), "text/plain": str(self)}
+        return {MIME_TYPE: vega_lite(self.task, self.groups, self._labels()), "text/plain": str(self)}
 
-
-def _spread(value: float, interval: tuple[float, float] | None) -> str:
-    return f"{value:.2f}" if interval is None else f"{value:.2f} [{interval[0]:.2f}, {interval[1]:.2f}]"
+    def _labels(self) -> list[str]:
+        return [f"{value} ({spread})" if spread else value for value, spread in self.texts]
 
 
 def results(session: Session, slug: str, *, models: Sequence[str] = (), output: Path = Path()) -> Results:
@@ -149,7 +160,7 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
     Parameters
     ----------
     models : sequence of str
-        Only these models; all where empty.
+        Only these models or other candidates; all where empty.
     output : Path
         The folder downloads lie in.
 
@@ -194,8 +205,26 @@ def _read(downloaded: DownloadResult, output: Path, named: str, target: str) -> 
     runs = _listed(downloaded)
     listed = frozenset(run.id for run in runs)
     rows = read_rows(output, downloaded.task, target=target, run_ids=listed, on_damage=note)
+    rows = _by_candidate(rows, runs)
     accounted |= {str(row.run_id) for row in rows}
     return rows, [*notes, *_nothing_left([run for run in runs if str(run.id) not in accounted])]
+
+
+def _by_candidate(rows: Sequence[Row], runs: Sequence[Run]) -> list[Row]:
+    """Return the rows with the models of their runs, a run once that lies under its candidate and its model, too.
+
+    It does where the official client, or a version of this one that knew models alone, fetched it before.
+    """
+    listed = {run.id: run for run in runs}
+    there = {(row.version, row.candidate, row.run_id) for row in rows}
+    kept = []
+    for row in rows:
+        run = listed.get(row.run_id)
+        if run is None or row.candidate not in (run.candidate, run.model):
+            kept.append(row)
+        elif row.candidate == run.candidate or (row.version, run.candidate, run.id) not in there:
+            kept.append(replace(row, model=run.model or row.model))
+    return kept
 
 
 def _nothing_left(runs: Sequence[Run]) -> list[str]:
@@ -203,7 +232,7 @@ def _nothing_left(runs: Sequence[Run]) -> list[str]:
     if not runs:
         return []
     said = [
-        f"run {run.id} ({run.model}) {run.state.lower()}"
+        f"run {run.id} ({run.candidate}) {run.state.lower()}"
         + (f": {NO_SOURCE.line(run.error_message)}" if run.error_message else "")
         for run in runs[:_NAMED]
     ]

@@ -1,18 +1,29 @@
-"""The tables of a comparison: models side by side, their assertions, and what went wrong."""
+"""The tables of a comparison: candidates side by side, their assertions, and what went wrong."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from kbench_jupyter.actions.cards import WHO_COLUMNS, who_cells, who_word
 from kbench_jupyter.actions.run_errors import RunErrors
+from kbench_jupyter.display.numbers import score_texts
 from kbench_jupyter.display.view import Cell, Part, Table, Text, Value, count, duration, money
 from kbench_jupyter.results.chart import measure, value_and_interval
 from kbench_jupyter.results.comparison import Group, Row, assertion_counts
 
-__all__ = ["assertion_parts", "comparison", "costs", "error_parts", "errored_note", "few_note"]
+__all__ = [
+    "assertion_parts",
+    "comparison",
+    "costs",
+    "error_parts",
+    "errored_note",
+    "few_note",
+    "scores_of",
+    "spread_of_passes",
+]
 
 _COLUMNS = (
-    "model",
+    *WHO_COLUMNS,
     "version>",
     "runs>",
     "errored>",
@@ -30,26 +41,39 @@ _ROOM = 56
 
 
 def comparison(groups: Sequence[Group]) -> Table:
-    """Return a row for each model and version."""
-    rows = [_row(group, cost) for group, cost in zip(groups, costs(groups), strict=True)]
+    """Return a row for each candidate and version."""
+    scores = map(" ".join, scores_of(groups))
+    who = who_cells((group.model, group.candidate) for group in groups)
+    rows = [
+        [*first, *_row(group, cost, score)]
+        for first, group, cost, score in zip(who, groups, costs(groups), scores, strict=True)
+    ]
     return Table(_COLUMNS, rows, drop_empty=True)
 
 
-def _row(group: Group, cost: str) -> list[Value]:
+def scores_of(groups: Sequence[Group]) -> list[tuple[str, str]]:
+    """Say each group's score and the half-width of its interval, "" where it has none."""
+    scores, halves = [g.score for g in groups], [g.score_interval for g in groups]
+    alone = score_texts(scores)
+    whole = score_texts(scores, sides=[None if half is None else (half, half) for half in halves])
+    return [(score, both.removeprefix(score).strip()) for score, both in zip(alone, whole, strict=True)]
+
+
+def spread_of_passes(group: Group) -> str:
+    """Say the ends of a pass rate's interval."""
+    return "{:.0%} to {:.0%}".format(*group.pass_interval)
+
+
+def _row(group: Group, cost: str, score: str) -> list[Value]:
     held, every = group.assertions
     runs = len(group.rows)
-    low, high = group.pass_interval
-    spread = f" ({low:.0%} to {high:.0%})" if runs > 1 else ""
-    score = "" if group.score is None else f"{group.score:.3g}"
-    if group.score is not None and group.score_interval is not None:
-        score = f"{group.score:.3g} ± {group.score_interval:.2g}"
+    spread = f" ({spread_of_passes(group)})" if runs > 1 else ""
     return [
-        group.model,
         str(group.version or ""),
         str(runs),
         str(group.errored or ""),
         Cell(f"{group.passed}/{runs}{spread}", _tone(group.passed, runs)),
-        score,
+        score.strip(),
         f"{held}/{every}" if every else "",
         f"{group.usage.input_tokens:,}→{group.usage.output_tokens:,}",
         cost,
@@ -102,26 +126,27 @@ def _measured_itself(group: Group) -> bool:
 
 
 def assertion_parts(groups: Sequence[Group]) -> list[Part]:
-    """Return a table of the newest version's assertions, a column a model; a row each where many models are."""
+    """Return a table of the newest version's assertions, a column a candidate; a row each where many are."""
     newest = [group for group in groups if group.version == groups[0].version]
     counts = assertion_counts(newest)
     if not counts:
         return []
     version = f" of version {newest[0].version}" if newest[0].version else ""
     heading = Text(f"Assertions{version}: how often each passed", "quiet")
-    models = [group.model for group in newest]
-    if sum(max(len(model), len("✓ 99/99")) + 2 for model in models) <= _ROOM:
+    names = [group.candidate for group in newest]
+    if sum(max(len(name), len("✓ 99/99")) + 2 for name in names) <= _ROOM:
         across: list[list[Value]] = [
-            [text, *(_counted(by_model.get(model)) for model in models)] for text, by_model in counts.items()
+            [text, *(_counted(counted.get(name)) for name in names)] for text, counted in counts.items()
         ]
-        return [heading, Table(["assertion", *models], across)]
+        return [heading, Table(["assertion", *names], across)]
     down: list[list[Value]] = [
-        [model, _counted(by_model[model]), text]
-        for model in models
-        for text, by_model in counts.items()
-        if model in by_model
+        [name, _counted(counted[name]), text]
+        for name in names
+        for text, counted in counts.items()
+        if name in counted
     ]
-    return [heading, Table(["model", "passed", "assertion"], down)]
+    word = who_word((group.model, group.candidate) for group in newest)
+    return [heading, Table([word, "passed", "assertion"], down)]
 
 
 def _counted(counts: tuple[int, int] | None) -> Value:
@@ -134,9 +159,14 @@ def _tone(passed: int, every: int) -> str:
 
 def error_parts(rows: Sequence[Row], explained: RunErrors) -> list[Part]:
     """Return a table of what the newest version's errored runs ended with; nothing where none errored."""
+    errored = [row for row in rows if row.result.errored and row.version == rows[0].version]
     errors: list[list[Value]] = [
-        [row.model, str(row.run_id), Cell(explained.of(row.version).line(row.result.error_message), "bad")]
-        for row in rows
-        if row.result.errored and row.version == rows[0].version
+        [
+            row.candidate,
+            str(row.run_id),
+            Cell(explained.of(row.version).line(row.result.error_message), "bad"),
+        ]
+        for row in errored
     ]
-    return [Table(["model", "run>", "error"], errors)] if errors else []
+    word = who_word((row.model, row.candidate) for row in errored)
+    return [Table([word, "run>", "error"], errors)] if errors else []

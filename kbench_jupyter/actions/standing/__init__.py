@@ -156,7 +156,7 @@ def _is_known(found: Standing, run: Run, compared: Collection[object], output: P
     if found.target is None:
         return False
     origin = origin_of(found.target.base_url, run)
-    folder = run_folder(output, found.slug, run.task.version, run.model, run.id)
+    folder = run_folder(output, found.slug, run.task.version, run.candidate, run.id)
     return origin in compared or holds(folder, source=False, origin=origin)
 
 

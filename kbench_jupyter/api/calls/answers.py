@@ -23,6 +23,7 @@ from kbench_jupyter.errors import (
     CredentialsError,
     KBenchError,
     NotFoundError,
+    NotOfferedError,
     PermissionDeniedError,
     RateLimitError,
     ServerError,
@@ -149,6 +150,9 @@ def error_of(answer: Answer, credentials: Credentials | None, subject: str = "")
 
 def _reading(answer: Answer, subject: str, said: str) -> tuple[type[ApiError], str, str | None]:
     status, method = answer.status, answer.method
+    if method in _NEW and status in (403, 404, 501):
+        what, hint = _NEW[method]
+        return NotOfferedError, f"This server does not offer {what} to this account ({status}){said}", hint
     if status == 404 or (status == 403 and method == "GetBenchmarkTask"):
         # The server answers 403 for a task of somebody else and for one that does not exist.
         if method == "BatchScheduleBenchmarkTaskRuns":
@@ -173,12 +177,36 @@ def _reading(answer: Answer, subject: str, said: str) -> tuple[type[ApiError], s
     return ApiError, f"{method} was refused ({status}){said}", None
 
 
+_OWN_BENCHMARK = (
+    "Or there is no such benchmark of yours: its address is kaggle.com/benchmarks/OWNER/BENCHMARK, and only your own"
+    " can be changed."
+)
+
+
 def _missing_hint(method: str) -> str | None:
     if "Task" in method and "Runs" not in method:
         return "%kbench list shows your tasks. For somebody else's, write owner/task."
     if method == "ListBenchmarkTaskRuns":
         return "%kbench list shows your tasks."
     return None
+
+
+#: Calls that not every server has, nor offers to every account (they came with kagglesdk 0.1.38): what each does in
+#: words, and what else its refusal can mean. Whoever makes one looks whether it is rather a task that is not there:
+#: `kbench_jupyter.api.calls.offered`.
+_NEW: Mapping[str, tuple[str, str | None]] = {
+    "ApiCancelBenchmarkTaskRuns": (
+        "cancelling runs",
+        "Only runs of your own can be cancelled. On Kaggle, a run is also stopped on the task's page.",
+    ),
+    "UpdateBenchmarkTask": (
+        "changing a task's description",
+        "Only tasks of your own can be changed. On Kaggle, they are also edited on the task's page.",
+    ),
+    "AddTasksToBenchmark": ("adding tasks to a benchmark", _OWN_BENCHMARK),
+    "RemoveTasksFromBenchmark": ("removing tasks from a benchmark", _OWN_BENCHMARK),
+    "ListBenchmarkModelVersionConfigs": ("a list of reasoning efforts", None),
+}
 
 
 _ADVICE: Mapping[tuple[str, int], str] = {

@@ -1,25 +1,22 @@
-"""The calls about runs: listing and scheduling them, their logs and their output."""
+"""The calls about runs: listing them, their logs and their output."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from kbench_jupyter.api.calls.caller import TASKS, Caller
-from kbench_jupyter.api.calls.writes import look_again, unconfirmed, unseen
 from kbench_jupyter.api.names import normalize_model
-from kbench_jupyter.api.values import parse
-from kbench_jupyter.api.values.runs import LogEntry, Run, ScheduleResult
+from kbench_jupyter.api.values.runs import LogEntry, Run
 from kbench_jupyter.api.values.tasks import TaskSlug
 from kbench_jupyter.api.values.wire import given
-from kbench_jupyter.errors import AmbiguousWriteError, UsageError
 
 if TYPE_CHECKING:  # what most commands do without is imported when it is called for
     from kbench_jupyter.api.downloads import Download
     from kbench_jupyter.api.logs.stream import LogStream
 
-__all__ = ["RunCalls"]
+__all__ = ["RunCalls", "canonical", "distinct"]
 
 
 class RunCalls(Caller):
@@ -38,86 +35,13 @@ class RunCalls(Caller):
             Seconds for the call of a page with all its tries, if fewer than usual.
         """
         address = TaskSlug.parse(slug)
-        wanted = _canonical(models)
+        wanted = canonical(models)
         body = given(taskSlug=address.to_wire(), modelVersionSlugs=wanted)
         subject = f"task {str(address)!r}"
         for item in self.pages(TASKS, "ListBenchmarkTaskRuns", body, "runs", subject, deadline):
             run = Run.from_wire(item)
             if not wanted or run.model in wanted:  # the server may ignore the filter
                 yield run
-
-    def schedule_runs(
-        self, slug: TaskSlug | str, models: Sequence[str], *, known_runs: Collection[int] | None = None
-    ) -> list[ScheduleResult]:
-        """Schedule a run of a task on each of the models.
-
-        Never sent twice blindly: when the answer is lost, the run ids of these models tell whether it
-        landed, and the results come back with a ``note``.
-
-        Parameters
-        ----------
-        models : sequence of str
-            Models in any spelling; one named twice is scheduled once.
-        known_runs : collection of int, optional
-            Ids of the runs of these models before; looked up when left out.
-
-        Returns
-        -------
-        list of ScheduleResult
-            One for each model, in the order asked for.
-
-        Raises
-        ------
-        UsageError
-            If no model is named.
-        NotFoundError
-            If the task or a model is unknown.
-        AmbiguousWriteError
-            If the answer was lost and not all the runs have appeared since.
-        """
-        address, wanted = TaskSlug.parse(slug), _canonical(models)
-        if not wanted:
-            raise UsageError("No model was named to run on.", hint="%kbench models shows what there is.")
-        if known_runs is None:
-            known_runs = {run.id for run in self.list_runs(address, models=wanted)}
-        method = "BatchScheduleBenchmarkTaskRuns"
-        body = {"taskSlugs": [address.to_wire()], "modelVersionSlugs": wanted}
-        subject = f"task {str(address)!r}, or no model {' or '.join(wanted)}"
-        try:
-            answer = self.call(TASKS, method, body, safe=False, subject=subject)
-        except AmbiguousWriteError as error:
-            lost = error
-        else:
-            results = _paired(answer, wanted)
-            if results is not None:
-                return results
-            lost = unconfirmed(method)
-        return self._appeared(address, wanted, known_runs, lost)
-
-    def _appeared(
-        self, slug: TaskSlug, models: Sequence[str], before: Collection[int], lost: AmbiguousWriteError
-    ) -> list[ScheduleResult]:
-        """Return the runs that have appeared since a schedule whose answer was lost."""
-        seen: dict[str, int] = {}
-
-        def all_found() -> bool | None:
-            runs = self.list_runs(slug, models=models)
-            seen.update({run.model: run.id for run in runs if run.id not in before})
-            return True if all(model in seen for model in models) else None
-
-        complete, looked = look_again(self, all_found)
-        if not complete:
-            raise unseen(
-                f"Scheduling {slug}",
-                lost,
-                looked,
-                f"{len(seen)} of {len(models)} runs have appeared",
-                f"%kbench status {slug} shows which runs there are; run the missing ones again.",
-                [f"{model}: run {seen[model]} has appeared." for model in models if model in seen]
-                + [f"{model}: no new run has appeared." for model in models if model not in seen],
-            )
-        note = "The answer was lost, but run {} has appeared since."
-        return [ScheduleResult(model, True, note=note.format(seen[model])) for model in models]
 
     def stream_logs(
         self,
@@ -211,15 +135,12 @@ def _close_when_quiet(stream: LogStream, quiet: float, over: threading.Event) ->
     stream.close()
 
 
-def _canonical(models: Sequence[str]) -> list[str]:
-    names = [models] if isinstance(models, str) else models
-    return list(dict.fromkeys(slug for slug in map(normalize_model, names) if slug))
+def distinct(names: Sequence[str]) -> list[str]:
+    """Return names without those that say nothing or were there before; a text is one name."""
+    stripped = (name.strip() for name in ([names] if isinstance(names, str) else names))
+    return list(dict.fromkeys(filter(None, stripped)))
 
 
-def _paired(answer: Mapping[str, Any], models: Sequence[str]) -> list[ScheduleResult] | None:
-    """Return what became of each model; None where the answer does not say."""
-    results = parse.items(answer.get("results"))
-    # Answers come in request order and name no model: with another count none can be told apart.
-    if len(results) != len(models) or not all(results):
-        return None
-    return [ScheduleResult.from_wire(item, model=model) for item, model in zip(results, models, strict=True)]
+def canonical(models: Sequence[str]) -> list[str]:
+    """Return the canonical slugs of models in any spelling, each once."""
+    return list(dict.fromkeys(filter(None, map(normalize_model, distinct(models)))))

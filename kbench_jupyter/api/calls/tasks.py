@@ -1,4 +1,4 @@
-"""The calls about tasks: pushing, reading, listing and publishing them."""
+"""The calls about tasks: pushing, reading, listing, describing and publishing them."""
 
 from __future__ import annotations
 
@@ -8,12 +8,13 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from kbench_jupyter.api.calls.caller import TASKS, Caller
+from kbench_jupyter.api.calls.offered import call_if_offered
 from kbench_jupyter.api.calls.writes import NO_ANSWER, SKEW, look_again, unconfirmed, unseen
 from kbench_jupyter.api.names import task_slug
 from kbench_jupyter.api.values.states import TaskOrigin
-from kbench_jupyter.api.values.tasks import Task, TaskSlug
+from kbench_jupyter.api.values.tasks import Citation, Task, TaskSlug, UpdatedTask
 from kbench_jupyter.api.values.wire import given
-from kbench_jupyter.errors import AmbiguousWriteError, NotFoundError, TransportError
+from kbench_jupyter.errors import AmbiguousWriteError, NotFoundError, TransportError, UsageError
 
 __all__ = ["TaskCalls"]
 
@@ -136,8 +137,16 @@ class TaskCalls(Caller):
             )
         return task
 
-    def list_tasks(self, *, status: str | None = None, regex: str | None = None) -> Iterator[Task]:
-        """Yield your tasks, page by page as they are asked for.
+    def list_tasks(
+        self,
+        *,
+        status: str | None = None,
+        regex: str | None = None,
+        owner: str | None = None,
+        benchmark: str | None = None,
+        version: int | None = None,
+    ) -> Iterator[Task]:
+        """Yield your tasks, those of another owner, or those of a benchmark, page by page as they are asked for.
 
         Parameters
         ----------
@@ -145,12 +154,98 @@ class TaskCalls(Caller):
             Only tasks in this creation state.
         regex : str, optional
             Only tasks whose name matches.
+        owner : str, optional
+            Whose tasks, of those that you may see; with `benchmark`, whose benchmark it is.
+        benchmark : str, optional
+            Its slug, without the owner.
+        version : int, optional
+            Of the benchmark; by default the one that is published, else the draft.
         """
-        body = given(statusFilter=status, regexFilter=regex)
-        return map(Task.from_wire, self.pages(TASKS, "ListBenchmarkTasks", body, "tasks"))
+        body = given(
+            statusFilter=status,
+            regexFilter=regex,
+            ownerSlug=owner,
+            benchmarkSlug=benchmark,
+            versionNumber=version if benchmark else None,
+        )
+        subject = f"benchmark '{owner}/{benchmark}'" if owner and benchmark else ""
+        for item in self.pages(TASKS, "ListBenchmarkTasks", body, "tasks", subject):
+            task = Task.from_wire(item)
+            # A server that does not know the filter lists your own.
+            if benchmark or not owner or task.slug.owner in (None, owner):
+                yield task
 
-    def publish_task(self, slug: TaskSlug | str, *, publish_backing_notebook: bool) -> Task:
-        """Make a task public, and its notebook too if asked; doing it again changes nothing.
+    def update_task(
+        self,
+        slug: TaskSlug | str,
+        *,
+        description: str | None = None,
+        tags: Sequence[str] | None = None,
+        provenance: str | None = None,
+        citations: Sequence[Citation] | None = None,
+    ) -> UpdatedTask:
+        """Change what a task's page says, of its current version; what is None stays as it is.
+
+        Doing it again changes nothing. HTML in texts is sanitized by the server, a citation whose address is
+        none is left out by it.
+
+        Parameters
+        ----------
+        description : str, optional
+            Markdown.
+        tags : sequence of str, optional
+            All of them; those that the server does not know come back as `UpdatedTask.invalid_tags`.
+        provenance : str, optional
+            Where data and code come from; at most 4,000 characters.
+        citations : sequence of Citation, optional
+            All of them.
+
+        Raises
+        ------
+        UsageError
+            If nothing is to be changed; nothing is sent.
+        NotOfferedError
+            If the server does not offer it to this account.
+        NotFoundError
+            If there is no such task.
+        AmbiguousWriteError
+            If the answer is not the changed task.
+        """
+        fields = {
+            "description": description,
+            "tags": None if tags is None else list(tags),
+            "provenanceSources": provenance,
+            "citations": None
+            if citations is None
+            else [given(title=one.title, url=one.url) for one in citations],
+        }
+        mask = ",".join(name for name, value in fields.items() if value is not None)
+        if not mask:
+            raise UsageError("Nothing to change was named.", hint="%kbench describe -h")
+        address = replace(TaskSlug.parse(slug), version=None)  # the wire refuses one here
+        body = given(slug=address.to_wire(), **fields, updateMask=mask)
+        method = "UpdateBenchmarkTask"
+        updated = UpdatedTask.from_wire(call_if_offered(self, TASKS, method, body, [address]))
+        if not _is_task(updated.task, address.task):
+            raise unconfirmed(method)
+        return updated
+
+    def publish(self, slug: TaskSlug | str, *, notebook: bool = False, artifacts: bool = False) -> Task:
+        """Make a task public, and what else is asked for; doing it again changes nothing.
+
+        Parameters
+        ----------
+        notebook : bool
+            Also the notebook that it was made from.
+        artifacts : bool
+            Also what its runs left: files, logs and outputs. It cannot be taken back. Without it others see scores
+            only.
+
+        Returns
+        -------
+        Task
+            Public for sure; it shows where the notebook or the artifacts are not (yet), since a server may not know
+            the word for them.
 
         Raises
         ------
@@ -158,12 +253,14 @@ class TaskCalls(Caller):
             If neither the answer nor the task itself says that it is public now.
         """
         address = TaskSlug.parse(slug)
-        body = given(slug=address.to_wire(), publishBackingNotebook=publish_backing_notebook)
+        body = given(slug=address.to_wire(), publishBackingNotebook=notebook, publishRunArtifacts=artifacts)
         subject = f"task {str(address)!r}"
 
         def done(task: Task) -> bool:
-            notebook = task.is_backing_notebook_published or not publish_backing_notebook
-            return bool(task.is_public) and bool(notebook) and _is_task(task, address.task)
+            missing = (notebook and not task.is_backing_notebook_published) or (
+                artifacts and not task.artifacts_public
+            )
+            return bool(task.is_public) and not missing and _is_task(task, address.task)
 
         task = Task.from_wire(self.call(TASKS, "PublishBenchmarkTask", body, subject=subject))
         if done(task):
@@ -171,7 +268,7 @@ class TaskCalls(Caller):
         with suppress(*NO_ANSWER):  # the answer may leave out what the task itself says
             task = self.get_task(address)
         if done(task) or (_is_task(task, address.task) and task.is_public):
-            return task  # it shows where its notebook is not public
+            return task
         raise AmbiguousWriteError(
             f"The server did not confirm that {subject} is public.",
             hint=f"Look with %kbench status {address}; publishing again changes nothing that is done:"

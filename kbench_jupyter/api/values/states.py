@@ -9,7 +9,17 @@ from __future__ import annotations
 import enum
 from typing import Any, ClassVar, Self
 
-__all__ = ["CreationState", "Modality", "OpenEnum", "RefillPeriod", "RunState", "TaskOrigin"]
+__all__ = [
+    "CandidateType",
+    "CreationState",
+    "DisplayType",
+    "Importance",
+    "Modality",
+    "OpenEnum",
+    "RefillPeriod",
+    "RunState",
+    "TaskOrigin",
+]
 
 
 class OpenEnum(enum.StrEnum):
@@ -33,7 +43,8 @@ class OpenEnum(enum.StrEnum):
     def _missing_(cls, value: object) -> Self | None:
         if not isinstance(value, str):
             return None
-        bare = value.strip().upper().removeprefix(cls._prefix)
+        # Some prefixes come in a longer spelling too, with the enum's whole name.
+        bare = value.strip().upper().rpartition(cls._prefix)[2]
         known = cls._member_map_.get(bare)
         if known is not None:
             return known  # type: ignore[return-value]  # typeshed has Enum here
@@ -113,6 +124,36 @@ class TaskOrigin(OpenEnum, prefix="BENCHMARK_TASK_VERSION_SOURCE_", is_sent_bare
     EVAL_SANDBOX = "EVAL_SANDBOX"
     WEB = "WEB"
     CLI = "CLI"
+
+
+class CandidateType(OpenEnum, prefix="BENCHMARK_CANDIDATE_TYPE_"):
+    """The kind of candidate a task version is made for."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    MODEL_VERSIONS = "MODEL_VERSIONS"
+    AGENTS = "AGENTS"
+    MODEL_VERSION_CONFIGS = "MODEL_VERSION_CONFIGS"
+
+
+class Importance(OpenEnum, prefix="BENCHMARK_MODEL_IMPORTANCE_LEVEL_", is_sent_bare=True):
+    """Whether a model is run on all the benchmarks that Kaggle maintains (``CORE``)."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    CORE = "CORE"
+
+
+class DisplayType(OpenEnum, prefix="BENCHMARK_LEADERBOARD_DISPLAY_TYPE_", is_sent_bare=True):
+    """The scale that a leaderboard's column is on: 0.85 is 85% on ``PERCENTAGES``, 85 on ``RAW_PERCENTAGES``."""
+
+    UNSPECIFIED = "UNSPECIFIED"
+    PERCENTAGES = "PERCENTAGES"
+    COUNTS = "COUNTS"
+    DOLLARS = "DOLLARS"
+    CENTS = "CENTS"
+    RAW_PERCENTAGES = "RAW_PERCENTAGES"
+    FLOAT_COUNTS = "FLOAT_COUNTS"
+    RAW_VALUES = "RAW_VALUES"
+    WHOLE_DOLLARS = "WHOLE_DOLLARS"
 
 
 class RefillPeriod(OpenEnum, prefix="REFILL_PERIOD_", is_sent_bare=True):

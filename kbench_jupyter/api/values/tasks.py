@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Self
 
-from kbench_jupyter.api.values.states import CreationState, TaskOrigin
+from kbench_jupyter.api.values.states import CandidateType, CreationState, TaskOrigin
 from kbench_jupyter.api.values.wire import Wire, given, wire
 from kbench_jupyter.errors import UsageError
 
-__all__ = ["Task", "TaskSlug"]
+__all__ = ["Citation", "Task", "TaskSlug", "TasksChanged", "UpdatedTask"]
 
 WEB_BASE = "https://www.kaggle.com"
 
@@ -58,6 +58,14 @@ class TaskSlug(Wire):
 
 
 @dataclass(frozen=True)
+class Citation(Wire):
+    """What the data or the code of a task refers to."""
+
+    title: str = ""
+    url: str = ""
+
+
+@dataclass(frozen=True)
 class Task(Wire):
     """A task, seen at one of its versions (``slug.version``)."""
 
@@ -74,6 +82,13 @@ class Task(Wire):
     #: Datasets that were asked for and could not be resolved.
     invalid_datasets: tuple[str, ...] = wire("invalidDatasetSources", default=())
     origin: TaskOrigin = wire("source", default=TaskOrigin.UNSPECIFIED)
+    description: str = ""  #: Markdown, shown on the task's page
+    tags: tuple[str, ...] = ()
+    provenance: str = wire("provenanceSources", default="")  #: where data and code come from
+    citations: tuple[Citation, ...] = ()
+    candidate_type: CandidateType = CandidateType.UNSPECIFIED
+    #: Whether others see the runs' files, logs and outputs, and not their scores alone.
+    artifacts_public: bool | None = wire("areRunArtifactsPublic", default=None)
     #: What the client itself has to add, for example that the answer to the push was lost.
     note: str = wire(default="")
 
@@ -91,6 +106,22 @@ class Task(Wire):
         """Return `invalid_datasets`, and those that a push asked for and that are not attached."""
         missing = (name for name in asked if not any(_same_dataset(name, got) for got in self.datasets))
         return tuple(dict.fromkeys((*self.invalid_datasets, *missing)))
+
+
+@dataclass(frozen=True)
+class UpdatedTask(Wire):
+    """A task after its page was changed."""
+
+    task: Task
+    invalid_tags: tuple[str, ...] = ()  #: tags that the server does not know, and left out
+
+
+@dataclass(frozen=True)
+class TasksChanged(Wire):
+    """What became of tasks that were to be added to a benchmark, or removed from it."""
+
+    changed: tuple[TaskSlug, ...] = wire("addedTasks", "removedTasks", default=())
+    skipped: tuple[TaskSlug, ...] = wire("skippedTasks", default=())  #: they were there already, or not there
 
 
 def _same_dataset(asked: str, got: str) -> bool:

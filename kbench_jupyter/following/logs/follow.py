@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.api import RunState
-from kbench_jupyter.api.terminal import Line, Terminal, strip_codes
 from kbench_jupyter.following.logs.readers import LogReaders
+from kbench_jupyter.following.logs.terminal import Line, Terminal
 from kbench_jupyter.following.runs import RunChange, Watch
 
 if TYPE_CHECKING:
@@ -20,37 +20,16 @@ if TYPE_CHECKING:
     from kbench_jupyter.errors import KBenchError
     from kbench_jupyter.following.rounds import Trouble
 
-__all__ = ["Follow", "Line", "RunLines", "strip_codes"]
-
 #: Most seconds between two looks for a queued run's start.
-INTERVAL = 10.0
+_INTERVAL = 10.0
 #: Whole logs of ended runs fetched at a time; each is in memory while it is.
 _WHOLE = 4
 
 
 class Follow:
-    """Reads the logs of runs, each to its end.
+    """Reads the logs of runs, each to its end; `on_entry` and `on_end` are those of `LogReaders`.
 
-    Parameters
-    ----------
-    client : Client
-    slug : TaskSlug
-    runs : iterable of Run
-    on_entry : callable
-        Called with run id and entry, in that run's reader thread.
-    on_end : callable
-        Called in a reader thread with run id and None, or the error that ended the log early.
-    on_change : callable, optional
-        Called in the watch's thread when a going run stands elsewhere, and on trouble.
-    max_interval : float
-        Most seconds between two looks for a queued run's start.
-
-    Attributes
-    ----------
-    watch : Watch
-        Of the runs that are going.
-    watch_over : threading.Event
-        Set when the watch has ended, however it did.
+    `on_change` is called in the watch's thread when a going run stands elsewhere, and on trouble.
     """
 
     def __init__(
@@ -62,14 +41,15 @@ class Follow:
         on_entry: Callable[[int, LogEntry], None],
         on_end: Callable[[int, KBenchError | None], None],
         on_change: Callable[[RunChange | Trouble], None] | None = None,
-        max_interval: float = INTERVAL,
     ) -> None:
         runs = list(runs)
         self._going = [run for run in runs if not run.state.is_terminal]
         self._ended_before = [run.id for run in runs if run.state.is_terminal]
         self._on_end = on_end
         self._on_change = on_change
-        self.watch = Watch(client, slug, [run.id for run in self._going], max_interval=max_interval)
+        #: Of the runs that are going.
+        self.watch = Watch(client, slug, [run.id for run in self._going], max_interval=_INTERVAL)
+        #: Set when the watch has ended, however it did.
         self.watch_over = threading.Event()
         self._live = LogReaders(client, on_entry=on_entry, on_end=self._ended, has_ended=self._has_ended)
         self._whole = LogReaders(
@@ -83,7 +63,7 @@ class Follow:
                 self._live.open(run.id)
         for run_id in self._ended_before:
             self._whole.open(run_id)
-        self.watch.start(self._changed, lambda _: self._watch_ended())
+        self.watch.start(self._changed, self._watch_ended)
 
     def close(self) -> None:
         """End all threads and connections; callable from any thread, and twice."""
@@ -96,21 +76,20 @@ class Follow:
         self._on_end(run_id, error)
 
     def _has_ended(self, run_id: int) -> bool:
-        return self.watch_over.is_set() or any(
-            status.ended for status in self.watch.statuses if status.run_id == run_id
-        )
+        ended = {status.run_id for status in self.watch.statuses if status.ended}
+        return self.watch_over.is_set() or run_id in ended
 
     def _changed(self, change: RunChange | Trouble) -> None:
-        if isinstance(change, RunChange) and (
-            change.status.ended or change.status.state is not RunState.QUEUED
-        ):
-            self._live.open(change.status.run_id)
-        if isinstance(change, RunChange) and change.status.ended:
-            self._live.wind_up(change.status.run_id)
+        if isinstance(change, RunChange):
+            status = change.status
+            if status.ended or status.state is not RunState.QUEUED:
+                self._live.open(status.run_id)
+            if status.ended:
+                self._live.wind_up(status.run_id)
         if self._on_change is not None:
             self._on_change(change)
 
-    def _watch_ended(self) -> None:
+    def _watch_ended(self, _error: Exception | None) -> None:
         """Open the logs that were to be opened at their runs' start: nobody will tell of that any more."""
         self.watch_over.set()
         for run in self._going:
@@ -120,10 +99,7 @@ class Follow:
 class RunLines:
     """One run's entries as lines. One thread feeds it, any may look at the lines in the making.
 
-    Parameters
-    ----------
-    on_lines : callable
-        Called with the lines that were completed, perhaps none, whenever something came.
+    Whenever something came, `on_lines` is called with the lines that were completed, perhaps none.
     """
 
     def __init__(self, on_lines: Callable[[list[Line]], None]) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.api import RunState
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.following.logs.follow import Follow
-from kbench_jupyter.following.rounds import Trouble
+from kbench_jupyter.following.rounds import Outage, Trouble
 
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client, LogEntry, Run, TaskSlug
@@ -19,16 +19,12 @@ if TYPE_CHECKING:
     from kbench_jupyter.following.runs import RunChange
     from kbench_jupyter.session.session import Reporter
 
-__all__ = ["Belt", "LiveLogs"]
-
 #: Characters on their way from the readers to the screen; beyond that, readers wait, and the server with them.
 _ROOM = 1_000_000
 #: Seconds for which lines are gathered before they are shown.
 _BATCH = 0.1
 #: Seconds after which a wait for entries looks around, for Ctrl+C on Windows.
 _TURN = 0.5
-#: Most seconds between two looks for a queued run's start.
-_INTERVAL = 10.0
 #: Seconds given to the runs' states to catch up with the ends of their logs.
 _FAREWELL = 2.5
 
@@ -36,13 +32,7 @@ _Item = tuple[int, "LogEntry | KBenchError | None"]
 
 
 class Belt:
-    """Carries entries from the readers' threads to the screen's, never more than it has room for.
-
-    Parameters
-    ----------
-    room : int
-        In characters.
-    """
+    """Carries entries from the readers' threads to the screen's, at most `room` characters at a time."""
 
     def __init__(self, room: int = _ROOM) -> None:
         self._room = room
@@ -84,15 +74,8 @@ def _weight(item: LogEntry | KBenchError | None) -> int:
 class LiveLogs:
     """The logs of going runs, read at once and shown in the calling thread.
 
-    Parameters
-    ----------
-    client : Client
-    slug : TaskSlug
-    runs : sequence of Run
-    reporter : Reporter
-        Told when nothing is going yet, and when the server is gone.
-    on_trouble : callable, optional
-        Called in the thread that shows, each time the server could not be asked; may bring it back.
+    The reporter is told when nothing is going yet, and when the server cannot be asked. Each time it cannot,
+    `on_trouble` is called in the thread that shows, and may bring the server back.
     """
 
     def __init__(
@@ -108,18 +91,11 @@ class LiveLogs:
         self._open = set(self._runs)
         self._belt = Belt()
         self.errors: dict[int, KBenchError] = {}
-        self._on_trouble = on_trouble
         self._troubles: deque[Trouble] = deque(maxlen=1)  # from the watch's thread
-        self._troubled = False
         self._follow = Follow(
-            client,
-            slug,
-            runs,
-            on_entry=self._belt.put,
-            on_end=self._belt.put,
-            on_change=self._changed,
-            max_interval=_INTERVAL,
+            client, slug, runs, on_entry=self._belt.put, on_end=self._belt.put, on_change=self._changed
         )
+        self._outage = Outage(reporter.say, on_trouble, self._follow.watch.look_now)
 
     @property
     def runs(self) -> dict[int, Run]:
@@ -138,7 +114,8 @@ class LiveLogs:
             self._follow.start()
             while self._open:
                 self._take(screen)
-                self._mend()
+                if self._troubles:
+                    self._outage.met(self._troubles.popleft())
             self._follow.watch_over.wait(_FAREWELL)
         finally:
             self._belt.close()
@@ -148,19 +125,7 @@ class LiveLogs:
         if isinstance(change, Trouble):
             self._troubles.append(change)
         else:
-            self._troubled = False
-
-    def _mend(self) -> None:
-        """Say, once an outage, that the server cannot be asked, and do what may help."""
-        if not self._troubles:
-            return
-        trouble = self._troubles.popleft()
-        if not self._troubled:
-            self._reporter.say(trouble.text)
-        self._troubled = True
-        if self._on_trouble is not None:
-            self._on_trouble(trouble)
-            self._follow.watch.look_now()
+            self._outage.over()
 
     def _take(self, screen: Screen) -> None:
         """Show what comes within one batch's time."""

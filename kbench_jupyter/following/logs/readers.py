@@ -13,8 +13,6 @@ from kbench_jupyter.errors import KBenchError
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client, LogEntry, LogStream
 
-__all__ = ["LogReaders"]
-
 #: Log streams open at once: each holds a connection and a thread.
 MOST = 64
 #: Seconds that closing waits for the threads; closing a stream frees it at once, so they need none of it.
@@ -22,20 +20,12 @@ LINGER = 2.0
 
 
 class LogReaders:
-    """Reads the logs of several runs at once.
+    """Reads the logs of several runs at once, `most` of them at a time; further ones wait for their turn.
 
-    Parameters
-    ----------
-    client : Client
-    on_entry : callable or None
-        Called with run id and entry, in that run's reader thread; a slow one slows only its own reader.
-    on_end : callable
-        Called in the reader thread with the run id and None, or the error that ended the log early. Not
-        called for readers that `close` ended.
-    has_ended : callable, optional
-        Tells of a run id whether that run has ended, so that a log that is not there will never come.
-    most : int
-        Streams open at once; further ones wait for their turn.
+    In a run's reader thread `on_entry` is called with the run id and each entry (a slow one slows only its own
+    reader), and at last `on_end` with the run id and None, or the error that ended the log early. `close` ends
+    readers without that. `has_ended` tells of a run id whether that run has ended: a log that is not there will then
+    never come.
     """
 
     def __init__(

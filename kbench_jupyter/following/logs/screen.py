@@ -1,4 +1,4 @@
-"""The lines of many runs' logs on their way to a reporter: named, batched, and drawn over where they were.
+"""Writes the lines of many runs' logs to a reporter: each after its run's name, in batches, progress bars in place.
 
 A notebook server drops output that comes in more than 1,000 messages a second, and every write is one,
 which costs a kernel as much as thousands of lines. So lines are gathered and written in few, large pieces.
@@ -11,14 +11,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.api import LogEntry
-from kbench_jupyter.api.terminal import Terminal, acts, strip_codes
 from kbench_jupyter.display.text import clipped, visible
+from kbench_jupyter.following.logs.terminal import Terminal, acts, strip_codes
 
 if TYPE_CHECKING:
-    from kbench_jupyter.api.terminal import Line
+    from kbench_jupyter.following.logs.terminal import Line
     from kbench_jupyter.session.session import Reporter
-
-__all__ = ["Screen"]
 
 #: Characters gathered before they are written.
 _BATCH = 512_000
@@ -34,14 +32,9 @@ _NAME = 120
 
 
 class Screen:
-    """Shows log entries as a terminal would, each line under its run.
+    """Shows log entries as a terminal would, each line under its run, stdout and stderr apart.
 
-    Parameters
-    ----------
-    reporter : Reporter
-        Where it goes, stdout and stderr apart.
-    names : mapping
-        What to put before each line of a run, by run id; empty when there is only one run to be told from.
+    `names` holds what to put before each line of a run; it is empty where there is only one run.
     """
 
     def __init__(self, reporter: Reporter, names: Mapping[int, str]) -> None:
@@ -92,13 +85,7 @@ class Screen:
             self._gather(run_id, terminal.finish())
 
     def flush(self) -> int:
-        """Show what was gathered, and of a single run also the line it is just writing.
-
-        Returns
-        -------
-        int
-            In how many pieces it was written.
-        """
+        """Show what was gathered, and of a single run also the line it is just writing; return how many pieces."""
         pieces = _joined(self._gathered, self._changes)
         self._gathered, self._size = [], 0
         if pieces:
@@ -116,7 +103,7 @@ class Screen:
         self.flush()
 
     def _gather(self, run_id: int, lines: list[Line]) -> None:
-        for (stream, late), group in groupby(lines, _kind):
+        for (stream, late), group in groupby(lines, lambda line: (line.stream, line.late)):
             # A colour that a line leaves on would run into other runs' lines.
             texts = [f"{line.text}{_RESET if chr(27) in line.text else ''}\n" for line in group]
             self._add(run_id, stream, late, "".join(texts))
@@ -159,21 +146,11 @@ def _pieces(entries: Iterable[LogEntry]) -> Iterator[tuple[str, bool, bool, str]
             yield stream, late, gap, "".join(gathered)
 
 
-def _kind(item: LogEntry | Line) -> tuple[str, bool]:
-    return item.stream, item.late
-
-
 def _joined(pieces: list[tuple[str, str]], changes: int) -> list[tuple[str, str]]:
     """Join neighbours of one stream; where that leaves more than `changes`, join all, as stdout.
 
     What was printed first is shown first: that says more of a run than which stream it was.
     """
-    joined: list[tuple[str, list[str]]] = []
-    for stream, text in pieces:
-        if joined and joined[-1][0] == stream:
-            joined[-1][1].append(text)
-        else:
-            joined.append((stream, [text]))
-    if len(joined) > changes:
-        joined = [("stdout", [text for _, text in pieces])]
-    return [(stream, "".join(texts)) for stream, texts in joined]
+    grouped = groupby(pieces, key=lambda piece: piece[0])
+    joined = [(stream, "".join(text for _, text in group)) for stream, group in grouped]
+    return joined if len(joined) <= changes else [("stdout", "".join(text for _, text in pieces))]

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO, NamedTuple
 
-from kbench_jupyter.following.logs.follow import strip_codes
+from kbench_jupyter.following.logs.terminal import strip_codes
 
 __all__ = ["LogBuffer", "LogLine"]
 

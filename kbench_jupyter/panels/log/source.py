@@ -11,8 +11,9 @@ from weakref import WeakKeyDictionary
 from kbench_jupyter.actions.address import address
 from kbench_jupyter.actions.cards import state_cell
 from kbench_jupyter.actions.choose_runs import choose_runs
-from kbench_jupyter.errors import KBenchError
-from kbench_jupyter.following.logs.follow import Follow, Line, RunLines
+from kbench_jupyter.errors import KBenchError, NotFoundError
+from kbench_jupyter.following.logs.follow import Follow, RunLines
+from kbench_jupyter.following.logs.terminal import Line
 from kbench_jupyter.panels.log.buffer import LogBuffer, LogLine
 from kbench_jupyter.session.session import Session
 
@@ -24,7 +25,7 @@ class RunLog:
     """One run's log as a view shows it."""
 
     run_id: int
-    model: str
+    model: str  # the candidate
     state: str  # in words
     tone: str  # what the state means, one of `kbench_jupyter.display.parts.TONES`
     done: bool = False  # whether the log has come to its end
@@ -47,21 +48,27 @@ def as_log_line(line: Line) -> LogLine:
 class LogSource:
     """Reads the logs of some runs of a task into buffers, and tells its listeners that something came.
 
-    No models means all runs. It closes when its last user has released it.
+    No models means all runs; a candidate only those of that very one. It closes when its last user has released it.
     """
 
-    def __init__(self, session: Session, task: str, models: Sequence[str] = ()) -> None:
+    def __init__(
+        self, session: Session, task: str, models: Sequence[str] = (), candidate: str | None = None
+    ) -> None:
         target = session.target()
         client = session.client(target)
         slug = address(task)
         self.task = str(slug)
         self.label = target.label
         chosen = choose_runs(session, client, slug, models)
+        if candidate is not None:
+            chosen = [run for run in chosen if run.candidate == candidate]
+            if not chosen:
+                raise NotFoundError(f"{slug} has no run on {candidate} any more.")
         self.key = (id(client), self.task, tuple(run.id for run in chosen))
         self.runs: dict[int, RunLog] = {}
         for run in chosen:
             cell = state_cell(run.state)
-            log = self.runs[run.id] = RunLog(run.id, run.model, cell.text, cell.tone)
+            log = self.runs[run.id] = RunLog(run.id, run.candidate, cell.text, cell.tone)
             log.lines = RunLines(self._taker(log))
         self._lock = threading.Lock()
         self._listeners: list[Callable[[int], None]] = []
@@ -153,12 +160,14 @@ class LogSource:
 _SOURCES: WeakKeyDictionary[Session, list[LogSource]] = WeakKeyDictionary()
 
 
-def log_source(session: Session, task: str, models: Sequence[str] = ()) -> LogSource:
+def log_source(
+    session: Session, task: str, models: Sequence[str] = (), candidate: str | None = None
+) -> LogSource:
     """Return a source for these runs, one that is in use already where it reads just the same.
 
     The caller counts as a user of it and must release it.
     """
-    fresh = LogSource(session, task, models)
+    fresh = LogSource(session, task, models, candidate)
     known = _SOURCES.setdefault(session, [])
     known[:] = [source for source in known if source.used]
     for source in known:

@@ -15,7 +15,7 @@ import traitlets
 
 from kbench_jupyter.display.html import CODE, FRAME, TONES
 from kbench_jupyter.display.view import Cell, Part, Text, View, count, forms
-from kbench_jupyter.following.logs.follow import strip_codes
+from kbench_jupyter.following.logs.terminal import strip_codes
 from kbench_jupyter.panels.log.pump import LogPump
 from kbench_jupyter.panels.log.source import LogSource, RunLog, log_source
 from kbench_jupyter.session.session import Session
@@ -94,9 +94,11 @@ def _tail(log: RunLog) -> str:
     return "\n".join(strip_codes(line.text)[:_COLUMNS] for line in lines)
 
 
-def open_log_view(session: Session, task: str, models: Sequence[str] = ()) -> LogView:
+def open_log_view(
+    session: Session, task: str, models: Sequence[str] = (), candidate: str | None = None
+) -> LogView:
     """Open a log view; see `kbench_jupyter.panels.log_panel`."""
-    source = log_source(session, task, models)
+    source = log_source(session, task, models, candidate)
     try:
         source.wait_for_ended(_PATIENCE)
         view = LogView(source)

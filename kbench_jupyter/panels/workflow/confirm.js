@@ -52,6 +52,7 @@ export function confirmation(store, part, backing, on) {
     const more = () => ({ step: "publish", notebook: backing.checked });
     return [
       h("p", {}, `${part.state.steps.at(-1).plan} The notebook behind it ${behind}.`),
+      h("p", {}, "Of its runs others see scores only, no files, logs or outputs."),
       row("Yes, publish", yes("step", more)),
     ];
   }

@@ -50,7 +50,7 @@ export function workflowPart(store, part, host) {
     "Do all steps…",
     click(() => confirm.open("chain")),
   );
-  const backing = h("input", { type: "checkbox", id: ident("backing") });
+  const backing = h("input", { type: "checkbox", checked: true, id: ident("backing") });
   const also = h(
     "div",
     { class: "kbp-row" },

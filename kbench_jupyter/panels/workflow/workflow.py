@@ -51,7 +51,7 @@ class WorkflowPart(StandingPart):
             "results": self._results,
         }
         self._pushed: push.PushResult | None = None
-        self.picker = ModelPicker(session, on_select=lambda models: self.set(models=list(models)))
+        self.picker = ModelPicker(session, on_select=lambda names: self.set(models=list(names)))
         self.set(running="", models=[], chain=list(CHAIN))
         self.add("picker", self.picker)
         self._take(found)
@@ -179,7 +179,7 @@ class WorkflowPart(StandingPart):
             raise UsageError("Which models? None was chosen.", hint="Choose one in the list, then run.")
         self._refuse_if_edited()
         slug = self._found.slug
-        scheduled = run.run(self.session, slug, self.picker.selected)
+        scheduled = run.run(self.session, slug, self.picker.selected, effort=self.picker.effort or None)
         self.picker.select(())
         self._follow(slug)
         return lines(*scheduling(scheduled))

@@ -8,12 +8,10 @@ terminal acts on is acted on or dropped.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kbench_jupyter.api.values.runs import LogEntry
-
-__all__ = ["Line", "Terminal", "acts", "lines_of", "strip_codes"]
 
 _CODE = re.compile(
     r"\x1b\[(?P<params>[0-9;:?<=>]*)[ -/]*(?P<final>[@-~])"  # CSI, of which m is SGR (ECMA-48)
@@ -118,14 +116,6 @@ class _HalfLine:
         return f"{self._head} [{self._left_out:,} characters] {text}" if self._left_out else text
 
 
-def lines_of(entries: Iterable[LogEntry]) -> Iterator[Line]:
-    """Yield the lines of a whole log."""
-    terminal = Terminal()
-    for entry in entries:
-        yield from terminal.feed(entry)
-    yield from terminal.finish()
-
-
 def strip_codes(text: str) -> str:
     """Return `text` without escape codes."""
     return _CODE.sub("", text)
@@ -205,12 +195,9 @@ class _Row:
             elif character == "\b":
                 self._column = max(0, self._column - 1)
             else:
-                self._pad()
+                self.cells += [("", " ")] * (self._column - len(self.cells))
                 self.cells[self._column : self._column + 1] = [(style, character)]
                 self._column += 1
-
-    def _pad(self) -> None:
-        self.cells += [("", " ")] * (self._column - len(self.cells))
 
     def _obey(self, final: str, params: str) -> None:
         if final == "m":

@@ -5,9 +5,10 @@ import time
 
 from hypothesis import given
 from hypothesis import strategies as st
+from live_logs import lines_of
 
-from kbench_jupyter.api import LogEntry, Terminal
-from kbench_jupyter.api.terminal import lines_of, strip_codes
+from kbench_jupyter.api import LogEntry
+from kbench_jupyter.following.logs.terminal import Terminal, strip_codes
 
 
 def shown(*pieces: str) -> list[str]:

@@ -1,0 +1,168 @@
+"""What is to be scheduled: models, models at a reasoning effort, and agents, checked before anything is sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from kbench_jupyter.actions.wanted_models import unknown_models
+from kbench_jupyter.api import Client, Model, ModelConfig, Run, ScheduleResult, Task
+from kbench_jupyter.errors import ApiError, NotOfferedError, UsageError
+from kbench_jupyter.hints import did_you_mean
+from kbench_jupyter.session.session import Session
+
+__all__ = ["Batch", "batches_of", "check_effort", "efforts_of", "errored_runs", "schedule_each"]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Candidates that one call schedules: models at one effort or at none, or agents."""
+
+    models: tuple[str, ...] = ()
+    effort: str = ""
+    agents: tuple[str, ...] = ()
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Go over its candidates, each as a batch of its own."""
+        yield from (replace(self, models=(model,), agents=()) for model in self.models)
+        yield from (Batch(agents=(agent,)) for agent in self.agents)
+
+    @property
+    def names(self) -> list[str]:
+        """Its candidates in words."""
+        return [f"{model} ({self.effort})" if self.effort else model for model in self.models] + [
+            *self.agents
+        ]
+
+
+def check_effort(session: Session, models: Sequence[str], effort: str) -> None:
+    """Refuse models that have no such reasoning effort, by name.
+
+    Raises
+    ------
+    UsageError
+        If a model takes no effort, or not this one.
+    NotFoundError
+        If the server lists no such model.
+    """
+    target = session.target()
+    client = session.client(target)
+    listed = {model.slug: model for model in client.list_models()}
+    if error := unknown_models(session, target, listed.values(), models):
+        raise error
+    try:
+        efforts = efforts_of(client, [listed[model] for model in models])
+    except NotOfferedError as error:
+        session.reporter.say(f"! {error} So whether the models have the effort is left to the server.")
+        efforts = {}
+    said, others = [], set()
+    for model in models:
+        has = efforts.get(model)
+        if not listed[model].supports_effort or (has is not None and effort not in has):
+            there = f"it has {', '.join(has)}" if has else "it has none to choose"
+            said.append(f"{model}: {there}")
+            others |= set(has or ())
+    if said:
+        raise UsageError(
+            f"No reasoning effort {effort!r} for {'; '.join(said)}. Nothing was scheduled.",
+            hint=did_you_mean(
+                effort, sorted(others), form="--reasoning-effort {}", more="What each has: %kbench models"
+            ),
+        )
+
+
+def efforts_of(client: Client, models: Sequence[Model]) -> dict[str, list[str]]:
+    """Return for each model the reasoning efforts that its configs declare.
+
+    Raises
+    ------
+    NotOfferedError
+        If the server has no list of them.
+    """
+    configs = client.list_configs([model.version_id for model in models])
+    return {
+        model.slug: [one.effort for one in configs if one.version_id == model.version_id and one.effort]
+        for model in models
+    }
+
+
+def errored_runs(client: Client, task: Task) -> list[Run]:
+    """Return the newest run of each candidate, of the task's newest version, where that errored."""
+    newest: dict[str, Run] = {}
+    for run in client.list_runs(task.slug.task):
+        if run.task.version == task.version and run.id >= newest.get(run.candidate, run).id:
+            newest[run.candidate] = run
+    return [run for run in newest.values() if run.state == "ERRORED"]
+
+
+def batches_of(client: Client, runs: Sequence[Run]) -> tuple[list[Batch], list[ScheduleResult]]:
+    """Return what schedules the candidates of `runs` again as they were, and those of which that cannot be known."""
+    at: dict[str, list[str]] = {}
+    lost: list[ScheduleResult] = []
+    configs = _configs(client, [run for run in runs if run.config and not run.agent])
+    for run in runs:
+        effort = "" if not run.config else getattr(configs.get(run.config), "effort", "")
+        if run.agent:
+            continue
+        if run.config and not effort:
+            reason = f"which reasoning effort {run.config} stands for cannot be learnt from the server"
+            lost.append(ScheduleResult(run.model, run.config, skipped_reason=reason))
+        else:
+            at.setdefault(effort, []).append(run.model)
+    agents = tuple(run.agent for run in runs if run.agent)
+    batches = [Batch(tuple(models), effort) for effort, models in at.items()]
+    return [*batches, *([Batch(agents=agents)] if agents else [])], lost
+
+
+def _configs(client: Client, runs: Sequence[Run]) -> dict[str, ModelConfig]:
+    if not runs:
+        return {}
+    wanted = {run.model for run in runs}
+    versions = [model.version_id for model in client.list_models() if model.slug in wanted]
+    try:
+        return {config.slug: config for config in client.list_configs(versions)}
+    except NotOfferedError:
+        return {}
+
+
+def schedule_each(
+    client: Client, slug: str, batches: Iterable[Batch], known_runs: set[int]
+) -> list[ScheduleResult]:
+    """Schedule batches of which one that the server refuses is no reason to leave the others out.
+
+    Raises
+    ------
+    ApiError
+        If it refuses all of them.
+    """
+    results: list[ScheduleResult] = []
+    refused: list[ApiError] = []
+
+    def send(batch: Batch) -> list[ScheduleResult]:
+        return client.schedule(
+            slug, batch.models, effort=batch.effort or None, agents=batch.agents, known_runs=known_runs
+        )
+
+    for batch in batches:
+        try:
+            results += send(batch)
+            continue
+        except ApiError as error:  # of an answer that was lost there is another error: it may have landed
+            if len(batch.names) == 1:
+                refused.append(error)
+                results.append(_refused(batch, error))
+                continue
+        for one in batch:
+            try:
+                results += send(one)
+            except ApiError as error:
+                refused.append(error)
+                results.append(_refused(one, error))
+    if refused and len(refused) == len(results):
+        raise refused[0]
+    return results
+
+
+def _refused(batch: Batch, error: ApiError) -> ScheduleResult:
+    model, agent = "".join(batch.models), "".join(batch.agents)
+    return ScheduleResult(model, batch.effort, agent, skipped_reason=str(error))

@@ -1,0 +1,168 @@
+"""Listings for other programs: as CSV or JSON, printed or written into a file, in place of what a command shows."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from kbench_jupyter.display.export import as_csv, as_json
+from kbench_jupyter.display.text import to_text
+from kbench_jupyter.display.view import Shown, Table, View, count
+from kbench_jupyter.errors import UsageError
+from kbench_jupyter.hints import did_you_mean
+from kbench_jupyter.magics.grammar import Call
+
+__all__ = ["Listing", "asked"]
+
+_FORMS = ("table", "csv", "json")
+#: A form, and the columns that are wanted of it: ``csv``, ``json(model, score)``.
+_GIVEN = re.compile(r"\s*(\w+)\s*(?:\((.*)\))?\s*", re.DOTALL)
+_ENDINGS = {".csv": "csv", ".json": "json", ".txt": "table"}
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a listing becomes in place of what its command shows."""
+
+    form: str
+    #: Those that are wanted, in their order; all where empty.
+    columns: tuple[str, ...] = ()
+    #: The file it goes into; it is printed where there is none.
+    path: Path | None = None
+    #: Whether the file's folder is made where it is missing.
+    makes_folder: bool = False
+    #: Whether the command shows it, too.
+    shown: bool = False
+
+    def deliver(self, found: Shown, say: Callable[[str], None]) -> None:
+        """Print the listing, or write its file and say so."""
+        text, rows = self._text(found)
+        if self.path is None:
+            print(text, end="" if text.endswith("\n") else "\n")
+            return
+        over = ", in place of what was there" if self.path.exists() else ""
+        self._write(self.path, text)
+        say(f"Wrote {count(rows, 'row')} to {self.path}{over}.")
+
+    def _text(self, found: Shown) -> tuple[str, int]:
+        """Return the listing as text, which any file and terminal can take, and how many rows it has."""
+        if self.form == "table":
+            view = found.view()
+            rows = next((len(part.rows) for part in view.parts if isinstance(part, Table)), 0)
+            text = to_text(self._cut(view) if self.columns else view) + "\n"
+        else:
+            records = self._picked(found.records())
+            text, rows = (as_csv if self.form == "csv" else as_json)(records), len(records)
+        return text.encode("utf-8", "backslashreplace").decode(), rows
+
+    def _picked(self, records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+        if not self.columns or not records:
+            return records
+        self._refuse_other(list(records[0]))
+        return [{name: record[name] for name in self.columns} for record in records]
+
+    def _cut(self, view: View) -> View:
+        """Return the view's table alone, with the columns that are wanted."""
+        table = next((part for part in view.parts if isinstance(part, Table)), Table((), ()))
+        heads = [head.removesuffix(">") for head in table.columns]
+        self._refuse_other(heads)
+        places = [heads.index(name) for name in self.columns]
+        rows = [[row[place] for place in places] for row in table.rows]
+        cut = replace(table, columns=[table.columns[place] for place in places], rows=rows)
+        return replace(view, parts=[cut], notes=(), next=())
+
+    def _refuse_other(self, there: Sequence[str]) -> None:
+        for name in self.columns:
+            if name not in there:
+                hint = did_you_mean(name, there, more=f"it has: {', '.join(there)}")
+                raise UsageError(f"The listing has no column {name!r}.", hint=hint)
+
+    def _write(self, path: Path, text: str) -> None:
+        """Write the whole file, or leave what was there."""
+        part = path.with_name(f".{path.name}.part")
+        try:
+            if self.makes_folder:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(text, encoding="utf-8", newline="")
+            part.replace(path)
+        except OSError as error:
+            hint = "Name a file in a folder that is there."
+            raise UsageError(f"Cannot write {path}: {error.strerror or error}.", hint=hint) from error
+        finally:
+            with suppress(OSError):  # where there was no folder for it, there is nothing to remove either
+                part.unlink(missing_ok=True)
+
+
+def asked(call: Call) -> tuple[Listing, ...]:
+    """Return what a command's options make of its listing; nothing where the command shows it as ever.
+
+    Raises
+    ------
+    UsageError
+        If two options contradict each other, or the form or the file is none that there is.
+    """
+    if "format" not in call.values:
+        return ()
+    form, columns = _form(call)
+    printed = (Listing(form, columns),) if form in ("csv", "json") or columns else ()
+    if call.values.get(
+        "download"
+    ):  # a CSV file, and the form is that of what is shown: as the official client does
+        printed = printed if call.show else ()
+        wanted = (Listing("csv", (), _download_path(call), True, call.show and not printed), *printed)
+    elif call.values.get("path"):
+        raise UsageError("-p names the folder that -d writes into, and -d is missing.", hint="Add -d.")
+    elif call.to:
+        wanted = (_file(Path(call.to).expanduser(), form, columns),)
+    else:
+        wanted = printed
+    if wanted and call.values.get("live"):
+        raise UsageError("--live is a panel, which is neither printed nor written.", hint="Leave --live out.")
+    return wanted
+
+
+def _file(path: Path, form: str, columns: tuple[str, ...]) -> Listing:
+    if path.is_dir():
+        raise UsageError(f"{path} is a folder.", hint=f"Name a file in it: {path / 'listing.csv'}")
+    ending = _ENDINGS.get(path.suffix.lower())
+    if ending is None or form not in ("", ending):
+        raise UsageError(
+            f"The ending of {path.name!r} is not that of {form or 'a listing'}.",
+            hint="A file that ends in .csv or .json is written as that, one in .txt as the table.",
+        )
+    return Listing(ending, columns, path)
+
+
+def _form(call: Call) -> tuple[str, tuple[str, ...]]:
+    """Return the form that is asked for, "" where none is, and the columns."""
+    given = call.format
+    if given is None:
+        return ("csv" if call.csv else ""), ()
+    if call.csv:
+        raise UsageError(
+            f"-v is --format csv, and --format {given} was given, too.", hint="Give one of them."
+        )
+    found = _GIVEN.fullmatch(given)
+    if not found or found[1] not in _FORMS:
+        hint = did_you_mean(
+            given,
+            _FORMS,
+            form="--format {}",
+            more="there are table, csv and json, and json(model, score) for some columns",
+        )
+        raise UsageError(f"There is no form {given!r} for a listing.", hint=hint)
+    return found[1], tuple(name.strip() for name in (found[2] or "").split(",") if name.strip())
+
+
+def _download_path(call: Call) -> Path:
+    """Return where the official client downloads a leaderboard to."""
+    if call.to:
+        raise UsageError(
+            "-d names its file itself, and -o names another.", hint="Give one of them; -d goes with -p DIR."
+        )
+    name = call.benchmark.rpartition("/")[2]
+    return Path(call.path or ".").expanduser() / f"{name}_leaderboard.csv"

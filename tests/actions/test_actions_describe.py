@@ -1,0 +1,167 @@
+"""A task's page: shown, written into a cell or a file, and changed back from there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import faults
+import pytest
+from candidates import CandidateApi
+from hypothesis import given
+from hypothesis import strategies as st
+from IPython.core.interactiveshell import InteractiveShell
+
+from kbench_jupyter.actions.page import Page, read_page, write_page
+from kbench_jupyter.api import Citation
+from kbench_jupyter.errors import NotFoundError, NotOfferedError, UsageError
+
+PAGE: dict[str, Any] = {
+    "description": "Ten *sums*.",
+    "tags": ["math"],
+    "provenanceSources": "Made by hand.\nOn paper.",
+    "citations": [{"title": "Sums", "url": "https://example.org/sums"}],
+}
+
+
+@pytest.fixture
+def server() -> Iterator[faults.FaultServer]:
+    with faults.FaultServer(CandidateApi()) as running:
+        running.api.add_task("quiz", **PAGE)
+        yield running
+
+
+@pytest.fixture
+def kbench(server: faults.FaultServer, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.setenv("KBENCH_API_URL", server.url)
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "t")
+
+    def call(line: str, cell: str | None = None) -> Any:
+        if cell is None:
+            return shell.run_line_magic("kbench", line)
+        return shell.run_cell_magic("kbench", line, cell)
+
+    return call
+
+
+def updates(server: faults.FaultServer) -> list[dict[str, Any]]:
+    return [seen.json for seen in server.calls("UpdateBenchmarkTask")]
+
+
+def test_a_page_is_shown_whole(kbench: Any) -> None:
+    shown = kbench("describe quiz")
+    text = str(shown)
+    assert all(one in text for one in ("Ten *sums*.", "math", "Made by hand.", "https://example.org/sums"))
+    assert shown.records() == [
+        {
+            "task": "me/quiz",
+            "description": "Ten *sums*.",
+            "tags": "math",
+            "provenance": "Made by hand.\nOn paper.",
+            "citations": "Sums https://example.org/sums",
+        }
+    ]
+
+
+def test_edit_puts_the_page_into_a_cell_and_that_cell_changes_only_what_was_edited(
+    server: faults.FaultServer, kbench: Any, shell: InteractiveShell, capsys: pytest.CaptureFixture[str]
+) -> None:
+    placed: list[str] = []
+    shell.set_next_input = lambda text, replace=False: placed.append(text)
+    assert "in the cell below" in str(kbench("describe quiz --edit"))
+    [cell] = placed
+    line, _, body = cell.partition("\n")
+    assert line == "%%kbench describe quiz"
+    assert "nothing was changed" in str(kbench("describe quiz", body))
+    assert not updates(server)
+    edited = body.replace("Ten *sums*.", "Twenty *sums*.").replace('["math"]', '["math", "no-such-tag"]')
+    shown = kbench("describe quiz -y", edited)
+    assert updates(server) == [
+        {
+            "slug": {"taskSlug": "quiz"},
+            "description": "Twenty *sums*.",
+            "tags": ["math", "no-such-tag"],
+            "updateMask": "description,tags",
+        }
+    ]
+    assert "The server knows no tag no-such-tag" in str(shown)
+    said = capsys.readouterr().out
+    assert "-Ten *sums*." in said
+    assert "+Twenty *sums*." in said
+
+
+def test_a_file_without_a_head_is_the_description_and_no_answer_changes_nothing(
+    server: faults.FaultServer, kbench: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "page.md").write_text("# Sums\n\nMany.\n", encoding="utf-8")
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+    with pytest.raises(UsageError, match="is as it was"):
+        kbench("describe quiz --from page.md")
+    assert not updates(server)
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    kbench("describe quiz --from page.md")
+    assert [one["updateMask"] for one in updates(server)] == ["description"]
+    assert server.api.tasks["quiz"][-1]["description"] == "# Sums\n\nMany."
+
+
+def test_what_is_emptied_is_sent_as_empty(server: faults.FaultServer, kbench: Any) -> None:
+    kbench("describe quiz -y", "+++\ntags = []\ncitations = []\n+++\n")
+    [update] = updates(server)
+    assert set(update["updateMask"].split(",")) == {"tags", "citations"}
+    task = server.api.tasks["quiz"][-1]
+    assert (task["tags"], task["citations"] or [], task["description"]) == ([], [], "Ten *sums*.")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("\n", "nothing to change"),
+        ("+++\ntags = []\n", "no second line of +++"),
+        ("+++\ntags = [\n+++\n", "no TOML"),
+        ("+++\ntag = ['x']\n+++\n", "has no 'tag'"),
+        ("+++\ntags = 'math'\n+++\n", "tags takes text"),
+        ("+++\nprovenance = 3\n+++\n", "provenance takes text"),
+        (f"+++\nprovenance = '{'x' * 4001}'\n+++\n", "4,001 characters"),
+        ("+++\ncitations = ['x']\n+++\n", "a list of titles"),
+        ("+++\ncitations = [{title = 'x', url = 'example.org'}]\n+++\n", "has no address"),
+    ],
+)
+def test_a_page_that_cannot_be_meant_is_refused_before_anything_is_sent(
+    server: faults.FaultServer, kbench: Any, text: str, said: str
+) -> None:
+    with pytest.raises(UsageError) as refused:
+        kbench("describe quiz -y", text)
+    assert said in str(refused.value)
+    assert not updates(server)
+
+
+@pytest.mark.parametrize("code", [403, 404, 501])
+def test_a_server_that_takes_no_descriptions_is_one_plain_line(
+    server: faults.FaultServer, kbench: Any, code: int
+) -> None:
+    server.api.refusing["UpdateBenchmarkTask"] = code
+    with pytest.raises(NotOfferedError, match="does not offer changing a task's description"):
+        kbench("describe quiz -y", "New.")
+    with pytest.raises(NotFoundError, match="nope"):
+        kbench("describe nope -y", "New.")
+
+
+def test_only_one_place_may_say_what_the_page_is(kbench: Any) -> None:
+    with pytest.raises(UsageError, match="give one of them"):
+        kbench("describe quiz --edit --from page.md")
+    with pytest.raises(UsageError, match="Cannot read missing"):
+        kbench("describe quiz --from missing.md")
+
+
+_LINES = st.text(st.characters(exclude_categories=("Cs", "Cc")) | st.sampled_from("\n\t\"'\\#\x7f"))
+_TEXTS = _LINES.map(str.strip)
+_URLS = st.from_regex(r"https://[a-z.]+/[a-z\"\\]*", fullmatch=True)
+
+
+@given(_TEXTS, st.lists(_TEXTS, unique=True), _TEXTS, st.lists(st.builds(Citation, _TEXTS, _URLS)))
+def test_any_page_is_read_as_it_was_written(
+    description: str, tags: list[str], provenance: str, citations: list[Citation]
+) -> None:
+    page = Page(description or None, tuple(tags), provenance, tuple(citations))
+    assert read_page(write_page(page)) == page

@@ -1,0 +1,216 @@
+"""The run list's Stop: what it asks before, which runs it stops, and what it says of those that go on."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import faults
+import pytest
+from candidates import THREE, CandidateApi, add_three
+from loopback_session import LoopbackSession, add_run
+from panel_kernel import Kernel, opened
+
+from kbench_jupyter.actions.results import results
+from kbench_jupyter.errors import NotFoundError
+from kbench_jupyter.panels.log.source import log_source
+from kbench_jupyter.panels.results import ResultsPart
+from kbench_jupyter.panels.run_status import RunStatusPart
+from kbench_jupyter.panels.watches import task_watch
+
+
+@pytest.fixture
+def server() -> Iterator[faults.FaultServer]:
+    with faults.FaultServer(CandidateApi()) as running:
+        running.api.add_task("quiz")
+        yield running
+
+
+@pytest.fixture
+def session(server: faults.FaultServer) -> Iterator[LoopbackSession]:
+    made = LoopbackSession(server)
+    yield made
+    made.close()
+
+
+class Clicked(RunStatusPart):
+    """The run list, whose answers stay here."""
+
+    def __init__(self, session: LoopbackSession) -> None:
+        watch = task_watch(session, "quiz")
+        watch.refresh()
+        super().__init__(session, watch)
+        self.answers: list[dict[str, Any]] = []
+        self.awake()  # somebody looks
+
+    def reply(self, _message: Any, **answer: Any) -> None:
+        self.answers.append(answer)
+
+    def ask(self, **more: Any) -> dict[str, Any]:
+        self.receive({"do": "question", "ask": "q", **more})
+        return self.answers[-1]
+
+    def agree(self, runs: list[int]) -> None:
+        """Click on yes, and wait until it is done."""
+        self.receive({"do": "cancel", "runs": runs, "confirmed": True})
+        self.until_idle()
+
+    def until_idle(self) -> None:
+        end = time.monotonic() + 20
+        while self.get("busy"):
+            assert time.monotonic() < end, self.get("busy")
+            time.sleep(0.01)
+
+    def words(self) -> dict[int, str]:
+        return {row["id"]: row["word"] for row in self.rows}
+
+
+def three(api: faults.FakeApi, *states: str) -> None:
+    """Put a run of each candidate of one model into a recorder, 11 to 13."""
+    for number, (told, state) in enumerate(zip(THREE.values(), states, strict=True), 11):
+        add_run(api, number, "quick-1", state, **told)
+
+
+def cancels(server: faults.FaultServer) -> list[dict[str, Any]]:
+    return [seen.json for seen in server.calls("ApiCancelBenchmarkTaskRuns")]
+
+
+def test_one_run_is_asked_about_by_name_and_nothing_is_stopped_before_a_yes(
+    server: faults.FaultServer, session: LoopbackSession
+) -> None:
+    three(server.api, "QUEUED", "RUNNING", "COMPLETED")
+    part = Clicked(session)
+    assert [row["stops"] for row in part.rows] == [True, True, False]
+    place = server.url.removeprefix("http://")
+    assert part.ask(run=11) == {
+        "runs": [11],
+        "text": f"Stop 1 run of quiz on {place}: quick-1 (run 11, queued)?",
+    }
+    lost = (
+        f"Stop 1 run of quiz on {place}: quick-1-high (run 12, running)? What they have done so far is lost."
+    )
+    assert part.ask(run=12)["text"] == lost
+    part.receive({"do": "cancel", "runs": [12]})
+    part.receive({"do": "cancel", "runs": [], "confirmed": True})
+    part.receive({"do": "cancel", "runs": "all", "confirmed": True})
+    assert (part.get("busy"), cancels(server)) == ("", [])
+    part.agree([12])
+    assert cancels(server) == [{"runIds": {"ids": [12]}, "includeActive": True}]
+    assert part.get("note") == "Stopped 1 run of quiz (0 queued, 1 going)"
+    assert part.words() == {11: "queued", 12: "errored", 13: "completed"}
+    assert [row["stops"] for row in part.rows] == [True, False, False]
+
+
+def test_all_that_go_are_stopped_and_how_many_is_said(
+    server: faults.FaultServer, session: LoopbackSession
+) -> None:
+    three(server.api, "QUEUED", "RUNNING", "COMPLETED")
+    part = Clicked(session)
+    asked = part.ask()
+    assert asked["runs"] == [11, 12]
+    assert "quick-1 (run 11, queued), quick-1-high (run 12, running)?" in asked["text"]
+    add_run(server.api, 14, "plain-1", "RUNNING")  # begun since, so nobody was asked about it
+    part.agree(asked["runs"])
+    assert part.get("note") == "Stopped 2 runs of quiz (1 queued, 1 going)"
+    assert part.words()[14] == "running"
+    part.agree([11, 12])
+    assert part.get("note") == "No run of quiz is queued or going"
+
+
+def test_a_server_that_cannot_stop_runs_is_said_so_and_the_list_stays(
+    server: faults.FaultServer, session: LoopbackSession
+) -> None:
+    three(server.api, "QUEUED", "RUNNING", "COMPLETED")
+    server.api.refusing["ApiCancelBenchmarkTaskRuns"] = 501
+    part = Clicked(session)
+    part.agree([11])
+    assert "does not offer cancelling runs to this account" in part.get("problem")[0]
+    assert part.get("failed") == "cancel"
+    assert part.words() == {11: "queued", 12: "running", 13: "completed"}
+
+
+def test_asking_for_a_run_that_cannot_be_reached_ends_with_a_stop(
+    server: faults.FaultServer, session: LoopbackSession
+) -> None:
+    three(server.api, "QUEUED", "RUNNING", "RUNNING")
+    server.api.unreachable = 10**6
+    part = Clicked(session)
+    part.receive({"do": "cancel", "runs": [11, 12], "confirmed": True})
+    end = time.monotonic() + 20
+    while server.api.runs[0]["state"].endswith("QUEUED"):
+        assert time.monotonic() < end
+        time.sleep(0.01)
+    part.receive({"do": "stop"})
+    part.until_idle()
+    assert "1 of the runs of quiz were stopped; the others may go on" in part.get("stopped")
+    assert part.get("problem") == []
+
+
+def test_nothing_is_stopped_at_a_target_that_the_list_is_not_of(
+    server: faults.FaultServer, session: LoopbackSession
+) -> None:
+    three(server.api, "QUEUED", "RUNNING", "COMPLETED")
+    part = Clicked(session)
+    part.session.environ["KBENCH_API_URL"] = "http://127.0.0.1:9"
+    part.agree([11])
+    assert "the target is 127.0.0.1:9 now: nothing was stopped" in part.get("problem")[0]
+    assert cancels(server) == []
+
+
+def test_candidates_of_one_model_are_told_apart_in_runs_logs_results_and_chart(
+    server: faults.FaultServer, session: LoopbackSession, tmp_path: Path
+) -> None:
+    add_three(server.api)
+    part = Clicked(session)
+    assert part.get("who") == "candidate"
+    assert {row["model"] for row in part.rows} == set(THREE)
+    source = log_source(session, "quiz")
+    assert [log.model for log in source.runs.values()] == list(THREE)
+    source.release()
+    of_one = log_source(session, "quiz", candidate="quick-1")
+    assert list(of_one.runs) == [11]
+    of_one.release()
+    with pytest.raises(NotFoundError, match="has no run on quick-\\* any more"):
+        log_source(session, "quiz", candidate="quick-*")  # what a server calls one is no pattern
+    compared = ResultsPart(session, results(session, "quiz", output=tmp_path), output=tmp_path)
+    assert compared.get("who") == "candidate"
+    assert {group["model"]: group["value"] for group in compared.get("groups")} == {
+        "quick-1": 0.11,
+        "quick-1-high": 0.12,
+        "helper": 0.13,
+    }
+    assert {row["model"] for row in compared.rows} == set(THREE)
+
+
+def test_models_alone_are_called_models(server: faults.FaultServer, session: LoopbackSession) -> None:
+    add_run(server.api, 11, "quick-1", "RUNNING")
+    assert Clicked(session).get("who") == "model"
+
+
+@pytest.mark.slow
+def test_in_a_kernel_a_stop_is_asked_for_and_changes_the_rows(
+    server: faults.FaultServer, tmp_path: Path
+) -> None:
+    three(server.api, "QUEUED", "RUNNING", "COMPLETED")
+    kernel = Kernel(tmp_path, server)
+    try:
+        comm, _ = opened(kernel.cell("%kbench status quiz --live"))
+        kernel.tell(comm, hello="v1")
+        [*_, first] = kernel.heard(comm, lambda m: m.get("rows"))
+        kernel.tell(comm, part=first["part"], do="question", ask="q")
+        [*_, answer] = kernel.heard(comm, lambda m: m.get("reply") == "q")
+        assert answer["runs"] == [11, 12]
+        for _ in range(3):  # impatient clicks
+            kernel.tell(comm, part=first["part"], do="cancel", runs=answer["runs"], confirmed=True)
+        came = kernel.heard(comm, lambda m: (m.get("set") or {}).get("note"))
+        assert came[-1]["set"]["note"] == "Stopped 2 runs of quiz (1 queued, 1 going)"
+        seen = {row["id"]: row for message in came for row in message.get("rows", [])}
+        while not {11, 12} <= {one for one, row in seen.items() if row["ended"]}:
+            for message in kernel.heard(comm, lambda m: m.get("rows")):
+                seen |= {row["id"]: row for row in message.get("rows", [])}
+        assert not any(row["stops"] for row in seen.values())
+        assert len(cancels(server)) == 1
+    finally:
+        kernel.close()
