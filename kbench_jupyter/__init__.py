@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.api import Client
     from kbench_jupyter.scripts import (
         auth,
+        cancel,
         check,
         compare,
         download,
@@ -36,6 +37,7 @@ __all__ = [
     "KBenchError",
     "__version__",
     "auth",
+    "cancel",
     "check",
     "compare",
     "download",

@@ -26,6 +26,7 @@ from kbench_jupyter.errors import UsageError
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.auth import AuthResult
+    from kbench_jupyter.actions.cancel import CancelledRuns
     from kbench_jupyter.actions.check import Checked
     from kbench_jupyter.actions.download import DownloadResult
     from kbench_jupyter.actions.dry_run import DryRun
@@ -170,8 +171,15 @@ def push(
     )
 
 
-def run(task: str, models: _Names, *, wait: float | bool | None = None) -> ScheduledRuns:
-    """Schedule a task's newest version on models.
+def run(
+    task: str,
+    models: _Names = (),
+    *,
+    effort: str | None = None,
+    agents: _Names = (),
+    wait: float | bool | None = None,
+) -> ScheduledRuns:
+    """Schedule a task's newest version on models, or with agents.
 
     Parameters
     ----------
@@ -179,6 +187,10 @@ def run(task: str, models: _Names, *, wait: float | bool | None = None) -> Sched
         Name or slug.
     models : str or sequence of str
         Names or patterns such as ``"gemini*"``; a single text is a single one.
+    effort : str, optional
+        Reasoning effort of the models.
+    agents : str or sequence of str
+        Slugs of agents.
     wait : float or bool, optional
         Seconds to follow the runs; 0 or True follows them to their end, None or False does not wait.
 
@@ -190,7 +202,17 @@ def run(task: str, models: _Names, *, wait: float | bool | None = None) -> Sched
     from kbench_jupyter.actions import run
 
     seconds = _seconds(wait)  # before anything is sent
-    return run.run(session(), _slug(task), _names(models), wait=seconds)
+    return run.run(session(), _slug(task), _names(models), effort=effort, agents=_names(agents), wait=seconds)
+
+
+def cancel(
+    task: str, *, models: _Names = (), run_ids: Sequence[int] = (), running: bool = False
+) -> CancelledRuns:
+    """Stop a task's queued runs, all or those named; with `running` those that are going, too."""
+    from kbench_jupyter.actions import cancel
+
+    how: dict[str, Any] = {"models": _names(models), "run_ids": run_ids, "running": running}
+    return cancel.cancel(session(), _slug(task), **how, confirmed=True)
 
 
 def start_local(upstream: str | None = None, *, key_from: str | None = None) -> LocalShown:
@@ -242,7 +264,7 @@ def download(
     include_source: bool = False,
     force: bool = False,
 ) -> DownloadResult:
-    """Fetch what the runs of a task left, as ``<output>/<task>/<version>/<model>/<run>/``.
+    """Fetch what the runs of a task left, as ``<output>/<task>/<version>/<candidate>/<run>/``.
 
     Raises
     ------

@@ -1,8 +1,7 @@
-"""A recorder of the calls that came with kagglesdk 0.1.38: models at an effort, agents, cancels, descriptions."""
+"""A recorder whose models run at efforts and in agents, and which can refuse the calls of kagglesdk 0.1.38."""
 
 from __future__ import annotations
 
-import itertools
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,96 +12,42 @@ from loopback_session import add_run, zipped
 
 @dataclass
 class CandidateApi(faults.FakeApi):
-    """Knows two models, one of them at two efforts, and an agent."""
+    """Knows two models, one of them at two efforts."""
 
     #: By method, what it answers with in place of acting: a status.
     refusing: dict[str, int] = field(default_factory=dict)
-    #: How many of the running runs a cancel cannot reach the first time.
+    #: How often a cancel reaches no running run.
     unreachable: int = 0
     #: Candidates that a schedule refuses.
     gone: set[str] = field(default_factory=set)
-    names_runs: bool = True
-    members: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.models = [model("quick-1", 71), model("plain-1", 72, supportsReasoningEffort=False)]
         self.configs = [config(1, 71, "quick-1-high", "high"), config(2, 71, "quick-1-low", "low")]
-        self._ids = itertools.count(501)
+        self.names_runs = True
+        self.known_tags = {"math"}
 
     def handle(self, seen: faults.Seen) -> faults.Handled:
         if status := self.refusing.get(seen.method):
             return self.error(status, "Permission denied")
         return super().handle(seen)
 
-    def ListBenchmarkModelVersionConfigs(self, body: dict[str, Any]) -> dict[str, Any]:
-        wanted = body["benchmarkModelVersionIds"]
-        return {"configs": [one for one in self.configs if one["benchmarkModelVersionId"] in wanted]}
-
     def BatchScheduleBenchmarkTaskRuns(self, body: dict[str, Any]) -> dict[str, Any] | faults.Handled:
-        effort = body.get("reasoningEffort", "")
-        fields: list[dict[str, Any]] = []
-        for slug in body.get("modelVersionSlugs", []):
-            found = {"modelVersionConfigSlug": f"{slug}-{effort}"} if effort else {}
-            fields.append({"model": slug, **found})
-        fields += [{"model": "quick-1", "agentSlug": slug} for slug in body.get("agentSlugs", [])]
-        if self.gone & {name for one in fields for name in one.values()}:
+        if self.gone & {*body.get("modelVersionSlugs", []), *body.get("agentSlugs", [])}:
             return self.error(404, "no such candidate")
-        results = []
-        for one in fields:
-            run_id = next(self._ids)
-            add_run(self, run_id, state="QUEUED", **one)
-            kind = "AGENTS" if "agentSlug" in one else "MODEL_VERSIONS"
-            told = {"runId": run_id} if self.names_runs else {}
-            results.append(
-                {"runScheduled": True, "candidateType": f"BENCHMARK_CANDIDATE_TYPE_{kind}", **told}
-                | ({"benchmarkModelVersionConfigId": 1} if effort else {})
-            )
-        return {"results": results}
+        return super().BatchScheduleBenchmarkTaskRuns(body)
 
     def ApiCancelBenchmarkTaskRuns(self, body: dict[str, Any]) -> dict[str, Any]:
-        counts = {"QUEUED": 0, "RUNNING": 0}
-        for run in self.runs:
-            state = run["state"].removeprefix("BENCHMARK_TASK_RUN_STATE_")
-            wanted = run["id"] in body.get("runIds", {}).get("ids", [])
-            if not wanted or state not in counts or (state == "RUNNING" and not body.get("includeActive")):
-                continue
-            if state == "RUNNING" and self.unreachable:
-                self.unreachable -= 1
-                continue
-            counts[state] += 1
-            run.update(state="BENCHMARK_TASK_RUN_STATE_ERRORED", errorMessage="Cancelled.")
-        return {"queuedCancelledCount": counts["QUEUED"], "activeTerminatedCount": counts["RUNNING"]}
-
-    def UpdateBenchmarkTask(self, body: dict[str, Any]) -> dict[str, Any]:
-        task = self.tasks[body["slug"]["taskSlug"]][-1]
-        task.update({name: body.get(name) for name in body["updateMask"].split(",")})
-        unknown = [tag for tag in task.get("tags") or [] if tag.startswith("no-such")]
-        task["tags"] = [tag for tag in task.get("tags") or [] if tag not in unknown]
-        return {"task": task, "invalidTags": unknown}
-
-    def AddTasksToBenchmark(self, body: dict[str, Any]) -> dict[str, Any]:
-        new = [slug for slug in body["taskSlugs"] if slug["taskSlug"] not in self.members]
-        self.members += [slug["taskSlug"] for slug in new]
-        return {"addedTasks": new, "skippedTasks": [slug for slug in body["taskSlugs"] if slug not in new]}
-
-    def RemoveTasksFromBenchmark(self, body: dict[str, Any]) -> dict[str, Any]:
-        there = [slug for slug in body["taskSlugs"] if slug["taskSlug"] in self.members]
-        self.members = [one for one in self.members if one not in {slug["taskSlug"] for slug in there}]
-        return {
-            "removedTasks": there,
-            "skippedTasks": [slug for slug in body["taskSlugs"] if slug not in there],
-        }
+        if body.get("includeActive") and self.unreachable:
+            self.unreachable -= 1
+            body = {**body, "includeActive": False}
+        return super().ApiCancelBenchmarkTaskRuns(body)
 
     def ListBenchmarkTasks(self, body: dict[str, Any]) -> dict[str, Any]:
         if "benchmarkSlug" not in body:
             return super().ListBenchmarkTasks(body)
-        return self._paged([self.tasks[slug][-1] for slug in self.members], body, "tasks")
-
-    def PublishBenchmarkTask(self, body: dict[str, Any]) -> dict[str, Any]:
-        task = super().PublishBenchmarkTask(body)
-        if body.get("publishRunArtifacts"):
-            task["areRunArtifactsPublic"] = True
-        return task
+        members = [self.tasks[slug["taskSlug"]][-1] for slug in self.benchmarks[body["benchmarkSlug"]]]
+        return self._paged(members, body, "tasks")
 
 
 def model(slug: str, version_id: int, **version: Any) -> dict[str, Any]:

@@ -7,10 +7,12 @@ the models answer for real.
 
 ======================  ==================================================================================
 ``home``                where everything is kept, the token, the lock, the state file
-``store``, ``schema``   tasks, versions, runs and proxy tokens in SQLite
+``store``, ``schema``   tasks, versions, runs, benchmarks and proxy tokens in SQLite
+``rows``                what it holds of a version and of a run
 ``wire``                how rows look as JSON (defaults left out, times ``...Z``)
 ``app``, ``web``        routes; host check, authentication, body limits, error envelopes
 ``calls_*``             one function a call of the API
+``lookups``             what a request names: tasks, benchmarks, pages of a list
 ``model_proxy``         ``/openapi`` and ``/genai``: where a task's prompts go
 ``models``              which models there are, and which provider answers for each
 ``engine*``             SmolLM2 in a child process of its own, started on the first prompt

@@ -84,7 +84,7 @@ class Api:
             (_TASKS, "ApiCancelBenchmarkTaskRuns"): runs.cancel,
             (_TASKS, "ApiGetBenchmarkSchedulerStatus"): runs.scheduler,
             (_TASKS, "PublishBenchmarkTask"): tasks.publish,
-            (_TASKS, "GetBenchmarkTaskQuota"): tasks.quota,
+            (_TASKS, "GetBenchmarkTaskQuota"): _nothing,
             (_TASKS, "GetBenchmarkTaskRunLogs"): self.logs,
             (_TASKS, "DownloadBenchmarkTaskRunOutput"): self.download,
             (_BENCHMARKS, "ListBenchmarkModels"): about.list,
@@ -96,7 +96,7 @@ class Api:
             (_TALK, "GetTopic"): boards.topic,
             (_TALK, "ListComments"): boards.topic,
             (_PROXY, "CreateDefaultModelProxyToken"): about.create_token,
-            (_PROXY, "GetModelProxyQuotas"): about.quotas,
+            (_PROXY, "GetModelProxyQuotas"): _nothing,
             (_OAUTH, "IntrospectToken"): about.introspect,
             (_LOCAL, "GetStatus"): self.status,
             (_LOCAL, "Clean"): self.clean,
@@ -205,6 +205,11 @@ class _PostedFile(FileResponse):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         # Starlette looks at Range for GET and HEAD alone.
         await super().__call__({**scope, "method": "GET"}, receive, send)
+
+
+def _nothing(_body: Json) -> Json:
+    """The quotas: on a machine of one's own nothing is limited."""
+    return {}
 
 
 async def _events(live: LiveLog) -> AsyncIterator[str]:

@@ -6,13 +6,14 @@ own as well.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from slugify import slugify
 from starlette.concurrency import run_in_threadpool
 
 from kbench_jupyter.local import wire
-from kbench_jupyter.local.lookups import benchmark_versions, no_benchmark, task_name, task_version
+from kbench_jupyter.local.lookups import benchmark_versions, task_name, task_version
 from kbench_jupyter.local.models import Models, config_slug
 from kbench_jupyter.local.rows import COMPLETED, Run, Version
 from kbench_jupyter.local.store import Store
@@ -22,19 +23,19 @@ Json = dict[str, Any]
 _CLASS = "BENCHMARK_CANDIDATE_CLASS_MODEL_VERSION"
 
 
+@dataclass
 class BenchmarkCalls:
     """One method a call; each takes the request's JSON and returns the response's."""
 
-    def __init__(self, store: Store, models: Models) -> None:
-        self._store = store
-        self._models = models
+    _store: Store
+    _models: Models
 
     def add(self, body: Json) -> Json:
         """AddTasksToBenchmark: the first task makes the benchmark."""
         slug = text_of(body, "benchmarkSlug", needed=True)
-        mapped = benchmark_versions(self._store, body)
-        if mapped is None and number_of(body, "versionNumber") > 1:
-            raise no_benchmark(body)
+        mapped = self._store.benchmark(slug)
+        if number_of(body, "versionNumber") > 1:
+            raise CallError(404, f"The benchmark {slug} has one version here: leave `versionNumber` out.")
         if slug != slugify(slug) or (mapped is None and self._store.version(slug)):
             why = (
                 "a task is called that"
@@ -52,8 +53,6 @@ class BenchmarkCalls:
     def remove(self, body: Json) -> Json:
         """RemoveTasksFromBenchmark."""
         mapped = benchmark_versions(self._store, body)
-        if mapped is None:
-            raise no_benchmark(body)
         named = {version.slug: version for version in self._named(body)}
         numbers = dict(task_name(slug) for slug in list_of(body, "taskSlugs"))
         gone = [one for one in mapped if one.slug in named and numbers[one.slug] in (None, one.version)]
@@ -69,7 +68,7 @@ class BenchmarkCalls:
 
     async def leaderboard(self, body: Json) -> Json:
         """GetBenchmarkLeaderboard: a row a candidate, with its newest completed run of each task."""
-        versions = await run_in_threadpool(self._versions, body)
+        versions = await run_in_threadpool(benchmark_versions, self._store, body, tasks=True)
         rows: dict[tuple[str, str], list[Run]] = {}
         for version in versions:
             newest: dict[tuple[str, str], Run] = {}
@@ -83,23 +82,13 @@ class BenchmarkCalls:
 
     def topics(self, body: Json) -> Json:
         """ListBenchmarkTopics: nothing is discussed here."""
-        self._versions(body)
+        benchmark_versions(self._store, body, tasks=True)
         return {}
 
     def topic(self, body: Json) -> Json:
         """GetTopic, ListComments: so there is no topic."""
         number = number_of(body, "id") or number_of(body, "topicId")
         raise CallError(404, f"There is no topic {number}: nothing is discussed on this server.")
-
-    def _versions(self, body: Json) -> list[Version]:
-        if (mapped := benchmark_versions(self._store, body)) is not None:
-            return mapped
-        number = number_of(body, "versionNumber") or None
-        own = text_of(body, "ownerSlug") in ("", wire.OWNER)
-        version = self._store.version(text_of(body, "benchmarkSlug"), number) if own else None
-        if version is None:
-            raise no_benchmark(body)
-        return [version]
 
     async def _row(self, slug: str, effort: str, runs: list[Run]) -> Json:
         model = await self._models.find(slug)
@@ -111,7 +100,7 @@ class BenchmarkCalls:
         return {
             "modelVersionName": name,
             "modelVersionSlug": slug,
-            "taskResults": [_task_result(run) for run in runs],
+            "taskResults": [_result(run) for run in runs],
             "candidateClass": f"{_CLASS}_CONFIG" if effort else _CLASS,
             **(config if effort else {}),
         }
@@ -121,22 +110,15 @@ def _slugs(versions: list[Version]) -> list[Json]:
     return [wire.slug(version.slug, version.version) for version in versions]
 
 
-def _task_result(run: Run) -> Json:
-    return {
-        "benchmarkTaskName": run.slug,
-        "benchmarkTaskSlug": run.slug,
-        "taskVersion": run.version,
-        "result": _result(run),
-    }
-
-
 def _result(run: Run) -> Json:
     found = run.result if isinstance(run.result, dict) else {}
     result: Json = {name: found[name] for name in ("numericResult", "booleanResult") if name in found}
     if isinstance(found.get("dictResult"), dict):
         pairs = found["dictResult"].items()
         result["customAdditionalResults"] = [{"key": str(k), "value": str(v)} for k, v in pairs]
-    return {**result, "evaluationDate": wire.timestamp(run.end_time), "taskVersionId": run.version_id}
+    result |= {"evaluationDate": wire.timestamp(run.end_time), "taskVersionId": run.version_id}
+    names = {"benchmarkTaskName": run.slug, "benchmarkTaskSlug": run.slug}
+    return {**names, "taskVersion": run.version, "result": result}
 
 
 def _rank(runs: list[Run]) -> tuple[int, float, int]:

@@ -6,6 +6,7 @@ import secrets
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -21,34 +22,15 @@ _PAGE = 100
 Json = dict[str, Any]
 
 
+@dataclass
 class ModelCalls:
-    """One method a call; each takes the request's JSON and returns the response's.
+    """One method a call; each takes the request's JSON and returns the response's."""
 
-    Parameters
-    ----------
-    store, models
-        What the calls act on.
-    token : str
-        The API's token.
-    url : callable
-        Returns the server's own base address.
-    expect : callable
-        Told that somebody is about to work with a model.
-    """
-
-    def __init__(
-        self,
-        store: Store,
-        models: Models,
-        token: str,
-        url: Callable[[], str],
-        expect: Callable[[], None],
-    ) -> None:
-        self._store = store
-        self._models = models
-        self._token = token
-        self._url = url
-        self._expect = expect
+    _store: Store
+    _models: Models
+    _token: str  # the API's
+    _url: Callable[[], str]  # the server's own base address
+    _expect: Callable[[], None]  # told that somebody is about to work with a model
 
     async def list(self, body: Json) -> Json:
         """ListBenchmarkModels (``readMask`` is not looked at: everything is sent)."""
@@ -114,10 +96,6 @@ class ModelCalls:
         await run_in_threadpool(self._store.add_token, token, expires)
         self._expect()
         return {"token": token, "baseUri": self._url(), "expiryTime": wire.timestamp(expires)}
-
-    def quotas(self, _body: Json) -> Json:
-        """GetModelProxyQuotas: none apply here."""
-        return {}
 
     def introspect(self, body: Json) -> Json:
         """IntrospectToken."""

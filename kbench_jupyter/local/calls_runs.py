@@ -5,14 +5,15 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 
 from kbench_jupyter.local import wire
-from kbench_jupyter.local.lookups import benchmark_versions, no_benchmark, page_of, task_name, task_version
-from kbench_jupyter.local.models import Model, Models
+from kbench_jupyter.local.lookups import benchmark_versions, page_of, task_name, task_version
+from kbench_jupyter.local.models import Model, Models, canonical
 from kbench_jupyter.local.queue import CANCELLED, Queue
 from kbench_jupyter.local.rows import COMPLETED, ERRORED, GOING, QUEUED, RUNNING, Run, Version
 from kbench_jupyter.local.store import Store
@@ -24,19 +25,17 @@ _POLICIES = ("ALL", "MISSING_ONLY", "MISSING_OR_ERRORED", "STALER_THAN")
 _NO_AGENTS = "This server has no agents: its tasks run on models. Leave `{}` out."
 
 
+@dataclass
 class RunCalls:
     """One method a call; each takes the request's JSON and returns the response's."""
 
-    def __init__(self, store: Store, models: Models, queue: Queue) -> None:
-        self._store = store
-        self._models = models
-        self._queue = queue
+    _store: Store
+    _models: Models
+    _queue: Queue
 
     def run(self, body: Json) -> Run:
         """Return the run that a request names."""
-        return self._run(number_of(body, "runId"))
-
-    def _run(self, run_id: int) -> Run:
+        run_id = number_of(body, "runId")
         found = self._store.run(run_id)
         if found is None:
             raise CallError(404, f"There is no run {run_id}.")
@@ -82,10 +81,8 @@ class RunCalls:
 
     def _check_benchmark(self, body: Json, versions: list[Version]) -> None:
         if named := object_of(body, "benchmark"):
-            mapped = benchmark_versions(self._store, named)
-            if mapped is None:
-                raise no_benchmark(named)
-            if others := sorted({one.slug for one in versions} - {one.slug for one in mapped}):
+            mapped = {one.id for one in benchmark_versions(self._store, named)}
+            if others := [one.slug for one in versions if one.id not in mapped]:
                 raise CallError(400, f"{', '.join(others)} is not in the benchmark {named['benchmarkSlug']}.")
 
     async def _known(self, names: Iterable[str]) -> list[Model]:
@@ -121,19 +118,13 @@ class RunCalls:
         if body.get("agentSlug"):
             raise CallError(400, _NO_AGENTS.format("agentSlug"))
         candidate = object_of(body, "modelVersion")
-        model = None
-        if candidate:
-            # A model may be gone and its runs still queued: its slug is taken as it is then.
-            name = text_of(candidate, "modelVersionSlug", needed=True)
-            found = await self._models.find(name)
-            model = found.slug if found else name
-        runs = await run_in_threadpool(self._named, body)
+        name = text_of(candidate, "modelVersionSlug", needed=bool(candidate))
+        # A model may be gone and its runs still queued.
+        model = found.slug if name and (found := await self._models.find(name)) else canonical(name)
         effort = text_of(candidate, "reasoningEffort")
-        wanted = [
-            run.id
-            for run in runs
-            if run.state in GOING and model in (None, run.model) and effort in ("", run.effort)
-        ]
+        runs = await run_in_threadpool(self._named, body)
+        runs = [run for run in runs if model in ("", run.model) and effort in ("", run.effort)]
+        wanted = [run.id for run in runs if run.state in GOING]
         queued, active = await self._queue.cancel(wanted, active=body.get("includeActive") is True)
         return wire.trim({"queuedCancelledCount": queued, "activeTerminatedCount": active})
 
@@ -142,9 +133,7 @@ class RunCalls:
         ids = list_of(object_of(body, "runIds"), "ids")
         if bool(slugs) == bool(ids):
             raise CallError(400, "Name either tasks (`taskSlugs`) or runs (`runIds`) to cancel.")
-        named = [self._runs_of(slug) for slug in slugs] or [
-            [self._run(number_of({"ids": one}, "ids")) for one in ids]
-        ]
+        named = [self._runs_of(slug) for slug in slugs] or [[self.run({"runId": one}) for one in ids]]
         return list({run.id: run for runs in named for run in runs}.values())
 
     # -- counting ---------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import re2
@@ -11,7 +12,7 @@ from slugify import slugify
 from starlette.concurrency import run_in_threadpool
 
 from kbench_jupyter.local import wire
-from kbench_jupyter.local.lookups import benchmark_versions, no_benchmark, page_of, task_version
+from kbench_jupyter.local.lookups import benchmark_versions, page_of, task_version
 from kbench_jupyter.local.models import Models
 from kbench_jupyter.local.notebooks import why_no_notebook
 from kbench_jupyter.local.queue import Queue
@@ -28,13 +29,13 @@ _ADDRESS = re.compile(r"https?://[^\s/?#]+\S*", re.IGNORECASE)
 Json = dict[str, Any]
 
 
+@dataclass
 class TaskCalls:
     """One method a call; each takes the request's JSON and returns the response's."""
 
-    def __init__(self, store: Store, models: Models, queue: Queue) -> None:
-        self._store = store
-        self._models = models
-        self._queue = queue
+    _store: Store
+    _models: Models
+    _queue: Queue
 
     async def create(self, body: Json) -> Json:
         """CreateBenchmarkTask: a new task, or a new version of one."""
@@ -66,8 +67,6 @@ class TaskCalls:
         """ListBenchmarkTasks: the newest version of each, or the versions that a benchmark has."""
         if body.get("benchmarkSlug"):
             versions = benchmark_versions(self._store, body)
-            if versions is None:
-                raise no_benchmark(body)
         else:
             own = text_of(body, "ownerSlug") in ("", wire.OWNER)
             versions = self._store.newest_versions() if own else []
@@ -89,28 +88,23 @@ class TaskCalls:
         """UpdateBenchmarkTask: the page of the newest version, and the task's tags."""
         if number_of(object_of(body, "slug"), "versionNumber"):
             raise CallError(400, "`versionNumber` is not for this call: UpdateBenchmarkTaskVersion takes it.")
-        changed = self._changed(body, {**_PAGE_FIELDS, "tags": _tags})
-        known = changed.get("tags", [])
-        wanted = texts_of(body, "tags") if "tags" in changed else []
-        task = self._describe(body, changed)
-        return wire.trim({"task": task, "invalidTags": [tag for tag in wanted if _tag(tag) not in known]})
+        task = self._describe(body, {**_PAGE_FIELDS, "tags": lambda body: _tags(body)[0]})
+        tagged = "tags" in text_of(body, "updateMask").split(",")
+        return wire.trim({"task": task, "invalidTags": _tags(body)[1] if tagged else []})
 
     def update_version(self, body: Json) -> Json:
         """UpdateBenchmarkTaskVersion: the page of one version."""
         if not number_of(object_of(body, "slug"), "versionNumber"):
             raise CallError(400, "`versionNumber` is missing: UpdateBenchmarkTask takes the newest one.")
-        return self._describe(body, self._changed(body, _PAGE_FIELDS))
+        return self._describe(body, _PAGE_FIELDS)
 
-    def _changed(self, body: Json, fields: dict[str, Callable[[Json], Any]]) -> Json:
-        named = [name.strip() for name in text_of(body, "updateMask").split(",") if name.strip()]
+    def _describe(self, body: Json, fields: dict[str, Callable[[Json], Any]]) -> Json:
+        named = [name for name in text_of(body, "updateMask").split(",") if name]
         if not named or (unknown := [name for name in named if name not in fields]):
             what = f"names {', '.join(unknown)}" if named else "is empty"
             raise CallError(400, f"`updateMask` {what}; this call writes {', '.join(fields)}.")
-        return {name: fields[name](body) for name in named}
-
-    def _describe(self, body: Json, changed: Json) -> Json:
         version = self._version(body)
-        self._store.describe(version.id, changed)
+        self._store.describe(version.id, {name: fields[name](body) for name in named})
         return wire.task(self._store.version_by_id(version.id))
 
     def publish(self, body: Json) -> Json:
@@ -120,15 +114,9 @@ class TaskCalls:
             raise CallError(
                 400, f"Only a completed task can be published; {version.slug} is {version.state}."
             )
-        notebook, artifacts = (
-            bool(body.get(name)) for name in ("publishBackingNotebook", "publishRunArtifacts")
-        )
-        self._store.publish(version.slug, notebook=notebook, artifacts=artifacts)
+        also = (body.get(name) is True for name in ("publishBackingNotebook", "publishRunArtifacts"))
+        self._store.publish(version.slug, *also)
         return wire.task(self._store.version_by_id(version.id))
-
-    def quota(self, _body: Json) -> Json:
-        """GetBenchmarkTaskQuota: nothing is used, and nothing is limited."""
-        return {}
 
     def _version(self, body: Json) -> Version:
         return task_version(self._store, body.get("slug"))
@@ -152,13 +140,11 @@ def _citations(body: Json) -> list[Json]:
     return found
 
 
-def _tags(body: Json) -> list[str]:
-    tags = [_tag(tag) for tag in texts_of(body, "tags")]
-    return list(dict.fromkeys(tag for tag in tags if _TAG.fullmatch(tag)))
-
-
-def _tag(name: str) -> str:
-    return name.strip().lower()
+def _tags(body: Json) -> tuple[list[str], list[str]]:
+    """Return the tags of a request as they are kept, and those that are none."""
+    named = {tag: tag.strip().lower() for tag in texts_of(body, "tags")}
+    good = [kept for kept in named.values() if _TAG.fullmatch(kept)]
+    return list(dict.fromkeys(good)), [tag for tag, kept in named.items() if kept not in good]
 
 
 _PAGE_FIELDS: dict[str, Callable[[Json], Any]] = {

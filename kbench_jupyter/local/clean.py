@@ -25,16 +25,8 @@ class Cleaned:
 def clean(home: Home, store: Store, older: int | None, keep: int | None, *, really: bool) -> Cleaned:
     """Delete leftovers, then the logs and outputs of jobs that have ended, the oldest first.
 
-    Parameters
-    ----------
-    home, store
-        Where they lie, and what is known of them.
-    older : int or None
-        Delete those of jobs that began more than so many seconds ago.
-    keep : int or None
-        Delete until no more than so many bytes are left.
-    really : bool
-        Delete, instead of only adding up.
+    Those go that began more than `older` seconds ago, and more until no more than `keep` bytes are left; unless
+    `really`, what would go is only added up.
     """
     done = Cleaned()
     # In this order: what begins or ends meanwhile is taken for neither a leftover nor a job that has ended.

@@ -55,18 +55,7 @@ def proof_of(token: str, nonce: str) -> str:
 
 
 class Home:
-    """A home folder, made and tightened on first use.
-
-    Parameters
-    ----------
-    path : Path
-        The folder.
-
-    Raises
-    ------
-    LocalServerError
-        It cannot be made or written.
-    """
+    """A home folder, made and tightened on first use; raises LocalServerError if it cannot be made or written."""
 
     def __init__(self, path: Path) -> None:
         self.path = path.expanduser().resolve()

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from kbench_jupyter.execution.environment import kernel_environment
 from kbench_jupyter.local.home import write_private
 
 #: The first line a runner writes once it has its job: until then another one may do it.
@@ -79,3 +80,21 @@ class Verdict:
             return cls(**json.loads((folder / "verdict.json").read_text()))
         except (OSError, ValueError, TypeError):
             return None
+
+
+def task_environment(
+    *, home: str, proxy_url: str, token: str, model: str, models: list[str]
+) -> dict[str, str]:
+    """Return the whole environment of the kernel that a task runs in; `home` is an empty folder of its own."""
+    return {
+        **kernel_environment(),
+        "HOME": home,
+        "MODEL_PROXY_URL": proxy_url,
+        "MODEL_PROXY_API_KEY": token,
+        "LLM_DEFAULT": model,
+        "LLM_DEFAULT_EVAL": model,
+        "LLMS_AVAILABLE": ",".join(models),
+        # As in Kaggle's batch sessions: a task that raises leaves an errored run file behind instead of
+        # ending the notebook, so that its traceback and what it prompted can be looked at.
+        "CONTINUE_WITH_EXCEPTIONS": "True",
+    }

@@ -21,12 +21,9 @@ _ENTRY = 2**16
 
 
 class LogWriter:
-    """Writes a job's output as entries: its beginning as it comes, and, of one without measure, its end at the end.
+    """Writes a job's output as entries, a line of JSON each.
 
-    Parameters
-    ----------
-    file : text file
-        Where the entries go, a line of JSON each.
+    Its beginning comes as it is written, and, of an output without measure, the end at the end.
     """
 
     def __init__(self, file: IO[str]) -> None:

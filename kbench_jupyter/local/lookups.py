@@ -38,18 +38,17 @@ def task_version(store: Store, slug: Any) -> Version:
     return version
 
 
-def benchmark_versions(store: Store, body: Json) -> list[Version] | None:
-    """Return the task versions of the benchmark that a request names; None when there is no such benchmark."""
-    slug = text_of(body, "benchmarkSlug", needed=True)
-    known = text_of(body, "ownerSlug") in ("", wire.OWNER) and number_of(body, "versionNumber") in (0, 1)
-    return store.benchmark(slug) if known else None
-
-
-def no_benchmark(body: Json) -> CallError:
-    """Say that the benchmark that a request names is not here."""
-    number = number_of(body, "versionNumber")
-    name = f"{text_of(body, 'ownerSlug') or wire.OWNER}/{text_of(body, 'benchmarkSlug')}"
-    return CallError(404, f"There is no benchmark {name}{f' of version {number}' if number else ''} here.")
+def benchmark_versions(store: Store, body: Json, *, tasks: bool = False) -> list[Version]:
+    """Return the task versions of the benchmark that a request names; with `tasks`, each task is one as well."""
+    slug, number = text_of(body, "benchmarkSlug", needed=True), number_of(body, "versionNumber")
+    owner = text_of(body, "ownerSlug") or wire.OWNER
+    mapped = store.benchmark(slug) if owner == wire.OWNER else None
+    if mapped is not None and number in (0, 1):
+        return mapped
+    if tasks and mapped is None and owner == wire.OWNER and (task := store.version(slug, number or None)):
+        return [task]
+    version = f" of version {number}" if number else ""
+    raise CallError(404, f"There is no benchmark {owner}/{slug}{version} here.")
 
 
 def page_of(body: Json, items: Sequence[_T], size: int = 50, most: int = 500) -> tuple[Sequence[_T], Json]:

@@ -12,16 +12,9 @@ log = logging.getLogger("kbench.local.models")
 
 
 class ModelError(Exception):
-    """A prompt that a provider cannot answer.
+    """A prompt that a provider cannot answer: the HTTP status to answer with, why, and OpenAI's name for it.
 
-    Parameters
-    ----------
-    status : int
-        HTTP status to answer with: 4xx when the request is at fault, 502 when the provider is.
-    message : str
-        What is wrong, for the person who wrote the task.
-    kind : str
-        OpenAI's name for it, such as ``"invalid_request_error"``.
+    The status is 4xx when the request is at fault, and 502 when the provider is.
     """
 
     def __init__(self, status: int, message: str, kind: str = "invalid_request_error") -> None:
@@ -33,32 +26,16 @@ class ModelError(Exception):
 
 @dataclass(frozen=True)
 class Model:
-    """A model that a run can be scheduled on.
+    """A model that a run can be scheduled on."""
 
-    Parameters
-    ----------
-    slug : str
-        The canonical slug, as the API names it.
-    proxy_slug : str
-        The name the model proxy knows it by, and its provider too.
-    display_name, organization, license : str
-        For people.
-    inputs : tuple of str
-        Modalities it reads: ``"TEXT"``, ``"IMAGE"``, ...
-    efforts : tuple of str
-        Reasoning efforts it is known to take; a run at any other is refused.
-    released : str
-        The day its maker released it, if known: ``"2024-10-31"``.
-    """
-
-    slug: str
-    proxy_slug: str
+    slug: str  # the canonical one, as the API names it
+    proxy_slug: str  # what the model proxy and its provider call it
     display_name: str
     organization: str = ""
     license: str = ""
-    inputs: tuple[str, ...] = ("TEXT",)
-    efforts: tuple[str, ...] = ()
-    released: str = ""
+    inputs: tuple[str, ...] = ("TEXT",)  # modalities it reads
+    efforts: tuple[str, ...] = ()  # that it is known to take; a run at any other is refused
+    released: str = ""  # the day its maker released it, if known, such as 2024-10-31
 
 
 class Provider(Protocol):

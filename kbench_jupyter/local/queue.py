@@ -22,10 +22,9 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from kbench_jupyter.local import environment
 from kbench_jupyter.local.children import Children
 from kbench_jupyter.local.home import Home, not_stored
-from kbench_jupyter.local.job import BEGUN, END, NOT_STORED, Job, Verdict
+from kbench_jupyter.local.job import BEGUN, END, NOT_STORED, Job, Verdict, task_environment
 from kbench_jupyter.local.logs import LiveLog
 from kbench_jupyter.local.models import Model, Models
 from kbench_jupyter.local.rows import ERRORED, QUEUED, RUNNING, Run, Version
@@ -296,7 +295,7 @@ class Queue:
 
     async def _order(self, job: _Going, runner: Runner, model: Model) -> bytes:
         token = "kbp_" + secrets.token_urlsafe(32)
-        env = environment.task_environment(
+        env = task_environment(
             home=str(runner.home),
             proxy_url=self._url(),
             token=token,

@@ -27,17 +27,9 @@ _SOCKET = "/run/kbench.sock"
 
 
 class Sandbox:
-    """What a server's kernels are started in.
+    """What a server's kernels are started in; the server's port is the same within.
 
-    Parameters
-    ----------
-    port : int
-        The server's port: the same within.
-
-    Raises
-    ------
-    LocalServerError
-        There is no bubblewrap, or it may not make a sandbox here.
+    Raises LocalServerError if there is no bubblewrap, or it may not make a sandbox here.
     """
 
     def __init__(self, port: int) -> None:
@@ -83,13 +75,7 @@ class Sandbox:
 
 
 def wanted() -> bool:
-    """Say whether the environment asks for a sandbox.
-
-    Raises
-    ------
-    LocalServerError
-        It asks for one that is not known.
-    """
+    """Say whether the environment asks for a sandbox; raises LocalServerError if for one that is not known."""
     value = os.environ.get("KBENCH_SANDBOX", "").strip()
     if value not in ("", "bwrap"):
         raise _unusable("the only sandbox there is is called bwrap", "%env KBENCH_SANDBOX=bwrap", value)

@@ -57,15 +57,7 @@ class AlreadyRunningError(LocalServerError):
 
 
 def serve(settings: Settings) -> None:
-    """Serve until told to stop.
-
-    Raises
-    ------
-    AlreadyRunningError
-        Another server has this home.
-    LocalServerError
-        The home, its database or the port cannot be used.
-    """
+    """Serve until told to stop; raises AlreadyRunningError, or LocalServerError when that is impossible."""
     os.umask(0o077)
     home = Home(settings.home)
     try:
@@ -129,7 +121,7 @@ def _in_force(settings: Settings, others: upstream.Upstream | None, token: str) 
     return {
         "upstream_url": others.address if others else "",
         "upstream_key_from": others.key_from if others else "",
-        "upstream_efforts": ",".join(others.efforts) if others else "",
+        "upstream_efforts": os.environ.get("KBENCH_UPSTREAM_EFFORTS", "").strip(),
         "upstream_proof": others.proof(token) if others else "",
         "workers": str(settings.workers),
         "run_timeout": f"{settings.timeout:.15g}",

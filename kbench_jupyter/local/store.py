@@ -43,20 +43,10 @@ _MAPPED = "JOIN benchmark_tasks m ON m.version_id = v.id JOIN benchmarks b ON b.
 
 
 class Store:
-    """The database. Safe to use from several threads.
+    """The database, made when absent. Safe to use from several threads.
 
-    Parameters
-    ----------
-    path : Path
-        The database file; made when absent.
-    make_room : callable
-        Called before each write: it may free what space it can.
-
-    Raises
-    ------
-    LocalServerError
-        The file cannot be used: it is not a database of ours, the disk is full, or it is of a newer version than
-        this program knows.
+    `make_room` is called before each write: it may free what space it can. Raises LocalServerError for a file that
+    cannot be used: it is no database of ours, the disk is full, or a newer version than this one wrote it.
     """
 
     def __init__(self, path: Path, make_room: Callable[[], None] = lambda: None) -> None:
@@ -120,6 +110,12 @@ class Store:
         with self._reading:
             return self._reader.execute(sql, tuple(parameters)).fetchall()
 
+    def _versions(self, where: str, *parameters: Any) -> list[Version]:
+        return [version_of(row) for row in self._read(VERSIONS + where, parameters)]
+
+    def _runs(self, where: str, *parameters: Any) -> list[Run]:
+        return [run_of(row) for row in self._read(RUNS + where, parameters)]
+
     # -- tasks ------------------------------------------------------------------------------------
 
     def add_version(
@@ -140,12 +136,11 @@ class Store:
     def version(self, slug: str, number: int | None = None) -> Version | None:
         """Return a version of a task, the newest one when no number is given."""
         where = "WHERE v.slug = ? AND (? IS NULL OR v.version = ?) ORDER BY v.version DESC LIMIT 1"
-        rows = self._read(VERSIONS + where, (slug, number, number))
-        return version_of(rows[0]) if rows else None
+        return next(iter(self._versions(where, slug, number, number)), None)
 
     def version_by_id(self, version_id: int) -> Version:
         """Return a version by its id, which must exist."""
-        return version_of(self._read(VERSIONS + "WHERE v.id = ?", (version_id,))[0])
+        return self._versions("WHERE v.id = ?", version_id)[0]
 
     def text(self, version_id: int) -> str:
         """Return a version's notebook, as it was pushed."""
@@ -154,14 +149,11 @@ class Store:
     def newest_versions(self) -> list[Version]:
         """Return the newest version of every task, the newest first."""
         newest = "WHERE v.version = (SELECT max(version) FROM versions WHERE slug = v.slug) "
-        return [version_of(row) for row in self._read(VERSIONS + newest + "ORDER BY v.id DESC")]
+        return self._versions(newest + "ORDER BY v.id DESC")
 
     def versions_in(self, *states: str) -> list[Version]:
         """Return all versions in the given states, the oldest first."""
-        marks = ",".join("?" * len(states))
-        return [
-            version_of(r) for r in self._read(f"{VERSIONS} WHERE v.state IN ({marks}) ORDER BY v.id", states)
-        ]
+        return self._versions(f"WHERE v.state IN ({_marks(states)}) ORDER BY v.id", *states)
 
     def set_version(self, version_id: int, state: str, error: str | None = None) -> None:
         """Record how far a creation has come."""
@@ -170,7 +162,7 @@ class Store:
                 "UPDATE versions SET state = ?, error = ? WHERE id = ?", (state, _cut(error), version_id)
             )
 
-    def publish(self, slug: str, *, notebook: bool, artifacts: bool) -> None:
+    def publish(self, slug: str, notebook: bool, artifacts: bool) -> None:
         """Mark a task as public, and its notebook and the files of its runs too if asked."""
         with self._write() as db:
             db.execute(
@@ -193,7 +185,7 @@ class Store:
         """Return the task versions of a benchmark; None when there is no such benchmark."""
         if not self._read("SELECT 1 FROM benchmarks WHERE slug = ?", (slug,)):
             return None
-        return [version_of(row) for row in self._read(f"{VERSIONS} {_MAPPED} ORDER BY m.rowid", (slug,))]
+        return self._versions(f"{_MAPPED} ORDER BY m.rowid", slug)
 
     def map_tasks(self, benchmark: str, version_ids: Iterable[int]) -> None:
         """Add task versions to a benchmark; the first one makes it."""
@@ -238,18 +230,16 @@ class Store:
 
     def run(self, run_id: int) -> Run | None:
         """Return a run by its id."""
-        rows = self._read(RUNS + "WHERE r.id = ?", (run_id,))
-        return run_of(rows[0]) if rows else None
+        return next(iter(self._runs("WHERE r.id = ?", run_id)), None)
 
     def runs_of(self, slug: str, number: int | None = None) -> list[Run]:
         """Return the runs of a task (of one version, when a number is given), the newest first."""
         where = "WHERE v.slug = ? AND (? IS NULL OR v.version = ?) ORDER BY r.id DESC"
-        return [run_of(row) for row in self._read(RUNS + where, (slug, number, number))]
+        return self._runs(where, slug, number, number)
 
     def runs_in(self, *states: str) -> list[Run]:
         """Return all runs in the given states, the oldest first."""
-        marks = ",".join("?" * len(states))
-        return [run_of(r) for r in self._read(f"{RUNS} WHERE r.state IN ({marks}) ORDER BY r.id", states)]
+        return self._runs(f"WHERE r.state IN ({_marks(states)}) ORDER BY r.id", *states)
 
     def counts(self, since: float, not_counted: str) -> list[tuple[str, int | None, str | None, str, int]]:
         """Count the runs that go, or ended since then with another error: by model, benchmark and state."""
@@ -338,6 +328,10 @@ def _cut(error: str | None) -> str | None:
         return error
     half = _MOST_ERROR // 2
     return f"{error[:half]}\n[{len(error) - 2 * half:,} characters are left out here.]\n{error[-half:]}"
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ",".join("?" * len(values))
 
 
 def _digest(token: str) -> str:

@@ -93,20 +93,10 @@ def _on_this_machine(url: str) -> bool:
 
 
 class Upstream:
-    """The provider of an endpoint's models.
-
-    Parameters
-    ----------
-    url : str
-        Its base address.
-    key : str
-        Its key, or the empty text.
-    key_from : str
-        The variable that holds the key, for messages.
-    """
+    """The provider of an endpoint's models: its address, its key if it wants one, and the variable that holds it."""
 
     def __init__(self, url: str, key: str = "", key_from: str = "") -> None:
-        self.efforts = _names(os.environ.get("KBENCH_UPSTREAM_EFFORTS", "").split(","))
+        self._efforts = _efforts_set()
         self.address = _shown(url)
         self.key_from = key_from if key else ""
         self._secret = f"{url.strip().rstrip('/')}\n{key}"
@@ -146,7 +136,7 @@ class Upstream:
             async with asyncio.timeout(_LOOK):
                 answer = await self._ask("GET", "/models")
             answer.raise_for_status()
-            self._models = tuple(_model(item, self.efforts) for item in answer.json()["data"])
+            self._models = tuple(_model(item, self._efforts) for item in answer.json()["data"])
             self._problem = None
         except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
             self._models = ()
@@ -240,6 +230,17 @@ def _model(item: dict[str, Any], efforts: tuple[str, ...]) -> Model:
         inputs=known or ("TEXT",),
         efforts=efforts,
     )
+
+
+def _efforts_set() -> tuple[str, ...]:
+    text = os.environ.get("KBENCH_UPSTREAM_EFFORTS", "")
+    named = [name.strip() for name in text.split(",") if name.strip()]
+    if list(_names(named)) != named:
+        raise LocalServerError(
+            f"KBENCH_UPSTREAM_EFFORTS takes names of reasoning efforts, with commas between, not {text[:60]!r}.",
+            hint="%env KBENCH_UPSTREAM_EFFORTS=low,medium,high",
+        )
+    return tuple(named)
 
 
 def _names(efforts: Any) -> tuple[str, ...]:

@@ -298,7 +298,7 @@ COMMANDS = (
             _flag("--edit", "put the page into a cell below; running that changes it"),
             _value(
                 "--from",
-                "change it to what that Markdown file says, after showing what changes",
+                "change it to what that file says, written as --edit shows it, after a diff and a question",
                 "FILE",
                 "file",
             ),

@@ -99,7 +99,7 @@ class Grammar:
         command = self.find(words[0])
         if "-h" in words[1:] or "--help" in words[1:]:
             return Call(command, {}, help=True)
-        namespace = _parser(command).parse_args(words[1:])
+        namespace = _Parser(command, words[1:]).parse_args(words[1:])
         return Call(command, vars(namespace))
 
 
@@ -160,9 +160,12 @@ _BAD_CHOICE = re.compile(r"argument [^:]+: invalid choice: (['\"])(?P<given>.*?)
 class _Parser(argparse.ArgumentParser):
     """An argument parser that raises our error instead of printing and leaving."""
 
-    def __init__(self, command: Command) -> None:
+    def __init__(self, command: Command, words: Sequence[str]) -> None:
         super().__init__(prog=f"%kbench {command.name}", add_help=False, allow_abbrev=False)
         self.command = command
+        self._words = list(words)
+        for arg in command.args:
+            self.add_argument(*arg.names, **_options(arg))
 
     def error(self, message: str) -> NoReturn:
         hint = f"{usage(self.command)}\nAll about it: %kbench {self.command.name} -h"
@@ -171,20 +174,24 @@ class _Parser(argparse.ArgumentParser):
             if meant := did_you_mean(found["given"], choices):
                 hint = f"{meant}\n{hint}"
         if extra := next(iter(message.partition("unrecognized arguments: ")[2].split()), ""):
-            many = next((a for a in self.command.args if a.many and not a.positional), None)
+            repeated = self._repeated(extra)
             flags = [name for arg in self.command.args for name in arg.names if name.startswith("--")]
-            if many and not extra.startswith("-"):
-                hint = f"Repeat the flag for several values: {many.names[0]} A {many.names[0]} B\n{hint}"
+            if repeated:
+                hint = f"Repeat {repeated.split()[0]} for several: {repeated}\n{hint}"
             elif meant := did_you_mean(extra, flags):
                 hint = f"{meant}\n{hint}"
         raise UsageError(f"%kbench {self.command.name}: {message}.", hint=hint)
 
-
-def _parser(command: Command) -> _Parser:
-    parser = _Parser(command)
-    for arg in command.args:
-        parser.add_argument(*arg.names, **_options(arg))
-    return parser
+    def _repeated(self, extra: str) -> str:
+        """Return how a flag is repeated for the words after it, where `extra` is one of those; "" where it is not."""
+        before = self._words[: self._words.index(extra) + 1] if extra in self._words else []
+        values: list[str] = []
+        while before and not before[-1].startswith("-"):
+            values.insert(0, before.pop())
+        arg = next((a for a in self.command.args if before and before[-1] in a.names), None)
+        return (
+            " ".join(f"{before[-1]} {value}" for value in values) if arg and arg.many and not arg.flag else ""
+        )
 
 
 def _options(arg: Arg) -> dict[str, Any]:

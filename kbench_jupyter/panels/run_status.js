@@ -29,7 +29,7 @@ export function statusPart(store, part, host) {
   const busy = activity(
     store,
     part,
-    (name) => ({ retry: "Retry", log: "Open logs", refresh: "Refresh" })[name] ?? name,
+    (name) => ({ retry: "Retry", cancel: "Stop", log: "Open logs", refresh: "Refresh" })[name] ?? name,
   );
   const logHost = h("div", { class: "kbp-slot" });
   const logBar = h(
@@ -53,9 +53,25 @@ export function statusPart(store, part, host) {
         "aria-label": `Open the log of ${row.model}`,
       },
     );
-    fill(cells[6], h("span", { class: "kbp-actions" }, unfold, open));
-    const made = { tr, cells, unfold, open, row: {}, detail: null };
+    const stop = button("Stop", () => halt(made), { class: "kbp-small" });
+    stop.addEventListener("blur", () => sure(made, false));
+    fill(cells[6], h("span", { class: "kbp-actions" }, stop, unfold, open));
+    const made = { tr, cells, unfold, open, stop, row: {}, detail: null };
     return made;
+  }
+
+  // The first press asks, the second one stops: what a run has done so far is lost then.
+  function halt(made) {
+    if (!made.sure) return sure(made, true);
+    sure(made, false);
+    store.tell(part.name, "cancel", { run: made.row.id, confirmed: true });
+  }
+
+  function sure(made, asked) {
+    made.sure = asked;
+    say(made.stop, asked ? "Really stop?" : "Stop");
+    const { model, id } = made.row;
+    made.stop.setAttribute("aria-label", `${made.stop.textContent} ${model}, run ${id}`);
   }
 
   async function toggle(made) {
@@ -97,6 +113,8 @@ export function statusPart(store, part, host) {
               ? h("span", { class: "kbp-why kbp-quiet" }, row.note)
               : null,
       );
+    made.stop.hidden = row.ended;
+    sure(made, made.sure && !row.ended);
     made.unfold.hidden = !row.error;
     made.unfold.setAttribute("aria-label", `Error of ${row.model}, run ${row.id}`);
   }

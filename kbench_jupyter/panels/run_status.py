@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import suppress
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from kbench_jupyter.actions.cancel import cancel
 from kbench_jupyter.actions.cards import page_of, state_cell
 from kbench_jupyter.actions.run import run
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
@@ -16,7 +18,7 @@ from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.following.status import RunStatus
 from kbench_jupyter.panels.log.view import LogView, open_log_view
 from kbench_jupyter.panels.part import Part
-from kbench_jupyter.panels.told import scheduling
+from kbench_jupyter.panels.told import scheduling, told
 from kbench_jupyter.panels.watches import TaskWatch
 from kbench_jupyter.session.session import Session
 
@@ -116,6 +118,17 @@ class RunStatusPart(Part):
     def _retry(self) -> None:
         scheduled = run(self.session, self.watch.slug, (), retry_errored=True)
         self.set(note="; ".join(scheduling(scheduled)))
+        self.watch.refresh()
+
+    def do_cancel(self, message: Mapping[str, Any]) -> None:
+        """Stop a run, queued or going; the panel has asked before."""
+        run_id = message.get("run")
+        if isinstance(run_id, int) and message.get("confirmed") is True:
+            self.start("cancel", partial(self._cancel, run_id))
+
+    def _cancel(self, run_id: int) -> None:
+        stopped = cancel(self.session, self.watch.slug, run_ids=[run_id], running=True, confirmed=True)
+        self.set(note="; ".join(told(stopped)["lines"]))
         self.watch.refresh()
 
     def do_log(self, message: Mapping[str, Any]) -> None:

@@ -184,7 +184,7 @@ def test_an_effort_and_an_agent_are_scheduled_and_followed_by_their_run_ids(
     assert [one["candidate"] for one in high.records()] == ["quick-1 (high)"]
     assert [one["candidate"] for one in agent.records()] == ["helper", "other"]
     assert [one["candidate"] for one in listed.records()] == ["quick-1", "quick-1-high", "helper", "other"]
-    assert [one["run"] for one in agent.records()] == [502, 503]
+    assert [one["run"] for one in agent.records()] == [1002, 1003]
     assert [body.get("reasoningEffort") for body in scheduled(server)] == ["high", None]
     assert [body.get("agentSlugs") for body in scheduled(server)] == [None, ["helper", "other"]]
 
@@ -205,7 +205,7 @@ def test_a_wait_follows_the_candidate_and_says_its_score(
     server.api.BatchScheduleBenchmarkTaskRuns = at_once
     found = run(session, "quiz", ["quick-1"], effort="low", wait=20)
     assert [(one.candidate, one.score and one.score.value) for one in found.runs] == [("quick-1-low", 0.5)]
-    assert "quick-1-low (run 501): completed, score 0.5" in session.reporter.lines
+    assert "quick-1-low (run 1000): completed, score 0.5" in session.reporter.lines
     assert found.records()[0]["score"] == 0.5
 
 

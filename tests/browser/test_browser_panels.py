@@ -343,6 +343,12 @@ def test_two_hundred_runs_with_hostile_errors_are_shown_and_change_in_place(lab,
     panels.expect(panels.button("Retry 22 errored")).to_have_count(0)  # their newest runs are queued now
     assert max(server.api.schedules.values()) == 1
     assert panels.pictures("status") == []
+    row = panels.panel.locator("tr", has=panels.page.get_by_role("button", name=re.compile("^Stop "))).first
+    stopped = panels.panel.locator(f"tr[data-run='{row.get_attribute('data-run')}']")
+    stopped.get_by_role("button", name=re.compile("^Stop ")).click()
+    stopped.get_by_role("button", name=re.compile("^Really stop")).click()
+    panels.expect(stopped).to_contain_text("errored", timeout=20_000)
+    assert len(server.calls("ApiCancelBenchmarkTaskRuns")) == 1
     panels.panel.get_by_role("button", name="Open the log of openai-198").first.click()
     panels.expect(panels.panel.locator(".kbl")).to_be_visible(timeout=20_000)
     panels.button("Close logs").click()

@@ -159,11 +159,11 @@ CALLS: dict[str, tuple[str, Callable[[Client], Any]]] = {
     ),
     "publish_task": (
         "PublishBenchmarkTask",
-        lambda client: client.publish_task("t", publish_backing_notebook=True),
+        lambda client: client.publish("t", notebook=True),
     ),
     "schedule_runs": (
         "BatchScheduleBenchmarkTaskRuns",
-        lambda client: client.schedule_runs("t", ["m"], known_runs=[]),
+        lambda client: client.schedule("t", ["m"], known_runs=()),
     ),
     "get_task": ("GetBenchmarkTask", lambda client: client.get_task("t")),
     "create_model_proxy_token": (

@@ -195,7 +195,7 @@ def test_saved_from_running_a_model_twice_for_two_spellings(recorded: Door, api:
 
 def test_saved_from_flags_that_are_not_repeated(recorded: Door, api: FakeApi) -> None:
     error = recorded.refused("run my-task -m a b")
-    assert "Repeat the flag" in (error.hint or "")
+    assert "Repeat -m for several" in (error.hint or "")
     assert not api.schedules
 
 

@@ -76,14 +76,15 @@ def test_what_the_package_offers_is_listed() -> None:
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """Calls of the actions that came through, with what they were given."""
-    from kbench_jupyter.actions import download, push, results, run, sources, status
+    from kbench_jupyter.actions import cancel, download, push, results, run, sources, status
 
     calls: list[tuple[str, dict[str, Any]]] = []
 
     def stand_in(name: str) -> Any:
         return lambda *words, **given: calls.append((name, {"words": words, **given}))
 
-    for module, name in ((push, "push"), (run, "run"), (status, "status"), (download, "download")):
+    stood_in = ((push, "push"), (run, "run"), (status, "status"), (download, "download"), (cancel, "cancel"))
+    for module, name in stood_in:
         monkeypatch.setattr(module, name, stand_in(name))
     monkeypatch.setattr(results, "results", stand_in("results"))
     monkeypatch.setattr(sources, "choose_task", lambda *_, **__: None)
@@ -116,8 +117,10 @@ def test_a_wait_that_is_no_time_is_refused_before_anything_is_sent(
 def test_one_text_is_one_name_wherever_several_may_be_given(sent: list[tuple[str, dict[str, Any]]]) -> None:
     scripts.push("task.py", datasets="owner/name")
     scripts.run("my-task", "gemini*")
-    for function in (scripts.status, scripts.download, scripts.compare):
+    for function in (scripts.status, scripts.download, scripts.compare, scripts.cancel):
         function("my-task", models="gemini-2.5-flash")
     assert sent[0][1]["datasets"] == ("owner/name",)
     assert sent[1][1]["words"][2] == ("gemini*",)
-    assert [given["models"] for _, given in sent[2:]] == [("gemini-2.5-flash",)] * 3
+    assert [given["models"] for _, given in sent[2:]] == [("gemini-2.5-flash",)] * 4
+    scripts.run("my-task", effort="high", agents="helper")
+    assert (sent[-1][1]["effort"], sent[-1][1]["agents"]) == ("high", ("helper",))

@@ -54,7 +54,7 @@ def test_what_is_to_be_cancelled_is_named_and_known(make_server):
     for body, code, words in (
         ({}, 400, "either"),
         ({"runIds": {"ids": [1]}, "taskSlugs": {"slugs": [{"taskSlug": "x"}]}}, 400, "either"),
-        ({"runIds": {"ids": ["x"]}}, 400, "`ids`"),
+        ({"runIds": {"ids": ["x"]}}, 400, "`runId`"),
         ({"runIds": {"ids": [7]}}, 404, "no run 7"),
         ({"taskSlugs": {"slugs": [{"taskSlug": "x"}]}}, 404, "no task x"),
         ({"runIds": {"ids": [7]}, "agentSlug": "a"}, 400, "no agents"),

@@ -12,7 +12,8 @@ from local_server_process import ENDLESS, plain, wait_for
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.local.clean import clean
 from kbench_jupyter.local.home import Home
-from kbench_jupyter.local.store import COMPLETED, QUEUED, Store
+from kbench_jupyter.local.rows import COMPLETED, QUEUED
+from kbench_jupyter.local.store import Store
 
 DAY = 86400
 
@@ -31,12 +32,12 @@ def kept(tmp_path):
     store.set_version(version.id, COMPLETED)
     put(home.creations / str(version.id), 500)
     for number in range(1, 7):
-        run, _ = store.add_run(version.id, f"m{number}")
-        put(home.runs / str(run.id), 1000)
+        run_id, _ = store.add_run(version.id, f"m{number}", "", lambda _last: None)
+        put(home.runs / str(run_id), 1000)
         if number < 6:
-            store.end_run(run.id, COMPLETED, None, {"booleanResult": True})
+            store.end_run(run_id, COMPLETED, None, {"booleanResult": True})
         store._db.execute(  # the clock is not to be turned back
-            "UPDATE runs SET queue_time = ? WHERE id = ?", (time.time() - (6 - number) * DAY, run.id)
+            "UPDATE runs SET queue_time = ? WHERE id = ?", (time.time() - (6 - number) * DAY, run_id)
         )
     store._db.execute("UPDATE versions SET create_time = ?", (time.time() - 10 * DAY,))
     yield home, store

@@ -19,7 +19,8 @@ from kbench_jupyter.local import archive
 from kbench_jupyter.local.home import Home, write_private
 from kbench_jupyter.local.job import Verdict
 from kbench_jupyter.local.logs import LiveLog, persisted
-from kbench_jupyter.local.store import COMPLETED, QUEUED, Store
+from kbench_jupyter.local.rows import COMPLETED, QUEUED
+from kbench_jupyter.local.store import Store
 from kbench_jupyter.session import local_server
 
 FULL = "No space left on device"
@@ -302,8 +303,12 @@ def test_what_the_database_acknowledged_is_there_and_what_it_refused_is_not_howe
         ):
             told[slug] = store.text(done[0].id)
         run = []
-        if told and attempt(lambda run=run: run.append(store.add_run(store.newest_versions()[0].id, "m"))):
-            attempt(lambda run=run: store.end_run(run[0][0].id, COMPLETED, None, {"x": 1}))
+        if told and attempt(
+            lambda run=run: run.append(
+                store.add_run(store.newest_versions()[0].id, "m", "", lambda _last: None)
+            )
+        ):
+            attempt(lambda run=run: store.end_run(run[0][0], COMPLETED, None, {"x": 1}))
         assert {version.slug for version in store.newest_versions()} == set(told)
     assert 0 < len(told) < 40
     store.close()

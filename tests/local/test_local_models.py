@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -270,7 +273,7 @@ def test_a_runs_effort_is_its_models_unless_the_task_asks_for_another(make_serve
         thread.start()
         env = {
             "KBENCH_UPSTREAM_URL": f"http://127.0.0.1:{endpoint.server_port}/v1",
-            "KBENCH_UPSTREAM_EFFORTS": "low, high,,NO SUCH",
+            "KBENCH_UPSTREAM_EFFORTS": "low, high,",
         }
         one = make_server(env=env)
         configs = one.call("ListBenchmarkModelVersionConfigs", {}, "benchmarks.BenchmarksApiService")[
@@ -285,7 +288,7 @@ def test_a_runs_effort_is_its_models_unless_the_task_asks_for_another(make_serve
             "none": [None],
             "every": ["minimal", "low", "medium", "high", "xhigh"],
         }
-        assert status_of(one)["settings"]["upstream_efforts"] == "low,high"
+        assert status_of(one)["settings"]["upstream_efforts"] == "low, high,"
         one.push(
             "thinks",
             plain("thinks", "import os" + PROMPTS, model="x").replace("'x'", "os.environ['LLM_DEFAULT']"),
@@ -302,6 +305,15 @@ def test_a_runs_effort_is_its_models_unless_the_task_asks_for_another(make_serve
         endpoint.shutdown()
         thread.join()
     assert seen == [("plain-2", "high"), ("plain-2", "low"), ("plain", None)]
+
+
+def test_efforts_that_cannot_be_are_refused_as_the_server_starts(tmp_path):
+    command = [sys.executable, "-m", "kbench_jupyter.local", "--home", str(tmp_path / "home")]
+    named = {"KBENCH_UPSTREAM_URL": "http://127.0.0.1:9/v1", "KBENCH_UPSTREAM_EFFORTS": "low,Very High"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **named})
+    assert done.returncode == 1
+    assert "not 'low,Very High'" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_endpoints_key_is_nowhere_to_be_read(upstream):

@@ -114,7 +114,8 @@ def test_help_on_a_command_explains_that_command(line: str) -> None:
         ("bogus", "All commands: %kbench -h"),  # not "logs", which is an alias and hardly alike
         ("logz", "Did you mean %kbench log?"),
         ("push --wiat", "Did you mean --wait?"),
-        ("run -m a b c", "Repeat the flag for several values: -m A -m B"),
+        ("run -m a b c", "Repeat -m for several: -m a -m b -m c"),
+        ("run quiz --agent a b", "Repeat --agent for several: --agent a --agent b"),
         ("push --wait soon", "%kbench push -h"),
         ("target mars kaggle", "%kbench target -h"),
         ('push "open', "Close the quotation."),

@@ -24,6 +24,9 @@ LISTINGS = [
     ("results quiz", "run"),
     ("leaderboard owner/board", "model"),
     ("quota", "for"),
+    ("benchmark show me/board", "task"),
+    ("describe quiz", "task"),
+    ("topics list owner/board", "topic"),
 ]
 
 
@@ -35,6 +38,7 @@ def server() -> Iterator[faults.FaultServer]:
             running.api.archives[number] = zipped(
                 r_run_json='{"state": "BENCHMARK_TASK_RUN_STATE_COMPLETED"}'
             )
+        running.api.tasks["quiz"][-1]["citations"] = [{"title": "Quiz", "url": "https://example.org/quiz"}]
         running.api.models = [{"version": {"slug": "m1", "modelProxySlug": "org/m1"}}]
         yield running
 
@@ -153,7 +157,7 @@ def test_a_listing_that_fails_leaves_the_file_that_was_there(typed: Any) -> None
 def test_the_folder_of_downloads_is_another_option_than_the_file(typed: Any) -> None:
     typed("%kbench results quiz -o kept --to runs.csv")
     assert Path("kept/quiz").is_dir()
-    assert Path("runs.csv").read_text().startswith("task,version,model,run,")
+    assert Path("runs.csv").read_text().startswith("task,version,model,candidate,run,")
 
 
 @pytest.mark.parametrize(
@@ -172,7 +176,7 @@ def test_a_leaderboard_is_downloaded_as_the_official_client_does(
     assert f"Wrote 1 row to {Path(file)}." in printed or "json" in options
     assert shown in printed
     assert ("owner/board: 1 model" in printed) is shown.startswith("owner")
-    assert Path(file).read_text().startswith("model,t1,t2")
+    assert Path(file).read_text().startswith("model,candidate,t1,t2")
 
 
 def test_a_quiet_download_says_nothing(typed: Any) -> None:

@@ -77,8 +77,8 @@ class Results(Shown):
             {
                 "task": self.task,
                 "version": row.version,
-                "candidate": row.candidate,
                 "model": row.model,
+                "candidate": row.candidate,
                 "run": row.run_id,
                 "state": row.result.state,
                 "passed": row.result.passed,
