@@ -396,6 +396,9 @@ class FakeApi:
         unscored = {"benchmarkTaskSlug": "t2", "taskVersion": 1}
         return {"rows": [{"modelVersionSlug": "m", "taskResults": [scored, unscored]}]}
 
+    def ListBenchmarkTopics(self, body: dict[str, Any]) -> dict[str, Any]:
+        return {"topics": [{"id": 7, "title": f"About {body['benchmarkSlug']}"}]}
+
     def IntrospectToken(self, body: dict[str, Any]) -> dict[str, Any]:
         return {"active": True, "username": "me"} if body["token"] == "good" else {}
 

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         standing,
         status,
         target,
+        topics,
         up,
         validate,
         wanted_candidates,

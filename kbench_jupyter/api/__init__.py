@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from kbench_jupyter.api.values.account import QuotaBalance as QuotaBalance
     from kbench_jupyter.api.values.account import TaskQuota as TaskQuota
     from kbench_jupyter.api.values.account import TokenInfo as TokenInfo
+    from kbench_jupyter.api.values.discussions import Comment as Comment
+    from kbench_jupyter.api.values.discussions import Topic as Topic
     from kbench_jupyter.api.values.leaderboard import Leaderboard as Leaderboard
     from kbench_jupyter.api.values.leaderboard import LeaderboardRow as LeaderboardRow
     from kbench_jupyter.api.values.leaderboard import TaskResult as TaskResult
@@ -65,6 +67,7 @@ _HOMES = {
     "network.pooled": ("RequestsTransport",),
     "transport": ("Request", "Response", "Transport", "TransportFault"),
     "values.account": ("ModelProxyToken", "QuotaBalance", "TaskQuota", "TokenInfo"),
+    "values.discussions": ("Comment", "Topic"),
     "values.leaderboard": ("Leaderboard", "LeaderboardRow", "TaskResult"),
     "values.models": ("Model", "ModelConfig"),
     "values.runs": ("Cancelled", "LogEntry", "Run", "ScheduleResult"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from kbench_jupyter.api.calls.account import AccountCalls
 from kbench_jupyter.api.calls.benchmarks import BenchmarkCalls
+from kbench_jupyter.api.calls.discussions import DiscussionCalls
 from kbench_jupyter.api.calls.schedules import ScheduleCalls
 from kbench_jupyter.api.calls.tasks import TaskCalls
 
@@ -15,7 +16,7 @@ __all__ = ["PRODUCTION", "Client"]
 PRODUCTION = "https://api.kaggle.com"
 
 
-class Client(TaskCalls, ScheduleCalls, BenchmarkCalls, AccountCalls):
+class Client(TaskCalls, ScheduleCalls, BenchmarkCalls, DiscussionCalls, AccountCalls):
     """A connection to one server, safe to use from several threads; a context manager.
 
     Every method raises `ApiError` (or a kind of it) when the server refuses, `CredentialsError` when it

@@ -40,6 +40,7 @@ log = logging.getLogger("kbench.local")
 Json = dict[str, Any]
 Call = Callable[[Json], Any]
 _TASKS, _BENCHMARKS = "benchmarks.BenchmarkTasksApiService", "benchmarks.BenchmarksApiService"
+_TALK = "discussions.DiscussionApiService"
 _PROXY, _OAUTH, _LOCAL = "models.ModelProxyApiService", "security.OAuthService", "local.LocalService"
 
 
@@ -91,6 +92,9 @@ class Api:
             (_BENCHMARKS, "AddTasksToBenchmark"): boards.add,
             (_BENCHMARKS, "RemoveTasksFromBenchmark"): boards.remove,
             (_BENCHMARKS, "GetBenchmarkLeaderboard"): boards.leaderboard,
+            (_TALK, "ListBenchmarkTopics"): boards.topics,
+            (_TALK, "GetTopic"): boards.topic,
+            (_TALK, "ListComments"): boards.topic,
             (_PROXY, "CreateDefaultModelProxyToken"): about.create_token,
             (_PROXY, "GetModelProxyQuotas"): _nothing,
             (_OAUTH, "IntrospectToken"): about.introspect,

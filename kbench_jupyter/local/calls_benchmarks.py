@@ -80,6 +80,16 @@ class BenchmarkCalls:
         ranked = sorted(rows.items(), key=lambda row: _rank(row[1]), reverse=True)
         return wire.trim({"rows": [await self._row(*candidate, runs) for candidate, runs in ranked]})
 
+    def topics(self, body: Json) -> Json:
+        """ListBenchmarkTopics: nothing is discussed here."""
+        benchmark_versions(self._store, body, tasks=True)
+        return {}
+
+    def topic(self, body: Json) -> Json:
+        """GetTopic, ListComments: so there is no topic."""
+        number = number_of(body, "id") or number_of(body, "topicId")
+        raise CallError(404, f"There is no topic {number}: nothing is discussed on this server.")
+
     async def _row(self, slug: str, effort: str, runs: list[Run]) -> Json:
         model = await self._models.find(slug)
         name = model.display_name if model else slug

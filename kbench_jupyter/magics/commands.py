@@ -46,10 +46,13 @@ def _delete(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _leaderboard(session: Session, call: Call, cell: str | None) -> Any:
-    version = call.version
-    if version is not None and version != int(version):
-        raise UsageError(f"A version is a whole number, not {version:g}.", hint="%kbench leaderboard -h")
-    return actions.leaderboard.leaderboard(session, call.benchmark, None if version is None else int(version))
+    return actions.leaderboard.leaderboard(session, call.benchmark, _whole("A version", call.version, call))
+
+
+def _whole(what: str, number: float | None, call: Call) -> int | None:
+    if number is not None and number != int(number):
+        raise UsageError(f"{what} is a whole number, not {number:g}.", hint=f"%kbench {call.command.name} -h")
+    return None if number is None else int(number)
 
 
 def _benchmark(session: Session, call: Call, cell: str | None) -> Any:
@@ -59,6 +62,26 @@ def _benchmark(session: Session, call: Call, cell: str | None) -> Any:
             raise UsageError("show takes no tasks.", hint=hint)
         return actions.benchmark.show(session, call.benchmark)
     return actions.benchmark.change(session, call.benchmark, call.tasks, add=call.what == "add")
+
+
+def _topics(session: Session, call: Call, cell: str | None) -> Any:
+    size = _whole("A page's size", call.page_size, call) or 0
+    if call.what == "list":
+        if call.topic:
+            raise UsageError("list takes a benchmark and no topic.", hint=f"%kbench topics show {call.topic}")
+        return actions.topics.list_topics(
+            session,
+            call.ref,
+            sort=call.sort_by,
+            search=call.search,
+            page_size=size,
+            page_token=call.page_token,
+        )
+    if call.sort_by or call.search:
+        raise UsageError("--sort-by and --search go with list.", hint="%kbench topics list OWNER/BENCHMARK")
+    return actions.topics.show_topic(
+        session, call.topic or call.ref or "", page_size=size, page_token=call.page_token
+    )
 
 
 def _target(session: Session, call: Call, cell: str | None) -> Any:

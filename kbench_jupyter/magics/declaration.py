@@ -53,6 +53,9 @@ _INTO = "write the listing into a file that ends in .csv, .json or .txt; one tha
 _LISTING = (*_FORMAT, _value("-o --output --to", _INTO, "FILE", "file"))
 _ALL_LISTED = "accepted, as the official client does; all are always listed"
 
+#: The orders of topics, `actions.topics.SORTS`: any other is refused there, with a word on what there is.
+_SORTS = ("hot", "top", "new", "recent", "active", "relevance")
+
 COMMANDS = (
     Command(
         "init",
@@ -343,6 +346,28 @@ COMMANDS = (
         (
             "%kbench benchmark show kaggle/some-benchmark",
             "%kbench benchmark add me/my-benchmark my-task other-task",
+        ),
+    ),
+    Command(
+        "topics",
+        "list what is discussed about a benchmark, or show a topic with its comments",
+        (
+            _value("what", "what to do", "list|show", "choice", default=..., choices=("list", "show")),
+            _value(
+                "ref",
+                "list: the benchmark; show: the topic's id, alone or after the benchmark and a slash",
+                "OWNER/BENCHMARK|TOPIC",
+            ),
+            _value("topic", "show: the topic's id, where the benchmark stands before it", "TOPIC"),
+            _value("--sort-by", f"list: {', '.join(_SORTS)}", "ORDER", "order", choices=_SORTS),
+            _value("-s --search", "list: only topics about that", "TEXT"),
+            _value("--page-size", "only so many topics or comments (default: all)", "N", "number"),
+            _value("--page-token", "begin with that page, as a listing before told it", "TOKEN"),
+            *_LISTING,
+        ),
+        (
+            "%kbench topics list kaggle/some-benchmark --sort-by new",
+            "%kbench topics show 123456",
         ),
     ),
     Command(

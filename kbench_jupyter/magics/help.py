@@ -71,7 +71,8 @@ def _name(arg: Arg) -> str:
 
 def _help(arg: Arg) -> str:
     if arg.choices and arg.kind == "choice":
-        return f"{arg.help}: {', '.join(arg.choices)} (default: {arg.default})"
+        default = "" if arg.default in (None, ...) else f" (default: {arg.default})"
+        return f"{arg.help}: {', '.join(arg.choices)}{default}"
     if arg.kind == "number" and arg.default is not None:
         return f"{arg.help} (default: {arg.default:g})"
     return arg.help

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from kagglesdk.benchmarks.types import benchmark_tasks_api_service as tasks
 from kagglesdk.benchmarks.types import benchmarks_api_service as boards
+from kagglesdk.discussions.types import discussions_api_service as discussions
 from kagglesdk.kaggle_object import FieldMetadata, KaggleObject, ListSerializer
 from kagglesdk.models.types import model_proxy_api_service as proxies
 from kagglesdk.security.types.oauth_service import IntrospectTokenResponse
@@ -28,6 +29,7 @@ from kbench_jupyter.actions.list_tasks import list_tasks
 from kbench_jupyter.actions.models import list_models
 from kbench_jupyter.actions.quota import quota
 from kbench_jupyter.actions.status import status
+from kbench_jupyter.actions.topics import list_topics, show_topic
 from kbench_jupyter.api import Client, Credentials, Limits, Request, Response
 from kbench_jupyter.display.view import forms
 from kbench_jupyter.errors import KBenchError
@@ -124,6 +126,9 @@ ANSWERS: dict[str, type[KaggleObject]] = {
     "CreateDefaultModelProxyToken": proxies.ApiCreateDefaultModelProxyTokenResponse,
     "GetModelProxyQuotas": proxies.ApiGetModelProxyQuotasResponse,
     "IntrospectToken": IntrospectTokenResponse,
+    "ListBenchmarkTopics": discussions.ApiListTopicsResponse,
+    "GetTopic": discussions.ApiGetTopicResponse,
+    "ListComments": discussions.ApiListCommentsResponse,
 }
 
 
@@ -154,11 +159,11 @@ CALLS: dict[str, tuple[str, Callable[[Client], Any]]] = {
     ),
     "publish_task": (
         "PublishBenchmarkTask",
-        lambda client: client.publish_task("t", publish_backing_notebook=True),
+        lambda client: client.publish("t", notebook=True),
     ),
     "schedule_runs": (
         "BatchScheduleBenchmarkTaskRuns",
-        lambda client: client.schedule_runs("t", ["m"], known_runs=[]),
+        lambda client: client.schedule("t", ["m"], known_runs=()),
     ),
     "get_task": ("GetBenchmarkTask", lambda client: client.get_task("t")),
     "create_model_proxy_token": (
@@ -178,6 +183,15 @@ CALLS: dict[str, tuple[str, Callable[[Client], Any]]] = {
     "leaderboard, as it is shown": (
         "GetBenchmarkLeaderboard",
         lambda client: drawn(leaderboard(AnySession(client), "o/b", None)),
+    ),
+    "topics, as they are shown": (
+        "ListBenchmarkTopics",
+        lambda client: drawn(list_topics(AnySession(client), "o/b")),
+    ),
+    "a topic, as it is shown": ("GetTopic", lambda client: drawn(show_topic(AnySession(client), "7"))),
+    "comments, as they are shown": (
+        "ListComments",
+        lambda client: drawn(show_topic(AnySession(client), "7")),
     ),
     "quota, of tasks, as it is shown": (
         "GetBenchmarkTaskQuota",
@@ -204,6 +218,7 @@ SENSIBLE: dict[str, Any] = {
     "GetBenchmarkTaskQuota": {"dailyQuotaUsed": 1},
     "GetModelProxyQuotas": {},
     "ListBenchmarkTaskRuns": {},
+    "GetTopic": {"topic": {"id": 7}},
 }
 
 

@@ -13,6 +13,8 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from kagglesdk import kaggle_env
 from kagglesdk.benchmarks.types import benchmark_tasks_api_service as t
 from kagglesdk.benchmarks.types import benchmarks_api_service as b
+from kagglesdk.discussions.types import discussions_api_service as d
+from kagglesdk.discussions.types.discussions_enums import TopicListSortBy
 from kagglesdk.kaggle_client import KaggleClient
 
 from kbench_jupyter.api import Citation, Client, Credentials, TaskSlug
@@ -80,6 +82,22 @@ MODEL = {
         "importanceLevel": "CORE",
     },
 }
+TOPIC = {
+    "id": 7,
+    "title": "Is it fair?",
+    "url": "/benchmarks/me/bench/discussion/7",
+    "postDate": "2026-01-02T03:04:05.678Z",
+    "authorName": "Ann",
+    "votes": 12,
+    "commentCount": 3,
+}
+COMMENT = {
+    "id": 1,
+    "authorName": "Bob",
+    "postDate": "2026-01-03T03:04:05Z",
+    "content": "<p>Yes ☃</p>",
+    "votes": 2,
+}
 UNDEFEATED = 1.7976931348623157e308
 ROWS = [
     {
@@ -139,6 +157,8 @@ class Call:
     answer: dict[str, Any]
     ours: Callable[[Client], Any]
     theirs: Callable[[Any, Any], Any]
+    #: Whether `theirs` is given the SDK's client of discussions in place of that of benchmarks.
+    discussed: bool = False
 
 
 def their_schedule(tasks: Any, **fields: Any) -> list[Any]:
@@ -260,6 +280,34 @@ def their_runs(tasks: Any) -> list[Any]:
             has_number = "numericResult" in run.result.to_dict(run.result)
             value = run.result.numeric_result if has_number else run.result.boolean_result
         read.append((run.id, candidate, value))
+    return read
+
+
+def of_message(one: Any) -> tuple[Any, ...]:
+    """Return what both clients name alike."""
+    return one.id, one.votes
+
+
+def their_message(one: Any) -> tuple[Any, ...]:
+    return *of_message(one), one.author_name, f"{one.post_date:%F %T.%f}", one.content or ""
+
+
+def our_message(one: Any) -> tuple[Any, ...]:
+    return *of_message(one), one.author, f"{one.posted:%F %T.%f}", one.text
+
+
+def their_topic(one: Any) -> tuple[Any, ...]:
+    return *their_message(one), one.title, one.comment_count, one.url
+
+
+def our_topic(one: Any) -> tuple[Any, ...]:
+    return *our_message(one), one.title, one.comments, one.url
+
+
+def their_comments(comments: Any, reply_to: int | None = None) -> list[Any]:
+    read = []
+    for one in comments:
+        read += [(*their_message(one), reply_to), *their_comments(one.replies, one.id)]
     return read
 
 
@@ -459,6 +507,66 @@ CALLS = [
         our_board,
         lambda _, boards: their_board(boards),
     ),
+    Call(
+        "list the topics about a benchmark",
+        {"topics": [TOPIC, {**TOPIC, "id": 8}]},
+        lambda client: [our_topic(one) for one in client.list_topics("me", "bench")[0]],
+        lambda _, forum: [
+            their_topic(one)
+            for one in forum.list_benchmark_topics(
+                made(d.ApiListBenchmarkTopicsRequest, owner_slug="me", benchmark_slug="bench")
+            ).topics
+        ],
+        discussed=True,
+    ),
+    Call(
+        "list a page of topics in an order, about something",
+        {"topics": [TOPIC], "totalCount": 40, "nextPageToken": "next"},
+        lambda client: client.list_topics(
+            "me", "bench", sort="new", search="fair", page_size=5, page_token="here"
+        )[1],
+        lambda _, forum: (
+            forum.list_benchmark_topics(
+                made(
+                    d.ApiListBenchmarkTopicsRequest,
+                    owner_slug="me",
+                    benchmark_slug="bench",
+                    sort_by=TopicListSortBy.TOPIC_LIST_SORT_BY_NEW,
+                    search_query="fair",
+                    page_size=5,
+                    page_token="here",
+                )
+            ).next_page_token
+        ),
+        discussed=True,
+    ),
+    Call(
+        "get a topic",
+        {"topic": {**TOPIC, "content": "Is it?"}},
+        lambda client: our_topic(client.get_topic(7)),
+        lambda _, forum: their_topic(forum.get_topic(made(d.ApiGetTopicRequest, id=7)).topic),
+        discussed=True,
+    ),
+    Call(
+        "list the comments on a topic",
+        {"comments": [{**COMMENT, "replies": [{**COMMENT, "id": 2}]}, {**COMMENT, "id": 3}]},
+        lambda client: [(*our_message(one), one.reply_to) for one in client.list_comments(7)[0]],
+        lambda _, forum: their_comments(
+            forum.list_comments(made(d.ApiListCommentsRequest, topic_id=7)).comments
+        ),
+        discussed=True,
+    ),
+    Call(
+        "list a page of comments",
+        {"comments": [COMMENT], "nextPageToken": "next"},
+        lambda client: client.list_comments(7, page_size=1, page_token="here")[1],
+        lambda _, forum: (
+            forum.list_comments(
+                made(d.ApiListCommentsRequest, topic_id=7, page_size=1, page_token="here")
+            ).next_page_token
+        ),
+        discussed=True,
+    ),
 ]
 
 
@@ -485,7 +593,8 @@ def test_both_clients_send_the_same_and_read_the_same(
     monkeypatch.setattr(server.api, "answer", call.answer, raising=False)
     with KaggleClient(api_token="tok") as official:
         service = official.benchmarks
-        theirs = call.theirs(service.benchmark_tasks_api_client, service.benchmarks_api_client)
+        boards, forum = service.benchmarks_api_client, official.discussions.discussion_api_client
+        theirs = call.theirs(service.benchmark_tasks_api_client, forum if call.discussed else boards)
     with Client(server.url, Credentials.bearer("tok", "the test")) as client:
         ours = call.ours(client)
     they_sent, we_sent = server.requests

@@ -16,9 +16,6 @@ from kbench_jupyter.magics.declaration import GRAMMAR
 from kbench_jupyter.magics.grammar import Call
 from kbench_jupyter.magics.magic import hushed
 
-#: What is not offered: a benchmark's discussions, which are told by a service of Kaggle's forums.
-NOT_OFFERED = ("benchmarks topics",)
-
 #: Prints the lines there are for each command and each of its options: as many as the option has spellings.
 LINES = """\
 import argparse, json
@@ -79,8 +76,17 @@ def accepted(line: str) -> Call | None:
 
 
 def test_every_line_of_the_official_clients_help_is_accepted(lines: list[list[str]]) -> None:
-    offered = [line for same in lines for line in same if not line.startswith(NOT_OFFERED)]
-    commands = {"tasks push", "tasks run", "leaderboard", "quota", "init", "auth"}
+    offered = [line for same in lines for line in same]
+    commands = {
+        "tasks push",
+        "tasks run",
+        "leaderboard",
+        "quota",
+        "init",
+        "auth",
+        "topics list",
+        "topics show",
+    }
     assert all(any(line.startswith(f"benchmarks {command}") for line in offered) for command in commands)
     refused = [line for line in offered if accepted(line) is None]
     assert refused == [], "the installed client takes lines that %kbench refuses"
@@ -90,10 +96,3 @@ def test_all_spellings_of_an_option_mean_the_same(lines: list[list[str]]) -> Non
     for same in lines:
         calls = [call for line in same if (call := accepted(line)) is not None]
         assert all(call.values == calls[0].values for call in calls), same
-
-
-def test_what_is_not_offered_is_there_and_said_to_be_no_command(lines: list[list[str]]) -> None:
-    for start in NOT_OFFERED:
-        there = [line for same in lines for line in same if line.startswith(start)]
-        assert there, f"the official client has no {start} any more"
-        assert all(accepted(line) is None for line in there), f"{start} is offered now: take it off the list"

@@ -12,6 +12,8 @@ import pytest
 import requests
 from local_server_process import BENCHMARKS, LOCAL, MODEL, OAUTH, PROXY, PROXY_MODEL, TASKS, notebook, plain
 
+DISCUSSIONS = "discussions.DiscussionApiService"
+
 pytestmark = pytest.mark.slow
 
 
@@ -181,6 +183,20 @@ def test_publishing_marks_the_task_and_on_demand_the_notebook(server, task):
     assert server.call("PublishBenchmarkTask", body)["isBackingNotebookPublished"]
     server.call("CreateBenchmarkTask", {"slug": "unready", "text": "broken"})
     assert error_of(server.post("PublishBenchmarkTask", {"slug": {"taskSlug": "unready"}}))[0] == 400
+
+
+def test_nothing_is_discussed_about_a_benchmark_and_one_that_is_not_there_is_named(server, task):
+    topics = {"ownerSlug": "local", "benchmarkSlug": task}
+    assert server.call("ListBenchmarkTopics", topics, DISCUSSIONS) == {}
+    for method, body, named in [
+        ("ListBenchmarkTopics", {**topics, "benchmarkSlug": "nope"}, "local/nope"),
+        ("ListBenchmarkTopics", {**topics, "ownerSlug": "you"}, f"you/{task}"),
+        ("GetTopic", {"id": 7}, "no topic 7"),
+        ("ListComments", {"topicId": 7}, "no topic 7"),
+    ]:
+        code, message = error_of(server.post(method, body, DISCUSSIONS))
+        assert code == 404
+        assert named in message
 
 
 def test_models_say_what_they_are(server):

@@ -26,6 +26,7 @@ LISTINGS = [
     ("quota", "for"),
     ("benchmark show me/board", "task"),
     ("describe quiz", "task"),
+    ("topics list owner/board", "topic"),
 ]
 
 

@@ -206,6 +206,15 @@ _NEW: Mapping[str, tuple[str, str | None]] = {
     "AddTasksToBenchmark": ("adding tasks to a benchmark", _OWN_BENCHMARK),
     "RemoveTasksFromBenchmark": ("removing tasks from a benchmark", _OWN_BENCHMARK),
     "ListBenchmarkModelVersionConfigs": ("a list of reasoning efforts", None),
+    "ListBenchmarkTopics": (
+        "the discussions of that benchmark",
+        "Or there is no such benchmark: its address is kaggle.com/benchmarks/OWNER/BENCHMARK.",
+    ),
+    "GetTopic": (
+        "that topic",
+        "Or there is none of that id: %kbench topics list OWNER/BENCHMARK shows them.",
+    ),
+    "ListComments": ("the comments of that topic", None),
 }
 
 
