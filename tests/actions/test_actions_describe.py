@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
-from kbench_jupyter.actions.page import Page, read_page, write_page
+from kbench_jupyter.actions.describe.page import Page, read_page, write_page
 from kbench_jupyter.api import Citation
 from kbench_jupyter.errors import NotFoundError, NotOfferedError, UsageError
 

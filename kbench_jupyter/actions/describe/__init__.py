@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.actions.cards import page_cell
-from kbench_jupyter.actions.page import Page, page_of_task, read_page, write_page
+from kbench_jupyter.actions.describe.page import Page, page_of_task, read_page, write_page
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.api import Task
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, Value, View
@@ -85,7 +85,7 @@ def describe(session: Session, slug: str) -> TaskPage:
 
 
 def change(session: Session, slug: str, text: str, *, confirmed: bool = False) -> TaskPage:
-    """Change a task's page to what a text says (`kbench_jupyter.actions.page`), after showing what would change.
+    """Change a task's page to what a text says (see `actions.describe.page`), after showing what would change.
 
     Parameters
     ----------

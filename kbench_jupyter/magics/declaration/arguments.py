@@ -1,0 +1,60 @@
+"""Arguments that several subcommands take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from kbench_jupyter.magics.grammar import Arg
+
+
+def flag(names: str, help: str) -> Arg:
+    """Declare a flag by its names, with blanks between."""
+    return Arg(tuple(names.split()), help, flag=True)
+
+
+def value(names: str, help: str, metavar: str, kind: str = "text", **more: Any) -> Arg:
+    """Declare an argument that takes a value."""
+    return Arg(tuple(names.split()), help, kind, metavar=metavar, **more)
+
+
+def folder(help: str) -> Arg:
+    """Declare the folder that a command writes into."""
+    return value("-o --output", f"{help} (default: here)", "DIR", "file", default=".")
+
+
+TASK = value(
+    "task", "task name or slug; may be left out when the notebook stores exactly one", "TASK", "task"
+)
+FILE = value("-f --file", "a .ipynb, .py or .md file instead of the current notebook", "FILE", "file")
+MODELS = value("-m --model", "model, or a pattern; repeat for several", "MODEL", "model", many=True)
+ENV = value("--env-file", "the env file (default: .env)", "PATH", "file")
+WAIT = value(
+    "--wait",
+    "wait for the end, at most that many seconds (no number: as long as it takes)",
+    "SECONDS",
+    "number",
+    optional_value=0.0,
+)
+POLL = value(
+    "--poll-interval", "most seconds between two looks while waiting", "SECONDS", "number", default=60.0
+)
+OVERWRITE = flag("--force", "overwrite an existing file")
+YES = flag("-y --yes --no-confirm", "do not ask")
+VERBOSE = flag("-v --verbose", "accepted, as the official client does; progress is always shown")
+FORMAT = (
+    value(
+        "--format",
+        "print the listing as table, csv or json, and nothing else; 'json(model, state)' takes those columns",
+        "FORM",
+        "form",
+        choices=("table", "csv", "json"),
+    ),
+    flag("-v --csv", "the same as --format csv"),
+)
+INTO = "write the listing into a file that ends in .csv, .json or .txt; one that is there is replaced"
+#: What each listing takes to be text or a file for other programs (`magics.listing` does it).
+LISTING = (*FORMAT, value("-o --output --to", INTO, "FILE", "file"))
+ALL_LISTED = "accepted, as the official client does; all are always listed"
+
+#: The orders of topics, `actions.topics.SORTS`: any other is refused there, with a word on what there is.
+SORTS = ("hot", "top", "new", "recent", "active", "relevance")

@@ -1,0 +1,148 @@
+"""Subcommands of a task's runs: started, stopped, watched, fetched and compared."""
+
+from __future__ import annotations
+
+from kbench_jupyter.magics.declaration.arguments import (
+    ALL_LISTED,
+    FILE,
+    FORMAT,
+    INTO,
+    LISTING,
+    MODELS,
+    OVERWRITE,
+    POLL,
+    TASK,
+    VERBOSE,
+    WAIT,
+    YES,
+    flag,
+    folder,
+    value,
+)
+from kbench_jupyter.magics.grammar import Command
+
+OF_RUNS = (
+    Command(
+        "run",
+        "run a task on models",
+        (
+            TASK,
+            MODELS,
+            value("--reasoning-effort", "reasoning effort of the models", "EFFORT", "effort"),
+            value("--agent", "agent; repeat for several", "AGENT", many=True),
+            flag("--retry-errored", "run again on the candidates whose newest run errored, each as it was"),
+            WAIT,
+            POLL,
+            VERBOSE,
+        ),
+        (
+            "%kbench run -m gemini-2.5-flash -m claude-haiku-4-5 --wait",
+            "%kbench run my-task -m 'gemini*' --reasoning-effort high",
+            "%kbench run my-task --retry-errored --wait",
+        ),
+        cell=True,
+    ),
+    Command(
+        "cancel",
+        "stop a task's queued runs, or with --running those that are going, too",
+        (
+            TASK,
+            MODELS,
+            value("--run", "only that run; repeat for several", "ID", "run", many=True),
+            flag("--running", "also runs that have begun"),
+            YES,
+        ),
+        (
+            "%kbench cancel",
+            "%kbench cancel my-task -m 'gemini*' --running",
+            "%kbench cancel my-task --run 1234 -y",
+        ),
+    ),
+    Command(
+        "list",
+        "list your tasks, or those of somebody else or of a benchmark",
+        (
+            value("--name-regex --regex", "only tasks whose name matches", "REGEX"),
+            value("--status", "only tasks in that state", "STATE"),
+            value("--owner", "the tasks of somebody else, those that you may see", "OWNER"),
+            value("--benchmark", "the tasks in a benchmark", "OWNER/BENCHMARK"),
+            flag("--all", ALL_LISTED),
+            value("--page-size", ALL_LISTED, "N"),
+            *LISTING,
+        ),
+        ("%kbench list", "%kbench list --name-regex ^math --status errored", "%kbench list -o tasks.csv"),
+        aliases=("ls",),
+    ),
+    Command(
+        "status",
+        "show a task and its runs",
+        (
+            TASK,
+            MODELS,
+            flag("-e --errors", "with the whole message of each error"),
+            flag("--live", "in a panel that keeps itself up to date"),
+            *LISTING,
+        ),
+        (
+            "%kbench status",
+            "%kbench status my-task --errors",
+            "%kbench status --live",
+            "%kbench status --format json",
+        ),
+    ),
+    Command(
+        "log",
+        "show what the runs of every version print, live while they go",
+        (
+            TASK,
+            MODELS,
+            flag("--no-follow", "print what is there and stop"),
+            flag("--live", "in a panel: a tab a run, search, follow and pause"),
+            value("-o --output", "into a file instead", "PATH", "file"),
+            OVERWRITE,
+        ),
+        (
+            "%kbench log",
+            "%kbench log my-task -m gemini-2.5-flash",
+            "%kbench log --live",
+            "%kbench log -o log.txt",
+        ),
+        aliases=("logs",),
+    ),
+    Command(
+        "download",
+        "fetch what the runs left",
+        (
+            TASK,
+            MODELS,
+            folder("folder"),
+            flag("-s --include-source", "with the notebooks they ran"),
+            flag("-f --force", "fetch again what is there already"),
+        ),
+        ("%kbench download -o results", "%kbench download my-task -s"),
+    ),
+    Command(
+        "results",
+        "compare what the runs came to",
+        (
+            TASK,
+            MODELS,
+            folder(
+                "folder of downloads"
+            ),  # as everywhere where runs are fetched, so the file has another name
+            *FORMAT,
+            value("--to", INTO, "FILE", "file"),
+        ),
+        ("%kbench results -o results", "%kbench results --to runs.csv"),
+    ),
+    Command(
+        "up",
+        "the whole chain: validate, push, run, compare, after one yes",
+        (TASK, FILE, MODELS, folder("folder for downloads"), YES),
+        (
+            "%kbench up -m gemini-2.5-flash -m 'claude*' -o results",
+            "%kbench up my-task -f task.py -m gpt-5 -y",
+        ),
+        cell=True,
+    ),
+)
