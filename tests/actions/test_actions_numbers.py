@@ -65,7 +65,7 @@ def test_scores_read_as_what_they_are_in_every_form_of_a_comparison(
     found, text = typed("results quiz")
     html = forms(found.view())["text/html"]
     chart = found.chart._repr_mimebundle_()
-    bars = {bar["model"]: (bar["value"], bar["text"]) for bar in chart[MIME_TYPE]["data"]["values"]}
+    bars = {bar["candidate"]: (bar["value"], bar["text"]) for bar in chart[MIME_TYPE]["data"]["values"]}
     panel = ResultsPart(LoopbackSession(server), found)
     groups = {group["model"]: group for group in panel.get("groups")}
     words = {row["model"]: row["word"] for row in panel.rows}
@@ -197,4 +197,4 @@ def test_a_leaderboard_honours_its_display_type_and_records_keep_the_value(
     board(server, {"numericResult": {"value": value}}, display=display)
     found, text = typed("leaderboard owner/board")
     assert re.search(rf"^m1 +{re.escape(shown)}$", text, re.M)
-    assert found.records() == [{"model": "m1", "quiz": value}]
+    assert found.records() == [{"model": "m1", "candidate": "m1", "quiz": value}]

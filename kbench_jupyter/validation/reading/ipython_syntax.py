@@ -52,6 +52,7 @@ def transformed(text: str) -> str:
     TooMuchSyntaxError
         If that would take too long; of the same cells, for the same ones each time.
     """
+    spend(0)  # where all is spent already, not even one more cell is looked through
     python, tokens = _transformed(text)
     spend(tokens)
     return python
