@@ -129,7 +129,12 @@ COMMANDS = [
     Command("b t list --all", "list", pages=True),
     Command("b t status quiz", "status quiz"),
     Command("b t status Quiz", "status Quiz"),
-    Command("b t status quiz -m p/m1@default -m m2", "status quiz -m p/m1@default -m m2"),
+    Command(
+        "b t status quiz -m p/m1@default -m m2",
+        "status quiz -m p/m1@default -m m2",
+        ours=(("ListBenchmarkTaskRuns", {"taskSlug": {"taskSlug": "quiz"}}),),
+        why="A name that is no run's model may be a candidate's, which the server's filter does not know.",
+    ),
     Command("b t status quiz", "status quiz", pages=True),
     Command(
         "b t log quiz -m m2",

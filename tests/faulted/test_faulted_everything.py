@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from doings import DOINGS, rehearsed
 from IPython.core.interactiveshell import InteractiveShell
-from verdicts import DEFECTS, ENDINGS, Ended, Figures, carry_out
+from judged import DEFECTS, ENDINGS, Ended, Figures, carry_out
 from world import LIMITS, Lots
 
 #: Shares of requests that meet a fault, in turns, and whether some of them are of a kind that no other try mends.
