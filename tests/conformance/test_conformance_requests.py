@@ -231,6 +231,10 @@ def without_ids(text: str) -> str:
     return text
 
 
+def changes(call: Call) -> bool:
+    return not call[0].startswith(("Get", "List"))
+
+
 def calls(sent: list[Seen]) -> list[Call]:
     found = []
     for seen in sent:
@@ -261,7 +265,9 @@ def test_the_same_command_sends_the_same_requests(
             side.reverse()  # which of several equal ones makes no difference but to their order: the last
             side.remove(call)
             side.reverse()
-    assert ours == theirs
+    # Two questions are asked at once, in either order; what changes something comes in its own.
+    assert sorted(map(repr, ours)) == sorted(map(repr, theirs))
+    assert list(filter(changes, ours)) == list(filter(changes, theirs))
     paths = {seen.path for seen in their_server.sent()}
     added = {name for name, _ in command.ours}
     assert {seen.path for seen in our_server.sent() if seen.method not in added} <= paths
