@@ -99,7 +99,7 @@ def test_a_task_runs_on_a_model_behind_a_key_that_is_nowhere_to_be_read(
     assert Locked.answered, "the endpoint was asked, with the key"
     seen = [said, capsys.readouterr().out, str(own("local")), str(own("config")), repr(shown), str(runs)]
     assert KEY not in "".join(seen)
-    server = psutil.Process(int(shown.facts["process"]))
+    server = psutil.Process(shown.facts["process"].value)
     for process in (server, *server.children(recursive=True)):
         assert KEY not in " ".join(process.cmdline()) + str(process.environ())
     files = [path for path in (tmp_path / "home").rglob("*") if path.is_file()]

@@ -10,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -169,7 +170,8 @@ def test_an_endpoint_on_this_machine_is_never_spoken_to_through_a_proxy(two, mon
         await upstream.chat(model, {"messages": []})
         await upstream.close()
 
-    asyncio.run(use())
+    with ThreadPoolExecutor(1) as apart:  # a browser test before it in this process leaves a loop running
+        apart.submit(asyncio.run, use()).result()
     assert proxy.seen == []
     assert endpoint.seen == [("/v1/models", f"Bearer {KEY}"), ("/v1/chat/completions", f"Bearer {KEY}")]
 
@@ -185,7 +187,8 @@ def test_an_endpoint_elsewhere_is_reached_through_the_proxy(two, monkeypatch):
         assert [model.slug for model in await upstream.models()] == ["calc-7b"]
         await upstream.close()
 
-    asyncio.run(use())
+    with ThreadPoolExecutor(1) as apart:  # a browser test before it in this process leaves a loop running
+        apart.submit(asyncio.run, use()).result()
     assert proxy.seen == [("http://models.example.org/v1/models", None)]
 
 
@@ -207,4 +210,5 @@ def test_an_answer_without_end_is_cut_and_said(two, monkeypatch):
             await upstream.chat(Model("m", "m", "m"), {"messages": []})
         await upstream.close()
 
-    asyncio.run(use())
+    with ThreadPoolExecutor(1) as apart:  # a browser test before it in this process leaves a loop running
+        apart.submit(asyncio.run, use()).result()
