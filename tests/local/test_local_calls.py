@@ -137,9 +137,9 @@ def test_a_small_answer_on_a_kept_connection_does_not_wait_for_anything(server):
 def test_a_run_goes_through_its_states_and_a_score_of_zero_is_a_score(server, task):
     (scheduled,) = server.schedule(task, PROXY_MODEL)
     assert scheduled.pop("benchmarkTaskVersionId") > 0
+    assert scheduled.pop("benchmarkModelVersionId") > 0
     run = server.runs(task)[0]
     assert scheduled == {
-        "benchmarkModelVersionId": 1,
         "candidateType": "BENCHMARK_CANDIDATE_TYPE_MODEL_VERSIONS",
         "runScheduled": True,
         "runId": run["id"],
