@@ -10,7 +10,7 @@ from kbench_jupyter.display.numbers import score_cells, score_texts
 from kbench_jupyter.display.view import Cell, Facts, Part, Table, Value, duration, money, told
 
 if TYPE_CHECKING:
-    from kbench_jupyter.api import Run, Score, Task
+    from kbench_jupyter.api import CreationState, Run, RunState, Score, Task
     from kbench_jupyter.notebook.source import SourceCell, TaskSource
     from kbench_jupyter.results.runfiles import Assertion, RunResult
     from kbench_jupyter.validation import Rule
@@ -34,9 +34,9 @@ _STATES = {
 _VERDICTS = {True: Cell("passed", "good", value=True), False: Cell("failed", "bad", value=False)}
 
 
-def state_cell(state: str) -> Cell:
+def state_cell(state: CreationState | RunState) -> Cell:
     """Return a creation or run state as a word with its tone."""
-    return Cell(str(state).lower().replace("_", " "), _STATES.get(str(state), "warn"))
+    return Cell(state.words, _STATES.get(state.value, "warn"))
 
 
 def page_of(task: Task) -> str:
@@ -82,7 +82,7 @@ def run_rows(runs: Sequence[Run], *, unset: str = "") -> list[list[Value]]:
 
 def names_of(runs: Sequence[Run]) -> str:
     """Name the first few runs, each with its state."""
-    shown = [f"{run.candidate} (run {run.id}, {run.state.lower().replace('_', ' ')})" for run in runs[:6]]
+    shown = [f"{run.candidate} (run {run.id}, {run.state.words})" for run in runs[:6]]
     more = [f"{len(runs) - 6} more"] if len(runs) > 6 else []
     return ", ".join(shown + more)
 
@@ -123,7 +123,7 @@ def score_column(scores: Sequence[Score | None], *, missing: str, display: str =
 
 def _reach(score: Score | None) -> tuple[float, float] | None:
     """Return how far a score's interval reaches above and below it."""
-    number = score and (score.numeric or score.public or score.private)
+    number = score and score.number
     if not number:
         return None
     if number.plus is not None or number.minus is not None:

@@ -13,11 +13,12 @@ from kbench_jupyter.errors import ApiError, NotFoundError
 from kbench_jupyter.session.session import Session
 
 
-def runs_on(client: Client, slug: TaskSlug | str, models: Sequence[str]) -> list[Run]:
-    """Return a task's runs on the models or candidates named, oldest first; none named means all.
+def runs_on(client: Client, slug: TaskSlug | str, models: Sequence[str]) -> tuple[list[Run], list[Run]]:
+    """Return a task's runs on the models or candidates named, oldest first, and those that were looked through.
 
-    A model's name means all its runs, at any effort and with any agent. Names stand in any spelling, with ``*``,
-    ``?`` and ``[...]`` as in file names.
+    None named means all. Where no run fits, all of the task's runs were looked through. A model's name means all its
+    runs, at any effort and with any agent. Names stand in any spelling, with ``*``, ``?`` and ``[...]`` as in file
+    names.
     """
     wanted = wanted_models(models)
     # The server knows names of models alone.
@@ -26,7 +27,7 @@ def runs_on(client: Client, slug: TaskSlug | str, models: Sequence[str]) -> list
     if named and not all(any(fits(run, name) for run in runs) for name in named):
         runs = list(client.list_runs(slug))
     fitting = [run for run in runs if not wanted or any(fits(run, name) for name in wanted)]
-    return sorted(fitting, key=lambda run: run.id)
+    return sorted(fitting, key=lambda run: run.id), runs
 
 
 def fits(run: Run, name: str) -> bool:
@@ -45,7 +46,7 @@ def choose_runs(session: Session, client: Client, slug: TaskSlug, models: Sequen
         If the server knows no such task, or it has no such runs.
     """
     try:
-        runs = runs_on(client, slug, models)
+        runs, there = runs_on(client, slug, models)
     except ApiError as error:
         if error.status not in (403, 404):
             raise
@@ -54,7 +55,7 @@ def choose_runs(session: Session, client: Client, slug: TaskSlug, models: Sequen
     if runs:
         return runs
     get_task(session, client, str(slug))
-    if models and (there := list(client.list_runs(slug))):
+    if there:
         raise NotFoundError(f"{slug} has no run on {none_of(models, there)}.", hint=models_of(there))
     named = [name for name in wanted_models(models) if not is_pattern(name)]
     on = "".join(f" -m {model}" for model in named) or " -m MODEL"

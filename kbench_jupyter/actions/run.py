@@ -15,6 +15,7 @@ from kbench_jupyter.actions.wanted_candidates import (
     batches_of,
     check_effort,
     errored_runs,
+    schedule_batch,
     schedule_each,
 )
 from kbench_jupyter.actions.wanted_models import expand, unknown_models
@@ -229,9 +230,7 @@ def _schedule(
     if each:
         return schedule_each(client, slug, batches, before)
     [batch] = batches
-    return client.schedule(
-        slug, batch.models, effort=batch.effort or None, agents=batch.agents, known_runs=before
-    )
+    return schedule_batch(client, slug, batch, before)
 
 
 def _nothing_wanted(slug: str, retry_errored: bool) -> UsageError:

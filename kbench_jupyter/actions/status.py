@@ -112,8 +112,8 @@ def status(session: Session, slug: str, *, models: Sequence[str] = (), errors: b
     """
     target = session.target()
     client = session.client(target)
-    task, runs = both(lambda: get_task(session, client, slug), lambda: runs_on(client, slug, models))
-    others = list(client.list_runs(slug)) if models and not runs else []
+    task, (runs, there) = both(lambda: get_task(session, client, slug), lambda: runs_on(client, slug, models))
+    others = [] if runs else there
     missing = f"No run is on {none_of(models, others)}." if others else ""
     hint = models_of(others) if others else ""
     known = errors_of(session, target, task) if any(run.error_message for run in runs) else NO_SOURCE

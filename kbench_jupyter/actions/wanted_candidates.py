@@ -11,7 +11,15 @@ from kbench_jupyter.errors import ApiError, NotOfferedError, UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.session.session import Session
 
-__all__ = ["Batch", "batches_of", "check_effort", "efforts_of", "errored_runs", "schedule_each"]
+__all__ = [
+    "Batch",
+    "batches_of",
+    "check_effort",
+    "efforts_of",
+    "errored_runs",
+    "schedule_batch",
+    "schedule_each",
+]
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,13 @@ def _configs(client: Client, runs: Sequence[Run]) -> dict[str, ModelConfig]:
         return {}
 
 
+def schedule_batch(client: Client, slug: str, batch: Batch, known_runs: set[int]) -> list[ScheduleResult]:
+    """Schedule a batch, in one call; see `Client.schedule`."""
+    return client.schedule(
+        slug, batch.models, effort=batch.effort, agents=batch.agents, known_runs=known_runs
+    )
+
+
 def schedule_each(
     client: Client, slug: str, batches: Iterable[Batch], known_runs: set[int]
 ) -> list[ScheduleResult]:
@@ -135,29 +150,18 @@ def schedule_each(
     ApiError
         If it refuses all of them.
     """
-    results: list[ScheduleResult] = []
     refused: list[ApiError] = []
 
-    def send(batch: Batch) -> list[ScheduleResult]:
-        return client.schedule(
-            slug, batch.models, effort=batch.effort or None, agents=batch.agents, known_runs=known_runs
-        )
-
-    for batch in batches:
+    def tried(batch: Batch) -> list[ScheduleResult]:
         try:
-            results += send(batch)
-            continue
+            return schedule_batch(client, slug, batch, known_runs)
         except ApiError as error:  # of an answer that was lost there is another error: it may have landed
-            if len(batch.names) == 1:
-                refused.append(error)
-                results.append(_refused(batch, error))
-                continue
-        for one in batch:
-            try:
-                results += send(one)
-            except ApiError as error:
-                refused.append(error)
-                results.append(_refused(one, error))
+            if len(batch.names) > 1:
+                return [result for one in batch for result in tried(one)]
+            refused.append(error)
+            return [_refused(batch, error)]
+
+    results = [result for batch in batches for result in tried(batch)]
     if refused and len(refused) == len(results):
         raise refused[0]
     return results

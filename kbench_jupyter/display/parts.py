@@ -42,9 +42,8 @@ class Facts:
 class Table:
     """Rows under column heads."""
 
-    columns: Sequence[
-        str
-    ]  #: A head that ends in ``">"`` aligns its column to the right (the sign is not drawn).
+    #: A head that ends in ``">"`` aligns its column to the right (the sign is not drawn).
+    columns: Sequence[str]
     rows: Sequence[Sequence[Value]]
     empty: str = "none"  #: What to say when there are no rows.
     drop_empty: bool = False  #: Leave columns out that hold nothing in any row.

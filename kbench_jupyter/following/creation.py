@@ -104,7 +104,7 @@ class _Following:
 
     @property
     def summary(self) -> str:
-        state = "not seen yet" if self.task is None else self.task.creation_state.lower().replace("_", " ")
+        state = "not seen yet" if self.task is None else self.task.creation_state.words
         version = f", version {self.slug.version}" if self.slug.version else ""
         return f"{self.slug}{version}: {state}"
 

@@ -66,7 +66,7 @@ class RunStatus:
             return str(self.ending)
         if self.state is RunState.UNSPECIFIED:
             return "not seen yet" if self.run is None else "in no stated state"
-        return self.state.lower().replace("_", " ")
+        return self.state.words
 
 
 def judge(run_id: int, run: Run | None, *, listed: bool, seconds: float) -> RunStatus:

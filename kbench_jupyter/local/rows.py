@@ -44,7 +44,6 @@ class Run:
     model: str
     effort: str  # empty for the model as it is
     state: str
-    queue_time: float
     start_time: float | None
     end_time: float | None
     error: str | None
@@ -68,8 +67,8 @@ SELECT v.id, v.slug, v.version, v.state, v.error, v.create_time, v.datasets, v.d
 FROM versions v JOIN tasks t ON t.slug = v.slug
 """
 RUNS = """
-SELECT r.id, r.version_id, v.slug, v.version, r.model, r.effort, r.state, r.queue_time, r.start_time, r.end_time,
-       r.error, r.result
+SELECT r.id, r.version_id, v.slug, v.version, r.model, r.effort, r.state, r.start_time, r.end_time, r.error,
+       r.result
 FROM runs r JOIN versions v ON v.id = r.version_id
 """
 
@@ -84,7 +83,7 @@ def version_of(row: Any) -> Version:
 
 def run_of(row: Any) -> Run:
     """Read what RUNS selects."""
-    fields: list[Any] = [*row[:11], json.loads(row[11]) if row[11] else None]
+    fields: list[Any] = [*row[:10], json.loads(row[10]) if row[10] else None]
     return Run(*fields)
 
 

@@ -63,9 +63,8 @@ class Store:
             self._db.execute("PRAGMA foreign_keys = ON")
             self._migrate()
         except sqlite3.DatabaseError as error:
-            full = isinstance(
-                error, sqlite3.OperationalError
-            )  # or the disk fails; the file itself is as it should be
+            # Or the disk fails; the file itself is as it should be.
+            full = isinstance(error, sqlite3.OperationalError)
             raise LocalServerError(
                 f"The embedded server's database cannot be used: {path} ({error})",
                 hint=f"Free some space on the disk of {path.parent}, then try again."

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from kbench_jupyter.display.view import Shown, Table, View, count
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.magics.grammar import Call
+from kbench_jupyter.magics.whole_file import whole_file
 
 __all__ = ["Listing", "asked"]
 
@@ -45,7 +45,10 @@ class Listing:
             print(text, end="" if text.endswith("\n") else "\n")
             return
         over = ", in place of what was there" if self.path.exists() else ""
-        self._write(self.path, text)
+        with whole_file(self.path) as part:
+            if self.makes_folder:
+                part.parent.mkdir(parents=True, exist_ok=True)
+            part.write_text(text, encoding="utf-8", newline="")
         say(f"Wrote {count(rows, 'row')} to {self.path}{over}.")
 
     def _text(self, found: Shown) -> tuple[str, int]:
@@ -81,21 +84,6 @@ class Listing:
                 hint = did_you_mean(name, there, more=f"it has: {', '.join(there)}")
                 raise UsageError(f"The listing has no column {name!r}.", hint=hint)
 
-    def _write(self, path: Path, text: str) -> None:
-        """Write the whole file, or leave what was there."""
-        part = path.with_name(f".{path.name}.part")
-        try:
-            if self.makes_folder:
-                path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(text, encoding="utf-8", newline="")
-            part.replace(path)
-        except OSError as error:
-            hint = "Name a file in a folder that is there."
-            raise UsageError(f"Cannot write {path}: {error.strerror or error}.", hint=hint) from error
-        finally:
-            with suppress(OSError):  # where there was no folder for it, there is nothing to remove either
-                part.unlink(missing_ok=True)
-
 
 def asked(call: Call) -> tuple[Listing, ...]:
     """Return what a command's options make of its listing; nothing where the command shows it as ever.
@@ -109,9 +97,8 @@ def asked(call: Call) -> tuple[Listing, ...]:
         return ()
     form, columns = _form(call)
     printed = (Listing(form, columns),) if form in ("csv", "json") or columns else ()
-    if call.values.get(
-        "download"
-    ):  # a CSV file, and the form is that of what is shown: as the official client does
+    if call.values.get("download"):
+        # A CSV file, and the form is that of what is shown: as the official client does.
         printed = printed if call.show else ()
         wanted = (Listing("csv", (), _download_path(call), True, call.show and not printed), *printed)
     elif call.values.get("path"):

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.actions.export import exists
-from kbench_jupyter.errors import UsageError
 from kbench_jupyter.following.logs.terminal import strip_codes
 from kbench_jupyter.magics.reporter import StreamReporter
+from kbench_jupyter.magics.whole_file import whole_file
 from kbench_jupyter.session.session import Session
 
 
@@ -37,22 +36,15 @@ def to_file(session: Session, path: Path, read: Callable[[], Any], *, force: boo
     """
     if path.exists() and not force:
         raise exists(path, "Name another file, or overwrite it: add --force")
-    shown, part = session.reporter, path.with_name(f".{path.name}.part")
-    try:
-        with part.open("w", encoding="utf-8", errors="backslashreplace") as stream:
-            shown.say(f"Writing to {path}.")
-            session.reporter = FileReporter(stream)
-            result = read()
-        part.replace(path)
-    except KeyboardInterrupt:  # how one stops following: what came until then is what was wanted
-        part.replace(path)
-        raise
-    except OSError as error:
-        raise UsageError(
-            f"Cannot write {path}: {error.strerror or error}.", hint="Name a file in a folder that is there."
-        ) from error
-    finally:
-        session.reporter = shown
-        with suppress(OSError):  # where there was no folder for it, there is nothing to remove either
-            part.unlink(missing_ok=True)
-    return result
+    shown = session.reporter
+    with whole_file(path) as part:
+        try:
+            with part.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+                shown.say(f"Writing to {path}.")
+                session.reporter = FileReporter(stream)
+                return read()
+        except KeyboardInterrupt:  # how one stops following: what came until then is what was wanted
+            part.replace(path)
+            raise
+        finally:
+            session.reporter = shown

@@ -198,9 +198,8 @@ def _read_text(path: Path) -> str:
                 hint="Clear the notebook's outputs and save it.",
             )
         with path.open("rb") as file:
-            data = file.read(
-                MAX_BYTES
-            )  # which may have grown since, or be of a file system that tells no sizes
+            # It may have grown since, or be of a file system that tells no sizes.
+            data = file.read(MAX_BYTES)
     except FileNotFoundError:
         raise NotebookError(
             f"There is no file {path}.",

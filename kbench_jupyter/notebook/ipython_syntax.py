@@ -16,7 +16,8 @@ _LIMIT = 500  # as many special lines as IPython itself is willing to transform 
 # IPython tokenizes all of a cell anew for each piece that it finds: 100,000 tokens take half a second.
 _MOST_TOKENS_OF_A_CELL = 400_000
 _MOST_TOKENS = 1_000_000
-_tokens: ContextVar[list[int]] = ContextVar("tokens")  # how many were looked at in all within `limited`
+# Holds how many tokens were looked at in all within `limited`.
+_spent: ContextVar[list[int]] = ContextVar("spent")
 
 
 class TooMuchSyntaxError(Exception):
@@ -26,18 +27,18 @@ class TooMuchSyntaxError(Exception):
 @contextmanager
 def limited() -> Iterator[None]:
     """Limit what is looked through within: of one task source."""
-    reset = _tokens.set([])
+    reset = _spent.set([0])
     try:
         yield
     finally:
-        _tokens.reset(reset)
+        _spent.reset(reset)
 
 
 def spend(tokens: int) -> None:
     """Count tokens that were looked at for the whole source."""
-    every = _tokens.get([])
-    every.append(tokens)
-    if sum(every) > _MOST_TOKENS:
+    spent = _spent.get([0])
+    spent[0] += tokens
+    if spent[0] > _MOST_TOKENS:
         raise TooMuchSyntaxError
 
 

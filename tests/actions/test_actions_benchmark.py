@@ -8,7 +8,6 @@ from typing import Any
 import faults
 import pytest
 from candidates import CandidateApi
-from IPython.core.interactiveshell import InteractiveShell
 
 from kbench_jupyter.errors import NotFoundError, NotOfferedError, UsageError
 from kbench_jupyter.magics.completion import complete_line
@@ -20,13 +19,6 @@ def server() -> Iterator[faults.FaultServer]:
         for task in ("quiz", "sums", "odd"):
             running.api.add_task(task)
         yield running
-
-
-@pytest.fixture
-def kbench(server: faults.FaultServer, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("KBENCH_API_URL", server.url)
-    monkeypatch.setenv("KAGGLE_API_TOKEN", "t")
-    return lambda line: shell.run_line_magic("kbench", line)
 
 
 def test_tasks_are_added_shown_and_removed_and_those_there_already_are_said_to_be(

@@ -8,7 +8,6 @@ from typing import Any
 import faults
 import pytest
 from candidates import CandidateApi, add_three
-from IPython.core.interactiveshell import InteractiveShell
 from loopback_session import LoopbackSession, add_run
 from watch_doubles import FakeClient, FakeClock, Said, run
 
@@ -36,17 +35,8 @@ def server() -> Iterator[faults.FaultServer]:
 
 
 @pytest.fixture
-def session(server: faults.FaultServer) -> Iterator[LoopbackSession]:
-    opened = LoopbackSession(server, Asked())
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def kbench(server: faults.FaultServer, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("KBENCH_API_URL", server.url)
-    monkeypatch.setenv("KAGGLE_API_TOKEN", "t")
-    return lambda line: shell.run_line_magic("kbench", line)
+def said() -> Asked:
+    return Asked()
 
 
 def cancels(server: faults.FaultServer) -> list[dict[str, Any]]:

@@ -9,10 +9,8 @@ from typing import Any
 import faults
 import pytest
 from candidates import THREE, CandidateApi, add_three
-from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from loopback_session import LoopbackSession, add_run
-from watch_doubles import Said
 
 from kbench_jupyter.actions.download import download
 from kbench_jupyter.actions.leaderboard import LeaderboardShown
@@ -32,20 +30,6 @@ def server() -> Iterator[faults.FaultServer]:
     with faults.FaultServer(CandidateApi()) as running:
         running.api.add_task("quiz")
         yield running
-
-
-@pytest.fixture
-def session(server: faults.FaultServer) -> Iterator[LoopbackSession]:
-    opened = LoopbackSession(server, Said())
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def kbench(server: faults.FaultServer, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("KBENCH_API_URL", server.url)
-    monkeypatch.setenv("KAGGLE_API_TOKEN", "t")
-    return lambda line: shell.run_line_magic("kbench", line)
 
 
 def scheduled(server: faults.FaultServer) -> list[dict[str, Any]]:
@@ -210,7 +194,7 @@ def test_a_wait_follows_the_candidate_and_says_its_score(
 
 
 @pytest.mark.parametrize(
-    ("models", "effort", "said"),
+    ("models", "effort", "told"),
     [
         (["quick-1"], "hihg", "quick-1: it has high, low"),
         (["plain-1"], "high", "plain-1: it has none to choose"),
@@ -218,11 +202,11 @@ def test_a_wait_follows_the_candidate_and_says_its_score(
     ],
 )
 def test_a_model_without_that_effort_is_refused_by_name_before_anything_is_sent(
-    server: faults.FaultServer, session: LoopbackSession, models: list[str], effort: str, said: str
+    server: faults.FaultServer, session: LoopbackSession, models: list[str], effort: str, told: str
 ) -> None:
     with pytest.raises(UsageError, match="Nothing was scheduled") as refused:
         run(session, "quiz", models, effort=effort)
-    assert said in str(refused.value)
+    assert told in str(refused.value)
     assert "--reasoning-effort high" in (refused.value.hint or "") or effort == "high"
     assert not scheduled(server)
 

@@ -26,24 +26,6 @@ from kbench_jupyter.session.interrupted import Interrupted
 OUTPUT = "DownloadBenchmarkTaskRunOutput"
 
 
-@pytest.fixture
-def server():
-    with faults.FaultServer() as running:
-        yield running
-
-
-@pytest.fixture
-def said():
-    return Said()
-
-
-@pytest.fixture
-def session(server, said):
-    opened = LoopbackSession(server, said)
-    yield opened
-    opened.close()
-
-
 def offer(server, *run_ids, size=2000, **fields):
     """Runs with an archive each, larger than a line and not compressible."""
     for run_id in run_ids:

@@ -31,24 +31,6 @@ def short_farewell(monkeypatch):
     monkeypatch.setattr(log_live, "_FAREWELL", 0.02)  # these runs' states often never catch up
 
 
-@pytest.fixture
-def server():
-    with faults.FaultServer() as running:
-        yield running
-
-
-@pytest.fixture
-def said():
-    return Said()
-
-
-@pytest.fixture
-def session(server, said):
-    opened = LoopbackSession(server, said)
-    yield opened
-    opened.close()
-
-
 def entry(data, stream="stdout", time=0.0):
     return {"stream_name": stream, "time": time, "data": data}
 

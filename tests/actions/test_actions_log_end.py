@@ -12,8 +12,7 @@ from contextlib import suppress
 
 import faults
 import pytest
-from loopback_session import LIMITS, LoopbackSession, add_run
-from watch_doubles import Said
+from loopback_session import LIMITS, add_run
 
 from kbench_jupyter.actions.log import log
 from kbench_jupyter.errors import ServerError, TransportError
@@ -27,24 +26,6 @@ STREAM = {"Content-Type": "text/event-stream", "Connection": "close"}
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch):
     monkeypatch.setattr(log_follow, "_INTERVAL", 0.1)
-
-
-@pytest.fixture
-def server():
-    with faults.FaultServer() as running:
-        yield running
-
-
-@pytest.fixture
-def said():
-    return Said()
-
-
-@pytest.fixture
-def session(server, said):
-    opened = LoopbackSession(server, said)
-    yield opened
-    opened.close()
 
 
 def entry(data, stream="stdout", time=0.0):

@@ -10,7 +10,6 @@ from typing import Any
 import faults
 import pytest
 from candidates import CandidateApi, model
-from IPython.core.interactiveshell import InteractiveShell
 
 from kbench_jupyter.session import envfile
 
@@ -19,13 +18,6 @@ from kbench_jupyter.session import envfile
 def server() -> Iterator[faults.FaultServer]:
     with faults.FaultServer(CandidateApi()) as running:
         yield running
-
-
-@pytest.fixture
-def kbench(server: faults.FaultServer, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("KBENCH_API_URL", server.url)
-    monkeypatch.setenv("KAGGLE_API_TOKEN", "t")
-    return lambda line: shell.run_line_magic("kbench", line)
 
 
 def test_a_model_comes_with_its_efforts_its_release_and_its_end(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterator
 from typing import Any
 
 import faults
@@ -29,12 +28,6 @@ def run_file(value: float, **numeric: float) -> bytes:
         "results": [{"numericResult": {"value": value, **numeric}}],
     }
     return zipped(r_run_json=json.dumps(run))
-
-
-@pytest.fixture
-def server() -> Iterator[faults.FaultServer]:
-    with faults.FaultServer() as running:
-        yield running
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import faults
 import pytest
 from loopback_session import LoopbackSession
 from watch_doubles import Said
@@ -19,12 +18,6 @@ class Asked(Said):
     def confirm(self, question):
         self.lines.append(question)
         return False
-
-
-@pytest.fixture
-def server():
-    with faults.FaultServer() as running:
-        yield running
 
 
 @pytest.mark.parametrize(

@@ -217,12 +217,6 @@ def test_a_table_of_runs_is_as_plain_as_ever(tmp_path: Path) -> None:
 
 
 @pytest.fixture
-def server() -> Iterator[faults.FaultServer]:
-    with faults.FaultServer() as running:
-        yield running
-
-
-@pytest.fixture
 def session(server: faults.FaultServer) -> Iterator[LoopbackSession]:
     opened = LoopbackSession(server)
     yield opened

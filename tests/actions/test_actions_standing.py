@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faults
 import nbformat
 import pytest
 from loopback_session import LoopbackSession, add_run, zipped
@@ -21,12 +20,6 @@ CELLS = (
     "    kbench.assertions.assert_not_empty(llm.prompt('Hi'), expectation='says anything')\n\nask.run(kbench.llm)",
 )
 ENV = "MODEL_PROXY_URL=https://proxy.example\nMODEL_PROXY_API_KEY=k\nLLM_DEFAULT=m\nMODEL_PROXY_EXPIRY_TIME={}\n"
-
-
-@pytest.fixture
-def server():
-    with faults.FaultServer() as running:
-        yield running
 
 
 @pytest.fixture

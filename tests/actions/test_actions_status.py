@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import faults
 import pytest
 from loopback_session import LoopbackSession, add_run
 
@@ -10,12 +9,6 @@ from kbench_jupyter.actions.choose_runs import choose_runs
 from kbench_jupyter.actions.status import status
 from kbench_jupyter.api import TaskSlug
 from kbench_jupyter.errors import NotFoundError, UsageError
-
-
-@pytest.fixture
-def server():
-    with faults.FaultServer() as running:
-        yield running
 
 
 @pytest.fixture

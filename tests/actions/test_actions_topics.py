@@ -72,13 +72,6 @@ def server() -> Iterator[faults.FaultServer]:
         yield running
 
 
-@pytest.fixture
-def kbench(server: faults.FaultServer, shell: InteractiveShell, monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.setenv("KBENCH_API_URL", server.url)
-    monkeypatch.setenv("KAGGLE_API_TOKEN", "t")
-    return lambda line: shell.run_line_magic("kbench", line)
-
-
 def test_all_topics_of_a_benchmark_are_listed_whatever_pages_they_come_in(
     server: faults.FaultServer, kbench: Any
 ) -> None:

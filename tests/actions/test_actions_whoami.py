@@ -18,12 +18,6 @@ REFRESH, ACCESS, KEY = "refresh-s3cr3t", "access-s3cr3t", "key-s3cr3t"
 
 
 @pytest.fixture
-def server():
-    with faults.FaultServer() as running:
-        yield running
-
-
-@pytest.fixture
 def kaggle(server, monkeypatch, tmp_path):
     """Let the shell's target be the fault server, without credentials; return the folder where they are kept."""
     monkeypatch.setenv("KBENCH_API_URL", server.url)

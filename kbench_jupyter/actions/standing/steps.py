@@ -55,7 +55,7 @@ def _notes(found: Standing, done: Mapping[str, bool]) -> dict[str, str]:
     if done["validate"]:
         notes["validate"] = "this source ran without a finding that stops a push"
     if found.task is not None:
-        state = str(found.task.creation_state).lower().replace("_", " ")
+        state = found.task.creation_state.words
         notes["push"] = f"{version} is on the server ({state})"
         if first_run_raised(found.task):
             known = RunErrors(found.chosen.source if done["push"] and found.chosen else None)

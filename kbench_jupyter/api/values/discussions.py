@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from kbench_jupyter.api.values import parse
-from kbench_jupyter.api.values.tasks import WEB_BASE
+from kbench_jupyter.api.values.tasks import on_the_web
 from kbench_jupyter.api.values.wire import Wire, wire
 
 __all__ = ["Comment", "Topic", "comments_in_order"]
@@ -31,7 +31,7 @@ class Topic(Wire):
     @property
     def web_url(self) -> str:
         """The topic's page, absolute; empty when the server gave none."""
-        return WEB_BASE + self.url if self.url.startswith("/") else self.url
+        return on_the_web(self.url)
 
 
 @dataclass(frozen=True)

@@ -35,9 +35,8 @@ class Run(Wire):
     agent: str = wire("agentSlug", default="")  #: its slug, empty where none ran (kagglesdk 0.1.38)
     #: Slug of the model's config, of a run with an effort; empty where the model ran bare.
     config: str = wire("modelVersionConfigSlug", default="")
-    score: Score | None = wire(
-        "result", default=None, read=read_score
-    )  #: None while there is none, or none came
+    #: None while there is none, or none came.
+    score: Score | None = wire("result", default=None, read=read_score)
 
     @property
     def candidate(self) -> str:

@@ -67,7 +67,11 @@ class Score(Wire):
     task_version_id: int | None = None
 
     @property
+    def number(self) -> NumericResult | None:
+        """The number if there is one: of all, else of the public or the private part."""
+        return self.numeric or self.public or self.private
+
+    @property
     def value(self) -> float | bool | None:
-        """The number if there is one, else pass or fail, else None."""
-        numeric = self.numeric or self.public or self.private
-        return self.boolean if numeric is None else numeric.value
+        """The number's value if there is one, else pass or fail, else None."""
+        return self.boolean if self.number is None else self.number.value

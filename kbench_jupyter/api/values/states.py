@@ -57,6 +57,11 @@ class OpenEnum(enum.StrEnum):
         """Whether this client knows what the value means."""
         return self.name in type(self).__members__
 
+    @property
+    def words(self) -> str:
+        """The value as it is read: ``"score pending"``."""
+        return self.value.lower().replace("_", " ")
+
     def to_wire(self) -> str:
         """Return the value as the wire has it, mostly with a long prefix."""
         bare = self._is_sent_bare and self.value != "UNSPECIFIED"

@@ -16,6 +16,11 @@ __all__ = ["Citation", "Task", "TaskSlug", "TasksChanged", "UpdatedTask"]
 WEB_BASE = "https://www.kaggle.com"
 
 
+def on_the_web(url: str) -> str:
+    """Return a page's address, absolute, as the server may leave its own host out; empty when it gave none."""
+    return WEB_BASE + url if url.startswith("/") else url
+
+
 @dataclass(frozen=True)
 class TaskSlug(Wire):
     """A task's address."""
@@ -95,7 +100,7 @@ class Task(Wire):
     @property
     def web_url(self) -> str:
         """The task's page, absolute; empty when the server gave none."""
-        return WEB_BASE + self.url if self.url.startswith("/") else self.url
+        return on_the_web(self.url)
 
     @property
     def version(self) -> int | None:
