@@ -74,6 +74,7 @@ class MirrorState:
         self._lock = threading.Condition()
         self._documents: dict[str, _Document] = {}
         self._asked = 0
+        self._listeners: list[Callable[[], None]] = []
         self.ask: Callable[[int], None] = lambda _number: None
         """Asks all pages for everything; set by the widget. The answer comes by the subshell that asks."""
 
@@ -90,6 +91,7 @@ class MirrorState:
             self._documents[client] = document  # newest last
             if not isinstance(seq, int) or seq <= document.seq:
                 return True
+            before = document.order, dict(document.cells)
             if content.get("reset") is True:
                 document = self._documents[client] = _Document(session)
             elif seq != document.seq + 1:
@@ -100,7 +102,22 @@ class MirrorState:
                 del self._documents[next(iter(self._documents))]
             _apply(document, content)
             self._lock.notify_all()
-            return document.complete or not document.order
+            known = document.complete or not document.order
+            edited = document.complete and before != (document.order, document.cells)
+            listeners = self._listeners if edited else []
+        for listener in listeners:
+            listener()
+        return known
+
+    def listen(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever a document was edited, in the thread and context in which its page told so."""
+        with self._lock:
+            self._listeners = [*self._listeners, listener]
+
+    def ignore(self, listener: Callable[[], None]) -> None:
+        """Call `listener` no more."""
+        with self._lock:
+            self._listeners = [other for other in self._listeners if other != listener]
 
     def notebook(self, session: str | None, cell_id: str | None = None) -> MirroredNotebook | None:
         """Return the document of the page that asks, by its session and perhaps its cell, if it has told of it."""

@@ -58,6 +58,7 @@ class Part:
         self.session = PartSession(session, self.reporter)
         # What a click did is known to a typed command, and the other way round.
         self.session.validated, self.session.compared = session.validated, session.compared
+        self.session.tried, self.session.sources = session.tried, session.sources
         self.closed = False
         self.panel: Carrier | None = None
         self.parts: dict[str, Part] = {}

@@ -198,6 +198,20 @@ class Session:
 
         return current_notebook(self.shell, file=file)
 
+    def at_edit(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Have `listener` called when an open notebook of this kernel was edited; return what ends that.
+
+        It is called in another thread, in the context of the window in which it was edited, and only where a front
+        end tells of edits: where it does not, nobody knows of them before a command reads the notebook.
+        """
+        if self.shell is None:
+            return lambda: None
+        from kbench_jupyter.notebook.mirror import link_of
+
+        state = link_of(self.shell).state
+        state.listen(listener)
+        return lambda: state.ignore(listener)
+
     @property
     def next_kernel(self) -> NextKernel:
         """Where rehearsals find their kernels; nothing is started by asking."""

@@ -85,6 +85,34 @@ def test_a_task_goes_from_init_to_publish_by_clicks_and_outlives_the_kernel(lab,
         panels.stands(step, "done")
 
 
+def test_an_edit_makes_steps_stale_by_itself_and_a_push_of_what_nobody_tried_asks_first(lab, jupyter):
+    panels = PanelLab(lab, jupyter, "stale.ipynb", LOAD, IMPORT, TASK.format(name="Stale"), "%kbench")
+    lab.run(0)
+    lab.run(3)
+    panels.button("Init").click()
+    panels.stands("validate", "next")
+    panels.step("push").click()
+    panels.button("Push").click()
+    question = panels.panel.get_by_role("group", name="Confirm")
+    panels.expect(question).to_contain_text("stale.ipynb was not rehearsed as it is now")
+    panels.button("Push all the same").click()
+    panels.stands("run", "next")
+    panels.lab.type_at_end(2, "  # another model")
+    panels.stands("validate", "next", timeout=2_000)
+    panels.step("push").click()
+    panels.expect(panels.panel).to_contain_text("changed since version 1: 1 cell")
+    panels.panel.get_by_text("See what changed").click()
+    panels.expect(panels.panel.locator(".kbp-diff .kbp-added")).to_have_text(
+        "+say_something.run(kbench.llm)  # another model"
+    )
+    panels.button("Push").click()
+    panels.picture("push-unrehearsed")
+    assert panels.complaints() == []
+    panels.button("Cancel").click()
+    panels.expect(question).to_be_hidden()
+    panels.stands("validate", "next")
+
+
 def test_the_keyboard_alone_does_the_whole_chain_after_one_yes(lab, jupyter):
     panels = PanelLab(lab, jupyter, "keys.ipynb", LOAD, IMPORT, TASK.format(name="By keys"), "%kbench")
     lab.run(0)

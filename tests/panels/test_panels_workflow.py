@@ -201,7 +201,7 @@ def test_models_chosen_when_all_is_done_are_run_on_followed_and_compared(part, s
 def test_the_runs_shown_know_of_a_new_version_that_has_none_yet(part, tmp_path):
     part.parts["status"].awake()  # somebody looks
     edit(tmp_path)
-    click(part, "step", step="push")
+    click(part, "step", step="push", confirmed=True)
     assert part.parts["status"].get("version") == 2
     assert [row["version"] for row in part.parts["status"].rows] == [1]
 
@@ -220,10 +220,38 @@ def test_a_step_that_failed_is_named_until_the_next_look(part, tmp_path, monkeyp
 
     edit(tmp_path)
     monkeypatch.setattr("kbench_jupyter.actions.push.push", refuse)
-    click(part, "step", step="push")
+    click(part, "step", step="push", confirmed=True)
     assert (part.get("broken"), part.get("failed"), part.get("next")) == ("push", "push", "validate")
     click(part, "look")
     assert part.get("broken") == ""
+
+
+def test_a_click_on_push_asks_first_where_the_notebook_was_never_rehearsed_as_it_is_now(part, server, tmp_path):
+    edit(tmp_path)
+    click(part, "step", step="push")
+    assert part.get("unrehearsed") is True
+    assert len(server.api.tasks["quiz"]) == 1
+    click(part, "keep")
+    assert part.get("unrehearsed") is False
+    click(part, "step", step="push")
+    click(part, "step", step="push", confirmed=True)  # "Push all the same"
+    assert (part.get("unrehearsed"), part.get("version")) == (False, 2)
+
+
+def test_what_was_rehearsed_is_pushed_by_one_click(part, tmp_path):
+    edit(tmp_path)
+    click(part, "step", step="validate")
+    click(part, "step", step="push")
+    assert (part.get("unrehearsed"), part.get("version")) == (False, 2)
+
+
+def test_after_an_edit_the_panel_shows_which_cells_differ_from_what_was_pushed(part, tmp_path):
+    edit(tmp_path)
+    click(part, "look")
+    note = next(step["note"] for step in part.get("steps") if step["name"] == "push")
+    assert note.endswith("changed since version 1: 1 cell")
+    assert part.get("changes")[0] == "cell 2"
+    assert [line[0] for line in part.get("changes")[1:]] == [" ", "-", "+", " "]
 
 
 def test_a_stop_is_no_error_and_reaches_a_rehearsal_that_says_nothing(part, monkeypatch):

@@ -12,6 +12,7 @@ from kbench_jupyter.actions.download import origin_of
 from kbench_jupyter.actions.pushed_task import find_task, first_run_raised
 from kbench_jupyter.actions.pushes import digest_of, pushed_digest, source_digest
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
+from kbench_jupyter.actions.standing.changes import changes_between
 from kbench_jupyter.actions.standing.shown import Standing
 from kbench_jupyter.actions.standing.steps import steps_of
 from kbench_jupyter.api import Client, Run, Task
@@ -21,7 +22,7 @@ from kbench_jupyter.session import envfile
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
-__all__ = ["Standing", "standing"]
+__all__ = ["Standing", "standing", "standing_after_edit"]
 
 
 def standing(
@@ -54,21 +55,54 @@ def standing(
     """
     notes: list[str] = []
     target, place = _target(session, notes, start=start)
+    found = Standing(target, place, footer=target.label if target else "", env_file=session.env_file)
+    found = _read(session, replace(found, notes=tuple(notes)), task)
+    if target is not None and found.slug:
+        server_task, runs = _asked(session.client(target), found.slug)
+        found = replace(found, task=server_task, runs=runs)
+    return _judged(session, found, output)
+
+
+def standing_after_edit(
+    session: Session, before: Standing, task: str | None = None, *, output: Path = Path()
+) -> Standing:
+    """Find out how far the task has come by what the server said `before` and what the notebook holds now.
+
+    It asks no server, so it may follow every edit. Of another task than before nothing is known until one asks.
+
+    Parameters
+    ----------
+    before : Standing
+    task, output
+        As `standing` takes them.
+    """
+    found = _read(session, replace(before, notes=()), task)
+    if (found.slug, found.origin) != (before.slug, before.origin):
+        return before
+    return _judged(session, found, output)
+
+
+def _read(session: Session, found: Standing, task: str | None) -> Standing:
+    """Read the notebook, and say which task is meant."""
+    notes = list(found.notes)
     chosen, slug, origin = _source(session, task, notes)
-    server_task: Task | None = None
-    runs: tuple[Run, ...] = ()
-    if target is not None and slug:
-        client = session.client(target)
-        server_task, runs = _asked(client, slug)
-    values = envfile.read(session.env_file)
-    stale = why_stale(values, target)
-    found = Standing(
-        target, place, origin, chosen, slug, server_task, runs, session.env_file,
-        f"not usable: {stale}" if stale else say_expiry(expiry_of(values)),
-        digest_of(chosen, server_task) if chosen and slug else "",
-        notes=tuple(notes), footer=target.label if target else "",
-    )  # fmt: skip
-    sent = _sent(session, found)
+    return replace(found, chosen=chosen, slug=slug, origin=origin, notes=tuple(notes))
+
+
+def _judged(session: Session, found: Standing, output: Path) -> Standing:
+    """Say of each step what it has come to, by what is known of notebook and server."""
+    chosen, server_task, runs = found.chosen, found.task, found.runs
+    stale = why_stale(envfile.read(session.env_file), found.target)
+    found = replace(
+        found,
+        expiry=f"not usable: {stale}" if stale else say_expiry(expiry_of(envfile.read(session.env_file))),
+        digest=digest_of(chosen, server_task) if chosen and found.slug else "",
+    )
+    pushed_from_here = _pushed_digest(session, found)
+    sent = bool(found.digest) and pushed_from_here == found.digest
+    changes = None
+    if chosen is not None and pushed_from_here and not sent:
+        changes = changes_between(session.sources.get(pushed_from_here), chosen.source)
     pushed = sent and server_task is not None and server_task.creation_state == "COMPLETED"
     # Until somebody runs it all the same: the model that the server tried it on may have been too weak.
     raised = pushed and not runs and server_task is not None and first_run_raised(server_task)
@@ -83,6 +117,7 @@ def standing(
         "results": pushed and _compared(found, session.compared, output),
         "publish": bool(server_task and server_task.is_public),
     }
+    found = replace(found, changes=changes)
     return replace(found, steps=steps_of(found, done, sent=sent))
 
 
@@ -139,11 +174,11 @@ def _source(
     return replace(chosen, slug=slug), slug, chosen.source.origin
 
 
-def _sent(session: Session, found: Standing) -> bool:
-    """Return whether the newest version is this source, however its creation ends."""
-    if found.target is None or found.task is None or not found.digest:
-        return False
-    return pushed_digest(session, found.target, found.task) == found.digest
+def _pushed_digest(session: Session, found: Standing) -> str:
+    """Return the digest of the newest version, however its creation ends; "" unless it was pushed from here."""
+    if found.target is None or found.task is None:
+        return ""
+    return pushed_digest(session, found.target, found.task)
 
 
 def _compared(found: Standing, compared: Collection[object], output: Path) -> bool:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from kbench_jupyter.actions.cards import page_of
 from kbench_jupyter.actions.sources import ChosenTask
+from kbench_jupyter.actions.standing.changes import Changes
 from kbench_jupyter.api import Run, Task
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
 from kbench_jupyter.session.target import Target
@@ -37,19 +38,21 @@ class Standing(Shown):
     #: None when there is none to be had; `place` says so, or names it.
     target: Target | None
     place: str
-    #: The notebook's name.
-    origin: str
-    #: None where there is no notebook to be found; the task is "" where the notebook does not settle it.
-    chosen: ChosenTask | None
-    slug: str
-    #: As the server knows it, with the runs of its newest version.
-    task: Task | None
-    runs: tuple[Run, ...]
     env_file: Path
+    #: The notebook's name.
+    origin: str = ""
+    #: None where there is no notebook to be found; the task is "" where the notebook does not settle it.
+    chosen: ChosenTask | None = None
+    slug: str = ""
+    #: As the server knows it, with the runs of its newest version.
+    task: Task | None = None
+    runs: tuple[Run, ...] = ()
     #: When the model proxy credentials end, in words.
-    expiry: str
+    expiry: str = ""
     #: Of what a push would send; "" without a source.
-    digest: str
+    digest: str = ""
+    #: Since the newest version was pushed; None where there are none, or where it is not known what was pushed.
+    changes: Changes | None = None
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
 

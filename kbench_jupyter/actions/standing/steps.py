@@ -60,7 +60,9 @@ def _notes(found: Standing, done: Mapping[str, bool]) -> dict[str, str]:
         if first_run_raised(found.task):
             known = RunErrors(found.chosen.source if done["push"] and found.chosen else None)
             notes["push"] += f". {creation_notes(found.task, known)[0]}"
-        if not done["push"] and state == "completed":
+        if found.changes:
+            notes["push"] += f"; changed since {version}: {count(found.changes.cells, 'cell')}"
+        elif not done["push"] and state == "completed":
             notes["push"] += "; the notebook is not known to be the same"
     if found.runs:
         ended = sum(run.state.is_terminal for run in found.runs)

@@ -1,10 +1,10 @@
-// What is asked before all steps are done, or before something becomes public.
+// What is asked before all steps are done, before something becomes public, or before what nobody tried is sent.
 import { button, fill, h } from "../../widgets/elements.js";
 
 // `backing` is the box for the notebook behind the task; `on` says what a yes and a way out lead to.
 export function confirmation(store, part, backing, on) {
   const el = h("div", { class: "kbp-confirm", role: "group", "aria-label": "Confirm", hidden: true });
-  let asking = ""; // "chain" or "publish" while waiting for a yes
+  let asking = ""; // "chain", "publish" or "push" while waiting for a yes
 
   function open(what) {
     asking = what;
@@ -17,11 +17,12 @@ export function confirmation(store, part, backing, on) {
     asking = "";
     draw();
     on.closed(what);
+    if (what === "push") store.tell(part.name, "keep");
   }
 
   function draw() {
     el.hidden = !asking;
-    fill(el, asking === "publish" ? publishing() : asking ? chaining() : null);
+    fill(el, asking ? { publish: publishing, push: pushing, chain: chaining }[asking]() : null);
   }
 
   // Draws it anew, and leaves the keyboard where it was.
@@ -55,6 +56,17 @@ export function confirmation(store, part, backing, on) {
       h("p", {}, "Of its runs others see scores only, no files, logs or outputs."),
       row("Yes, publish", yes("step", more)),
     ];
+  }
+
+  function pushing() {
+    const { notebook, version } = part.state;
+    const since = version ? ` (the newest version there is ${version})` : "";
+    const all = h("div", { class: "kbp-row" }, [
+      button("Validate first", yes("step", () => ({ step: "validate" })), { class: "kbp-primary" }),
+      button("Push all the same", yes("step", () => ({ step: "push" }))),
+      button("Cancel", () => close("push")),
+    ]);
+    return [h("p", {}, `${notebook} was not rehearsed as it is now${since}. Nothing has been sent.`), all];
   }
 
   function chaining() {

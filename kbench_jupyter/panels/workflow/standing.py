@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
+import contextvars
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from kbench_jupyter.actions.standing import Standing, standing
+from kbench_jupyter.actions.standing import Standing, standing, standing_after_edit
 from kbench_jupyter.display.view import View
+from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part
 from kbench_jupyter.panels.run_status import RunStatusPart
 from kbench_jupyter.panels.watches import TaskWatch, task_watch
 from kbench_jupyter.session.session import Session
 
 __all__ = ["StandingPart"]
+
+#: Seconds without another edit after which the steps are looked at again.
+_CALM = 0.3
 
 
 class StandingPart(Part):
@@ -26,6 +33,8 @@ class StandingPart(Part):
         self._task: str | None = None
         self._watch: TaskWatch | None = None
         self._moved = threading.Event()
+        self._edits: Callable[[], None] | None = None  # ends the listening to edits
+        self._calm: threading.Timer | None = None
         self.set(broken="", outcome={}, status=None, results=None)
 
     def view(self) -> View:
@@ -47,13 +56,32 @@ class StandingPart(Part):
             expiry=found.expiry,
             next=found.next,
             notes=list(found.notes),
+            changes=list(found.changes.lines) if found.changes else [],
             steps=[asdict(step) | {"chained": step.chained or step.plan} for step in found.steps],
         )
 
     def awake(self) -> None:
-        """Read the state again: much may have happened since the page was left."""
+        """Read the state again: much may have happened since the page was left. Follow edits from now on."""
+        if self._edits is None:
+            self._edits = self.outer.at_edit(self._heard)
         if self._watch is None and self._found.runs:
             self.start("look", self._look_again)
+
+    def _heard(self) -> None:
+        """Look at the steps once the typing pauses: in the context of the window in which it was typed."""
+        if self._calm is not None:
+            self._calm.cancel()
+        self._calm = threading.Timer(_CALM, contextvars.copy_context().run, (self._edited,))
+        self._calm.daemon = True
+        self._calm.start()
+
+    def _edited(self) -> None:
+        if self.closed or self.get("busy"):  # a step looks when it is over
+            return
+        with suppress(KBenchError):
+            found = standing_after_edit(self.session, self._found, self._task, output=self._output)
+            if not self.get("busy"):
+                self._take(found)
 
     def _look(self, *, start: bool = False) -> Standing:
         """Read where the task stands now."""
@@ -109,7 +137,12 @@ class StandingPart(Part):
             self.set(outcome={})
 
     def asleep(self) -> None:
-        """Follow no runs."""
+        """Follow no runs and no edits."""
+        edits, self._edits = self._edits, None
+        if edits is not None:
+            edits()
+        if self._calm is not None:
+            self._calm.cancel()
         if not self.get("busy"):
             self._leave()
 

@@ -1,5 +1,5 @@
 // What a step came to: parts of a view as told.py hands them on, as data.
-import { h } from "../../widgets/elements.js";
+import { fill, h } from "../../widgets/elements.js";
 import { mark } from "../base.js";
 import { region } from "../cards.js";
 
@@ -42,4 +42,23 @@ export function outcomeOf([name, { tone, lines, parts }], last) {
   const rest = [more.map((text) => h("div", {}, text)), parts.map(toldPart)];
   if (last || !rest.flat().length) return h("div", {}, h("div", { class: "kbp-row" }, head), rest);
   return h("details", {}, h("summary", {}, head), rest);
+}
+
+// How the notebook differs from what was pushed, folded; as lines of a unified diff.
+export function changesOf() {
+  const lines = h("pre", { class: "kbp-diff", tabindex: 0, "aria-label": "Changed lines" });
+  const el = h("details", { hidden: true }, h("summary", {}, "See what changed"), lines);
+
+  function show(changes) {
+    el.hidden = !changes.length;
+    const key = JSON.stringify(changes);
+    if (lines.dataset.key === key) return;
+    lines.dataset.key = key;
+    const kind = (line) => ({ "+": "kbp-added", "-": "kbp-removed", " ": "" })[line[0]] ?? "kbp-where";
+    fill(
+      lines,
+      changes.map((line) => h("div", { class: kind(line) }, line)),
+    );
+  }
+  return { el, show };
 }

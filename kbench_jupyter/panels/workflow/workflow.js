@@ -4,7 +4,7 @@ import { activity, click, enable, ident, notesOf, slot } from "../base.js";
 import { confirmation } from "./confirm.js";
 import { headOf } from "./facts.js";
 import { stepLine } from "./steps.js";
-import { outcomeOf } from "./told.js";
+import { changesOf, outcomeOf } from "./told.js";
 
 const VERBS = {
   init: "Init",
@@ -36,6 +36,7 @@ export function workflowPart(store, part, host) {
   const head = h("h4");
   const plan = h("p");
   const note = h("p", { class: "kbp-quiet" });
+  const edits = changesOf();
   const act = button(
     "",
     click(() => doStep()),
@@ -73,6 +74,7 @@ export function workflowPart(store, part, host) {
     head,
     plan,
     note,
+    edits.el,
     picker.el,
     also,
     h("div", { class: "kbp-row" }, act, dry, chain),
@@ -139,6 +141,7 @@ export function workflowPart(store, part, host) {
     say(plan, one.plan);
     say(note, one.note ? `Now: ${one.note}.` : "");
     note.hidden = !one.note;
+    edits.show(shown === "push" ? (part.state.changes ?? []) : []);
     picker.el.hidden = shown !== "run";
     also.hidden = shown !== "publish";
     dry.hidden = shown !== "validate";
@@ -160,6 +163,8 @@ export function workflowPart(store, part, host) {
       if (shown === "run") store.tell(part.name, "models");
     }
     if (!shown) shown = next || "init";
+    if (part.state.unrehearsed && !confirm.asking()) confirm.open("push");
+    else if (!part.state.unrehearsed && confirm.asking() === "push") confirm.close();
     notes.update();
     draw();
     busy.update();

@@ -52,7 +52,7 @@ class WorkflowPart(StandingPart):
         }
         self._pushed: push.PushResult | None = None
         self.picker = ModelPicker(session, on_select=lambda names: self.set(models=list(names)))
-        self.set(running="", models=[], chain=list(CHAIN))
+        self.set(running="", models=[], chain=list(CHAIN), unrehearsed=False)
         self.add("picker", self.picker)
         self._take(found)
 
@@ -89,13 +89,20 @@ class WorkflowPart(StandingPart):
     def do_step(self, message: Mapping[str, Any]) -> None:
         """Do one step."""
         name = str(message.get("step"))
-        if name in CHAIN:
+        self.set(unrehearsed=False)
+        if name == "push" and message.get("confirmed") is not True:
+            self.start(name, self._push_rehearsed)
+        elif name in CHAIN:
             self.start(name, partial(self._alone, name, self._steps[name]))
         elif name == "dry-run":
             self.start(name, partial(self._alone, "validate", self._dry_run))
         elif name == "publish" and message.get("confirmed") is True:
             work = partial(self._publish, notebook=message.get("notebook") is True)
             self.start(name, partial(self._alone, name, work))
+
+    def do_keep(self, _message: Mapping[str, Any]) -> None:
+        """Send nothing after all."""
+        self.set(unrehearsed=False)
 
     def do_chain(self, message: Mapping[str, Any]) -> None:
         """Do every step that is not done, from the first to the results."""
@@ -168,6 +175,14 @@ class WorkflowPart(StandingPart):
         chosen = found.chosen if found.chosen and found.slug else self._chosen()
         valid = validate.validate(self.session, chosen.slug, chosen=chosen, interrupt=self.interrupt)
         return told(valid, Facts, Table)
+
+    def _push_rehearsed(self) -> None:
+        """Push the notebook as it is now, or ask first where that was never rehearsed."""
+        self._look(start=True)
+        if "validate" in self._open() and self._found.slug:
+            self.set(unrehearsed=True)
+        else:
+            self._alone("push", self._push)
 
     def _push(self) -> dict[str, Any]:
         self._pushed = push.push(self.session, self._chosen(), wait=0.0, poll_interval=_INTERVAL)
