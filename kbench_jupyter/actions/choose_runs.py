@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
 
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.actions.wanted_models import is_pattern, wanted_models
@@ -11,6 +12,9 @@ from kbench_jupyter.api import Client, Run, TaskSlug
 from kbench_jupyter.display.view import count
 from kbench_jupyter.errors import ApiError, NotFoundError
 from kbench_jupyter.session.session import Session
+
+#: Run ids that are named where one is not there.
+_NAMED = 12
 
 
 def runs_on(client: Client, slug: TaskSlug | str, models: Sequence[str]) -> tuple[list[Run], list[Run]]:
@@ -35,8 +39,23 @@ def fits(run: Run, name: str) -> bool:
     return any(fnmatch.fnmatch(called, name) for called in (run.model, run.candidate))
 
 
-def choose_runs(session: Session, client: Client, slug: TaskSlug, models: Sequence[str] = ()) -> list[Run]:
+def newest_first(runs: Iterable[Run]) -> list[Run]:
+    """Sort runs by version, newest first, and those of one version in the order they were made."""
+    return sorted(runs, key=lambda run: (-(run.task.version or 0), run.id))
+
+
+def choose_runs(
+    session: Session,
+    client: Client,
+    slug: TaskSlug,
+    models: Sequence[str] = (),
+    *,
+    run_ids: Collection[int] = (),
+    version: int | None = None,
+) -> list[Run]:
     """Return a task's runs on some or all models and other candidates, oldest first; see `runs_on`.
+
+    Only those of `run_ids` and of a `version`, where these are given.
 
     Raises
     ------
@@ -53,13 +72,35 @@ def choose_runs(session: Session, client: Client, slug: TaskSlug, models: Sequen
         get_task(session, client, str(slug))  # says which task might have been meant
         raise
     if runs:
-        return runs
+        return _of(slug, runs, run_ids, version)
     get_task(session, client, str(slug))
     if there:
         raise NotFoundError(f"{slug} has no run on {none_of(models, there)}.", hint=models_of(there))
     named = [name for name in wanted_models(models) if not is_pattern(name)]
     on = "".join(f" -m {model}" for model in named) or " -m MODEL"
     raise NotFoundError(f"{slug} has no runs yet.", hint=f"Start one: %kbench run {slug}{on}")
+
+
+def _of(slug: TaskSlug, runs: list[Run], run_ids: Collection[int], version: int | None) -> list[Run]:
+    """Return the runs of these ids and that version; an empty collection and None stand for all."""
+    known = {run.id for run in runs}
+    if unknown := sorted(set(run_ids) - known):
+        raise NotFoundError(
+            f"{slug} has no run {' or '.join(map(str, unknown))} here.",
+            hint=f"There are: {', '.join(map(str, sorted(known)[-_NAMED:]))}   (all: %kbench status {slug})",
+        )
+    chosen = [
+        run
+        for run in runs
+        if (not run_ids or run.id in run_ids) and (version is None or run.task.version == version)
+    ]
+    if not chosen:
+        versions = sorted({run.task.version for run in runs if run.task.version})
+        raise NotFoundError(
+            f"{slug} has no such run of version {version}.",
+            hint=f"There are runs of version {', '.join(map(str, versions)) or 'unknown'}.",
+        )
+    return chosen
 
 
 def none_of(models: Sequence[str], there: Sequence[Run]) -> str:
@@ -70,3 +111,33 @@ def none_of(models: Sequence[str], there: Sequence[Run]) -> str:
 def models_of(runs: Sequence[Run]) -> str:
     """Say which candidates there are runs on."""
     return f"It has runs on: {', '.join(sorted({run.candidate for run in runs}))}"
+
+
+@dataclass(frozen=True)
+class Which:
+    """The runs of a task that are meant; a candidate means only the runs of that very one."""
+
+    models: tuple[str, ...] = ()
+    candidate: str | None = None
+    run_ids: frozenset[int] = frozenset()
+    version: int | None = None
+
+    def of(self, session: Session, client: Client, slug: TaskSlug) -> list[Run]:
+        """Ask for them, newest version first.
+
+        Raises
+        ------
+        NotFoundError
+            If there are none.
+        """
+        runs = choose_runs(session, client, slug, self.models, run_ids=self.run_ids, version=self.version)
+        chosen = [run for run in runs if self.candidate in (None, run.candidate)]
+        if not chosen:
+            raise NotFoundError(f"{slug} has no run on {self.candidate} any more.")
+        return newest_first(chosen)
+
+    def holds(self, run: Run) -> bool:
+        """Say whether a run that was made since is meant, too."""
+        named = not self.models or any(fits(run, name) for name in wanted_models(self.models))
+        right = self.candidate in (None, run.candidate) and self.version in (None, run.task.version)
+        return named and right and not self.run_ids

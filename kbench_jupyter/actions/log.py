@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 
 from kbench_jupyter.actions.address import address
 from kbench_jupyter.actions.cards import RUN_COLUMNS, run_rows
-from kbench_jupyter.actions.choose_runs import choose_runs
+from kbench_jupyter.actions.choose_runs import choose_runs, newest_first
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.api import Client, LogEntry, LogStream, Run, TaskSlug
 from kbench_jupyter.display.view import Shown, Table, View, count, told
@@ -85,11 +85,19 @@ def _why(logged: LoggedRun, explained: RunErrors) -> str:
     return "the task printed nothing" if not logged.lines and logged.run.state.is_terminal else ""
 
 
-def log(session: Session, task: str, *, models: Sequence[str] = (), follow: bool = True) -> LogResult:
+def log(
+    session: Session,
+    task: str,
+    *,
+    models: Sequence[str] = (),
+    run_ids: Collection[int] = (),
+    version: int | None = None,
+    follow: bool = True,
+) -> LogResult:
     """Show the logs of a task's runs: of ended ones as a whole, then of going ones live and all at once.
 
-    Those of every version, as `status` lists them. A log holds what a task prints: prompts and answers are in
-    what a run leaves (`results`, `download`).
+    Those of every version, the newest first, unless one is named. A log holds what a task prints: prompts and
+    answers are in what a run leaves (`results`, `download`).
 
     Each line stands under its run (with the run's candidate and id before it where there are several), stdout
     and stderr apart, progress bars as a terminal shows them.
@@ -100,6 +108,10 @@ def log(session: Session, task: str, *, models: Sequence[str] = (), follow: bool
         By name or slug, with or without owner.
     models : sequence of str
         In any spelling; none means all.
+    run_ids : collection of int
+        Only these runs; none means all.
+    version : int, optional
+        Only runs of this task version.
     follow : bool
         Whether to stay with going runs to their end, and to wait for queued ones; else what there is by
         now is shown.
@@ -121,7 +133,7 @@ def log(session: Session, task: str, *, models: Sequence[str] = (), follow: bool
     target = session.target()
     client = session.client(target)
     slug = address(task)
-    runs = choose_runs(session, client, slug, models)
+    runs = newest_first(choose_runs(session, client, slug, models, run_ids=run_ids, version=version))
     names = {run.id: f"[{run.candidate} #{run.id}] " for run in runs} if len(runs) > 1 else {}
     screen = Screen(session.reporter, names)
     live = [run for run in runs if follow and not run.state.is_terminal]

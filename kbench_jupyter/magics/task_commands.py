@@ -110,7 +110,7 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
     nothing_said = not named and call.wait is None
     if nothing_said and panels.draws_widgets(session):
         return panels.picker_panel(session, slug)
-    return actions.run.run(
+    scheduled = actions.run.run(
         session,
         slug,
         models,
@@ -120,16 +120,31 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
         wait=call.wait,
         poll_interval=call.poll_interval,
     )
+    panels.show_new_runs(session, slug)
+    return scheduled
+
+
+def _run_ids(call: Call) -> set[int]:
+    if wrong := next((text for text in call.run if not text.isdecimal()), None):
+        raise UsageError(f"{wrong!r} is no run's id, which is a whole number.", hint="%kbench status")
+    return {int(text) for text in call.run}
+
+
+def _version(call: Call) -> int | None:
+    if call.version is None:
+        return None
+    text = str(call.version).removeprefix("v")
+    if not text.isdecimal():
+        raise UsageError(f"{call.version!r} is no task version, which is a whole number.", hint="--version 2")
+    return int(text)
 
 
 def _cancel(session: Session, call: Call, cell: str | None) -> Any:
-    if wrong := next((text for text in call.run if not text.isdecimal()), None):
-        raise UsageError(f"{wrong!r} is no run's id, which is a whole number.", hint="%kbench status")
     return actions.cancel.cancel(
         session,
         resolve_slug(session, call.task),
         models=call.model,
-        run_ids={int(text) for text in call.run},
+        run_ids=_run_ids(call),
         running=call.running,
         confirmed=call.no_confirm,
     )
@@ -151,11 +166,12 @@ def _status(session: Session, call: Call, cell: str | None) -> Any:
 
 def _log(session: Session, call: Call, cell: str | None) -> Any:
     slug = resolve_slug(session, call.task)
+    which: dict[str, Any] = {"models": call.model, "run_ids": _run_ids(call), "version": _version(call)}
     if call.live:
-        return panels.log_panel(session, slug, call.model)
+        return panels.log_panel(session, slug, **which)
 
     def read() -> Any:
-        return actions.log.log(session, slug, models=call.model, follow=not call.no_follow)
+        return actions.log.log(session, slug, **which, follow=not call.no_follow)
 
     if call.output is None:
         return read()

@@ -7,7 +7,7 @@ This room must never know the wire (HTTP) nor how a command is typed.
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +21,7 @@ __all__ = [
     "draws_widgets",
     "log_panel",
     "picker_panel",
+    "show_new_runs",
     "status_panel",
     "workflow_panel",
 ]
@@ -127,6 +128,19 @@ def comparison_panel(
     return Panel(session, ResultsPart(session, found, models=models, output=output))
 
 
+def show_new_runs(session: Session, task: str) -> None:
+    """Have panels that show a task's runs or logs show those that were made just now, too.
+
+    Parameters
+    ----------
+    session : Session
+    task : str
+        Slug.
+    """
+    if watches := sys.modules.get("kbench_jupyter.panels.watches"):  # else there is no panel
+        watches.refresh_shown(session, task)
+
+
 def workflow_panel(session: Session, found: Standing) -> Any:
     """Take the current notebook's task from init to publish by clicks.
 
@@ -147,7 +161,14 @@ def workflow_panel(session: Session, found: Standing) -> Any:
     return Panel(session, WorkflowPart(session, found))
 
 
-def log_panel(session: Session, task: str, models: Sequence[str] = ()) -> object:
+def log_panel(
+    session: Session,
+    task: str,
+    models: Sequence[str] = (),
+    *,
+    run_ids: Collection[int] = (),
+    version: int | None = None,
+) -> object:
     """Show the logs of a task's runs, one tab a run, all live at once.
 
     Parameters
@@ -158,6 +179,10 @@ def log_panel(session: Session, task: str, models: Sequence[str] = ()) -> object
         By name or slug, with or without owner.
     models : sequence of str
         In any spelling; none means all.
+    run_ids : collection of int
+        Only these runs; none means all.
+    version : int, optional
+        Only runs of this task version.
 
     Returns
     -------
@@ -171,4 +196,4 @@ def log_panel(session: Session, task: str, models: Sequence[str] = ()) -> object
     """
     from kbench_jupyter.panels.log.view import open_log_view
 
-    return open_log_view(session, task, models)
+    return open_log_view(session, task, models, run_ids=run_ids, version=version)

@@ -10,6 +10,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -25,7 +26,7 @@ from kbench_jupyter.following.status import RunStatus, judge
 from kbench_jupyter.panels.session import PartSession
 from kbench_jupyter.session.session import Session, SilentReporter
 
-__all__ = ["TaskWatch", "outcomes_of", "task_watch"]
+__all__ = ["TaskWatch", "outcomes_of", "refresh_shown", "task_watch"]
 
 #: Most seconds between two looks while runs are going; the end of a run's log makes it look at once.
 _INTERVAL = 10.0
@@ -43,6 +44,7 @@ class TaskWatch:
         self._lock = threading.RLock()
         self._statuses: dict[int, RunStatus] = {}
         self._listeners: list[Callable[[], None]] = []
+        self._at_refresh: list[Callable[[], None]] = []
         self._watch: Watch | None = None
         self._following: frozenset[int] = frozenset()
         self._outcomes: dict[int, Outcome] = {}
@@ -88,6 +90,23 @@ class TaskWatch:
                     self._statuses[run.id] = judge(run.id, run, listed=True, seconds=0.0)
         self._follow()
         self._tell()
+        for listener in self._at_refresh:
+            listener()
+
+    def at_refresh(self, listener: Callable[[], None]) -> None:
+        """Call `listener` whenever the server was asked for all runs; that alone follows nothing."""
+        with self._lock:
+            self._at_refresh = [*self._at_refresh, listener]
+
+    def not_at_refresh(self, listener: Callable[[], None]) -> None:
+        """Call it no more."""
+        with self._lock:
+            self._at_refresh = [other for other in self._at_refresh if other != listener]
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether anybody would see a run that is new."""
+        return bool(self._listeners or self._at_refresh)
 
     # -- Following -------------------------------------------------------------------------------------------
 
@@ -211,6 +230,15 @@ def task_watch(session: Session, task: str) -> TaskWatch:
             known[key] = TaskWatch(session, task)
             session.at_close(lambda: _forget(session))
         return known[key]
+
+
+def refresh_shown(session: Session, task: str) -> None:
+    """Show runs of a task that were made just now where a panel shows its runs; a failure is left to its Refresh."""
+    with _LOCK:
+        watches = [w for (_, slug), w in _WATCHES.get(session, {}).items() if slug == task and w.is_shown]
+    for watch in watches:
+        with suppress(KBenchError):
+            watch.refresh()
 
 
 def _forget(session: Session) -> None:

@@ -129,11 +129,25 @@ def test_a_run_that_printed_nothing_is_said_and_where_prompts_and_answers_are(se
     Logs(server, run11=[], run12=[entry("fine\n")])
     result = log(session, "quiz")
     rows = [(row["run"], row["version"], row["lines"], row["why"]) for row in result.records()]
-    assert rows == [(11, 1, 0, "the task printed nothing"), (12, 2, 1, None)]
+    assert rows == [(12, 2, 1, None), (11, 1, 0, "the task printed nothing")]
     (first, why), (second, left) = result.view().next
     assert (first, second) == ("%kbench results quiz", "%kbench download quiz")
     assert "prompts and answers" in why
     assert "*.run.json" in left
+
+
+def test_a_log_can_be_of_one_version_or_of_one_run_and_what_is_not_there_is_named(server, session):
+    for run_id, version in ((11, 1), (12, 2), (13, 2)):
+        add_run(server.api, run_id, version=version)
+    Logs(server, run11=[entry("one\n")], run12=[entry("two\n")], run13=[entry("three\n")])
+    assert [row["run"] for row in log(session, "quiz", version=2).records()] == [12, 13]
+    assert [row["run"] for row in log(session, "quiz", run_ids={11}).records()] == [11]
+    with pytest.raises(NotFoundError, match="no run 14") as refused:
+        log(session, "quiz", run_ids={14})
+    assert "There are: 11, 12, 13" in refused.value.hint
+    with pytest.raises(NotFoundError, match="version 3") as refused:
+        log(session, "quiz", version=3)
+    assert "version 1, 2" in refused.value.hint
 
 
 def test_the_log_of_an_errored_run_points_to_the_whole_error(server, session):

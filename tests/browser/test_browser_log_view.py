@@ -84,7 +84,7 @@ def test_all_runs_are_live_at_once_also_while_the_kernel_is_busy(lab, jupyter, s
     logs.expect(logs.row("careful").locator(".kbl-tag")).to_have_text("err")
     logs.sees("90%|#########")
     logs.expect(logs.row("10%")).to_have_count(0)
-    logs.expect(logs.tab("m2")).to_have_accessible_name("m2, run 2: running, 1 line")
+    logs.expect(logs.tab("m2")).to_have_accessible_name("m2 v1, run 2: running, 1 line")
     logs.tab("m2").click()
     logs.sees("first of two")
     two.write("second of two\n")

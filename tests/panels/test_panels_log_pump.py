@@ -15,8 +15,9 @@ from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.panels.log.buffer import LogLine
 from kbench_jupyter.panels.log.export import COPY_MOST
 from kbench_jupyter.panels.log.pump import BATCH, LogPump
-from kbench_jupyter.panels.log.source import log_source
+from kbench_jupyter.panels.log.source import EVERY, log_source
 from kbench_jupyter.panels.log.wire import Pacer, batch
+from kbench_jupyter.panels.watches import refresh_shown
 from kbench_jupyter.session.session import Session
 
 
@@ -256,6 +257,47 @@ def test_views_of_the_same_runs_share_one_reader_and_the_last_ends_it(server, se
     session.close()
     assert server.wait_for_connections(0)
     assert len(server.calls("GetBenchmarkTaskRunLogs")) == 1
+
+
+def test_all_runs_stand_together_each_line_under_its_run_also_one_that_was_made_meanwhile(server, session):
+    server.add(1, "m1", "COMPLETED").write("one\n")
+    second = server.add(2, "m2")
+    source = log_source(session, "quiz")
+    source.wait_for_ended(10)
+    second.write("two\n")
+    server.add(3, "m3").write("three\n")
+    refresh_shown(session, "quiz")
+    together = source.runs[EVERY].buffer
+    deadline = time.monotonic() + 10
+    while len(together) < 3 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    lines = sorted(line.text for line in together.read(0, 9))
+    assert lines == ["[m1 #1] one", "[m2 #2] two", "[m3 #3] three"]
+    assert source.first == 1
+    source.release()
+
+
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        (" 10%|#   | 1/10\nUserWarning: careful\nINFO:root:fine\n", "eee"),
+        (
+            'Traceback (most recent call last):\n  File "a.py", line 1\n    f()\nValueError: no\nafter\n',
+            "tttte",
+        ),
+        (
+            "\x1b[31mValueError\x1b[39m   Traceback (most recent call last)\nCell \x1b[32mIn[3], line 1\n----> 1 f()\n"
+            "File ~/a.py:2, in f()\n\n\x1b[31mValueError\x1b[39m: no\n 10%|#\n",
+            "tttttte",
+        ),
+    ],
+)
+def test_only_tracebacks_are_errors_what_else_is_written_to_stderr_is_not(server, session, text, kinds):
+    server.add(1, state="COMPLETED").write(text, "stderr").write("out\n")
+    source = log_source(session, "quiz")
+    source.wait_for_ended(10)
+    assert sorted(line.kind for line in source.runs[1].buffer.read(0, 20)) == sorted(kinds + "o")
+    source.release()
 
 
 def test_a_log_that_cannot_be_read_says_why_and_the_next_view_tries_again(server, session):

@@ -226,7 +226,9 @@ def test_a_step_that_failed_is_named_until_the_next_look(part, tmp_path, monkeyp
     assert part.get("broken") == ""
 
 
-def test_a_click_on_push_asks_first_where_the_notebook_was_never_rehearsed_as_it_is_now(part, server, tmp_path):
+def test_a_click_on_push_asks_first_where_the_notebook_was_never_rehearsed_as_it_is_now(
+    part, server, tmp_path
+):
     edit(tmp_path)
     click(part, "step", step="push")
     assert part.get("unrehearsed") is True

@@ -96,6 +96,8 @@ OF_RUNS = (
         (
             TASK,
             MODELS,
+            value("--run", "only that run; repeat for several", "ID", "run", many=True),
+            value("--version", "only runs of that task version", "N"),
             flag("--no-follow", "print what is there and stop"),
             flag("--live", "in a panel: a tab a run, search, follow and pause"),
             value("-o --output", "into a file instead", "PATH", "file"),
@@ -104,6 +106,7 @@ OF_RUNS = (
         (
             "%kbench log",
             "%kbench log my-task -m gemini-2.5-flash",
+            "%kbench log my-task --run 1234",
             "%kbench log --live",
             "%kbench log -o log.txt",
         ),

@@ -31,7 +31,7 @@ _LOST = b"e(this line was not kept: there was no room for it on the disk)"
 class LogLine(NamedTuple):
     """A line and what kind it is."""
 
-    kind: str  # "o" stdout, "e" stderr; in capitals when it was missed when it was written
+    kind: str  # "o" stdout, "e" stderr, "t" a traceback there; in capitals when it was missed when it was written
     text: str  # may hold colours; never a line end
 
 

@@ -5,7 +5,8 @@ import { appear } from "./ansi.js";
 const TAIL = 100; // lines of a run
 const RUNS = 20;
 
-const runsIn = (store) => [...store.runs.values()].slice(0, RUNS);
+const every = (store) => [...store.runs.values()].filter((run) => run.id !== 0); // 0: all runs together
+const runsIn = (store) => every(store).slice(0, RUNS);
 
 // The last lines of a run as far as they are here.
 export function tailOf(store, run, most = TAIL) {
@@ -31,15 +32,17 @@ export async function fetchTails(store) {
 export function formOf(store) {
   if (!store.runs.size) return null;
   const task = store.model.get("task");
-  const title = `Log of ${plural(store.runs.size, "run")} of ${task}`;
+  const title = `Log of ${plural(every(store).length, "run")} of ${task}`;
   const command = `%kbench log ${task}`;
   const runs = runsIn(store).map((run) => ({
-    head: appear(`${run.sign} ${run.model} (run ${run.id}): ${run.state}, ${plural(run.n, "line")}`),
+    head: appear(
+      `${run.sign} ${run.model}${run.version ? ` v${run.version}` : ""} (run ${run.id}): ${run.state}, ${plural(run.n, "line")}`,
+    ),
     tone: run.tone,
     problem: run.problem,
     text: tailOf(store, run).join("\n"),
   }));
-  const left = store.runs.size - runs.length;
+  const left = every(store).length - runs.length;
   const more = left > 0 ? `${number(left)} more ${left === 1 ? "run is" : "runs are"} not shown here.` : "";
   const coloured = (tone, text) =>
     h("div", { style: `margin: 4px 0; color: ${STYLES.tones[tone] ?? "inherit"}` }, text);

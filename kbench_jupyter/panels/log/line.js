@@ -2,7 +2,9 @@
 import { fill, h } from "../../widgets/elements.js";
 import { piecesOf } from "./ansi.js";
 
-export const isError = (kind) => kind.toLowerCase() === "e"; // a capital: missed when it was written
+// A kind in capitals: missed when it was written.
+export const isStderr = (kind) => "et".includes(kind.toLowerCase());
+export const isTraceback = (kind) => kind.toLowerCase() === "t";
 
 export function drawText(target, text, needle) {
   let pieces = piecesOf(text);

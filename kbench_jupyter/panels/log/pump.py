@@ -144,7 +144,7 @@ class LogPump:
         self._send({"t": "tick", "tick": self._tick, "runs": states, "lines": batches})
 
     def _new_lines(self, run_id: int, room: int, *, looked_at: bool) -> _Message | None:
-        buffer, start = self._source.runs[run_id].buffer, self._sent[run_id]
+        buffer, start = self._source.runs[run_id].buffer, self._sent.get(run_id, 0)
         total = len(buffer)
         behind = total - start
         if behind <= 0 or room < 2 * CLIP:
@@ -169,7 +169,8 @@ class LogPump:
         return {
             "id": log.run_id,
             "model": log.model,
-            "n": self._sent[log.run_id] if looked_at else len(log.buffer),
+            "version": log.version,
+            "n": self._sent.get(log.run_id, 0) if looked_at else len(log.buffer),
             "state": log.state,
             "tone": log.tone,
             "sign": SIGNS.get(log.tone, ""),
@@ -198,9 +199,9 @@ class LogPump:
     def _do_hello(self, request: _Message) -> None:
         self._acknowledged = self._tick
         self._look(request)
-        for run_id, log in self._source.runs.items():
-            self._sent[run_id] = len(log.buffer)
-        states = [self._state(log) for log in self._source.runs.values()]
+        logs = list(self._source.runs.values())  # others may join meanwhile
+        self._sent = {log.run_id: len(log.buffer) for log in logs}
+        states = [self._state(log) for log in logs]
         for first in range(0, len(states), 100):
             message = {"t": "runs", "task": self._source.task, "runs": states[first : first + 100]}
             self._send(message | {"tick": self._tick, "view": request.get("view")})
@@ -215,7 +216,7 @@ class LogPump:
     def _look(self, request: _Message) -> None:
         self._views.pop(view := str(request["view"]), None)
         run_id = request.get("run")
-        self._views[view] = run_id if run_id in self._source.runs else next(iter(self._source.runs))
+        self._views[view] = run_id if run_id in self._source.runs else self._source.first
         if len(self._views) > _VIEWS:  # pages that were closed without a word
             self._views.pop(next(iter(self._views)))
 

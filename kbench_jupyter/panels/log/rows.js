@@ -2,7 +2,7 @@
 //
 // In a log too long for a browser, small moves of the scroll bar are exact and long ones in proportion.
 import { clamp, h, number, say } from "../../widgets/elements.js";
-import { drawText, isError } from "./line.js";
+import { drawText, isStderr, isTraceback } from "./line.js";
 
 const ROW = 18; // pixels; every row has this height, so that any line's place is known without drawing
 const MOST_PIXELS = 8e6; // browsers do not draw higher elements; longer logs are scrolled in proportion
@@ -50,7 +50,8 @@ export class Rows {
     this.full = total * ROW;
     this.high = Math.min(this.full, MOST_PIXELS);
     this.spacer.style.height = `${Math.max(this.high, height)}px`;
-    this.spacer.style.minWidth = `calc(${run.columns}ch + 7.5em)`;
+    this.spacer.style.minWidth = this.ui.wrap ? "0" : `calc(${run.columns}ch + 7.5em)`;
+    this.el.classList.toggle("kbl-wrapped", !!this.ui.wrap);
     this.sticky.style.height = `${height}px`;
     this.inner.style.setProperty("--kbl-digits", `${Math.max(4, number(run.n).length)}ch`);
     this.position = this.ui.follow ? this.most : clamp(this.wanted ?? this.position, 0, this.most);
@@ -58,8 +59,10 @@ export class Rows {
     this.align();
     const first = Math.floor(this.position / ROW);
     const last = Math.min(total, Math.ceil((this.position + height) / ROW));
-    this.inner.style.transform = `translateY(${-(this.position % ROW)}px)`;
     this.drawRows(run, first, last);
+    // Wrapped rows are higher than their place: then the last of them ends where the view does.
+    const over = this.ui.wrap && this.position >= this.most - 1 ? this.inner.offsetHeight - height : 0;
+    this.inner.style.transform = `translateY(${-Math.max(over, this.ui.wrap ? 0 : this.position % ROW)}px)`;
     say(this.empty, total ? "" : run.done ? "This run printed nothing." : "Waiting for the first line …");
     if (first < Math.min(last, run.n)) this.store.fetch(run, first, Math.min(last, run.n));
   }
@@ -100,9 +103,9 @@ export class Rows {
     row.drawn = drawn;
     const kind = line?.kind ?? "o";
     const late = kind !== kind.toLowerCase();
-    row.node.className = `kbl-row${isError(kind) ? " kbl-err" : ""}${open ? " kbl-open" : ""}${current ? " kbl-current" : ""}`;
+    row.node.className = `kbl-row${isTraceback(kind) ? " kbl-err" : isStderr(kind) ? " kbl-stderr" : ""}${open ? " kbl-open" : ""}${current ? " kbl-current" : ""}`;
     row.no.textContent = number(at + 1);
-    row.tag.textContent = (isError(kind) ? "err" : "") + (late ? " late" : "");
+    row.tag.textContent = (isStderr(kind) ? "err" : "") + (late ? " late" : "");
     row.tag.title = late ? "Missed when it was written: it belongs further up" : "";
     drawText(row.text, line ? line.text : "…", needle);
     if (!line?.whole) return;

@@ -1,13 +1,13 @@
 // Search in one run's log: for a text, for lines of stderr, or for both. The kernel searches all lines.
 import { button, h, number, plural } from "../../widgets/elements.js";
 import { plain } from "./ansi.js";
-import { isError } from "./line.js";
+import { isStderr } from "./line.js";
 
 // Finds a line when there is no kernel to ask, among those that are here.
 function findHere(store, run, needle, from, direction) {
   const hits = [];
   for (const [at, line] of store.linesOf(run)) {
-    if (store.ui.errors && !isError(line.kind)) continue;
+    if (store.ui.errors && !isStderr(line.kind)) continue;
     if (plain(line.text).toLowerCase().includes(needle)) hits.push(at);
   }
   hits.sort((a, b) => a - b);

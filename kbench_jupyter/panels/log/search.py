@@ -36,7 +36,7 @@ class Search:
             low = text.lower()
             if self._needle in low:
                 found = (i for i, line in enumerate(low.split("\n")) if self._needle in line)
-                self._hits.extend(first + i for i in found if not self.errors or raw[i][:1] in b"eE")
+                self._hits.extend(first + i for i in found if not self.errors or raw[i][:1] in b"eEtT")
             self._upto = first + len(raw)
 
     def step(self, line: int, direction: int) -> int | None:

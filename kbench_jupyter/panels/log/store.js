@@ -5,6 +5,7 @@
 import { Store } from "../../widgets/store.js";
 import { fetchTails, formOf } from "./form.js";
 
+export const EVERY = 0; // the id under which all runs' lines stand together
 const PAGE = 256; // lines kept and let go together
 const CACHE_BYTES = 12e6; // of lines held in the browser
 const ASK_MS = 8000;
@@ -107,7 +108,7 @@ export class LogStore extends Store {
     const run = this.runs.get(state.id) ?? { pages: new Map(), n: 0, columns: 0 };
     const n = Math.max(run.n, state.n);
     this.runs.set(state.id, Object.assign(run, state, { n }));
-    this.ui.active ??= state.id;
+    if (state.id !== EVERY) this.ui.active ??= state.id;
   }
 
   put({ run: id, from, k, x, c }) {

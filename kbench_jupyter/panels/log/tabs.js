@@ -1,26 +1,51 @@
-// A tab a run: its state, its model, how many lines it has printed.
-import { h, number, plural } from "../../widgets/elements.js";
+// A tab for each run of the newest version: its state, candidate, version and id, and how many lines it has
+// printed. One tab has the lines of all runs; a menu has the runs of older versions.
+import { fill, h, number, plural } from "../../widgets/elements.js";
+import { EVERY } from "./store.js";
+
+const named = (run) =>
+  run.id === EVERY ? run.model : `${run.model}${run.version ? ` v${run.version}` : ""}`;
 
 export class Tabs {
   constructor(view) {
     this.view = view;
     this.tabs = new Map(); // run id -> its elements
-    this.el = h("div", {
+    this.list = h("div", {
       class: "kbl-tabs",
       role: "tablist",
       "aria-label": "Runs",
       onkeydown: (event) => this.key(event),
     });
+    this.older = h("select", {
+      class: "kbl-older",
+      "aria-label": "Runs of older versions",
+      onchange: () => this.older.value && this.view.show(Number(this.older.value)),
+    });
+    this.el = h("div", { class: "kbl-top" }, this.list, this.older);
   }
 
   draw({ runs, ui }) {
-    const models = [...runs.values()].map((run) => run.model);
+    const newest = Math.max(0, ...[...runs.values()].map((run) => run.version ?? 0));
+    const isOld = (run) => run.id !== EVERY && (run.version ?? newest) < newest;
     for (const run of runs.values()) {
       if (!this.tabs.has(run.id)) this.tabs.set(run.id, this.add(run));
-      const twice = models.indexOf(run.model) !== models.lastIndexOf(run.model);
-      this.drawTab(this.tabs.get(run.id), run, twice, run.id === ui.active);
+      const { node } = this.tabs.get(run.id);
+      node.hidden = isOld(run) && run.id !== ui.active;
+      this.drawTab(this.tabs.get(run.id), run, run.id === ui.active);
     }
+    this.drawMenu([...runs.values()].filter(isOld), ui.active);
     this.el.hidden = runs.size === 0;
+  }
+
+  drawMenu(old, active) {
+    this.older.hidden = !old.length;
+    const key = JSON.stringify(old.map((run) => [run.id, run.state]));
+    if (this.older.dataset.key !== key) {
+      this.older.dataset.key = key;
+      const option = (run) => h("option", { value: run.id }, `${named(run)} #${run.id}: ${run.state}`);
+      fill(this.older, h("option", { value: "" }, `Older (${number(old.length)})`), old.map(option));
+    }
+    this.older.value = old.some((run) => run.id === active) ? String(active) : "";
   }
 
   add(run) {
@@ -30,6 +55,7 @@ export class Tabs {
       size: h("span", { class: "kbl-size" }),
     };
     const { key } = this.view;
+    const id = run.id === EVERY ? null : h("span", { class: "kbl-run" }, `#${run.id}`);
     tab.node = h(
       "button",
       {
@@ -39,23 +65,25 @@ export class Tabs {
         "aria-controls": `${key}-panel`,
         onclick: () => this.view.show(run.id),
       },
-      tab.sign,
+      run.id === EVERY ? null : tab.sign,
       tab.name,
+      id,
       tab.size,
     );
-    this.el.append(tab.node);
+    this.list.append(tab.node);
     return tab;
   }
 
-  drawTab(tab, run, twice, active) {
-    const drawn = JSON.stringify([run.sign, run.tone, run.state, run.n, twice, active, run.problem]);
+  drawTab(tab, run, active) {
+    const drawn = JSON.stringify([run.sign, run.tone, run.state, run.n, run.version, active, run.problem]);
     if (tab.drawn === drawn) return;
     tab.drawn = drawn;
     tab.sign.textContent = run.problem ? "!" : run.sign;
     tab.node.dataset.tone = run.problem ? "warn" : run.tone;
-    tab.name.textContent = twice ? `${run.model} #${run.id}` : run.model;
+    tab.name.textContent = named(run);
     tab.size.textContent = number(run.n);
-    tab.node.title = `${run.model}, run ${run.id}: ${run.state}, ${plural(run.n, "line")}`;
+    const which = run.id === EVERY ? "" : `, run ${run.id}`;
+    tab.node.title = `${named(run)}${which}: ${run.state}, ${plural(run.n, "line")}`;
     tab.node.setAttribute("aria-label", tab.node.title);
     tab.node.setAttribute("aria-selected", String(active));
     tab.node.tabIndex = active ? 0 : -1;
@@ -67,7 +95,7 @@ export class Tabs {
   }
 
   key(event) {
-    const ids = [...this.tabs.keys()];
+    const ids = [...this.tabs.keys()].filter((id) => !this.tabs.get(id).node.hidden);
     const at = ids.indexOf(this.view.store.ui.active);
     const to = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: ids.length - 1 }[event.key];
     if (to === undefined) return;

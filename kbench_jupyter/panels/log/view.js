@@ -31,6 +31,16 @@ class View {
       "aria-pressed": "true",
       onclick: () => this.rows.follow(!store.ui.follow),
     });
+    this.wrapButton = h(
+      "button",
+      {
+        type: "button",
+        title: "Show long lines whole, on several rows",
+        "aria-pressed": String(!!store.ui.wrap),
+        onclick: () => this.wrap(!store.ui.wrap),
+      },
+      "Wrap",
+    );
     this.state = h("span", { class: "kbl-state" });
     this.note = h("span", { class: "kbl-note", role: "status" });
     this.banner = h("div", { class: "kbl-banner", role: "alert" });
@@ -58,6 +68,7 @@ class View {
         { class: "kbl-bar", role: "toolbar", "aria-label": "Log" },
         this.followButton,
         this.search.el,
+        this.wrapButton,
         copyAndSave(this),
       ),
       this.banner,
@@ -115,8 +126,17 @@ class View {
     this.followButton.title = follow
       ? "Following the end of the log: press to pause"
       : "Paused: press to follow the end of the log";
-    say(this.state, `${run.sign} ${run.state} · ${plural(run.n, "line")}${run.done ? "" : " so far"}`);
+    say(
+      this.state,
+      `${run.sign} ${run.state} · ${plural(run.n, "line")}${run.done ? "" : " so far"}`.trimStart(),
+    );
     say(this.problem, run.problem);
+  }
+
+  wrap(wrap) {
+    this.store.ui.wrap = wrap;
+    this.wrapButton.setAttribute("aria-pressed", String(wrap));
+    this.store.redraw();
   }
 
   // Tells what came of a button.

@@ -7,17 +7,18 @@ notebook; what is saved is the static form.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 import traitlets
 
+from kbench_jupyter.actions.choose_runs import Which
 from kbench_jupyter.display.html import CODE, FRAME, TONES
 from kbench_jupyter.display.view import Cell, Part, Text, View, count, forms
 from kbench_jupyter.following.logs.terminal import strip_codes
 from kbench_jupyter.panels.log.pump import LogPump
-from kbench_jupyter.panels.log.source import LogSource, RunLog, log_source
+from kbench_jupyter.panels.log.source import EVERY, LogSource, RunLog, log_source
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.widgets.es_modules import joined, styles
 from kbench_jupyter.widgets.widget import Widget
@@ -70,11 +71,12 @@ class LogView(Widget):
 
 def static_form(source: LogSource) -> View:
     """Describe the logs as far as they go now, for where no widget is drawn."""
-    runs = list(source.runs.values())
+    runs = [log for log in list(source.runs.values()) if log.run_id != EVERY]
     parts: list[Part] = []
     for log in runs[:_RUNS]:
         lines = count(len(log.buffer), "line")
-        parts.append(Text(f"{log.model} (run {log.run_id}): {log.state}, {lines}", log.tone))
+        version = f" v{log.version}" if log.version else ""
+        parts.append(Text(f"{log.model}{version} (run {log.run_id}): {log.state}, {lines}", log.tone))
         if log.problem:
             parts.append(Text(log.problem, "bad"))
         if tail := _tail(log):
@@ -95,10 +97,16 @@ def _tail(log: RunLog) -> str:
 
 
 def open_log_view(
-    session: Session, task: str, models: Sequence[str] = (), candidate: str | None = None
+    session: Session,
+    task: str,
+    models: Sequence[str] = (),
+    *,
+    candidate: str | None = None,
+    run_ids: Collection[int] = (),
+    version: int | None = None,
 ) -> LogView:
-    """Open a log view; see `kbench_jupyter.panels.log_panel`."""
-    source = log_source(session, task, models, candidate)
+    """Open a log view; see `kbench_jupyter.panels.log_panel`. With a `candidate`, only of that very one's runs."""
+    source = log_source(session, task, Which(tuple(models), candidate, frozenset(run_ids), version))
     try:
         source.wait_for_ended(_PATIENCE)
         view = LogView(source)

@@ -62,8 +62,15 @@ export function confirmation(store, part, backing, on) {
     const { notebook, version } = part.state;
     const since = version ? ` (the newest version there is ${version})` : "";
     const all = h("div", { class: "kbp-row" }, [
-      button("Validate first", yes("step", () => ({ step: "validate" })), { class: "kbp-primary" }),
-      button("Push all the same", yes("step", () => ({ step: "push" }))),
+      button(
+        "Validate first",
+        yes("step", () => ({ step: "validate" })),
+        { class: "kbp-primary" },
+      ),
+      button(
+        "Push all the same",
+        yes("step", () => ({ step: "push" })),
+      ),
       button("Cancel", () => close("push")),
     ]);
     return [h("p", {}, `${notebook} was not rehearsed as it is now${since}. Nothing has been sent.`), all];
