@@ -138,7 +138,7 @@ def test_when_the_runs_have_ended_the_saved_static_form_has_their_last_lines(lab
     logs.sees("first")
     run.write("<i>last</i>\n").end()
     server.set_state(1, "COMPLETED")
-    logs.expect(logs.tab("m1")).to_have_accessible_name("m1, run 1: completed, 2 lines")
+    logs.expect(logs.tab("m1")).to_have_accessible_name("m1 v1, run 1: completed, 2 lines")
     handle = logs.view.element_handle()
     (output,) = logs.save()
     assert "&lt;i&gt;last&lt;/i&gt;" in "".join(output["data"]["text/html"])
