@@ -54,6 +54,8 @@ class AuthResult(Shown):
     able: int = 0
     #: What to type to try a task.
     validate: str = "%kbench validate"
+    #: What to type to begin one, where the notebook has none.
+    begin: str = ""
 
     def view(self) -> View:
         """Describe what was written."""
@@ -73,6 +75,8 @@ class AuthResult(Shown):
             notes.append(f"{count(self.more, 'more model')} can be had now: %kbench init --reset-models")
         title = Cell("Ready to write and validate tasks", "warn" if self.notes else "good")
         steps = [(self.validate, "run the task once, here")]
+        if self.begin:
+            steps.insert(0, (self.begin, "the notebook has no task yet: put a worked one into a new cell"))
         return View(title, [facts], notes=notes, next=steps, footer=self.footer)
 
     def _models(self) -> str:

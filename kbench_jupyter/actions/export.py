@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kbench_jupyter.actions.sources import ChosenTask
-from kbench_jupyter.display.view import Cell, Shown, View, count
+from kbench_jupyter.display.view import Cell, Facts, Shown, View, count
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation.rules.secrets import find_secrets
@@ -22,8 +22,14 @@ class Written(Shown):
     notes: tuple[str, ...] = ()
 
     def view(self) -> View:
-        """Name the file."""
-        return View(Cell(f"Wrote {self.what} to {self.path}", "good"), notes=self.notes, footer=self.footer)
+        """Name the file, with a link where it lies beside the notebook."""
+        parts = (
+            []
+            if self.path.is_absolute()
+            else [Facts({"open": Cell(str(self.path), href=self.path.as_posix())})]
+        )
+        title = Cell(f"Wrote {self.what} to {self.path}", "good")
+        return View(title, parts, self.notes, footer=self.footer)
 
 
 def export(session: Session, chosen: ChosenTask, path: Path, *, force: bool = False) -> Written:

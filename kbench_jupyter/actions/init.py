@@ -7,7 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 
 from kbench_jupyter.actions.auth import AuthResult, try_line, write_credentials
-from kbench_jupyter.errors import UsageError
+from kbench_jupyter.actions.sources import choose_task
+from kbench_jupyter.errors import KBenchError, UsageError
 from kbench_jupyter.session.session import Session
 
 _EXAMPLE, _REFERENCE = "example_task.py", "kaggle_benchmarks_reference.md"
@@ -52,7 +53,16 @@ def init(
     written = [str(path) for path, name in places.items() if _write_once(path, name)]
     kept = [str(path) for path in places if str(path) not in written]
     line = try_line(session, example_file)
-    return replace(result, validate=line, written=tuple(written), kept=tuple(kept))
+    begin = "%kbench new" if _has_no_task(session) else ""
+    return replace(result, validate=line, begin=begin, written=tuple(written), kept=tuple(kept))
+
+
+def _has_no_task(session: Session) -> bool:
+    """Say whether there is a notebook, and no task in it."""
+    try:
+        return not choose_task(session, required=False).tasks
+    except KBenchError:
+        return False
 
 
 def _check_place(path: Path) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from html import escape
+from urllib.parse import quote
 
 from kbench_jupyter.display.parts import Cell, Facts, Part, Table, View
 from kbench_jupyter.display.text import SIGNS, visible
@@ -22,6 +23,8 @@ TONES = {
 }
 #: Not across lines, and not two backticks in a row: those begin a block, or are nobody's code.
 _TICKED = re.compile(r"(?<!`)`([^`\n]{1,200})`(?!`)")
+#: An address with a scheme, or a place on the disk or on another server.
+_ELSEWHERE = re.compile(r"[A-Za-z][\w+.-]*:|[/\\]")
 _LINE = "var(--jp-border-color2, rgba(128,128,128,.35))"
 _QUIET = TONES["quiet"]
 _MONO = "font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px)"
@@ -119,6 +122,8 @@ def _cell(value: str | Cell | None) -> str:
     text = _escape(value.text)
     if value.href and value.href.startswith(("https://", "http://")):
         text = f'<a href="{escape(value.href)}" target="_blank" rel="noopener noreferrer">{text}</a>'
+    elif value.href and not _ELSEWHERE.match(value.href):  # a file beside the notebook: JupyterLab opens it
+        text = f'<a href="{escape(quote(value.href))}">{text}</a>'
     sign, colour = SIGNS.get(value.tone, ""), TONES.get(value.tone)
     if not colour or not value.text:
         return text

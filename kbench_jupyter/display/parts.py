@@ -21,7 +21,9 @@ class Cell:
 
     text: str  #: What is drawn.
     tone: str = ""  #: One of `TONES`.
-    href: str | None = None  #: Makes it a link in HTML.
+    href: str | None = (
+        None  #: Makes it a link in HTML: an address, or the path of a file from the notebook's folder.
+    )
     #: The number, time or truth that the text says, for data frames and files; None where the text says that there is
     #: none, left out where the text is all there is.
     value: Any = ...

@@ -42,6 +42,7 @@ export function span(ms) {
 let idents = 0;
 export const ident = (what) => `kbp-${what}-${++idents}`;
 
+const MOMENT_MS = 300; // that a click may take without a word of it
 const PATIENCE_MS = 5000; // for a sign of life after a click
 
 // The parts as the kernel told them, and who wants to know.
@@ -206,6 +207,7 @@ export function activity(store, part, words = (name) => name) {
   );
   const dismiss = teller(store, part, "Dismiss", "dismiss", { class: "kbp-small" });
   const problem = h("div", { class: "kbp-problem", role: "alert" });
+  let since = 0; // when it became busy; what is over in a moment need not be said to be going on
   const update = () => {
     const {
       busy,
@@ -217,7 +219,12 @@ export function activity(store, part, words = (name) => name) {
       stopped,
       stopping,
     } = part.state;
-    work.hidden = !busy;
+    if (!busy) since = 0;
+    else if (!since) {
+      since = performance.now();
+      setTimeout(update, MOMENT_MS);
+    }
+    work.hidden = !busy || (!progress && !lines.length && performance.now() - since < MOMENT_MS - 1);
     say(line, stopping ? "Stopping at the next sign of life…" : (progress?.text ?? (busy ? "Working…" : "")));
     if (progress?.total) {
       bar.max = progress.total;

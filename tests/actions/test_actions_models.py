@@ -8,10 +8,19 @@ from pathlib import Path
 from typing import Any
 
 import faults
+import nbformat
 import pytest
 from candidates import CandidateApi, model
 
 from kbench_jupyter.session import envfile
+
+TASK = """import kaggle_benchmarks as kbench
+
+@kbench.task(name="Quiz")
+def quiz(llm):
+    kbench.assertions.assert_not_empty(llm.prompt("Hi"), expectation="says anything")
+
+quiz.run(kbench.llm)"""
 
 
 @pytest.fixture
@@ -64,3 +73,21 @@ def test_init_says_how_many_of_how_many_models_it_listed_and_why(
     said = " ".join(str(kbench("init --no-example --all-models -y")).split())
     assert "25 of 30 in LLMS_AVAILABLE (5 cannot run)" in said
     assert len(envfile.read(Path(".env"))["LLMS_AVAILABLE"].split(",")) == 25
+
+
+@pytest.mark.parametrize(("cell", "is_new"), [("x = 1", True), (TASK, False)])
+def test_after_init_a_notebook_without_a_task_is_told_how_to_begin_one(
+    server: faults.FaultServer,
+    kbench: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    cell: str,
+    is_new: bool,
+) -> None:
+    server.api.models = [model("m-1", 1)]
+    monkeypatch.chdir(tmp_path)
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    nbformat.write(notebook, tmp_path / "mine.ipynb")
+    monkeypatch.setenv("KBENCH_NOTEBOOK", str(tmp_path / "mine.ipynb"))
+    made = kbench("init --no-example -y")
+    assert (made.view().next[0][0] == "%kbench new") is is_new

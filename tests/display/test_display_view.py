@@ -94,9 +94,16 @@ def test_hostile_text_only_appears() -> None:
     assert "\\x1b" in to_text(everywhere(HOSTILE))
 
 
-def test_a_link_that_is_not_http_is_not_a_link() -> None:
-    html = to_html(View("t", [Facts({"a": Cell("click", href="javascript:alert(1)")})]))
-    assert "javascript" not in html
+@pytest.mark.parametrize(
+    "href", ["javascript:alert(1)", "data:text/html,x", "/etc/passwd", "//x.example", r"\\x\y"]
+)
+def test_a_link_that_is_neither_http_nor_a_file_beside_the_notebook_is_not_a_link(href: str) -> None:
+    assert "<a " not in to_html(View("t", [Facts({"a": Cell("click", href=href)})]))
+
+
+def test_a_file_beside_the_notebook_is_a_link_whatever_its_name() -> None:
+    html = to_html(View("t", [Facts({"open": Cell("it", href='a "b" #1.ipynb')})]))
+    assert '<a href="a%20%22b%22%20%231.ipynb">' in html
 
 
 @given(

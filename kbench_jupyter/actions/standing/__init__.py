@@ -92,10 +92,12 @@ def _read(session: Session, found: Standing, task: str | None) -> Standing:
 def _judged(session: Session, found: Standing, output: Path) -> Standing:
     """Say of each step what it has come to, by what is known of notebook and server."""
     chosen, server_task, runs = found.chosen, found.task, found.runs
-    stale = why_stale(envfile.read(session.env_file), found.target)
+    values = envfile.read(session.env_file)
+    stale = why_stale(values, found.target)
     found = replace(
         found,
-        expiry=f"not usable: {stale}" if stale else say_expiry(expiry_of(envfile.read(session.env_file))),
+        expiry=f"not usable: {stale}" if stale else say_expiry(expiry_of(values)),
+        expires=None if stale else expiry_of(values),
         digest=digest_of(chosen, server_task) if chosen and found.slug else "",
     )
     pushed_from_here = _pushed_digest(session, found)

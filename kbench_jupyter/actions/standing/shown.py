@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from kbench_jupyter.actions.cards import page_of
@@ -49,6 +50,7 @@ class Standing(Shown):
     runs: tuple[Run, ...] = ()
     #: When the model proxy credentials end, in words.
     expiry: str = ""
+    expires: datetime | None = None
     #: Of what a push would send; "" without a source.
     digest: str = ""
     #: Since the newest version was pushed; None where there are none, or where it is not known what was pushed.

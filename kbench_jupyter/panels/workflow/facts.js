@@ -1,6 +1,15 @@
 // The head of the workflow: which task of which notebook, and where it goes.
 import { fill, h } from "../../widgets/elements.js";
-import { enable, teller } from "../base.js";
+import { enable, span, teller } from "../base.js";
+
+// When the credentials end, by the reader's clock.
+function endOf(expires) {
+  const moment = new Date(expires);
+  const left = expires - Date.now();
+  const clock = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  const text = left > 0 ? `end in ${span(left)}, at ${clock}` : "have expired";
+  return h("time", { datetime: moment.toISOString(), title: moment.toUTCString() }, text);
+}
 
 export function headOf(store, part) {
   const facts = h("dl", { class: "kbp-facts" });
@@ -13,7 +22,7 @@ export function headOf(store, part) {
   const look = teller(store, part, "Refresh", "look", small("Read the state again"));
 
   function draw() {
-    const { busy, place, notebook, task, tasks: known = [], version, page, expiry } = part.state;
+    const { busy, place, notebook, task, tasks: known = [], version, page, expiry, expires } = part.state;
     enable(renew, !busy);
     enable(look, !busy);
     tasks.disabled = !!busy;
@@ -38,7 +47,7 @@ export function headOf(store, part) {
       entry("Notebook", notebook),
       entry("Task", known.length > 1 ? tasks : task || "not settled"),
       entry("Version", link ?? "none yet"),
-      entry("Credentials", expiry?.startsWith("in ") ? `end ${expiry}` : expiry, renew),
+      entry("Credentials", expires ? endOf(expires) : expiry, renew),
     );
     if (facts.contains(focused)) focused.focus();
   }

@@ -54,6 +54,7 @@ class StandingPart(Part):
             version=found.version,
             page=found.page,
             expiry=found.expiry,
+            expires=found.expires.timestamp() * 1000 if found.expires else None,
             next=found.next,
             notes=list(found.notes),
             changes=list(found.changes.lines) if found.changes else [],
