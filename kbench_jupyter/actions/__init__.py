@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions import (  # noqa: F401 - what the doors call
+        ask_models,
         auth,
         benchmark,
         cancel,

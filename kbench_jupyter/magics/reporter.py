@@ -71,13 +71,27 @@ class StreamReporter:
 
     def confirm(self, question: str) -> bool:
         """Ask on standard input; False where there is no one to answer (nbconvert, a script)."""
+        return self.ask(f"{question} [y/N]").lower() in ("y", "yes")
+
+    @property
+    def can_ask(self) -> bool:
+        """Whether a line can be typed: in a terminal, and where the front end that runs the cell takes input."""
+        from IPython import get_ipython
+
+        kernel = getattr(get_ipython(), "kernel", None)
+        if kernel is not None:
+            return bool(getattr(kernel, "_allow_stdin", False))  # what the front end said with the cell
+        return sys.stdin is not None and sys.stdin.isatty()
+
+    def ask(self, question: str) -> str:
+        """Ask for a line on standard input; "" where there is no one to answer."""
         self.close()
         try:
-            return input(folded(f"{question} [y/N]") + " ").strip().lower() in ("y", "yes")
+            return input(folded(question) + " ").strip()
         except KeyboardInterrupt:
             raise Interrupted("Nothing was done.") from None
         except (EOFError, RuntimeError):  # no terminal; StdinNotImplementedError of a front end without one
-            return False
+            return ""
 
     def close(self) -> None:
         """End the line that progress was replacing."""

@@ -110,6 +110,8 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
     nothing_said = not named and call.wait is None
     if nothing_said and panels.draws_widgets(session):
         return panels.picker_panel(session, slug)
+    if nothing_said:
+        models = actions.ask_models.ask_models(session)
     scheduled = actions.run.run(
         session,
         slug,

@@ -42,6 +42,13 @@ class Reporter(Protocol):
     def confirm(self, question: str) -> bool:
         """Ask the user; False where there is no one to ask."""
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether somebody may answer what :meth:`ask` asks."""
+
+    def ask(self, question: str) -> str:
+        """Ask the user for a line; "" where there is no one to ask."""
+
     def close(self) -> None:
         """End the line that :meth:`progress` was replacing."""
 
@@ -50,6 +57,7 @@ class SilentReporter:
     """A reporter for scripts: says nothing."""
 
     withheld = 0
+    can_ask = False
 
     def say(self, text: str) -> None:
         """Say nothing."""
@@ -66,6 +74,10 @@ class SilentReporter:
     def confirm(self, question: str) -> bool:  # noqa: ARG002
         """Agree to nothing."""
         return False
+
+    def ask(self, question: str) -> str:  # noqa: ARG002
+        """Answer nothing."""
+        return ""
 
 
 class Session:

@@ -145,6 +145,7 @@ export function workflowPart(store, part, host) {
     picker.el.hidden = shown !== "run";
     also.hidden = shown !== "publish";
     dry.hidden = shown !== "validate";
+    act.classList.toggle("kbp-primary", shown !== "publish"); // it is offered, never urged
     say(act, verbOf(one.name) + (one.state === "done" && shown !== "run" ? " again" : ""));
     enable(act, !doing && isReady(shown));
     enable(chain, !doing && task);

@@ -1,0 +1,58 @@
+"""Asks which models are meant, by number, where a front end shows no picker and somebody can answer."""
+
+from __future__ import annotations
+
+import re
+
+from kbench_jupyter.actions.wanted_models import expand, usable
+from kbench_jupyter.errors import UsageError
+from kbench_jupyter.session.session import Session
+
+#: Models up to which all are listed; of more, a pattern is typed.
+_LISTED = 40
+_RANGE = re.compile(r"(\d+)(?:-(\d+))?")
+
+
+def ask_models(session: Session) -> list[str]:
+    """Show the models that can run, numbered, and return the slugs of those that the user names.
+
+    The answer holds numbers, ranges (``2-4``), names and patterns (``gemini*``), parted by blanks or commas.
+
+    Returns
+    -------
+    list of str
+        Empty where nobody can be asked, or nothing was answered.
+
+    Raises
+    ------
+    UsageError
+        If a number is none of the list, or a pattern fits no model that can run.
+    """
+    if not session.reporter.can_ask:
+        return []
+    target = session.target()
+    models = usable(session.client(target).list_models())
+    width = len(str(len(models)))
+    for number, model in enumerate(models[:_LISTED], 1):
+        session.reporter.say(f"{number:>{width}}  {model.slug}")
+    if len(models) > _LISTED:
+        session.reporter.say(f"... and {len(models) - _LISTED} more: %kbench models")
+    answer = session.reporter.ask("Which models? (numbers such as 1 3-5, names, or patterns such as gemini*)")
+    slugs = [model.slug for model in models]
+    words = [word for word in re.split(r"[\s,]+", answer or "") if word]
+    named = [name for word in words for name in _meant(word, slugs)]
+    return expand(session, target, named, models) if named else []
+
+
+def _meant(word: str, slugs: list[str]) -> list[str]:
+    """Return the slugs that a number or range stands for; a name or pattern as it is."""
+    numbers = _RANGE.fullmatch(word)
+    if numbers is None or word in slugs:
+        return [word]
+    first, last = int(numbers[1]), int(numbers[2] or numbers[1])
+    if not 1 <= first <= last <= len(slugs):
+        raise UsageError(
+            f"{word} is not in the list, which goes from 1 to {len(slugs)}; nothing was run.",
+            hint="%kbench run again, or name them: %kbench run -m MODEL",
+        )
+    return slugs[first - 1 : last]
