@@ -14,6 +14,7 @@ import threading
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ class LivingApi(FakeApi):
         #: Looks after which a run has ended; None lets it wait for ever.
         self.pace: int | None = None
         self.looks: Counter[int] = Counter()
-        self.text = push_notebook(percent_task_source(TASK, origin="task.ipynb"))
+        self.text = pushed()
         for name in ("quiz", "essay", "riddle"):
             self.add_task(name, createTime="2026-01-01T12:00:00Z")
         for number, state in enumerate(("COMPLETED", "COMPLETED", "ERRORED"), 1):
@@ -216,12 +217,24 @@ class Lots:
         return any(method in WRITES for method, _ in self.drawn)
 
 
+@cache
+def pushed() -> str:
+    """Return the notebook that was pushed."""
+    return push_notebook(percent_task_source(TASK, origin="task.ipynb"))
+
+
+@cache
+def notebook() -> str:
+    """Return the user's notebook."""
+    source = percent_task_source(TASK, origin="task.ipynb")
+    cells = [nbformat.v4.new_code_cell(cell.text, id=f"c{n}") for n, cell in enumerate(source.cells)]
+    return str(nbformat.writes(nbformat.v4.new_notebook(cells=cells)))
+
+
 def furnish(folder: Path) -> None:
     """Put a user's files into a folder."""
     folder.mkdir()
-    source = percent_task_source(TASK, origin="task.ipynb")
-    cells = [nbformat.v4.new_code_cell(cell.text, id=f"c{n}") for n, cell in enumerate(source.cells)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "task.ipynb")
+    (folder / "task.ipynb").write_text(notebook(), encoding="utf-8")
     (folder / ".env").write_text(ENV + "MODEL_PROXY_EXPIRY_TIME=2020-01-01T00:00:00Z\n")
 
 
