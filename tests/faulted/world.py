@@ -30,8 +30,8 @@ from kbench_jupyter.notebook.pushed import push_notebook
 SECRETS = ("good-secret-token", "proxy-secret")
 LIMITS = Limits(
     connect=5.0,
-    read=1.5,  # on a busy machine an honest answer takes this long now and then; it would count as one more fault
-    stream_read=1.5,
+    read=3.0,  # on a busy machine an honest answer takes half of this now and then; it would count as one more fault
+    stream_read=3.0,
     attempts=5,
     deadline=40.0,
     backoff=0.001,
@@ -61,7 +61,7 @@ WRITES = ("CreateBenchmarkTask", "BatchScheduleBenchmarkTaskRuns", "PublishBench
 STATE = "BENCHMARK_TASK_RUN_STATE_"
 FAULTS: dict[str, Fault] = {**faults.PASSING, **faults.LASTING, "a slow drip": faults.drip(0.0005)}
 #: Rare ones: each costs the time of a time-out.
-SLOW = {"a hang": 0.02, "a hang after processing": 0.02, "a slow drip": 0.01}
+SLOW = {"a hang": 0.01, "a hang after processing": 0.01, "a slow drip": 0.01}
 
 
 class LivingApi(FakeApi):
