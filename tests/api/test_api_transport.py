@@ -34,6 +34,19 @@ def test_connections_are_kept_and_used_again(server: FaultServer, client: Client
     assert server.wait_for_connections(0)
 
 
+def test_what_another_thread_still_asks_of_a_closed_client_leaves_no_connection(server: FaultServer) -> None:
+    transport = RequestsTransport()
+    transport.close()
+    asked = Request("POST", f"{server.url}/v1/x/GetBenchmarkTaskQuota", body=b"{}")
+    for end in (lambda answer: answer.read(), lambda answer: answer.close()):
+        end(transport(asked))
+        assert server.wait_for_connections(0)
+    server.inject("GetBenchmarkTaskQuota", faults.truncated)
+    with pytest.raises(TransportFault):
+        transport(asked).read()
+    assert server.wait_for_connections(0)
+
+
 def test_one_client_serves_many_threads(server: FaultServer, client: Client) -> None:
     server.api.page = 3
     for number in range(30):
