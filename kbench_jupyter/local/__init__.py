@@ -17,7 +17,8 @@ the models answer for real.
 ``models``              which models there are, and which provider answers for each
 ``engine*``             SmolLM2 in a child process of its own, started on the first prompt
 ``upstream``            any OpenAI-compatible endpoint
-``queue``               worker limit, order, cancel, what a restart finds
+``queue``               which job goes when, cancel, what a restart finds
+``executors``           where jobs are carried out: on this machine, each in a runner process of its own
 ``children``            the processes it starts, and their end
 ``job``, ``runner``     one execution: what it is given, and the process that does it
 ``notebooks``             reading what was pushed

@@ -10,26 +10,20 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
-import os
-import secrets
 import shutil
 import sqlite3
-import time
 from asyncio import to_thread
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.executors.work import Executor, Work
 from kbench_jupyter.local.home import Home, not_stored
-from kbench_jupyter.local.job import BEGUN, END, NOT_STORED, Job, Verdict, task_environment
+from kbench_jupyter.local.job import Verdict
 from kbench_jupyter.local.logs import LiveLog
-from kbench_jupyter.local.models import Model, Models
-from kbench_jupyter.local.rows import ERRORED, QUEUED, RUNNING, Run, Version
-from kbench_jupyter.local.runners import Runner, Runners
-from kbench_jupyter.local.sandbox import Sandbox
+from kbench_jupyter.local.rows import ERRORED, QUEUED, RUNNING, Run
 from kbench_jupyter.local.store import Store
 
 log = logging.getLogger("kbench.local.queue")
@@ -37,56 +31,19 @@ log = logging.getLogger("kbench.local.queue")
 LOST = "The embedded server ended while this run was going; schedule the run again."
 STOPPED = "The embedded server was stopped while this run was going; schedule the run again."
 CANCELLED = "Cancelled."
-_PATIENCE = 5.0
-"""Seconds a runner gets to end by itself once it was told to."""
-_SLACK = 60.0
-"""Seconds beyond a job's own limit after which its runner is taken for stuck."""
-
-
-@dataclass(eq=False)
-class _Going:
-    """A job that a worker has in hand."""
-
-    key: str
-    version: Version
-    run: Run | None
-    folder: Path
-    live: LiveLog | None = None
-    runner: Runner | None = None
-    begun: bool = False
-    stop: str | None = None
-    stopped: asyncio.Event = field(default_factory=asyncio.Event)
+_PATIENCE = 10.0
+"""Seconds that jobs get to end once they were told to."""
 
 
 class Queue:
-    """The workers: how many, how many seconds a notebook has, and whether the next job's runner is kept ready.
+    """The jobs that wait and go; an `executor` carries them out."""
 
-    The server's own address is asked for, because it is known only once the server listens.
-    """
-
-    def __init__(
-        self,
-        home: Home,
-        store: Store,
-        models: Models,
-        children: Children,
-        *,
-        workers: int,
-        timeout: float,
-        ahead: bool,
-        url: Callable[[], str],
-        sandbox: Sandbox | None = None,
-    ) -> None:
+    def __init__(self, home: Home, store: Store, children: Children, executor: Executor) -> None:
         self._home = home
         self._store = store
-        self._models = models
-        self._workers = workers
-        self._timeout = timeout
-        self._url = url
         self._children = children
-        self._runners = Runners(home.work, children, ahead=ahead, sandbox=sandbox)
-        self._warming: dict[str, asyncio.Task[None]] = {}
-        self._going: dict[str, _Going] = {}
+        self._executor = executor
+        self._going: dict[str, Work] = {}
         self._news = asyncio.Condition()
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
@@ -100,7 +57,7 @@ class Queue:
             await to_thread(self._recover)
         except sqlite3.OperationalError as error:  # the disk is full: a later start settles the rest
             log.warning("what an earlier server left cannot be settled: %s", error)
-        self._tasks = [asyncio.create_task(self._work()) for _ in range(self._workers)]
+        self._tasks = [asyncio.create_task(self._work()) for _ in range(self._executor.slots)]
 
     def _recover(self) -> None:
         for run in self._store.runs_in(RUNNING):
@@ -116,17 +73,16 @@ class Queue:
         """End all that is going; runs read ERRORED, creations are begun again at the next start."""
         self._closing = True
         for job in list(self._going.values()):
-            self._stop(job, STOPPED)
+            job.end_early(STOPPED)
         await self._until_gone(self._going.values())
-        tasks = [*self._tasks, *self._warming.values()]
-        for task in tasks:
+        for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._runners.close()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._executor.close()
 
     def expect(self) -> None:
         """Get ready: somebody who asks for a token will validate, push or run soon."""
-        self._runners.expect()
+        self._executor.expect()
 
     async def wake(self) -> None:
         """Tell the workers that something was queued."""
@@ -136,7 +92,7 @@ class Queue:
     async def count(self) -> dict[str, int]:
         """Return how many workers there are, and how many jobs are going and waiting."""
         waiting = await to_thread(self._store.waiting)
-        return {"workers": self._workers, "going": len(self._going), "waiting": waiting}
+        return {"workers": self._executor.slots, "going": len(self._going), "waiting": waiting}
 
     def folder_of(self, run: Run) -> Path:
         """Return the folder of a run's log and output."""
@@ -156,21 +112,17 @@ class Queue:
         if not active:
             return queued, 0
         for job in jobs.values():
-            self._stop(job, CANCELLED)
+            job.end_early(CANCELLED)
         await self._until_gone(jobs.values())
         found = await to_thread(lambda: [self._store.run(number) for number in jobs])
         return queued, sum(bool(run and (run.error or "").startswith(CANCELLED)) for run in found)
 
-    async def _until_gone(self, jobs: Iterable[_Going]) -> None:
+    async def _until_gone(self, jobs: Iterable[Work]) -> None:
         """Wait, not for ever, until no worker has any of these jobs in hand."""
         waited_for = list(jobs)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(2 * _PATIENCE), self._news:
+            async with asyncio.timeout(_PATIENCE), self._news:
                 await self._news.wait_for(lambda: not any(job in self._going.values() for job in waited_for))
-
-    def _stop(self, job: _Going, reason: str) -> None:
-        job.stop = job.stop or reason
-        job.stopped.set()
 
     # -- a worker ---------------------------------------------------------------------------------
 
@@ -193,29 +145,29 @@ class Queue:
                     del self._going[job.key]
                     self._news.notify_all()
 
-    def _next(self) -> _Going | None:
+    def _next(self) -> Work | None:
         if self._closing:
             return None
         # Creations first: they are short, and somebody is waiting to run the task.
         for version in self._store.versions_in(QUEUED):
             if (key := f"creation-{version.id}") not in self._going:
-                return _Going(key, version, None, self._home.creations / str(version.id))
+                return Work(key, version, None, self._home.creations / str(version.id))
         for run in self._store.runs_in(QUEUED):
             if (key := f"run-{run.id}") not in self._going:
-                return _Going(key, self._store.version_by_id(run.version_id), run, self.folder_of(run))
+                return Work(key, self._store.version_by_id(run.version_id), run, self.folder_of(run))
         return None
 
-    async def _do(self, job: _Going) -> None:
+    async def _do(self, job: Work) -> None:
         job.live = await to_thread(self._begin, job)
         try:
-            await self._settle(job, await self._carry_out(job, job.live))
+            await self._settle(job, await self._carry_out(job))
         finally:
             with contextlib.suppress(sqlite3.OperationalError):  # it expires by itself
                 await to_thread(self._store.forget_tokens, job.key)
             # The state first, the end of the log after it: who follows the log looks at the state then.
             await job.live.end()
 
-    def _begin(self, job: _Going) -> LiveLog:
+    def _begin(self, job: Work) -> LiveLog:
         shutil.rmtree(job.folder, ignore_errors=True)
         job.folder.mkdir(mode=0o700)
         if job.run:
@@ -224,19 +176,18 @@ class Queue:
             self._store.set_version(job.version.id, RUNNING)
         return LiveLog(job.folder)
 
-    async def _carry_out(self, job: _Going, live: LiveLog) -> Verdict:
-        try:
-            verdict = await self._execute(job)
-        finally:
-            # Before the state is recorded: if the disk is full, this may be what fills it.
-            if job.runner is not None:
-                await to_thread(shutil.rmtree, job.runner.scratch, ignore_errors=True)
-        if not live.problem:
+    async def _carry_out(self, job: Work) -> Verdict:
+        verdict = await self._executor.execute(job)
+        if job.stop == STOPPED and not job.run:
+            return Verdict(QUEUED)
+        if job.stop:
+            verdict = Verdict(ERRORED, job.stop)
+        if not job.log.problem:
             return verdict
-        said = f"{verdict.error or ''}\nPart of its log is missing. {live.problem}".strip()
+        said = f"{verdict.error or ''}\nPart of its log is missing. {job.log.problem}".strip()
         return replace(verdict, error=said)
 
-    async def _settle(self, job: _Going, verdict: Verdict) -> None:
+    async def _settle(self, job: Work, verdict: Verdict) -> None:
         """Record how a job ended; while that cannot be stored, try again."""
         while True:
             try:
@@ -254,94 +205,3 @@ class Queue:
             else:
                 log.info("%s of %s: %s", job.key, job.version.slug, verdict.state)
                 return
-
-    async def _execute(self, job: _Going) -> Verdict:
-        model = await (self._models.find(job.run.model) if job.run else self._models.default())
-        if model is None:
-            return Verdict(ERRORED, f"Its model is gone. {self._models.problem()}".strip())
-        if job.run and job.run.effort not in ("", *model.efforts):
-            return Verdict(ERRORED, f"{model.slug} takes no reasoning effort {job.run.effort!r} any more.")
-        self._warm_up(model)
-        early = True
-        while early and not job.begun and not job.stop:  # the one that waited may have died unnoticed
-            job.runner, early = await self._runners.take(job.key)
-            if early:
-                # The next one warms up while this one talks to its model, not while it imports the SDK itself.
-                await self._expect_next()
-            await self._see_through(job, job.runner, await self._order(job, job.runner, model))
-        await self._expect_next()
-        if job.stop == STOPPED and not job.run:
-            return Verdict(QUEUED)
-        if job.stop:
-            return Verdict(ERRORED, job.stop)
-        assert job.runner is not None  # noqa: S101 - the loop has run at least once
-        code, noise = job.runner.process.returncode, job.runner.noise
-        if code == NOT_STORED:
-            return Verdict(ERRORED, not_stored(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
-        return await to_thread(Verdict.read, job.folder) or Verdict(
-            ERRORED, f"The runner process ended unexpectedly (exit code {code}).\n{noise}".strip()
-        )
-
-    async def _expect_next(self) -> None:
-        # While others wait for a worker, it takes a core that no worker needs.
-        if len(self._going) < (os.cpu_count() or 1) or not await to_thread(self._store.waiting):
-            self._runners.expect()
-
-    def _warm_up(self, model: Model) -> None:
-        """Have a model get ready, once for all jobs that begin meanwhile, and to its end even if they end before."""
-        if model.slug not in self._warming:
-            self._warming[model.slug] = asyncio.create_task(self._models.prepare(model))
-            self._warming[model.slug].add_done_callback(lambda _task: self._warming.pop(model.slug))
-
-    async def _order(self, job: _Going, runner: Runner, model: Model) -> bytes:
-        token = "kbp_" + secrets.token_urlsafe(32)
-        env = task_environment(
-            home=str(runner.home),
-            proxy_url=self._url(),
-            token=token,
-            model=model.proxy_slug,
-            models=[known.proxy_slug for known in await self._models.all()],
-        )
-
-        def order() -> bytes:
-            self._store.add_token(token, time.time() + self._timeout + _SLACK, job.key)
-            return Job(
-                kind="run" if job.run else "creation",
-                slug=job.version.slug,
-                text=self._store.text(job.version.id),
-                folder=str(job.folder),
-                scratch=str(runner.scratch),
-                env=env,
-                model=model.proxy_slug,
-                timeout=self._timeout,
-                around=self._runners.around(runner),
-            ).dumps()
-
-        return await to_thread(order)
-
-    async def _see_through(self, job: _Going, runner: Runner, order: bytes) -> None:
-        """Let a runner do its job, to its end or to the job's."""
-        process = runner.process
-        reading = asyncio.create_task(self._read_log(job, process))
-        stopping = asyncio.create_task(job.stopped.wait())
-        try:
-            await runner.tell(order)
-            await asyncio.wait(
-                {reading, stopping}, timeout=self._timeout + _SLACK, return_when=asyncio.FIRST_COMPLETED
-            )
-            if not reading.done():
-                await runner.tell(END)
-                await asyncio.wait({reading}, timeout=_PATIENCE)
-        finally:
-            await self._runners.end(runner)
-            reading.cancel()
-            stopping.cancel()
-
-    async def _read_log(self, job: _Going, process: asyncio.subprocess.Process) -> None:
-        assert process.stdout is not None  # noqa: S101 - Children.start asks for it
-        assert job.live is not None  # noqa: S101 - made in _do
-        while line := await process.stdout.readline():
-            if line == BEGUN:
-                job.begun = True
-            else:
-                await job.live.append(line)

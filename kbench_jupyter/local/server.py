@@ -26,6 +26,7 @@ from kbench_jupyter.execution.processes import adopt_orphans, birth
 from kbench_jupyter.local import upstream, wire
 from kbench_jupyter.local.app import Api, make_app
 from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.executors.processes import Processes
 from kbench_jupyter.local.home import Home, write_private
 from kbench_jupyter.local.model_proxy import ModelProxy
 from kbench_jupyter.local.models import Models, Provider
@@ -85,17 +86,18 @@ async def _serve(settings: Settings, home: Home) -> None:
     children = Children(home.work)
     providers: list[Provider] = [SmolLM(children, home.work / "engine"), *([others] if others else [])]
     models = Models(providers)
-    queue = Queue(
-        home,
+    executor = Processes(
+        home.work,
         store,
         models,
         children,
-        workers=settings.workers,
+        slots=settings.workers,
         timeout=settings.timeout,
         ahead=settings.ahead,
         url=lambda: url,
         sandbox=sandbox,
     )
+    queue = Queue(home, store, children, executor)
     server = _Server(lambda: _announce(home, url, port))
     in_force = _in_force(settings, others, home.token)
     api = Api(home, store, models, queue, url=lambda: url, shut_down=server.stop, in_force=in_force)
