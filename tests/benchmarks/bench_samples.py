@@ -51,9 +51,9 @@ def peak():
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 {prepare}
-start = time.perf_counter()
+start, worked = time.perf_counter(), time.process_time()
 {step}
-print(json.dumps([time.perf_counter() - start, peak() / 1e6]))
+print(json.dumps([time.perf_counter() - start, time.process_time() - worked, peak() / 1e6]))
 """
 _OPEN = """\
 from kbench_jupyter.results.samples import Filter, SampleIndex
@@ -97,7 +97,7 @@ STEPS = (
 
 
 def main() -> None:
-    """Print each step's seconds and peak of memory."""
+    """Print how long each step took, how much of that this machine worked for it, and the peak of memory."""
     with tempfile.TemporaryDirectory(prefix="kbench-bench-") as folder:
         out = Path(folder, "out")
         size = write_runs(out, template(Path(folder)), RUNS, ROWS)
@@ -112,8 +112,10 @@ def main() -> None:
             )
             if done.returncode:
                 raise RuntimeError(done.stderr)
-            seconds, peak = json.loads(done.stdout.splitlines()[-1])
-            print(f"  {name:<44} {seconds * 1000:10,.1f} ms   peak {peak:6.0f} MB")
+            seconds, worked, peak = json.loads(done.stdout.splitlines()[-1])
+            print(
+                f"  {name:<44} {seconds * 1000:10,.1f} ms, {worked * 1000:9,.1f} of it at work   peak {peak:4.0f} MB"
+            )
         print(f"  the index takes {(out / 'many/.kbench-samples.sqlite').stat().st_size / 1e6:.0f} MB")
 
 
