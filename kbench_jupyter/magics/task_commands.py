@@ -76,6 +76,8 @@ def _push(session: Session, call: Call, cell: str | None) -> Any:
         force=call.force,
         again=call.again,
         detach_datasets=call.detach_datasets,
+        describe=call.describe,
+        confirmed=call.no_confirm,
     )
 
 
