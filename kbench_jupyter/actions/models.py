@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kbench_jupyter.actions.at_once import both
-from kbench_jupyter.actions.wanted_candidates import efforts_of
+from kbench_jupyter.actions.wanted_candidates import configs_of
 from kbench_jupyter.api import Model
 from kbench_jupyter.display.view import Cell, Shown, Table, View, count, told
 from kbench_jupyter.errors import NotOfferedError
@@ -22,7 +22,7 @@ class ModelList(Shown):
 
     models: tuple[Model, ...] = ()
     #: The reasoning efforts of each model; None where the server does not list them.
-    efforts: Mapping[str, Sequence[str]] | None = None
+    efforts: Mapping[str, Iterable[str]] | None = None
     notes: tuple[str, ...] = ()
 
     def view(self) -> View:
@@ -71,7 +71,7 @@ def list_models(session: Session, *, modality: str | None = None, search: str | 
     fitting = tuple(m for m in models if _takes(m, modality) and _mentions(m, search))
     efforts = None
     with suppress(NotOfferedError):
-        efforts = efforts_of(client, fitting)
+        efforts = configs_of(client, fitting)
     return ModelList(fitting, efforts, notes, footer=target.label)
 
 

@@ -13,10 +13,13 @@ from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
 
-def settle_models(session: Session, models: Sequence[str]) -> list[str]:
+def settle_models(
+    session: Session, models: Sequence[str], listed: Iterable[Model] | None = None
+) -> list[str]:
     """Return the slugs that names and patterns stand for, once all are known to the server.
 
-    For what is asked before anything is pushed or rehearsed: a slip of the pen should cost nothing.
+    For what is asked before anything is pushed or rehearsed: a slip of the pen should cost nothing. The server's
+    models are asked for unless they are `listed`.
 
     Raises
     ------
@@ -30,7 +33,7 @@ def settle_models(session: Session, models: Sequence[str]) -> list[str]:
             "Which models? None was named.", hint="Add -m MODEL [-m MODEL]   (the list: %kbench models)"
         )
     target = session.target()
-    listed = list(session.client(target).list_models())
+    listed = list(session.client(target).list_models() if listed is None else listed)
     wanted = expand(session, target, models, listed)
     if error := unknown_models(session, target, listed, wanted):
         raise error
