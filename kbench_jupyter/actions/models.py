@@ -43,6 +43,7 @@ class ModelList(Shown):
             ],
             "No models.",
             drop_empty=True,
+            spare=("name", "by"),
         )
         steps = [("%kbench run -m MODEL", "run this notebook's task on one")] if self.models else ()
         many = count(len(self.models), "model")
