@@ -85,9 +85,9 @@ def _named(task: Task) -> str:
 
 
 def _names(result: ScheduleResult, run: Run | None) -> tuple[str, str]:
-    """Return model and candidate: the server's name of it once it has been seen."""
-    seen = run is not None and run.state != "UNSPECIFIED"
-    return (run.model, run.candidate) if run and seen else (result.model or result.agent, result.candidate)
+    """Return model and candidate: the server's name of it where that is known."""
+    known = run is not None and (run.state != "UNSPECIFIED" or run.config)
+    return (run.model, run.candidate) if run and known else (result.model or result.agent, result.candidate)
 
 
 def _row(result: ScheduleResult, run: Run | None, score: Cell) -> list[Value]:

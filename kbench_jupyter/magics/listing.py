@@ -10,7 +10,7 @@ from typing import Any
 
 from kbench_jupyter.display.export import as_csv, as_json
 from kbench_jupyter.display.text import to_text
-from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count
+from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count, told
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.magics.grammar import Call
@@ -70,9 +70,14 @@ class Listing:
         return [{name: record[name] for name in self.columns} for record in records]
 
     def _cut(self, found: Shown, view: View) -> View:
-        """Return the view's table alone, or else the records as one, with the columns that are wanted."""
-        table = next((part for part in view.parts if isinstance(part, Table)), _as_table(found.records()))
+        """Return the wanted columns of the records, drawn as in the view's table where that has them."""
+        records = found.records()
+        table = next((part for part in view.parts if isinstance(part, Table)), Table((), ()))
         heads = [head.removesuffix(">") for head in table.columns]
+        if records and list(records[0]) != heads:
+            heads = list(records[0])
+            rows: list[list[Value]] = [[told(value).text for value in record.values()] for record in records]
+            table = Table(heads, rows)
         self._refuse_other(heads)
         places = [heads.index(name) for name in self.columns]
         rows = [[_drawn(row[place]) for place in places] for row in table.rows]
@@ -84,11 +89,6 @@ class Listing:
             if name not in there:
                 hint = did_you_mean(name, there, more=f"it has: {', '.join(there)}")
                 raise UsageError(f"The listing has no column {name!r}.", hint=hint)
-
-
-def _as_table(records: Sequence[Mapping[str, Any]]) -> Table:
-    rows = [["" if value is None else str(value) for value in record.values()] for record in records]
-    return Table(list(records[0]) if records else (), rows)
 
 
 def _drawn(value: Value) -> Value:

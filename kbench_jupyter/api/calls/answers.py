@@ -159,7 +159,7 @@ def _reading(answer: Answer, subject: str, said: str) -> tuple[type[ApiError], s
             what = f"There is no {subject}"
         else:
             what = f"There is no {subject}, or it is not yours" if subject else f"{method} found nothing"
-        return NotFoundError, f"{what} ({status}){said}", _missing_hint(method)
+        return NotFoundError, f"{what} ({status}){said}", _missing_hint(method, subject)
     if status == 403:
         about = f" for {subject}" if subject else ""
         hint = (
@@ -183,7 +183,9 @@ _OWN_BENCHMARK = (
 )
 
 
-def _missing_hint(method: str) -> str | None:
+def _missing_hint(method: str, subject: str) -> str | None:
+    if subject.startswith("benchmark"):
+        return "Check owner and benchmark: both are in its address, kaggle.com/benchmarks/OWNER/BENCHMARK."
     if "Task" in method and "Runs" not in method:
         return "%kbench list shows your tasks. For somebody else's, write owner/task."
     if method == "ListBenchmarkTaskRuns":
@@ -234,9 +236,6 @@ _ADVICE: Mapping[tuple[str, int], str] = {
     ("GetBenchmarkTaskRunLogs", 404): "The run has not started yet, or there is none: %kbench status shows.",
     ("DownloadBenchmarkTaskRunOutput", 404): (
         "The run has left no output (yet), or there is none: %kbench status shows."
-    ),
-    ("GetBenchmarkLeaderboard", 404): (
-        "Check owner and benchmark: both are in its address, kaggle.com/benchmarks/OWNER/BENCHMARK."
     ),
 }
 
