@@ -78,7 +78,9 @@ def check_effort(
     try:
         configs = configs_of(client, [known[model] for model in models])
     except NotOfferedError as error:
-        session.reporter.say(f"! {error} So whether the models have the effort is left to the server.")
+        session.reporter.say(
+            f"! {str(error).rstrip('.')}. So whether the models have the effort is left to the server."
+        )
         configs = {}
     said, others = [], set()
     for model in models:

@@ -12,6 +12,9 @@ from kbench_jupyter.session.server_settings import model_notes, models_hint, wit
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
+#: Most models that are named where none fits.
+_NAMED = 8
+
 
 def settle_models(
     session: Session, models: Sequence[str], listed: Iterable[Model] | None = None
@@ -57,7 +60,13 @@ def expand(
     for name in names:
         fitting = fnmatch.filter(known, name) if is_pattern(name) else [name]
         if not fitting:
-            error = UsageError(f"No model that can run fits {name!r}.", hint="The list: %kbench models")
+            some = ", ".join(known[:_NAMED]) + (
+                f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+            )
+            error = UsageError(
+                f"No model that can run fits {name!r}.",
+                hint=f"There are: {some or 'none'}   (the list: %kbench models)",
+            )
             raise with_model_notes(session, target, error)
         wanted += fitting
     # What a pattern stands for may be less than the user has in mind.

@@ -22,7 +22,7 @@ from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_ru
 from kbench_jupyter.api import Run
 from kbench_jupyter.display.numbers import score_number, score_texts
 from kbench_jupyter.display.view import Shown, View, count
-from kbench_jupyter.errors import NotFoundError
+from kbench_jupyter.errors import DownloadError, NotFoundError
 from kbench_jupyter.results.chart import MIME_TYPE, caption, measure, value_and_interval, vega_lite
 from kbench_jupyter.results.comparison import Group, Row, group, read_rows
 from kbench_jupyter.session.session import Session
@@ -171,7 +171,11 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
     DownloadError
         If an output cannot be fetched.
     """
-    downloaded = download(session, slug, models=models, output=output)
+    try:
+        downloaded = download(session, slug, models=models, output=output)
+    except DownloadError as error:
+        error.hint = f"{error.hint}\nThe scores alone, without the files: %kbench status {slug}"
+        raise
     session.reporter.close()
     target = session.target()
     rows, notes = _read(downloaded, output, f"{slug}{placed(output)}", target.base_url)
