@@ -135,6 +135,7 @@ def push(
     force: bool = False,
     again: bool = False,
     detach_datasets: bool = False,
+    describe: bool = False,
 ) -> PushResult:
     """Push a task file as the next version of its task.
 
@@ -149,8 +150,8 @@ def push(
     wait : float or bool, optional
         Seconds to wait for the version to be created; 0 or True waits as long as it takes, None or False
         does not wait.
-    force, again, detach_datasets : bool
-        As the flags of ``%kbench push``.
+    force, again, detach_datasets, describe : bool
+        As the flags of ``%kbench push``; the description is changed without a question.
 
     Raises
     ------
@@ -168,6 +169,8 @@ def push(
         force=force,
         again=again,
         detach_datasets=detach_datasets,
+        describe=describe,
+        confirmed=True,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kbench_jupyter.actions.cards import WHO_COLUMNS, elapsed, score_column, state_cell, who_cells
@@ -85,9 +85,9 @@ def _named(task: Task) -> str:
 
 
 def _names(result: ScheduleResult, run: Run | None) -> tuple[str, str]:
-    """Return model and candidate: the server's name of it once it has been seen."""
-    seen = run is not None and run.state != "UNSPECIFIED"
-    return (run.model, run.candidate) if run and seen else (result.model or result.agent, result.candidate)
+    """Return model and candidate: the server's name of it where that is known."""
+    known = run is not None and (run.state != "UNSPECIFIED" or run.config)
+    return (run.model, run.candidate) if run and known else (result.model or result.agent, result.candidate)
 
 
 def _row(result: ScheduleResult, run: Run | None, score: Cell) -> list[Value]:
@@ -109,6 +109,7 @@ def run(
     retry_errored: bool = False,
     wait: float | None = None,
     poll_interval: float | None = None,
+    configs: Mapping[str, str] | None = None,
 ) -> ScheduledRuns:
     """Schedule a task's newest version on models, or with agents.
 
@@ -128,6 +129,8 @@ def run(
         Seconds to follow the runs; 0 follows them to their end, None returns at once.
     poll_interval : float, optional
         Most seconds between two looks.
+    configs : mapping, optional
+        What `check_effort` said of these models and this effort just now; then it is not asked again.
 
     Raises
     ------
@@ -148,7 +151,7 @@ def run(
     if task.creation_state != "COMPLETED":
         refuse_unready(task, errors_of(session, target, task))
     batches, lost = _wanted(
-        session, target, task, Batch(tuple(models), effort or "", tuple(agents)), retry_errored
+        session, target, task, Batch(tuple(models), effort or "", tuple(agents)), retry_errored, configs
     )
     if said := edits_since(session, target, task):
         session.reporter.say(f"! {said}")
@@ -164,7 +167,7 @@ def run(
         raise (unknown_models(session, target, client.list_models(), filtered) or error) from error
     began = time.monotonic()
     found = find_scheduled(client, slug, scheduled, before, timeout=0 if wait is None else wait or None)
-    result = ScheduledRuns(task, found, tuple(_scheduled(task, found)), footer=target.label)
+    result = ScheduledRuns(task, found, tuple(_scheduled(task, found, batches)), footer=target.label)
     if wait is None:
         return result
     left = max(0.1, wait - (time.monotonic() - began)) if wait else wait
@@ -178,14 +181,22 @@ def run(
     return followed
 
 
-def _scheduled(task: Task, results: Sequence[ScheduleResult]) -> Iterator[Run]:
+def _scheduled(task: Task, results: Sequence[ScheduleResult], batches: Sequence[Batch]) -> Iterator[Run]:
+    known = {(model, batch.effort): slug for batch in batches for model, slug in batch.configs.items()}
     for one in results:
         if one.run_id is not None:
-            yield Run(one.run_id, task.slug, one.model or one.agent, agent=one.agent)
+            # In words where the server does not say what it calls it: never the name of the bare model.
+            config = (known.get((one.model, one.effort)) or one.candidate) if one.effort else ""
+            yield Run(one.run_id, task.slug, one.model or one.agent, agent=one.agent, config=config)
 
 
 def _wanted(
-    session: Session, target: Target, task: Task, named: Batch, retry_errored: bool
+    session: Session,
+    target: Target,
+    task: Task,
+    named: Batch,
+    retry_errored: bool,
+    configs: Mapping[str, str] | None,
 ) -> tuple[list[Batch], list[ScheduleResult]]:
     """Return what is to be scheduled, and what cannot be scheduled again as it was."""
     client, slug = session.client(target), task.slug.task
@@ -196,9 +207,11 @@ def _wanted(
             + ("; an agent has one of its own." if named.agents else ", and none was named."),
             hint=f"%kbench run {slug} -m MODEL --reasoning-effort {named.effort}",
         )
-    if named.effort:
-        check_effort(session, models, named.effort)
-    batches = [Batch(tuple(models), named.effort, named.agents)] if models or named.agents else []
+    if named.effort and configs is None:
+        configs = check_effort(session, models, named.effort)
+    batches = (
+        [Batch(tuple(models), named.effort, named.agents, configs or {})] if models or named.agents else []
+    )
     lost: list[ScheduleResult] = []
     if retry_errored:
         again, lost = batches_of(client, errored_runs(client, task))
@@ -216,11 +229,11 @@ def _wanted(
 
 def _joined(batches: Sequence[Batch]) -> list[Batch]:
     """Return batches with each candidate once."""
-    models: dict[str, list[str]] = {}
+    at: dict[str, dict[str, str]] = {}
     for batch in batches:
-        models.setdefault(batch.effort, []).extend(batch.models)
+        at.setdefault(batch.effort, {}).update({name: batch.configs.get(name, "") for name in batch.models})
     agents = tuple(dict.fromkeys(agent for batch in batches for agent in batch.agents))
-    joined = [Batch(tuple(dict.fromkeys(named)), effort) for effort, named in models.items() if named]
+    joined = [Batch(tuple(named), effort, configs=named) for effort, named in at.items() if named]
     return [*joined, *([Batch(agents=agents)] if agents else [])]
 
 

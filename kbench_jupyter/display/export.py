@@ -31,20 +31,28 @@ def as_csv(records: Sequence[Mapping[str, Any]]) -> str:
 
 def as_json(records: Sequence[Mapping[str, Any]]) -> str:
     """Write records as a JSON list of objects; times are ISO 8601, and a number that has no finite value is null."""
-    rows = [
-        {name: None if _endless(value) else value for name, value in record.items()} for record in records
-    ]
+    rows = [{name: _number(value) for name, value in record.items()} for record in records]
     return json.dumps(rows, indent=2, ensure_ascii=False, default=_json_value, allow_nan=False)
 
 
 def _csv_cell(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, float):
+        return _whole(value)
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _endless(value: Any) -> bool:
-    return isinstance(value, float) and not math.isfinite(value)
+def _number(value: Any) -> Any:
+    """Return a value for JSON: None for a number without a finite value, and a whole one as such."""
+    if not isinstance(value, float):
+        return value
+    return _whole(value) if math.isfinite(value) else None
+
+
+def _whole(value: float) -> float | int:
+    # Up to here each whole number is one of its own.
+    return int(value) if value.is_integer() and abs(value) < 2**53 else value
 
 
 def _json_value(value: Any) -> str:

@@ -49,6 +49,8 @@ class Table:
     rows: Sequence[Sequence[Value]]
     empty: str = "none"  #: What to say when there are no rows.
     drop_empty: bool = False  #: Leave columns out that hold nothing in any row.
+    #: Heads of columns that text leaves out, in this order, and says so, where it would have to break words.
+    spare: Sequence[str] = ()
 
     def drawn(self) -> tuple[list[str], list[list[Value]]]:
         """Return the heads and rows to draw."""

@@ -256,11 +256,17 @@ class Queue:
                 return
 
     async def _execute(self, job: _Going) -> Verdict:
-        model = await (self._models.find(job.run.model) if job.run else self._models.default())
+        run = job.run
+        model = await (
+            self._models.find(run.agent or run.model, agent=bool(run.agent))
+            if run
+            else self._models.default()
+        )
         if model is None:
-            return Verdict(ERRORED, f"Its model is gone. {self._models.problem()}".strip())
-        if job.run and job.run.effort not in ("", *model.efforts):
-            return Verdict(ERRORED, f"{model.slug} takes no reasoning effort {job.run.effort!r} any more.")
+            what = "agent" if run and run.agent else "model"
+            return Verdict(ERRORED, f"Its {what} is gone. {self._models.problem()}".strip())
+        if run and run.effort not in ("", *model.efforts):
+            return Verdict(ERRORED, f"{model.slug} takes no reasoning effort {run.effort!r} any more.")
         self._warm_up(model)
         early = True
         while early and not job.begun and not job.stop:  # the one that waited may have died unnoticed
@@ -300,7 +306,9 @@ class Queue:
             proxy_url=self._url(),
             token=token,
             model=model.proxy_slug,
-            models=[known.proxy_slug for known in await self._models.all()],
+            models=[
+                known.proxy_slug for known in (*await self._models.all(), *([model] if model.agent else []))
+            ],
         )
 
         def order() -> bytes:

@@ -122,6 +122,7 @@ def _in_force(settings: Settings, others: upstream.Upstream | None, token: str) 
         "upstream_url": others.address if others else "",
         "upstream_key_from": others.key_from if others else "",
         "upstream_efforts": os.environ.get("KBENCH_UPSTREAM_EFFORTS", "").strip(),
+        "upstream_agents": os.environ.get("KBENCH_UPSTREAM_AGENTS", "").strip(),
         "upstream_proof": others.proof(token) if others else "",
         "workers": str(settings.workers),
         "run_timeout": f"{settings.timeout:.15g}",

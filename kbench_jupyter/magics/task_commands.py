@@ -76,6 +76,8 @@ def _push(session: Session, call: Call, cell: str | None) -> Any:
         force=call.force,
         again=call.again,
         detach_datasets=call.detach_datasets,
+        describe=call.describe,
+        confirmed=call.no_confirm,
     )
 
 
@@ -95,13 +97,13 @@ def _pull(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _run(session: Session, call: Call, cell: str | None) -> Any:
-    models = call.model
+    models, configs = call.model, None
     if cell is not None:
         chosen = choose_task(session, call.task, cell=cell)
-        if models or not (call.retry_errored or call.agent):
-            models = actions.wanted_models.settle_models(session, models)
         if call.reasoning_effort:
-            actions.wanted_candidates.check_effort(session, models, call.reasoning_effort)
+            models, configs = actions.wanted_candidates.settle(session, models, call.reasoning_effort)
+        elif models or not (call.retry_errored or call.agent):
+            models = actions.wanted_models.settle_models(session, models)
         actions.push.push(session, chosen, wait=0.0, poll_interval=call.poll_interval)
         slug = chosen.slug
     else:
@@ -121,6 +123,7 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
         retry_errored=call.retry_errored,
         wait=call.wait,
         poll_interval=call.poll_interval,
+        configs=configs,
     )
     panels.show_new_runs(session, slug)
     return scheduled

@@ -56,7 +56,11 @@ class ModelPicker(Part):
             left = quota(self.session).tasks
         except KBenchError:  # a target without a quota is none to stop at
             return ""
-        return f"Today's quota: {money(left.used)} of {money(left.allowed)} used" if left.allowed else ""
+        return (
+            f"Today's quota: {money(left.used)} of {money(left.allowed)} used"
+            if left and left.allowed
+            else ""
+        )
 
     @property
     def selected(self) -> tuple[str, ...]:

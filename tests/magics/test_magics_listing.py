@@ -110,6 +110,19 @@ def test_columns_are_chosen_by_name_in_the_order_asked(typed: Any, form: str) ->
     assert "m2" in printed
 
 
+def test_a_column_asked_for_by_name_is_drawn_where_another_says_it_for_the_whole_table(
+    server: faults.FaultServer, typed: Any
+) -> None:
+    add_run(server.api, 3, "m2", modelVersionConfigSlug="m2-high")
+    lines = typed("%kbench status quiz --format 'table(model, candidate)'").split("\n")
+    assert [line.split() for line in lines if line[:1] == "m"] == [
+        ["model", "candidate"],
+        ["m1", "m1"],
+        ["m2", "m2"],
+        ["m2", "m2-high"],
+    ]
+
+
 @pytest.mark.parametrize(
     ("line", "said", "hint"),
     [

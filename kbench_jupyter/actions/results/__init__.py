@@ -23,7 +23,7 @@ from kbench_jupyter.actions.results.tables import (
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.display.numbers import score_number
 from kbench_jupyter.display.view import Shown, View, count, size
-from kbench_jupyter.errors import NotFoundError
+from kbench_jupyter.errors import DownloadError, NotFoundError
 from kbench_jupyter.results.comparison import Row, group
 from kbench_jupyter.results.samples import SampleIndex
 from kbench_jupyter.session.session import Session
@@ -144,7 +144,11 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
     DownloadError
         If an output cannot be fetched.
     """
-    downloaded = download(session, slug, models=models, output=output)
+    try:
+        downloaded = download(session, slug, models=models, output=output)
+    except DownloadError as error:
+        error.hint = f"{error.hint}\nThe scores alone, without the files: %kbench status {slug}"
+        raise
     session.reporter.close()
     target = session.target()
 
