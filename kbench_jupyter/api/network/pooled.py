@@ -84,6 +84,14 @@ class _Adapter(HTTPAdapter):
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         return _watch(super().proxy_manager_for(proxy, **{**kwargs, **self._trust}))
 
+    def close(self) -> None:
+        # urllib3 closes a pool's connections once nothing holds the pool: the frames of an error that is kept do.
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - it cannot be iterated
+                with suppress(KeyError):  # another thread was faster
+                    manager.pools[key].close()
+        super().close()
+
 
 class RequestsTransport:
     """A transport over pooled connections.
