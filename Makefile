@@ -49,7 +49,7 @@ test: $(VENV)/test ## all tests; ARGS="tests/display -x" for some, WORKERS=0 to 
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
 faults: $(VENV)/test ## the long form: FAULTS injected faults, answers no type allows, servers killed; prints a table
-	@KBENCH_FAULTS=$(FAULTS) $(BIN)/python -m pytest -m faults -n $(WORKERS) --dist worksteal --max-worker-restart 0 $(ARGS)
+	@FAULTS=$(FAULTS) $(BIN)/python -m pytest -m faults -n $(WORKERS) --dist worksteal --max-worker-restart 0 $(ARGS)
 	@SERVER_KILLS=$(KILLS) $(BIN)/python -m pytest -n 0 --timeout 0 -k however_often tests/local/test_local_processes.py
 
 lab: $(VENV)/lab ## JupyterLab on the notebooks

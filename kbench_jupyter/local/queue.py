@@ -28,7 +28,7 @@ from kbench_jupyter.local.job import BEGUN, END, NOT_STORED, Job, Verdict, task_
 from kbench_jupyter.local.logs import LiveLog
 from kbench_jupyter.local.models import Model, Models
 from kbench_jupyter.local.rows import ERRORED, QUEUED, RUNNING, Run, Version
-from kbench_jupyter.local.runners import Runner, Runners
+from kbench_jupyter.local.runners import Runner, Runners, remove_scratch
 from kbench_jupyter.local.sandbox import Sandbox
 from kbench_jupyter.local.store import Store
 
@@ -110,7 +110,7 @@ class Queue:
             verdict = Verdict.read(self._home.creations / str(version.id)) or Verdict(QUEUED)
             self._store.set_version(version.id, verdict.state, verdict.error)
         for leftover in self._home.work.iterdir():
-            shutil.rmtree(leftover, ignore_errors=True)
+            remove_scratch(leftover)
 
     async def close(self) -> None:
         """End all that is going; runs read ERRORED, creations are begun again at the next start."""
@@ -230,7 +230,7 @@ class Queue:
         finally:
             # Before the state is recorded: if the disk is full, this may be what fills it.
             if job.runner is not None:
-                await to_thread(shutil.rmtree, job.runner.scratch, ignore_errors=True)
+                await to_thread(remove_scratch, job.runner.scratch)
         if not live.problem:
             return verdict
         said = f"{verdict.error or ''}\nPart of its log is missing. {live.problem}".strip()

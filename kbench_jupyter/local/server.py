@@ -33,6 +33,7 @@ from kbench_jupyter.local.queue import Queue
 from kbench_jupyter.local.sandbox import Sandbox, wanted
 from kbench_jupyter.local.smollm import SmolLM
 from kbench_jupyter.local.store import Store
+from kbench_jupyter.local.temporary import remove_temporary
 
 log = logging.getLogger("kbench.local")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -78,7 +79,8 @@ async def _serve(settings: Settings, home: Home) -> None:
     listener = _listen(settings.port, home.last_port())
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    sandbox = Sandbox(port) if wanted() else None
+    remove_temporary(home.path)  # of an earlier server that was killed
+    sandbox = Sandbox(port, home.path) if wanted() else None
     home.keep_reserves()
     home.make_room("starting")
     store = Store(home.database, home.make_room)

@@ -34,6 +34,33 @@ def test_connections_are_kept_and_used_again(server: FaultServer, client: Client
     assert server.wait_for_connections(0)
 
 
+def test_an_error_that_is_kept_keeps_no_connection_of_a_closed_client(server: FaultServer) -> None:
+    transport = RequestsTransport()
+    asked = Request("POST", f"{server.url}/v1/x/GetBenchmarkTaskQuota", body=b"{}")
+    for answer in (transport(asked), transport(asked)):
+        answer.read()
+    server.inject("GetBenchmarkTaskQuota", faults.reset_before)
+    with pytest.raises(TransportFault) as kept:
+        transport(asked)
+    assert server.wait_for_connections(1)
+    transport.close()
+    assert server.wait_for_connections(0)
+    assert kept.value.__traceback__ is not None
+
+
+def test_what_another_thread_still_asks_of_a_closed_client_leaves_no_connection(server: FaultServer) -> None:
+    transport = RequestsTransport()
+    transport.close()
+    asked = Request("POST", f"{server.url}/v1/x/GetBenchmarkTaskQuota", body=b"{}")
+    for end in (lambda answer: answer.read(), lambda answer: answer.close()):
+        end(transport(asked))
+        assert server.wait_for_connections(0)
+    server.inject("GetBenchmarkTaskQuota", faults.truncated)
+    with pytest.raises(TransportFault):
+        transport(asked).read()
+    assert server.wait_for_connections(0)
+
+
 def test_one_client_serves_many_threads(server: FaultServer, client: Client) -> None:
     server.api.page = 3
     for number in range(30):

@@ -14,6 +14,7 @@ import threading
 import zipfile
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +30,8 @@ from kbench_jupyter.notebook.pushed import push_notebook
 SECRETS = ("good-secret-token", "proxy-secret")
 LIMITS = Limits(
     connect=5.0,
-    read=1.5,  # on a busy machine an honest answer takes this long now and then; it would count as one more fault
-    stream_read=1.5,
+    read=3.0,  # on a busy machine an honest answer takes half of this now and then; it would count as one more fault
+    stream_read=3.0,
     attempts=5,
     deadline=40.0,
     backoff=0.001,
@@ -60,7 +61,7 @@ WRITES = ("CreateBenchmarkTask", "BatchScheduleBenchmarkTaskRuns", "PublishBench
 STATE = "BENCHMARK_TASK_RUN_STATE_"
 FAULTS: dict[str, Fault] = {**faults.PASSING, **faults.LASTING, "a slow drip": faults.drip(0.0005)}
 #: Rare ones: each costs the time of a time-out.
-SLOW = {"a hang": 0.02, "a hang after processing": 0.02, "a slow drip": 0.01}
+SLOW = {"a hang": 0.01, "a hang after processing": 0.01, "a slow drip": 0.01}
 
 
 class LivingApi(FakeApi):
@@ -81,7 +82,7 @@ class LivingApi(FakeApi):
         #: Looks after which a run has ended; None lets it wait for ever.
         self.pace: int | None = None
         self.looks: Counter[int] = Counter()
-        self.text = push_notebook(percent_task_source(TASK, origin="task.ipynb"))
+        self.text = pushed()
         for name in ("quiz", "essay", "riddle"):
             self.add_task(name, createTime="2026-01-01T12:00:00Z")
         for number, state in enumerate(("COMPLETED", "COMPLETED", "ERRORED"), 1):
@@ -216,12 +217,24 @@ class Lots:
         return any(method in WRITES for method, _ in self.drawn)
 
 
+@cache
+def pushed() -> str:
+    """Return the notebook that was pushed."""
+    return push_notebook(percent_task_source(TASK, origin="task.ipynb"))
+
+
+@cache
+def notebook() -> str:
+    """Return the user's notebook."""
+    source = percent_task_source(TASK, origin="task.ipynb")
+    cells = [nbformat.v4.new_code_cell(cell.text, id=f"c{n}") for n, cell in enumerate(source.cells)]
+    return str(nbformat.writes(nbformat.v4.new_notebook(cells=cells)))
+
+
 def furnish(folder: Path) -> None:
     """Put a user's files into a folder."""
     folder.mkdir()
-    source = percent_task_source(TASK, origin="task.ipynb")
-    cells = [nbformat.v4.new_code_cell(cell.text, id=f"c{n}") for n, cell in enumerate(source.cells)]
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), folder / "task.ipynb")
+    (folder / "task.ipynb").write_text(notebook(), encoding="utf-8")
     (folder / ".env").write_text(ENV + "MODEL_PROXY_EXPIRY_TIME=2020-01-01T00:00:00Z\n")
 
 

@@ -84,6 +84,14 @@ class _Adapter(HTTPAdapter):
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         return _watch(super().proxy_manager_for(proxy, **{**kwargs, **self._trust}))
 
+    def close(self) -> None:
+        # urllib3 closes a pool's connections once nothing holds the pool: the frames of an error that is kept do.
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118 - it cannot be iterated
+                with suppress(KeyError):  # another thread was faster
+                    manager.pools[key].close()
+        super().close()
+
 
 class RequestsTransport:
     """A transport over pooled connections.
@@ -101,6 +109,7 @@ class RequestsTransport:
     def __init__(self, advice: Mapping[str, str] | None = None) -> None:
         self._advice = dict(advice or {})
         self._worked = False  # whether anybody outside this machine has answered
+        self._closed = False
         self._session = requests.Session()
         adapter = _Adapter(pool_connections=8, pool_maxsize=_IDLE)
         self._session.mount("http://", adapter)
@@ -118,6 +127,7 @@ class RequestsTransport:
             _let_go(request, expiry, cancel)
             if answer is not None:
                 answer.close()
+            self._keep_none()
             # Raised here, outside any except block: requests' own errors hold the request and with it
             # the credential, and would hang on as __context__.
             expired, cancelled, known = expiry.reached, cancel.is_set, None
@@ -137,6 +147,7 @@ class RequestsTransport:
         def close() -> None:
             _let_go(request, expiry, cancel)
             answer.close()
+            self._keep_none()
 
         body = _body(answer, request, expiry, cancel)
         return Response(answer.status_code, answer.headers, body, on_close=close)
@@ -164,8 +175,14 @@ class RequestsTransport:
         return answer, None
 
     def close(self) -> None:
-        """Close every pooled connection."""
+        """Close every pooled connection; those of exchanges that go on are closed as each of them ends."""
+        self._closed = True
         self._session.close()
+
+    def _keep_none(self) -> None:
+        # A thread whose answer nobody waits for any more may ask on, and a closed pool would take up its connection.
+        if self._closed:
+            self._session.close()
 
 
 def _let_go(request: Request, expiry: _Expiry, cancel: Cancel) -> None:
