@@ -106,7 +106,7 @@ def test_differences_of_means_are_those_of_students_sleep() -> None:
 
 
 def test_holms_correction_is_that_of_statsmodels() -> None:
-    """Computed with statsmodels 0.15, ``multipletests(..., method="holm")``; a test that was not made counts nothing."""
+    """Computed with statsmodels 0.15, ``multipletests(..., method="holm")``. A test not made counts nothing."""
     assert holm([0.01, 0.04, None, 0.03, 0.005, 0.45]) == pytest.approx([0.04, 0.09, None, 0.09, 0.025, 0.45])
 
 

@@ -12,23 +12,25 @@ Which method is used when, and why, stands in the docstring of each function:
 * a difference of pairs: `paired` (exact McNemar for passes, paired t for the rest);
 * a difference without pairs: `unpaired`;
 * several p values at once: `holm`;
-* how many samples tell a difference apart: `pairs_needed`, `samples_needed`;
+* how many samples tell a difference apart: `pairs_needed`, `samples_needed`; what so many show: `detectable`;
 * repeats of the same sample: `pass_at_k`, `pass_hat_k`, `within_spread`.
 """
 
-from kbench_jupyter.results.statistics.differences import Difference, paired, unpaired
+from kbench_jupyter.results.statistics.differences import Difference, mcnemar, paired, unpaired
 from kbench_jupyter.results.statistics.intervals import CONFIDENCE, Estimate, mean, rate
 from kbench_jupyter.results.statistics.libraries import has_scipy
 from kbench_jupyter.results.statistics.many import holm
-from kbench_jupyter.results.statistics.power import pairs_needed, samples_needed
+from kbench_jupyter.results.statistics.power import detectable, pairs_needed, samples_needed
 from kbench_jupyter.results.statistics.repeats import pass_at_k, pass_hat_k, within_spread
 
 __all__ = [
     "CONFIDENCE",
     "Difference",
     "Estimate",
+    "detectable",
     "has_scipy",
     "holm",
+    "mcnemar",
     "mean",
     "paired",
     "pairs_needed",

@@ -53,7 +53,8 @@ def paired(
     pairs differ, when Wald's has no width. Everything else gets the paired t test and its interval, or a bootstrap:
     then BCa, and the p value of randomly changed signs.
 
-    Where samples repeat, give one value a sample, their mean: then samples are the clusters, and this is cluster-robust.
+    Where samples repeat, give one value a sample, their mean: then samples are the clusters, and this is robust to
+    them.
 
     Parameters
     ----------

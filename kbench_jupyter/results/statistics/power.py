@@ -57,6 +57,15 @@ def samples_needed(
     return max(2, _needed((one**2 + other**2) / difference**2, confidence, power))
 
 
+def detectable(
+    spread: float, pairs: int, *, confidence: float = CONFIDENCE, power: float = POWER
+) -> float | None:
+    """Return the smallest difference that so many pairs show as often as `power` says; None where the spread is 0."""
+    normal = NormalDist()
+    reach = normal.inv_cdf((1 + confidence) / 2) + normal.inv_cdf(power)
+    return reach * spread / math.sqrt(pairs) or None
+
+
 def _needed(ratio: float, confidence: float, power: float) -> int:
     normal = NormalDist()
     return math.ceil((normal.inv_cdf((1 + confidence) / 2) + normal.inv_cdf(power)) ** 2 * ratio)
