@@ -9,8 +9,8 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
-from kbench_jupyter.actions.results.sides import pairs_of
 from kbench_jupyter.actions.compare.tables import facts, listed
+from kbench_jupyter.actions.results.sides import pairs_of
 from kbench_jupyter.actions.results.wording import measure_note, name_of, said
 from kbench_jupyter.display.view import Part, Shown, Text, View, count
 from kbench_jupyter.results.measured import default_measure, measured, points
@@ -148,7 +148,7 @@ def compare(
     *,
     measure: Measure | None = None,
     models: Sequence[str] = (),
-    output: Path = Path(),
+    output: Path | None = None,
 ) -> Comparison:
     """Compare two candidates, or two versions, of a task sample by sample, fetching what is not downloaded yet.
 
@@ -161,8 +161,8 @@ def compare(
         What is compared; by default `default_measure`.
     models : sequence of str
         Only these models or other candidates; all where empty.
-    output : Path
-        The folder downloads lie in.
+    output : Path, optional
+        The folder downloads lie in; by default the one this task was last compared in, or this one.
 
     Raises
     ------
@@ -173,10 +173,9 @@ def compare(
     """
     from kbench_jupyter.actions.results import results
 
-    found = results(session, slug, models=models, output=output)
-    return compare_samples(
-        slug, one, other, list(found.each_sample()), measure=measure, notes=found.notes, footer=found.footer
-    )
+    found = results(session, slug, models=models, output=output or session.folders.get(slug, Path()))
+    samples = list(found.index.samples())
+    return compare_samples(slug, one, other, samples, measure=measure, notes=found.notes, footer=found.footer)
 
 
 def compare_samples(

@@ -46,11 +46,11 @@ class Pairs(Shown):
             notes.append(f"No interval and no p value: they need scipy. {INSTALL}")
         if len(self.pairs) > 1 and has_scipy():
             notes.append(f"The p values are corrected for {count(len(self.pairs), 'comparison')} (Holm).")
-        for pair in self.pairs:
-            if not pair.is_paired:
-                notes.append(
-                    f"{name_of(pair.other)} and {name_of(pair.base)} share no sample: compared without pairs."
-                )
+        apart = [pair for pair in self.pairs if not pair.is_paired]
+        notes += [
+            f"{name_of(p.other)} and {name_of(p.base)} share no sample: compared without pairs."
+            for p in apart
+        ]
         return tuple(notes)
 
     def table(self) -> Table:

@@ -1,0 +1,58 @@
+"""What of the samples is compared: by which measure, put together how, beside which baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from kbench_jupyter.actions.results.pairs import Pairs, pairs_against
+from kbench_jupyter.results.comparison import Group
+from kbench_jupyter.results.measured import By, Measured, Point, default_measure, measured
+from kbench_jupyter.results.samples.measures import Measure
+
+__all__ = ["Asked", "Measuring"]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What was asked for of a comparison."""
+
+    measure: Measure | None = None  #: None for `default_measure`
+    by: By = "candidate"
+    baseline: str = ""  #: a candidate or a version; "" for none
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """The samples of a task by one measure; which one is chosen once, when this is made."""
+
+    task: str
+    points: tuple[Point, ...]
+    asked: Asked = Asked()
+
+    @cached_property
+    def measure(self) -> Measure:
+        """What is compared."""
+        return self.asked.measure or default_measure(self.points)
+
+    def sides(self, groups: Sequence[Group], measure: Measure | None = None) -> list[Measured]:
+        """Return what the samples of each group came to, by the measure that is compared or another one."""
+        what = measure or self.measure
+        there = {(side.version, side.name): side for side in measured(self.points, what, self.asked.by)}
+        return [
+            there.get((group.version, group.candidate))
+            or Measured(group.version, group.candidate, what, {}, {})
+            for group in groups
+        ]
+
+    def pairs(self, sides: Sequence[Measured], baseline: str, footer: str = "") -> Pairs:
+        """Return each side beside a baseline.
+
+        Raises
+        ------
+        UsageError
+            If there is no such candidate or version.
+        """
+        pairs = pairs_against(self.task, sides, baseline) if baseline else []
+        return Pairs(self.task, baseline, tuple(sides), tuple(pairs), footer=footer)
