@@ -177,13 +177,15 @@ def _download(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _results(session: Session, call: Call, cell: str | None) -> Any:
+    from kbench_jupyter.actions.results.measuring import Asked
+
     slug, output = resolve_slug(session, call.task), Path(call.output).expanduser()
     found = actions.results.results(
         session,
         slug,
         models=call.model,
         output=output,
-        asked=actions.results.Asked(call.measure, call.by, call.baseline or ""),
+        asked=Asked(call.measure, call.by, call.baseline or ""),
         fail_if=call.fail_if,
     )
     return found if asked(call) else _drawn(session, found, call.model, output)

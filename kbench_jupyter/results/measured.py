@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import fmean
-from typing import Literal, get_args
 
-from kbench_jupyter.results.comparison import has_value
+from kbench_jupyter.results.comparison import By, has_value
 from kbench_jupyter.results.samples import MEASURES, Sample, value
 from kbench_jupyter.results.samples.measures import Measure
 from kbench_jupyter.results.statistics import (
@@ -27,10 +26,6 @@ from kbench_jupyter.results.statistics import (
     within_spread,
 )
 
-By = Literal["candidate", "version", "model"]
-#: How runs are put together: a group each candidate within a version; the same, a candidate's versions beside each
-#: other; or all candidates of a model within a version as one.
-BYS: tuple[By, ...] = get_args(By)
 #: Measures of which less is better.
 LESS_IS_BETTER = ("cost", "latency", "tokens")
 
@@ -110,7 +105,7 @@ class Measured:
     @property
     def unmeasured(self) -> int:
         """How many samples did not error and have no value all the same."""
-        return self.samples - self.errored - sum(map(len, self.values.values()))
+        return self.samples - self.errored - self.infinite - sum(map(len, self.values.values()))
 
     @cached_property
     def estimate(self) -> Estimate | None:

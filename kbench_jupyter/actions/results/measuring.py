@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from kbench_jupyter.actions.results.pairs import Pairs, pairs_against
-from kbench_jupyter.results.comparison import Group
-from kbench_jupyter.results.measured import By, Measured, Point, default_measure, measured
+from kbench_jupyter.results.comparison import By, Group
+from kbench_jupyter.results.measured import Measured, Point, default_measure, measured
 from kbench_jupyter.results.samples.measures import Measure
 
-__all__ = ["Asked", "Measuring"]
+__all__ = ["NOTHING_ASKED", "Asked", "Measuring"]
 
 
 @dataclass(frozen=True)
@@ -23,13 +22,17 @@ class Asked:
     baseline: str = ""  #: a candidate or a version; "" for none
 
 
+#: The default measure, a group a candidate and version, no baseline.
+NOTHING_ASKED = Asked()
+
+
 @dataclass(frozen=True)
 class Measuring:
     """The samples of a task by one measure; which one is chosen once, when this is made."""
 
     task: str
     points: tuple[Point, ...]
-    asked: Asked = Asked()
+    asked: Asked = NOTHING_ASKED
 
     @cached_property
     def measure(self) -> Measure:
@@ -45,14 +48,3 @@ class Measuring:
             or Measured(group.version, group.candidate, what, {}, {})
             for group in groups
         ]
-
-    def pairs(self, sides: Sequence[Measured], baseline: str, footer: str = "") -> Pairs:
-        """Return each side beside a baseline.
-
-        Raises
-        ------
-        UsageError
-            If there is no such candidate or version.
-        """
-        pairs = pairs_against(self.task, sides, baseline) if baseline else []
-        return Pairs(self.task, baseline, tuple(sides), tuple(pairs), footer=footer)

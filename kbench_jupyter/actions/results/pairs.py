@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 from kbench_jupyter.actions.results.sides import named_side
@@ -21,7 +22,7 @@ from kbench_jupyter.results.pairing import Pair
 from kbench_jupyter.results.statistics import has_scipy, holm
 from kbench_jupyter.results.statistics.libraries import INSTALL
 
-__all__ = ["Pairs", "pairs_against"]
+__all__ = ["Pairs"]
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,18 @@ class Pairs(Shown):
     baseline: str  #: a candidate, or a version such as ``"v1"``; "" where none was named
     sides: tuple[Measured, ...] = ()  #: all there are, the baseline's included
     pairs: tuple[Pair, ...] = ()
+
+    @classmethod
+    def of(cls, task: str, sides: Sequence[Measured], baseline: str = "", footer: str = "") -> Pairs:
+        """Return each side beside the baseline; without one, every two candidates of a version.
+
+        Raises
+        ------
+        UsageError
+            If there is no such candidate or version.
+        """
+        found = _beside(task, sides, baseline) if baseline else _every_two(sides)
+        return cls(task, baseline, tuple(sides), tuple(found), footer=footer)
 
     @property
     def p_values(self) -> list[float | None]:
@@ -131,7 +144,11 @@ def _record(task: str, pair: Pair, p: float | None) -> dict[str, Any]:
     }
 
 
-def pairs_against(task: str, sides: Sequence[Measured], baseline: str) -> list[Pair]:
+def _every_two(sides: Sequence[Measured]) -> list[Pair]:
+    return [Pair(a, b) for a, b in combinations(sides, 2) if a.version == b.version]
+
+
+def _beside(task: str, sides: Sequence[Measured], baseline: str) -> list[Pair]:
     """Return each side beside the baseline: of a candidate within each version, of a version for each candidate.
 
     Parameters

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
+from kbench_jupyter.actions.results.measuring import Asked
 from kbench_jupyter.actions.results.pairs import Pairs
 from kbench_jupyter.actions.results.wording import difference, name_of, p_value, said, signed
 from kbench_jupyter.display.view import count
@@ -15,28 +16,35 @@ from kbench_jupyter.results.samples import Sample
 from kbench_jupyter.results.statistics import has_scipy, holm
 from kbench_jupyter.results.statistics.libraries import INSTALL
 
-__all__ = ["baseline_of", "passed_notes"]
+__all__ = ["passed_notes", "watched"]
 
 _CONDITION = re.compile(r"\s*worse\s+than\s+(\S+)\s*", re.IGNORECASE)
 #: Samples of a candidate that an error names, and characters of each text.
 _NAMED, _TEXT = 20, 60
 
 
-def baseline_of(condition: str) -> str:
-    """Return the baseline that a condition such as "worse than v1" names.
+def watched(asked: Asked, condition: str | None) -> Asked:
+    """Return what is asked for, with the baseline that a condition such as "worse than v1" names.
 
     Raises
     ------
     UsageError
-        If it is no such condition.
+        If it is no such condition, or names another baseline than the one that was asked for.
     """
+    if condition is None:
+        return asked
     found = _CONDITION.fullmatch(condition)
     if found is None:
         raise UsageError(
             f"--fail-if takes 'worse than v1' or 'worse than CANDIDATE', not {condition!r}.",
             hint='%kbench results --fail-if "worse than v1"',
         )
-    return found[1]
+    if asked.baseline not in ("", found[1]):
+        raise UsageError(
+            f"--baseline {asked.baseline} and --fail-if {condition!r} name two baselines.",
+            hint="Leave --baseline out: --fail-if shows the difference from its own.",
+        )
+    return replace(asked, baseline=found[1])
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,7 @@ class _Tested:
         return self.errors_p < SIGNIFICANT and len(failures.new) > failures.gone
 
 
-def passed_notes(pairs: Pairs, samples: Mapping[str, Sequence[Sample]]) -> list[str]:
+def passed_notes(pairs: Pairs, samples: Iterable[Sample]) -> list[str]:
     """Say for each candidate that it is not worse than the baseline, as far as so many samples show.
 
     Looked at is the newest version: whether its mean is worse, and whether more of its samples error. All p values
@@ -67,8 +75,8 @@ def passed_notes(pairs: Pairs, samples: Mapping[str, Sequence[Sample]]) -> list[
 
     Parameters
     ----------
-    samples : mapping
-        Samples by key, of both sides, for naming them.
+    samples : iterable of Sample
+        All there are, for naming those that did it.
 
     Raises
     ------
@@ -93,7 +101,7 @@ def passed_notes(pairs: Pairs, samples: Mapping[str, Sequence[Sample]]) -> list[
     if failed:
         raise RegressionError(
             "; ".join(_why(one) for one in failed) + ".",
-            detail="\n".join(line for one in failed for line in _culprits(one, samples)),
+            detail="\n".join(_culprits(failed, samples)),
             hint=f"Side by side: {_command(pairs.task, failed[0].pair)}",
         )
     return [_passed(one) for one in tested]
@@ -118,21 +126,30 @@ def _why(one: _Tested) -> str:
     return f"{name_of(pair.other)} is worse than {name_of(pair.base)}: {'; '.join(reasons)}"
 
 
-def _culprits(one: _Tested, samples: Mapping[str, Sequence[Sample]]) -> list[str]:
-    pair = one.pair
-    keys = (pair.worse if one.worse else []) + (pair.failures.new if one.errs_more and pair.failures else [])
-    lines = [f"{name_of(pair.other)}:"] if keys else []
-    for key in keys[:_NAMED]:
-        mine = [
-            s
-            for s in samples.get(key, ())
-            if (s.version, s.candidate) == (pair.other.version, pair.other.name)
-        ]
-        text = f"  {_short(mine[0].input)} → {_short(said(mine[0]))}" if mine else ""
-        lines.append(f"  #{key.rpartition('#')[2]}{text}")
-    if len(keys) > _NAMED:
-        lines.append(f"  and {len(keys) - _NAMED:,} more")
-    return lines
+def _culprits(failed: Sequence[_Tested], samples: Iterable[Sample]) -> Iterator[str]:
+    """Name the samples that did it, with what was asked and answered."""
+    did = {(one.pair.other.version, one.pair.other.name): _keys(one) for one in failed}
+    wanted = {(*side, key) for side, keys in did.items() for key in keys[:_NAMED]}
+    found: dict[tuple[int | None, str, str], Sample] = {}
+    for sample in samples:
+        names = [(sample.version, name, sample.key) for name in (sample.candidate, sample.model)]
+        found |= {name: sample for name in names if name in wanted}
+    for one in failed:
+        side, keys = one.pair.other, _keys(one)
+        if keys:
+            yield f"{name_of(side)}:"
+        for key in keys[:_NAMED]:
+            sample = found[side.version, side.name, key]
+            yield f"  #{key.rpartition('#')[2]}  {_short(sample.input)} → {_short(said(sample))}"
+        if len(keys) > _NAMED:
+            yield f"  and {len(keys) - _NAMED:,} more"
+
+
+def _keys(one: _Tested) -> list[str]:
+    if not one.pair.is_paired:
+        return []
+    errored = one.pair.failures.new if one.errs_more and one.pair.failures else []
+    return (one.pair.worse if one.worse else []) + errored
 
 
 def _short(text: str) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 
-__all__ = ["Ran", "pairs_of", "version_of"]
+__all__ = ["Ran", "named_side", "pairs_of", "two_of"]
 
 _VERSION = re.compile(r"v(\d+)", re.IGNORECASE)
 
@@ -77,7 +77,7 @@ def named_side(task: str, word: str, candidates: Sequence[str], versions: Sequen
     """
     if word in candidates:
         return word
-    version = version_of(word)
+    version = _version_of(word)
     if version in versions and version is not None:
         return version
     there = _There(tuple(candidates), tuple(versions))
@@ -85,7 +85,24 @@ def named_side(task: str, word: str, candidates: Sequence[str], versions: Sequen
     raise UsageError(f"{word} is neither a candidate nor a version that {task} has results of.", hint=hint)
 
 
-def version_of(word: str) -> int | None:
+def two_of(ran: Sequence[Ran]) -> tuple[str, str] | None:
+    """Return two words to compare: the newest two versions that a candidate ran on, else two candidates of one version.
+
+    None where there is nothing to compare.
+    """
+    newest: dict[str, list[int]] = {}
+    for version, name in ran:
+        newest.setdefault(name, []).append(version or 0)
+    for versions in newest.values():
+        if len(versions) > 1:
+            last, before = sorted(versions, reverse=True)[:2]
+            return f"v{before}", f"v{last}"
+    top = max((version or 0 for version, _ in ran), default=0)
+    names = [name for version, name in ran if (version or 0) == top]
+    return (names[0], names[1]) if len(names) > 1 else None
+
+
+def _version_of(word: str) -> int | None:
     """Return the number of the version that a word such as "v2" names, else None."""
     found = _VERSION.fullmatch(word)
     return int(found[1]) if found else None

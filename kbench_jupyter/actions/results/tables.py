@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kbench_jupyter.actions.cards import WHO_COLUMNS, who_cells, who_word
-from kbench_jupyter.actions.results.wording import amounts, interval
+from kbench_jupyter.actions.results.wording import amount, amounts, interval
 from kbench_jupyter.actions.run_errors import RunErrors
 from kbench_jupyter.display.numbers import score_texts
 from kbench_jupyter.display.view import Cell, Part, Table, Text, Value, count, duration, money
@@ -20,6 +20,7 @@ __all__ = [
     "error_parts",
     "errored_note",
     "few_note",
+    "repeat_parts",
     "scipy_note",
     "scores_of",
     "texts_of",
@@ -167,7 +168,8 @@ def few_note(task: str, sides: Sequence[Measured], *, by_run: bool) -> str:
 
 def assertion_parts(groups: Sequence[Group]) -> list[Part]:
     """Return a table of the newest version's assertions, a column a candidate; a row each where many are."""
-    newest = [group for group in groups if group.version == groups[0].version]
+    version_of = max((group.version or 0 for group in groups), default=0)
+    newest = [group for group in groups if (group.version or 0) == version_of]
     counts = assertion_counts(newest)
     if not counts:
         return []
@@ -195,6 +197,22 @@ def _counted(counts: tuple[int, int] | None) -> Value:
 
 def _tone(passed: int, every: int) -> str:
     return "good" if passed == every else "bad" if passed == 0 else "warn"
+
+
+def repeat_parts(sides: Sequence[Measured]) -> list[Part]:
+    """Return a table of what several tries of the same samples say; nothing where none was repeated."""
+    rows: list[list[Value]] = []
+    for side in sides:
+        found = side.repeats
+        if found is None:
+            continue
+        at, every = ("" if share is None else f"{share:.1%}" for share in (found.at, found.every))
+        spread = "" if found.spread is None or found.at is not None else amount(found.spread, side.measure)
+        rows.append(
+            [side.name, str(side.version or ""), f"{found.samples:,}", str(found.k), at, every, spread]
+        )
+    columns = ["repeats of", "version>", "samples>", "k>", "pass@k>", "pass^k>", "spread in a sample>"]
+    return [Table(columns, rows, drop_empty=True)] if rows else []
 
 
 def error_parts(rows: Sequence[Row], explained: RunErrors) -> list[Part]:

@@ -9,7 +9,7 @@ from kbench_jupyter.display.numbers import score_text, score_texts
 from kbench_jupyter.display.view import count, duration, money
 from kbench_jupyter.results.measured import LESS_IS_BETTER, Measured
 from kbench_jupyter.results.pairing import Pair
-from kbench_jupyter.results.samples import MEASURES, Sample
+from kbench_jupyter.results.samples import Sample
 from kbench_jupyter.results.samples.measures import Measure
 
 __all__ = [
@@ -140,10 +140,7 @@ def measure_note(measure: Measure, *, chosen: bool) -> str:
     if chosen:
         return said
     why = "each version returns numbers" if measure == "score" else "not every version returns numbers"
-    others = [name for name in MEASURES if name != measure]
-    return (
-        f"{said} It is compared since {why}; --measure takes {', '.join(others[:-1])} or {others[-1]}, too."
-    )
+    return f"{said} Chosen since {why}; another: --measure."
 
 
 def name_of(side: Measured) -> str:
