@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from kbench_jupyter.results.comparison import By, Group
+from kbench_jupyter.errors import UsageError
+from kbench_jupyter.hints import did_you_mean
+from kbench_jupyter.results.comparison import BYS, By, Group
 from kbench_jupyter.results.measured import Measured, Point, default_measure, measured
+from kbench_jupyter.results.samples import MEASURES
 from kbench_jupyter.results.samples.measures import Measure
 
-__all__ = ["NOTHING_ASKED", "Asked", "Measuring"]
+__all__ = ["NOTHING_ASKED", "Asked", "Measuring", "check_words"]
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,20 @@ class Asked:
 
 #: The default measure, a group a candidate and version, no baseline.
 NOTHING_ASKED = Asked()
+
+
+def check_words(measure: str | None, by: str) -> None:
+    """Refuse a measure, or a way to put runs together, that there is not; a command's words are checked before.
+
+    Raises
+    ------
+    UsageError
+        If there is no such one.
+    """
+    for name, word, words in (("measure", measure, MEASURES), ("by", by, BYS)):
+        if word is not None and word not in words:
+            hint = did_you_mean(word, words, more=f"there are {', '.join(words)}")
+            raise UsageError(f"There is no {name} {word!r}.", hint=hint)
 
 
 @dataclass(frozen=True)

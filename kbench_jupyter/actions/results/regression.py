@@ -19,6 +19,8 @@ from kbench_jupyter.results.statistics.libraries import INSTALL
 __all__ = ["passed_notes", "watched"]
 
 _CONDITION = re.compile(r"\s*worse\s+than\s+(\S+)\s*", re.IGNORECASE)
+#: From so many samples on, an exact McNemar test can come below 5 %: if all of six change to the same side, 2 / 2**6.
+_ENOUGH = 6
 #: Samples of a candidate that an error names, and characters of each text.
 _NAMED, _TEXT = 20, 60
 
@@ -169,6 +171,8 @@ def _passed(one: _Tested) -> str:
     if one.p is None:
         return f"{who}: too little data to tell whether it is worse, which passes."
     text = f"{who}: not significantly worse, {difference(pair)}, p {p_value(one.p)}."
+    if pair.is_paired and pair.base.measure == "passed" and len(pair.keys) < _ENOUGH:
+        return f"{text} {count(len(pair.keys), 'sample')} are too few to tell, whatever they come to."
     if pair.seen is None:
         return text
     unit = " points" if pair.base.measure in ("passed", "checks") else ""
