@@ -172,6 +172,6 @@ class NameCache:
 
 def _sides(client: Any, task: str) -> list[str]:
     """Return the candidates and versions that a task ran on; nothing where it is not known which task is meant."""
-    runs = client.list_runs(task) if task else []
+    runs = list(client.list_runs(task)) if task else []
     versions = sorted({run.task.version for run in runs if run.task.version}, reverse=True)
     return [*dict.fromkeys(run.candidate for run in runs), *(f"v{version}" for version in versions)]
