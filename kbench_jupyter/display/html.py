@@ -122,6 +122,8 @@ def _cell(value: str | Cell | None) -> str:
     sign, colour = SIGNS.get(value.tone, ""), TONES.get(value.tone)
     if not colour or not value.text:
         return text
+    if value.pieces:  # marked pieces have colours of their own
+        return f'<span style="color: {colour}" aria-hidden="true">{sign}</span>&nbsp;{text}'
     return f'<span style="color: {colour}"><span aria-hidden="true">{sign}</span>&nbsp;{text}</span>'
 
 

@@ -46,5 +46,6 @@ capitals.run(kbench.llm)
 #
 # Four rows make a wide interval. That is the point of showing it; its formula is yours to choose.
 #
-# **Which rows changed.** Each row is a sample: after a run of a second version, `%kbench compare v1 v2` lists those that got worse
-# and better with both answers, and says whether the difference is more than chance ([compare.ipynb](compare.ipynb)).
+# **Which rows changed.** Each row is a sample: after a run of a second version, `%kbench compare v1 v2` lists those
+# that got worse and better with both answers, and says whether the difference is more than chance
+# ([compare.ipynb](compare.ipynb)).

@@ -30,12 +30,15 @@ from kbench_jupyter.actions.results.tables import (
 from kbench_jupyter.actions.results.wording import measure_note
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.display.numbers import score_number
-from kbench_jupyter.display.view import Shown, Text, View, count
+from kbench_jupyter.display.view import Shown, Text, View, count, size
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.results.comparison import Row, group
 from kbench_jupyter.results.measured import points
 from kbench_jupyter.results.samples import SampleIndex
 from kbench_jupyter.session.session import Session
+
+#: Bytes of run files whose reading takes seconds.
+_MUCH = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -207,7 +210,14 @@ def results(
     downloaded = download(session, slug, models=models, output=output)
     session.reporter.close()
     target = session.target()
-    index = SampleIndex.open(output, downloaded.task)
+
+    def tell(read: int) -> None:
+        if read > _MUCH:
+            session.reporter.say(
+                f"Reading {size(read)} of run files; what does not change is read this once."
+            )
+
+    index = SampleIndex.open(output, downloaded.task, tell=tell)
     rows, notes = read(index, downloaded, f"{slug}{placed(output)}", target.base_url)
     if not rows:
         errored = any(done.run.error_message for done in downloaded.runs)
