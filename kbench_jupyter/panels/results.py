@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +61,9 @@ class ResultsPart(Part):
         self.start("refresh", self._refresh)
 
     def _refresh(self) -> None:
-        self._take(results(self.session, self._found.task, models=self._models, output=self._output))
+        found = self._found  # the measure was chosen once: what came since does not change the question
+        asked = replace(found.asked, measure=found.measuring.measure)
+        self._take(results(self.session, found.task, models=self._models, output=self._output, asked=asked))
 
     def do_run(self, message: Mapping[str, Any]) -> None:
         """Send a run's conversations, assertions and errors."""
