@@ -117,6 +117,7 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
         effort=call.reasoning_effort,
         agents=call.agent,
         retry_errored=call.retry_errored,
+        repeat=call.repeat,
         wait=call.wait,
         poll_interval=call.poll_interval,
     )
@@ -196,7 +197,9 @@ def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:
 def _up(session: Session, call: Call, cell: str | None) -> Any:
     output = Path(call.output).expanduser()
     chosen = _chosen(session, call, cell)
-    found = actions.up.up(session, chosen, call.model, output=output, confirmed=call.no_confirm)
+    found = actions.up.up(
+        session, chosen, call.model, repeat=call.repeat, output=output, confirmed=call.no_confirm
+    )
     return _drawn(session, found, call.model, output)
 
 

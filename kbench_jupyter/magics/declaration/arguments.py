@@ -38,6 +38,13 @@ WAIT = value(
 POLL = value(
     "--poll-interval", "most seconds between two looks while waiting", "SECONDS", "number", default=60.0
 )
+REPEAT = value(
+    "--repeat",
+    "runs of each candidate, one after the other where the server lets one go at a time",
+    "N",
+    "count",
+    default=1,
+)
 OVERWRITE = flag("--force", "overwrite an existing file")
 YES = flag("-y --yes --no-confirm", "do not ask")
 VERBOSE = flag("-v --verbose", "accepted, as the official client does; progress is always shown")

@@ -11,6 +11,7 @@ from kbench_jupyter.magics.declaration.arguments import (
     MODELS,
     OVERWRITE,
     POLL,
+    REPEAT,
     TASK,
     VERBOSE,
     WAIT,
@@ -31,6 +32,7 @@ OF_RUNS = (
             value("--reasoning-effort", "reasoning effort of the models", "EFFORT", "effort"),
             value("--agent", "agent; repeat for several", "AGENT", many=True),
             flag("--retry-errored", "run again on the candidates whose newest run errored, each as it was"),
+            REPEAT,
             WAIT,
             POLL,
             VERBOSE,
@@ -39,6 +41,7 @@ OF_RUNS = (
             "%kbench run -m gemini-2.5-flash -m claude-haiku-4-5 --wait",
             "%kbench run my-task -m 'gemini*' --reasoning-effort high",
             "%kbench run my-task --retry-errored --wait",
+            "%kbench run my-task -m gemini-2.5-flash --repeat 5 --wait",
         ),
         cell=True,
     ),
@@ -138,7 +141,7 @@ OF_RUNS = (
     Command(
         "up",
         "the whole chain: validate, push, run, compare, after one yes",
-        (TASK, FILE, MODELS, folder("folder for downloads"), YES),
+        (TASK, FILE, MODELS, REPEAT, folder("folder for downloads"), YES),
         (
             "%kbench up -m gemini-2.5-flash -m 'claude*' -o results",
             "%kbench up my-task -f task.py -m gpt-5 -y",

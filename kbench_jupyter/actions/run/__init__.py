@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from kbench_jupyter.actions.cards import WHO_COLUMNS, elapsed, score_column, state_cell, who_cells
 from kbench_jupyter.actions.pushed_task import get_task, refuse_unready
 from kbench_jupyter.actions.pushes import edits_since
+from kbench_jupyter.actions.run.repeats import Repeats
 from kbench_jupyter.actions.run_errors import NO_SOURCE, errors_of
 from kbench_jupyter.actions.wanted_candidates import (
     Batch,
@@ -107,8 +108,10 @@ def run(
     effort: str | None = None,
     agents: Sequence[str] = (),
     retry_errored: bool = False,
+    repeat: int = 1,
     wait: float | None = None,
     poll_interval: float | None = None,
+    on_begun: Callable[[Sequence[ScheduleResult]], None] = lambda _: None,
 ) -> ScheduledRuns:
     """Schedule a task's newest version on models, or with agents.
 
@@ -124,10 +127,14 @@ def run(
     retry_errored : bool
         Also the candidates whose newest run of the newest version errored, each as it was. One that the server
         refuses does not keep the others from it.
+    repeat : int
+        Runs of each candidate. Where the server lets one of them go at a time, it is waited for each but the last.
     wait : float, optional
         Seconds to follow the runs; 0 follows them to their end, None returns at once.
     poll_interval : float, optional
         Most seconds between two looks.
+    on_begun : callable, optional
+        Called with what was scheduled so far, each time more was.
 
     Raises
     ------
@@ -141,7 +148,11 @@ def run(
         If a run that was waited for did not complete, or never appeared in the server's list.
     WatchTimeoutError
         If `wait` seconds were not enough; the runs go on.
+    Interrupted
+        On Ctrl+C while it waits; the runs that were begun go on, and how many were not begun is said.
     """
+    if repeat < 1:
+        raise UsageError(f"{repeat} runs of each candidate are none.", hint="Name 1 or more: --repeat 3")
     target = session.target()
     client = session.client(target)
     task = get_task(session, client, slug)
@@ -163,12 +174,18 @@ def run(
     except NotFoundError as error:
         raise (unknown_models(session, target, client.list_models(), filtered) or error) from error
     began = time.monotonic()
-    found = find_scheduled(client, slug, scheduled, before, timeout=0 if wait is None else wait or None)
+    patience = 0 if wait is None and repeat == 1 else wait or None
+    found = find_scheduled(client, slug, scheduled, before, timeout=patience)
+    told: set[int] = set()
+    if repeat > 1:
+        known = before | {one.run_id for one in found if one.run_id is not None}
+        repeats = Repeats(session, target, task, repeat, known, wait, poll_interval, on_begun)
+        found, told = tuple(repeats.begin(batches, found)), repeats.told
     result = ScheduledRuns(task, found, tuple(_scheduled(task, found)), footer=target.label)
     if wait is None:
         return result
     left = max(0.1, wait - (time.monotonic() - began)) if wait else wait
-    followed = _follow(session, target, slug, result, left, poll_interval) if result.run_ids else result
+    followed = _follow(session, target, slug, result, left, poll_interval, told) if result.run_ids else result
     if missing := [one.candidate for one in found if one.scheduled and one.run_id is None]:
         raise RunsFailedError(
             f"{count(len(missing), 'run')} of {slug} cannot be followed: scheduled on {', '.join(missing)}, but "
@@ -251,11 +268,13 @@ def _follow(
     result: ScheduledRuns,
     wait: float,
     poll_interval: float | None,
+    told: Collection[int],
 ) -> ScheduledRuns:
     runs = wait_for_runs(
         session.client(target),
         slug,
         result.run_ids,
+        told=told,
         timeout=wait or None,
         max_interval=target.poll_interval(poll_interval),
         reporter=session.reporter,
