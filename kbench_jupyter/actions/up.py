@@ -10,6 +10,7 @@ from typing import Any
 
 from kbench_jupyter.actions.download.result import refuse_file
 from kbench_jupyter.actions.dry_run import dry_run
+from kbench_jupyter.actions.forecast import Asked
 from kbench_jupyter.actions.push import push
 from kbench_jupyter.actions.results import Results, results
 from kbench_jupyter.actions.run import run
@@ -64,13 +65,16 @@ def up(
         What the failing step has to say, with what was done before and how to go on.
     """
     refuse_file(output / chosen.slug)
-    steps = _steps(session, chosen, settle_models(session, models), repeat, output)
-    session.reporter.say(f"Target: {session.target().place}.")
+    target = session.target()
+    asked = Asked(session, target, chosen.slug, output=output, runs=True)
+    wanted = settle_models(session, models)
+    steps = _steps(session, chosen, wanted, repeat, output)
+    session.reporter.say(f"Target: {target.place}.")
     for number, step in enumerate(steps, 1):
         session.reporter.say(f"{number}. {step.name}: {step.plan}")
-    if not confirmed and not session.reporter.confirm(
-        f"Do all {len(steps)} steps at {session.target().place}?"
-    ):
+    for line in asked.past().forecast([(model, model) for model in wanted], repeat).lines():
+        session.reporter.say(line)
+    if not confirmed and not session.reporter.confirm(f"Do all {len(steps)} steps at {target.place}?"):
         raise UsageError(
             "Nothing was done: the plan was not agreed to.", hint="To do it without being asked: add -y"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from kbench_jupyter.actions.wanted_models import unknown_models
@@ -43,8 +43,8 @@ class Batch:
         ]
 
 
-def check_effort(session: Session, models: Sequence[str], effort: str) -> None:
-    """Refuse models that have no such reasoning effort, by name.
+def check_effort(session: Session, models: Sequence[str], effort: str) -> Mapping[str, Mapping[str, str]]:
+    """Refuse models that have no such reasoning effort, by name; return what `efforts_of` says of them.
 
     Raises
     ------
@@ -77,10 +77,11 @@ def check_effort(session: Session, models: Sequence[str], effort: str) -> None:
                 effort, sorted(others), form="--reasoning-effort {}", more="What each has: %kbench models"
             ),
         )
+    return efforts
 
 
-def efforts_of(client: Client, models: Sequence[Model]) -> dict[str, list[str]]:
-    """Return for each model the reasoning efforts that its configs declare.
+def efforts_of(client: Client, models: Sequence[Model]) -> dict[str, dict[str, str]]:
+    """Return for each model the reasoning efforts that its configs declare, and the slug of the config of each.
 
     Raises
     ------
@@ -89,7 +90,9 @@ def efforts_of(client: Client, models: Sequence[Model]) -> dict[str, list[str]]:
     """
     configs = client.list_configs([model.version_id for model in models])
     return {
-        model.slug: [one.effort for one in configs if one.version_id == model.version_id and one.effort]
+        model.slug: {
+            one.effort: one.slug for one in configs if one.version_id == model.version_id and one.effort
+        }
         for model in models
     }
 

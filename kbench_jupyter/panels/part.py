@@ -57,7 +57,8 @@ class Part:
         self.reporter = PartReporter(self.set, self.interrupt)
         self.session = PartSession(session, self.reporter)
         # What a click did is known to a typed command, and the other way round.
-        self.session.validated, self.session.compared = session.validated, session.compared
+        for shared in ("validated", "compared", "rehearsed", "outputs", "ran"):
+            setattr(self.session, shared, getattr(session, shared))
         self.closed = False
         self.panel: Carrier | None = None
         self.parts: dict[str, Part] = {}

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from kbench_jupyter.actions.cards import WHO_COLUMNS, elapsed, score_column, state_cell, who_cells
+from kbench_jupyter.actions.forecast import Asked, candidates_of
 from kbench_jupyter.actions.pushed_task import get_task, refuse_unready
 from kbench_jupyter.actions.pushes import edits_since
 from kbench_jupyter.actions.run.repeats import Repeats
@@ -155,24 +157,30 @@ def run(
         raise UsageError(f"{repeat} runs of each candidate are none.", hint="Name 1 or more: --repeat 3")
     target = session.target()
     client = session.client(target)
+    asked = Asked(session, target, slug)
     task = get_task(session, client, slug)
     if task.creation_state != "COMPLETED":
         refuse_unready(task, errors_of(session, target, task))
-    batches, lost = _wanted(
+    batches, lost, efforts = _wanted(
         session, target, task, Batch(tuple(models), effort or "", tuple(agents)), retry_errored
     )
     if said := edits_since(session, target, task):
         session.reporter.say(f"! {said}")
-    names = ", ".join(name for batch in batches for name in batch.names)
-    session.reporter.say(f"Scheduling {_named(task)} on {names} at {target.place}.")
     filtered = (
         [] if any(batch.agents for batch in batches) else [m for batch in batches for m in batch.models]
     )
-    before = {r.id for r in client.list_runs(slug, models=filtered)}
+    earlier = list(client.list_runs(slug, models=filtered))
+    before = {run.id for run in earlier}
+    expected = asked.past(earlier).forecast(candidates_of(batches, efforts), repeat)
+    for line in expected.lines(datetime.now().astimezone()):
+        session.reporter.say(line)
+    names = ", ".join(name for batch in batches for name in batch.names)
+    session.reporter.say(f"Scheduling {_named(task)} on {names} at {target.place}.")
     try:
         scheduled = _schedule(client, slug, batches, before, each=retry_errored) + lost
     except NotFoundError as error:
         raise (unknown_models(session, target, client.list_models(), filtered) or error) from error
+    session.ran[slug] = tuple((batch.models, batch.effort, batch.agents) for batch in batches)
     began = time.monotonic()
     patience = 0 if wait is None and repeat == 1 else wait or None
     found = find_scheduled(client, slug, scheduled, before, timeout=patience)
@@ -203,8 +211,8 @@ def _scheduled(task: Task, results: Sequence[ScheduleResult]) -> Iterator[Run]:
 
 def _wanted(
     session: Session, target: Target, task: Task, named: Batch, retry_errored: bool
-) -> tuple[list[Batch], list[ScheduleResult]]:
-    """Return what is to be scheduled, and what cannot be scheduled again as it was."""
+) -> tuple[list[Batch], list[ScheduleResult], Mapping[str, Mapping[str, str]]]:
+    """Return what is to be scheduled, what cannot be scheduled again as it was, and what is known of efforts."""
     client, slug = session.client(target), task.slug.task
     models = expand(session, target, named.models)
     if named.effort and (named.agents or not models):
@@ -213,8 +221,7 @@ def _wanted(
             + ("; an agent has one of its own." if named.agents else ", and none was named."),
             hint=f"%kbench run {slug} -m MODEL --reasoning-effort {named.effort}",
         )
-    if named.effort:
-        check_effort(session, models, named.effort)
+    efforts = check_effort(session, models, named.effort) if named.effort else {}
     batches = [Batch(tuple(models), named.effort, named.agents)] if models or named.agents else []
     lost: list[ScheduleResult] = []
     if retry_errored:
@@ -228,7 +235,7 @@ def _wanted(
             )
     if not batches:
         raise _nothing_wanted(slug, retry_errored)
-    return batches, lost
+    return batches, lost, efforts
 
 
 def _joined(batches: Sequence[Batch]) -> list[Batch]:
