@@ -21,7 +21,7 @@ from pathlib import Path
 
 from kbench_jupyter.actions.at_once import Later
 from kbench_jupyter.actions.wanted_candidates import Batch
-from kbench_jupyter.api import Client, Run
+from kbench_jupyter.api import Run, TaskQuota
 from kbench_jupyter.display.view import count, duration, money
 from kbench_jupyter.results.downloads import StoredRun, origin_target, stored_runs
 from kbench_jupyter.results.runfiles import Usage, read_run_files
@@ -144,8 +144,14 @@ class Past:
     usages: Mapping[int, Usage] = field(default_factory=dict)
     #: Tokens of the last rehearsal.
     rehearsed: int | None = None
-    #: USD of today's quota.
-    left: float | None = None
+    #: What runs may cost today; None where it is not known.
+    quota: TaskQuota | None = None
+
+    @property
+    def left(self) -> float | None:
+        """What is left of today's quota, in USD; None where none is told."""
+        quota = self.quota
+        return max(0.0, quota.allowed - quota.used) if quota and quota.allowed else None
 
     def forecast(self, candidates: Iterable[tuple[str, str]], repeat: int = 1) -> Forecast:
         """Return what runs are expected to take.
@@ -165,7 +171,7 @@ class Past:
         runs = [run for run in self.runs if slug and run.candidate == slug and run.state == "COMPLETED"]
         used = [self.usages[run.id] for run in _newest([run for run in runs if run.id in self.usages])]
         took = [seconds for run in _newest(runs) if (seconds := _seconds(run)) is not None]
-        tokens = [float(one.input_tokens + one.output_tokens) for one in used]
+        tokens = [float(sum(both)) for one in used if any(both := (one.input_tokens, one.output_tokens))]
         costs = [one.cost for one in used if one.cost is not None]
         rehearsed = not tokens and self.rehearsed is not None
         if rehearsed and self.rehearsed is not None:
@@ -196,7 +202,7 @@ class Asked:
         client = session.client(target)
         self._rehearsed = session.rehearsed.get(slug)
         folders = dict.fromkeys([output, Path(), *session.outputs.get(slug, ())])
-        self._left = Later(lambda: _left(client))
+        self._quota = Later(client.task_quota)
         self._usages = Later(lambda: _usages(folders, slug, target.base_url))
         self._runs = Later(lambda: tuple(client.list_runs(slug))) if runs else None
 
@@ -205,9 +211,9 @@ class Asked:
         end = time.monotonic() + patience
         if runs is None and self._runs is not None:
             runs = self._runs.within(patience)
-        left = self._left.within(end - time.monotonic())
+        quota = self._quota.within(end - time.monotonic())
         usages = self._usages.within(end - time.monotonic())
-        return Past(tuple(runs or ()), usages or {}, self._rehearsed, left)
+        return Past(tuple(runs or ()), usages or {}, self._rehearsed, quota)
 
 
 def candidates_of(
@@ -225,11 +231,6 @@ def candidates_of(
         for batch in batches
         for one in batch
     ]
-
-
-def _left(client: Client) -> float | None:
-    quota = client.task_quota()
-    return max(0.0, quota.allowed - quota.used) if quota.allowed else None
 
 
 def _usages(folders: Iterable[Path], slug: str, target: str) -> dict[int, Usage]:

@@ -109,7 +109,7 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
     named = call.model or call.agent or call.retry_errored or call.reasoning_effort
     nothing_said = not named and call.wait is None
     if nothing_said and panels.draws_widgets(session):
-        return panels.picker_panel(session, slug)
+        return panels.picker_panel(session, slug, repeat=call.repeat)
     return actions.run.run(
         session,
         slug,

@@ -189,6 +189,8 @@ def run(
         known = before | {one.run_id for one in found if one.run_id is not None}
         repeats = Repeats(session, target, task, repeat, known, wait, poll_interval, on_begun)
         found, told = tuple(repeats.begin(batches, found)), repeats.told
+    else:
+        on_begun(found)
     result = ScheduledRuns(task, found, tuple(_scheduled(task, found)), footer=target.label)
     if wait is None:
         return result
