@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from kbench_jupyter.actions.whole_file import whole_file
 from kbench_jupyter.display.export import as_csv, as_json
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Shown, Table, View, count
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.magics.grammar import Call
-from kbench_jupyter.magics.whole_file import whole_file
 
 __all__ = ["Listing", "asked"]
 
