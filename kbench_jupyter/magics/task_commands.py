@@ -188,9 +188,7 @@ def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:
     if panels.draws_widgets(session):
         return replace(found, live=panels.comparison_panel(session, found, models=models, output=output))
     if session.shell is not None and hasattr(session.shell, "kernel"):  # a front end that may draw it
-        return actions.results.ChartedResults(
-            found.task, found.rows, found.notes, found.explained, footer=found.footer
-        )
+        return found.charted()
     return found
 
 

@@ -120,7 +120,7 @@ def _run_row(row: Any, outcome: tuple[str, str]) -> dict[str, Any]:
 
 
 def _detail(row: Any) -> dict[str, Any]:
-    result = row.result
+    result = row.read()
     room = [_WHOLE]
 
     def clip(text: str) -> str:
