@@ -28,7 +28,7 @@ from kbench_jupyter.results.runfiles import Usage, read_run_files
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
-__all__ = ["Asked", "Expected", "Forecast", "Past", "candidates_of"]
+__all__ = ["Expected", "Forecast", "Lookup", "Past", "candidates_of"]
 
 #: Seconds that answers are waited for once the caller has its own.
 PATIENCE = 0.3
@@ -185,7 +185,7 @@ class Past:
         )
 
 
-class Asked:
+class Lookup:
     """What is known of a task's earlier runs, asked for in the background from now on.
 
     Parameters

@@ -10,7 +10,7 @@ from typing import Any
 
 from kbench_jupyter.actions.download.result import refuse_file
 from kbench_jupyter.actions.dry_run import dry_run
-from kbench_jupyter.actions.forecast import Asked
+from kbench_jupyter.actions.forecast import Lookup
 from kbench_jupyter.actions.push import push
 from kbench_jupyter.actions.results import Results, results
 from kbench_jupyter.actions.run import run
@@ -66,7 +66,7 @@ def up(
     """
     refuse_file(output / chosen.slug)
     target = session.target()
-    asked = Asked(session, target, chosen.slug, output=output, runs=True)
+    asked = Lookup(session, target, chosen.slug, output=output, runs=True)
     wanted = settle_models(session, models)
     steps = _steps(session, chosen, wanted, repeat, output)
     session.reporter.say(f"Target: {target.place}.")

@@ -9,19 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.actions.whole_file import whole_file
-from kbench_jupyter.display.export import as_csv, as_json
+from kbench_jupyter.display.export import as_csv, as_json, write_parquet
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Shown, Table, View, count
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.magics.grammar import Call
 
-__all__ = ["Listing", "asked"]
+__all__ = ["Listing", "asked", "samples_file"]
 
 _FORMS = ("table", "csv", "json")
 #: A form, and the columns that are wanted of it: ``csv``, ``json(model, score)``.
 _GIVEN = re.compile(r"\s*(\w+)\s*(?:\((.*)\))?\s*", re.DOTALL)
-_ENDINGS = {".csv": "csv", ".json": "json", ".txt": "table"}
+_ENDINGS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".txt": "table"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ class Listing:
 
     def deliver(self, found: Shown, say: Callable[[str], None]) -> None:
         """Print the listing, or write its file and say so."""
+        if self.form == "parquet" and self.path is not None:
+            records = self._picked(found.records())
+            with whole_file(self.path) as part:
+                write_parquet(records, part)
+            say(f"Wrote {count(len(records), 'row')} to {self.path}.")
+            return
         text, rows = self._text(found)
         if self.path is None:
             print(text, end="" if text.endswith("\n") else "\n")
@@ -103,13 +109,21 @@ def asked(call: Call) -> tuple[Listing, ...]:
         wanted = (Listing("csv", (), _download_path(call), True, call.show and not printed), *printed)
     elif call.values.get("path"):
         raise UsageError("-p names the folder that -d writes into, and -d is missing.", hint="Add -d.")
-    elif call.to:
-        wanted = (_file(Path(call.to).expanduser(), form, columns),)
+    elif named := call.to or samples_file(call):
+        wanted = (_file(Path(named).expanduser(), form, columns),)
     else:
         wanted = printed
     if wanted and call.values.get("live"):
         raise UsageError("--live is a panel, which is neither printed nor written.", hint="Leave --live out.")
     return wanted
+
+
+def samples_file(call: Call) -> str | None:
+    """Return the file that -o names where samples are listed; everywhere else it names the folder of downloads."""
+    lists = call.values.get("samples") or call.values.get("failed")
+    if not lists or call.to or Path(call.output).suffix.lower() not in _ENDINGS:
+        return None
+    return str(call.output)
 
 
 def _file(path: Path, form: str, columns: tuple[str, ...]) -> Listing:
@@ -119,7 +133,7 @@ def _file(path: Path, form: str, columns: tuple[str, ...]) -> Listing:
     if ending is None or form not in ("", ending):
         raise UsageError(
             f"The ending of {path.name!r} is not that of {form or 'a listing'}.",
-            hint="A file that ends in .csv or .json is written as that, one in .txt as the table.",
+            hint="A file that ends in .csv, .json or .parquet is written as that, one in .txt as the table.",
         )
     return Listing(ending, columns, path)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from kbench_jupyter.actions.sources import ChosenTask, choose_task, resolve_slug
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.commands import file_path
 from kbench_jupyter.magics.grammar import Call
-from kbench_jupyter.magics.listing import asked
+from kbench_jupyter.magics.listing import asked, samples_file
 from kbench_jupyter.session.session import Session
 
 
@@ -178,9 +179,44 @@ def _download(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _results(session: Session, call: Call, cell: str | None) -> Any:
-    slug, output = resolve_slug(session, call.task), Path(call.output).expanduser()
-    found = actions.results.results(session, slug, models=call.model, output=output)
+    # Where samples are listed, -o may name their file.
+    output = Path("." if samples_file(call) else call.output).expanduser()
+    hand_on = _handing_on(call)
+    found = actions.results.results(
+        session, resolve_slug(session, call.task), models=call.model, output=output
+    )
+    hand_on(session, found, output)
+    if call.samples or call.failed:
+        from kbench_jupyter.actions.results import exports, report
+
+        return exports.listed(found, report.cleaner(session, [output]), failed=call.failed)
     return found if asked(call) else _drawn(session, found, call.model, output)
+
+
+def _handing_on(call: Call) -> Callable[[Session, Any, Path], None]:
+    """Return what writes the files that a comparison is handed on as; a slip in their names is refused now."""
+    page, chart = file_path(call.report), file_path(call.chart)
+    if call.all and page is None:
+        raise UsageError("--all is of a report.", hint="%kbench results --report report.html --all")
+    if page is None and chart is None:
+        return lambda *_: None
+
+    from kbench_jupyter.actions.results import chart_file, report
+
+    if page is not None:
+        report.refuse_ending(page)
+    if chart is not None:
+        chart_file.refuse_chart(chart)
+
+    def hand_on(session: Session, found: Any, output: Path) -> None:
+        if page is not None:
+            report.write_report(found, page, report.cleaner(session, [output]), every=call.all)
+            session.reporter.say(f"Wrote the report to {page}.")
+        if chart is not None:
+            found.chart.save(chart)
+            session.reporter.say(f"Wrote the chart to {chart}.")
+
+    return hand_on
 
 
 def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:

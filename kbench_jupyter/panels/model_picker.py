@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 
-from kbench_jupyter.actions.forecast import Asked, Past, candidates_of
+from kbench_jupyter.actions.forecast import Lookup, Past, candidates_of
 from kbench_jupyter.actions.models import ModelList, availability, list_models
 from kbench_jupyter.actions.run import ScheduledRuns, run
 from kbench_jupyter.actions.wanted_candidates import Batch, last_time
@@ -64,10 +64,10 @@ class ModelPicker(Part):
         self._take(asked)
         self.select(self.selected, self.effort)
 
-    def _ask(self) -> Asked:
-        return Asked(self.session, self.session.target(), self.about, runs=bool(self.about))
+    def _ask(self) -> Lookup:
+        return Lookup(self.session, self.session.target(), self.about, runs=bool(self.about))
 
-    def _take(self, asked: Asked) -> None:
+    def _take(self, asked: Lookup) -> None:
         """Take over what is known of earlier runs."""
         self._past = past = asked.past(patience=_PATIENCE)
         used = past.quota

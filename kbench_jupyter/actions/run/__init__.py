@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kbench_jupyter.actions.cards import WHO_COLUMNS, elapsed, score_column, state_cell, who_cells
-from kbench_jupyter.actions.forecast import Asked, candidates_of
+from kbench_jupyter.actions.forecast import Lookup, candidates_of
 from kbench_jupyter.actions.pushed_task import get_task, refuse_unready
 from kbench_jupyter.actions.pushes import edits_since
 from kbench_jupyter.actions.run.repeats import Repeats
@@ -157,7 +157,7 @@ def run(
         raise UsageError(f"{repeat} runs of each candidate are none.", hint="Name 1 or more: --repeat 3")
     target = session.target()
     client = session.client(target)
-    asked = Asked(session, target, slug)
+    asked = Lookup(session, target, slug)
     task = get_task(session, client, slug)
     if task.creation_state != "COMPLETED":
         refuse_unready(task, errors_of(session, target, task))

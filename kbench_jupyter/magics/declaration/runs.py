@@ -12,6 +12,7 @@ from kbench_jupyter.magics.declaration.arguments import (
     OVERWRITE,
     POLL,
     REPEAT,
+    SHARED,
     TASK,
     VERBOSE,
     WAIT,
@@ -135,8 +136,14 @@ OF_RUNS = (
             ),  # as everywhere where runs are fetched, so the file has another name
             *FORMAT,
             value("--to", INTO, "FILE", "file"),
+            *SHARED,
         ),
-        ("%kbench results -o results", "%kbench results --to runs.csv"),
+        (
+            "%kbench results -o results",
+            "%kbench results --to runs.csv",
+            "%kbench results --report report.html --chart chart.svg",
+            "%kbench results --failed -o cases.csv",
+        ),
     ),
     Command(
         "up",

@@ -39,7 +39,8 @@ class Dot:
 def bars(caption: str, rows: Sequence[Bar], *, most: float | None = None) -> str:
     """Draw horizontal bars with intervals; `most` is the end of the axis if it is known."""
     reach = [value for row in rows for value in (row.value, *(row.ends or ())) if value is not None]
-    low, high = min([0.0, *reach]), (max(reach, default=1.0) or 1.0) if most is None else most
+    low: float = min([0.0, *reach])
+    high: float = (max(reach, default=1.0) or 1.0) if most is None else most
     high = high if high > low else low + 1.0
     room = _WIDTH - _LEFT - _RIGHT
 

@@ -1,0 +1,120 @@
+"""A comparison as a file to hand on: the page with everything in it, and what is taken out of it before."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kbench_jupyter.actions.whole_file import whole_file
+from kbench_jupyter.display.view import duration, money
+from kbench_jupyter.errors import UsageError
+from kbench_jupyter.results.chart import caption
+from kbench_jupyter.results.report import Cleaner, Content, Drawing, html_pages, markdown_pages
+from kbench_jupyter.results.report.svg import Bar, Dot, bars, dots
+from kbench_jupyter.session.envfile import read
+from kbench_jupyter.validation.rules.secrets import mask
+
+if TYPE_CHECKING:
+    from kbench_jupyter.actions.results import Results
+    from kbench_jupyter.results.comparison import Group
+    from kbench_jupyter.session.session import Session
+
+__all__ = ["cleaner", "refuse_ending", "write_report"]
+
+_PAGES = {".html": html_pages, ".htm": html_pages, ".md": markdown_pages}
+
+
+def refuse_ending(path: Path) -> None:
+    """Refuse a file that is no report by its ending.
+
+    Raises
+    ------
+    UsageError
+        If it ends neither in ``.html`` nor in ``.md``.
+    """
+    if path.suffix.lower() not in _PAGES or path.is_dir():
+        raise UsageError(
+            f"A report is a file that ends in .html or .md, not {path.name!r}.",
+            hint="%kbench results --report report.html",
+        )
+
+
+def write_report(found: Results, path: Path, clean: Cleaner, *, every: bool = False) -> None:
+    """Write a report of a comparison; a file that is there is replaced.
+
+    Parameters
+    ----------
+    path : Path
+        Ends in ``.html`` (one page that asks for nothing) or ``.md``.
+    clean : Cleaner
+        As `cleaner` makes it.
+    every : bool
+        With the transcript of every sample, not only of those that failed.
+
+    Raises
+    ------
+    UsageError
+        If it has another ending, or cannot be written.
+    """
+    refuse_ending(path)
+    drawings = tuple(_drawings(found))
+    content = Content(found.task, datetime.now(UTC), found.view(), drawings, found.index, every, clean)
+    with whole_file(path) as part, part.open("w", encoding="utf-8", errors="backslashreplace") as stream:
+        for piece in _PAGES[path.suffix.lower()](content):
+            stream.write(piece)
+
+
+def cleaner(session: Session | None = None, folders: Iterable[Path] = ()) -> Cleaner:
+    """Return what takes secrets and paths of this machine out of texts.
+
+    Parameters
+    ----------
+    session : Session, optional
+        Whose environment, ``.env`` and credentials hold secrets; the process's environment where None.
+    folders : iterable of Path
+        Folders that are called ``…``.
+    """
+    if session is None:
+        return Cleaner(os.environ, folders=folders, mask=mask)
+    environ = {name: value for name in session.environ if (value := session.environ.get(name))}
+    with suppress(OSError, ValueError):
+        environ |= {f"{name}": value for name, value in read(session.env_file).items()}
+    return Cleaner(environ, folders=[*folders, session.state_folder], mask=mask)
+
+
+def _drawings(found: Results) -> Iterable[Drawing]:
+    chart = found.chart
+    groups = list(chart.groups)
+    if not groups:
+        return
+    names = [f"{group.candidate} v{group.version}" if group.version else group.candidate for group in groups]
+    texts = [f"{value} ({spread})" if spread else value for value, spread in chart.texts]
+    title = caption(chart.measure, [ends for _, ends in chart.bars])
+    rows = [
+        Bar(name, value, ends, text)
+        for name, (value, ends), text in zip(names, chart.bars, texts, strict=True)
+    ]
+    most = 1.0 if chart.measure == "pass rate" else None
+    yield Drawing(title, bars(title, rows, most=most), str(chart).partition("\n")[2])
+    for what, unit, of in (("cost", "USD a run", _cost), ("latency", "seconds a run", _latency)):
+        points = [
+            Dot(row.name, x, row.value, f"{row.text}, {money(x) if what == 'cost' else duration(x)}")
+            for row, group in zip(rows, groups, strict=True)
+            if (x := of(group)) is not None and row.value is not None
+        ]
+        if len(points) > 1 and any(point.x for point in points):
+            title = f"{chart.measure} against {what}; the line joins those that none beats in both"
+            drawn = dots(title, f"{what} ({unit})", chart.measure, points)
+            yield Drawing(title, drawn, "\n".join(f"{point.name}: {point.text}" for point in points))
+
+
+def _cost(group: Group) -> float | None:
+    return None if group.usage.cost is None else group.usage.cost / len(group.rows)
+
+
+def _latency(group: Group) -> float | None:
+    return group.latency
