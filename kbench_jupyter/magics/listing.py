@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.actions.whole_file import whole_file
 from kbench_jupyter.display.export import as_csv, as_json, write_parquet
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Shown, Table, View, count
@@ -40,6 +39,8 @@ class Listing:
 
     def deliver(self, found: Shown, say: Callable[[str], None]) -> None:
         """Print the listing, or write its file and say so."""
+        from kbench_jupyter.actions.whole_file import whole_file  # a page of help needs no action
+
         if self.form == "parquet" and self.path is not None:
             records = self._picked(found.records())
             with whole_file(self.path) as part:
@@ -133,7 +134,7 @@ def _file(path: Path, form: str, columns: tuple[str, ...]) -> Listing:
     if ending is None or form not in ("", ending):
         raise UsageError(
             f"The ending of {path.name!r} is not that of {form or 'a listing'}.",
-            hint="A file that ends in .csv, .json or .parquet is written as that, one in .txt as the table.",
+            hint="A file that ends in .parquet, .csv or .json is written as that, one in .txt as the table.",
         )
     return Listing(ending, columns, path)
 

@@ -189,7 +189,8 @@ def _results(session: Session, call: Call, cell: str | None) -> Any:
     if call.samples or call.failed:
         from kbench_jupyter.actions.results import exports, report
 
-        return exports.listed(found, report.cleaner(session, [output]), failed=call.failed)
+        clean = report.cleaner(session, [output])
+        return exports.listed(found.samples, clean, failed=call.failed, footer=found.footer)
     return found if asked(call) else _drawn(session, found, call.model, output)
 
 
@@ -208,9 +209,17 @@ def _handing_on(call: Call) -> Callable[[Session, Any, Path], None]:
     if chart is not None:
         chart_file.refuse_chart(chart)
 
+    def told(session: Session, number: int) -> None:
+        if number % 100 == 0:
+            session.reporter.progress(f"{number:,} transcripts written")
+
     def hand_on(session: Session, found: Any, output: Path) -> None:
         if page is not None:
-            report.write_report(found, page, report.cleaner(session, [output]), every=call.all)
+            clean = report.cleaner(session, [output])
+            report.write_report(
+                found, page, clean, every=call.all, on_sample=lambda number: told(session, number)
+            )
+            session.reporter.close()
             session.reporter.say(f"Wrote the report to {page}.")
         if chart is not None:
             found.chart.save(chart)

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kbench_jupyter.actions.results.listings import Samples
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count, shortened
-from kbench_jupyter.results.samples import Sample, Text, Transcript
+from kbench_jupyter.results.samples import Sample, Transcript
+from kbench_jupyter.results.samples.contents import plain
 from kbench_jupyter.results.samples.sample import TEXT
-
-if TYPE_CHECKING:
-    from kbench_jupyter.actions.results import Results
 
 __all__ = ["SampleListing", "listed"]
 
@@ -100,10 +98,9 @@ class SampleListing(Shown):
         return self.clean(said), self.clean(answer)
 
 
-def listed(found: Results, clean: Callable[[str], str], *, failed: bool) -> SampleListing:
+def listed(samples: Samples, clean: Callable[[str], str], *, failed: bool, footer: str) -> SampleListing:
     """Return the samples of a comparison for a listing: all of them, or those that failed."""
-    samples = found.samples.where(failed=True) if failed else found.samples
-    return SampleListing(samples, clean, failed, footer=found.footer)
+    return SampleListing(samples.where(failed=True) if failed else samples, clean, failed, footer=footer)
 
 
 def _first(found: Transcript, role: str) -> str:
@@ -119,7 +116,7 @@ def _said(found: Transcript, role: str) -> Iterator[str]:
     for chat in found.chats:
         for message in chat.messages:
             if message.role == role:
-                yield "\n".join(part.text for part in message.parts if isinstance(part, Text))
+                yield plain(message.parts)
 
 
 def _one_line(text: str) -> str:

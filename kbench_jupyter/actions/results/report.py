@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kbench_jupyter.actions.whole_file import whole_file
 from kbench_jupyter.display.view import duration, money
@@ -19,13 +19,34 @@ from kbench_jupyter.session.envfile import read
 from kbench_jupyter.validation.rules.secrets import mask
 
 if TYPE_CHECKING:
-    from kbench_jupyter.actions.results import Results
+    from kbench_jupyter.actions.results.chart import Chart
+    from kbench_jupyter.display.view import View
     from kbench_jupyter.results.comparison import Group
+    from kbench_jupyter.results.samples import SampleIndex
     from kbench_jupyter.session.session import Session
 
 __all__ = ["cleaner", "refuse_ending", "write_report"]
 
 _PAGES = {".html": html_pages, ".htm": html_pages, ".md": markdown_pages}
+
+
+class Compared(Protocol):
+    """What a report needs of a comparison."""
+
+    @property
+    def task(self) -> str:
+        """Its task's slug."""
+
+    @property
+    def chart(self) -> Chart:
+        """Its chart."""
+
+    @property
+    def index(self) -> SampleIndex:
+        """Its samples."""
+
+    def view(self) -> View:
+        """Describe it."""
 
 
 def refuse_ending(path: Path) -> None:
@@ -43,7 +64,14 @@ def refuse_ending(path: Path) -> None:
         )
 
 
-def write_report(found: Results, path: Path, clean: Cleaner, *, every: bool = False) -> None:
+def write_report(
+    found: Compared,
+    path: Path,
+    clean: Cleaner,
+    *,
+    every: bool = False,
+    on_sample: Callable[[int], None] = lambda _: None,
+) -> None:
     """Write a report of a comparison; a file that is there is replaced.
 
     Parameters
@@ -54,6 +82,8 @@ def write_report(found: Results, path: Path, clean: Cleaner, *, every: bool = Fa
         As `cleaner` makes it.
     every : bool
         With the transcript of every sample, not only of those that failed.
+    on_sample : callable, optional
+        Called with the number of the transcript that is about to be written.
 
     Raises
     ------
@@ -62,7 +92,9 @@ def write_report(found: Results, path: Path, clean: Cleaner, *, every: bool = Fa
     """
     refuse_ending(path)
     drawings = tuple(_drawings(found))
-    content = Content(found.task, datetime.now(UTC), found.view(), drawings, found.index, every, clean)
+    content = Content(
+        found.task, datetime.now(UTC), found.view(), drawings, found.index, every, clean, on_sample
+    )
     with whole_file(path) as part, part.open("w", encoding="utf-8", errors="backslashreplace") as stream:
         for piece in _PAGES[path.suffix.lower()](content):
             stream.write(piece)
@@ -79,19 +111,25 @@ def cleaner(session: Session | None = None, folders: Iterable[Path] = ()) -> Cle
         Folders that are called ``…``.
     """
     if session is None:
-        return Cleaner(os.environ, folders=folders, mask=mask)
+        return Cleaner(os.environ, folders=folders, mask=_mask)
     environ = {name: value for name in session.environ if (value := session.environ.get(name))}
     with suppress(OSError, ValueError):
-        environ |= {f"{name}": value for name, value in read(session.env_file).items()}
-    return Cleaner(environ, folders=[*folders, session.state_folder], mask=mask)
+        environ |= read(session.env_file)
+    return Cleaner(environ, folders=[*folders, session.state_folder], mask=_mask)
 
 
-def _drawings(found: Results) -> Iterable[Drawing]:
+def _mask(text: str) -> str:
+    # What models write is no code of the user's: a name alone makes no secret of what stands behind it.
+    return mask(text, prose=True)
+
+
+def _drawings(found: Compared) -> Iterable[Drawing]:
     chart = found.chart
     groups = list(chart.groups)
     if not groups:
         return
-    names = [f"{group.candidate} v{group.version}" if group.version else group.candidate for group in groups]
+    several = len({group.version for group in groups}) > 1
+    names = [f"{one.candidate} v{one.version or ' unset'}" if several else one.candidate for one in groups]
     texts = [f"{value} ({spread})" if spread else value for value, spread in chart.texts]
     title = caption(chart.measure, [ends for _, ends in chart.bars])
     rows = [

@@ -40,6 +40,8 @@ class Content:
     every: bool
     #: Applied to everything that is written.
     clean: Callable[[str], str]
+    #: Called with the number of each transcript, from 1, before it is read.
+    on_sample: Callable[[int], None] = lambda _: None
 
     def rows(self) -> Iterator[GridRow]:
         """Yield rows of the grid, those first in which candidates differ or one failed, if not all are shown."""

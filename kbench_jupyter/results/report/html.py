@@ -107,6 +107,7 @@ def _transcripts(content: Content, shown: Mapping[str, int]) -> Iterator[str]:
         return
     yield "<section><h2>Transcripts</h2>"
     for sample in content.samples():
+        content.on_sample(shown[sample.id])
         yield from _transcript(content, sample, shown[sample.id])
     yield "</section>"
 

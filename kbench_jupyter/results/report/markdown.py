@@ -55,9 +55,10 @@ def _pieces(content: Content) -> Iterator[str]:
 
 def _grid(content: Content) -> Iterator[str]:
     columns = content.index.columns()
+    several = len({column.version for column in columns}) > 1
     yield "## Samples\n\n"
     yield from (f"{_inert(said)}\n\n" for said in content.left_out)
-    yield _head(["sample", "input", *(_named(column) for column in columns)])
+    yield _head(["sample", "input", *(_named(column, several) for column in columns)])
     for row in content.rows():
         cells = [row.cells.get(column) for column in columns]
         scores = score_texts([None if cell is None else cell.score for cell in cells])
@@ -67,8 +68,8 @@ def _grid(content: Content) -> Iterator[str]:
     yield "\n"
 
 
-def _named(column: Column) -> str:
-    return f"{column.candidate} v{column.version}" if column.version else column.candidate
+def _named(column: Column, several: bool) -> str:
+    return f"{column.candidate} v{column.version}" if several and column.version else column.candidate
 
 
 def _result(cell: GridCell | None, score: str) -> str:
@@ -80,11 +81,9 @@ def _result(cell: GridCell | None, score: str) -> str:
 
 
 def _transcripts(content: Content) -> Iterator[str]:
-    said = False
-    for sample in content.samples():
-        if not said:
-            yield "## Transcripts\n\n"
-            said = True
+    for number, sample in enumerate(content.samples(), 1):
+        content.on_sample(number)
+        yield "## Transcripts\n\n" if number == 1 else ""
         yield f"### {verdict(sample)[1]}: {_inert(summary(sample))}\n\n"
         try:
             yield from _transcript(content.index.transcript(sample.id))

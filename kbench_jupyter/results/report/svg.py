@@ -14,6 +14,8 @@ __all__ = ["Bar", "Dot", "bars", "dots"]
 _WIDTH, _ROW, _LEFT, _RIGHT = 720, 30, 210, 150
 _HEIGHT, _EDGE = 300, 60
 _NAME = 28
+#: About how wide a letter of a name is, and how high a line.
+_LETTER, _LINE = 7, 15
 
 
 @dataclass(frozen=True)
@@ -69,26 +71,40 @@ def bars(caption: str, rows: Sequence[Bar], *, most: float | None = None) -> str
 
 def dots(caption: str, x: str, y: str, points: Sequence[Dot]) -> str:
     """Draw points over two measures, of which `x` is better small and `y` better large, and join the best of them."""
-    right, top = _WIDTH - 150, 16
+    right, top = _WIDTH - 180, 16
     across, up = [p.x for p in points], [p.y for p in points]
     widest, lowest, highest = max(across) or 1.0, min(0.0, *up, 0.0), max(*up, 0.0) or 1.0
     spread = highest - lowest or 1.0
 
+    bottom = _HEIGHT - 50
+
     def place(point: Dot) -> tuple[float, float]:
         left = _EDGE + (right - _EDGE) * point.x / widest
-        return left, top + (_HEIGHT - top - 50) * (highest - point.y) / spread
+        return left, top + (bottom - top) * (highest - point.y) / spread
 
     best = _front(points)
     path = "L".join("{:.1f} {:.1f}".format(*place(point)) for point in best)
-    drawn = [f'<path class="axis" d="M{_EDGE} {top}V{_HEIGHT - 50}H{right}"/>']
+    drawn = [f'<path class="axis" d="M{_EDGE} {top}V{bottom}H{right}"/>']
+    drawn += [
+        _text(_EDGE, bottom + 16, "0", "middle"),
+        _text(right, bottom + 16, f"{widest:.3g}", "middle"),
+        _text(_EDGE - 6, bottom, f"{lowest:.3g}", "end"),
+        _text(_EDGE - 6, top + 8, f"{highest:.3g}", "end"),
+    ]
     if len(best) > 1:
         drawn.append(f'<path class="front" d="M{path}"/>')
+    taken: list[tuple[float, float, float]] = []
     for point in points:
         left, height = place(point)
         drawn.append(
             f'<circle class="dot{" best" if point in best else ""}" cx="{left:.1f}" cy="{height:.1f}" r="5">'
             f"<title>{_plain(f'{point.name}: {point.text}')}</title></circle>"
         )
+        # A name that would lie on another goes below it.
+        end = left + _LETTER * (len(_short(point.name)) + 2)
+        while any(left < other and end > x and abs(height - y) < _LINE for x, other, y in taken):
+            height += _LINE
+        taken.append((left, end, height))
         drawn.append(_text(left + 9, height + 4, _short(point.name), "start"))
     drawn += [
         _text((_EDGE + right) / 2, _HEIGHT - 12, x, "middle"),
