@@ -21,6 +21,8 @@ _POLICY = (
     "base-uri 'none'; form-action 'none'"
 )
 _STYLE = Path(__file__).with_name("style.css")
+#: How a table that may be wider than the page begins in a view's HTML.
+_SCROLLS = '<div style="overflow-x: auto">'
 #: Characters of an input in the grid and in a heading.
 _INPUT = 160
 
@@ -41,9 +43,13 @@ def _pieces(content: Content) -> Iterator[str]:
         f"<title>{plain(title)}</title><style>{_STYLE.read_text(encoding='utf-8')}</style></head><body><main>"
         f'<h1>{plain(title)}</h1><p class="quiet">{content.made:%Y-%m-%d %H:%M} UTC</p>'
     )
-    yield f"<section>{to_html(replace(content.view, next=(), footer=''))}</section>"
+    compared = to_html(replace(content.view, next=(), footer=""))
+    # On a page, unlike in a notebook, nothing else brings the keyboard to what scrolls.
+    focusable = compared.replace(_SCROLLS, _SCROLLS.replace(">", ' tabindex="0">'))
+    yield f"<section>{focusable}</section>"
     for drawing in content.drawings:
-        yield f"<figure><figcaption>{plain(drawing.caption)}</figcaption>{drawing.svg}</figure>"
+        caption = plain(drawing.caption)
+        yield f'<figure tabindex="0"><figcaption>{caption}</figcaption>{drawing.svg}</figure>'
     shown = {sample.id: number for number, sample in enumerate(content.samples(), 1)}
     yield from _grid(content, shown)
     yield from _transcripts(content, shown)
