@@ -183,6 +183,7 @@ def run(
     *,
     effort: str | None = None,
     agents: _Names = (),
+    repeat: int = 1,
     wait: float | bool | None = None,
 ) -> ScheduledRuns:
     """Schedule a task's newest version on models, or with agents.
@@ -197,6 +198,8 @@ def run(
         Reasoning effort of the models.
     agents : str or sequence of str
         Slugs of agents.
+    repeat : int
+        Runs of each candidate. Where the server lets one of them go at a time, each but the last is waited for.
     wait : float or bool, optional
         Seconds to follow the runs; 0 or True follows them to their end, None or False does not wait.
 
@@ -208,7 +211,8 @@ def run(
     from kbench_jupyter.actions import run
 
     seconds = _seconds(wait)  # before anything is sent
-    return run.run(session(), _slug(task), _names(models), effort=effort, agents=_names(agents), wait=seconds)
+    how: dict[str, Any] = {"effort": effort, "agents": _names(agents), "repeat": repeat, "wait": seconds}
+    return run.run(session(), _slug(task), _names(models), **how)
 
 
 def cancel(

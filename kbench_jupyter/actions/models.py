@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,8 +21,8 @@ class ModelList(Shown):
     """The models tasks can run on, and why there may be fewer than expected."""
 
     models: tuple[Model, ...] = ()
-    #: The reasoning efforts of each model; None where the server does not list them.
-    efforts: Mapping[str, Iterable[str]] | None = None
+    #: The reasoning efforts of each model, as `efforts_of` returns them; None where the server does not list them.
+    efforts: Mapping[str, Mapping[str, str]] | None = None
     notes: tuple[str, ...] = ()
     #: All that the server lists, where none of them fits.
     others: tuple[Model, ...] = ()

@@ -17,6 +17,7 @@ __all__ = [
     "check_effort",
     "configs_of",
     "errored_runs",
+    "last_time",
     "schedule_batch",
     "schedule_each",
     "settle",
@@ -123,6 +124,22 @@ def errored_runs(client: Client, task: Task) -> list[Run]:
         if run.task.version == task.version and run.id >= newest.get(run.candidate, run).id:
             newest[run.candidate] = run
     return [run for run in newest.values() if run.state == "ERRORED"]
+
+
+def last_time(session: Session, client: Client, slug: str, runs: Sequence[Run]) -> list[Batch]:
+    """Return what a task was run on last, those first that ran last.
+
+    That is what this session scheduled last; else, as far as the server's list (`runs`) tells, every candidate of the
+    newest version that has runs.
+    """
+    if slug in session.ran:
+        return [Batch(*one) for one in session.ran[slug]]
+    version = max((run.task.version or 0 for run in runs), default=0)
+    newest: dict[str, Run] = {}
+    for run in sorted(runs, key=lambda run: -run.id):
+        if (run.task.version or 0) == version:
+            newest.setdefault(run.candidate, run)
+    return batches_of(client, list(newest.values()))[0]
 
 
 def batches_of(client: Client, runs: Sequence[Run]) -> tuple[list[Batch], list[ScheduleResult]]:

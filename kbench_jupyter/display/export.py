@@ -8,7 +8,10 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+
+from kbench_jupyter.errors import KBenchError
 
 # A spreadsheet takes a cell that begins so for a formula, and the text came from a model or a server.
 # Source: OWASP, CSV Injection.
@@ -33,6 +36,41 @@ def as_json(records: Sequence[Mapping[str, Any]]) -> str:
     """Write records as a JSON list of objects; times are ISO 8601, and a number that has no finite value is null."""
     rows = [{name: _number(value) for name, value in record.items()} for record in records]
     return json.dumps(rows, indent=2, ensure_ascii=False, default=_json_value, allow_nan=False)
+
+
+def write_parquet(records: Sequence[Mapping[str, Any]], path: Path) -> None:
+    """Write records as a Parquet file; a column whose values are of several kinds becomes text.
+
+    Raises
+    ------
+    KBenchError
+        If pyarrow is not installed.
+    """
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as parquet
+    except ModuleNotFoundError:
+        raise KBenchError(
+            "A Parquet file needs pyarrow, which is not installed.",
+            hint="%pip install 'kbench-jupyter[export]'   (.csv and .json need nothing)",
+        ) from None
+    names = list(records[0]) if records else []
+    columns = {name: [_written(record[name]) for record in records] for name in names}
+    parquet.write_table(pa.table({name: _column(pa, values) for name, values in columns.items()}), path)
+
+
+def _column(pa: Any, values: list[Any]) -> Any:
+    if all(value is None for value in values):
+        return pa.array(values, pa.string())
+    try:
+        return pa.array(values)
+    except (pa.ArrowInvalid, pa.ArrowTypeError):
+        return pa.array([None if value is None else _json_value(value) for value in values], pa.string())
+
+
+def _written(value: Any) -> Any:
+    """Return a value whose text any file can take: halves of characters are spelled out."""
+    return value.encode("utf-8", "backslashreplace").decode() if isinstance(value, str) else value
 
 
 def _csv_cell(value: Any) -> Any:

@@ -8,20 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.display.export import as_csv, as_json
+from kbench_jupyter.display.export import as_csv, as_json, write_parquet
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count, told
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.magics.grammar import Call
-from kbench_jupyter.magics.whole_file import whole_file
 
-__all__ = ["Listing", "asked"]
+__all__ = ["Listing", "asked", "samples_file"]
 
 _FORMS = ("table", "csv", "json")
 #: A form, and the columns that are wanted of it: ``csv``, ``json(model, score)``.
 _GIVEN = re.compile(r"\s*(\w+)\s*(?:\((.*)\))?\s*", re.DOTALL)
-_ENDINGS = {".csv": "csv", ".json": "json", ".txt": "table"}
+_ENDINGS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".txt": "table"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,14 @@ class Listing:
 
     def deliver(self, found: Shown, say: Callable[[str], None]) -> None:
         """Print the listing, or write its file and say so."""
+        from kbench_jupyter.actions.whole_file import whole_file  # a page of help needs no action
+
+        if self.form == "parquet" and self.path is not None:
+            records = self._picked(found.records())
+            with whole_file(self.path) as part:
+                write_parquet(records, part)
+            say(f"Wrote {count(len(records), 'row')} to {self.path}.")
+            return
         text, what = self._text(found)
         if self.path is None:
             print(text, end="" if text.endswith("\n") else "\n")
@@ -116,13 +123,21 @@ def asked(call: Call) -> tuple[Listing, ...]:
         wanted = (Listing("csv", (), _download_path(call), True, call.show and not printed), *printed)
     elif call.values.get("path"):
         raise UsageError("-p names the folder that -d writes into, and -d is missing.", hint="Add -d.")
-    elif call.to:
-        wanted = (_file(Path(call.to).expanduser(), form, columns, page=call.command.name == "describe"),)
+    elif named := call.to or samples_file(call):
+        wanted = (_file(Path(named).expanduser(), form, columns, page=call.command.name == "describe"),)
     else:
         wanted = printed
     if wanted and call.values.get("live"):
         raise UsageError("--live is a panel, which is neither printed nor written.", hint="Leave --live out.")
     return wanted
+
+
+def samples_file(call: Call) -> str | None:
+    """Return the file that -o names where samples are listed; everywhere else it names the folder of downloads."""
+    lists = call.values.get("samples") or call.values.get("failed")
+    if not lists or call.to or Path(call.output).suffix.lower() not in _ENDINGS:
+        return None
+    return str(call.output)
 
 
 def _file(path: Path, form: str, columns: tuple[str, ...], *, page: bool) -> Listing:
@@ -132,7 +147,7 @@ def _file(path: Path, form: str, columns: tuple[str, ...], *, page: bool) -> Lis
     if ending is None or form not in ("", ending):
         raise UsageError(
             f"The ending of {path.name!r} is not that of {form or 'a listing'}.",
-            hint="A file that ends in .csv or .json is written as that, one in .txt as the table"
+            hint="A file that ends in .parquet, .csv or .json is written as that, one in .txt as the table"
             + (", one in .md as --from reads it." if page else "."),
         )
     return Listing(ending, columns, path)

@@ -47,7 +47,7 @@ def draws_widgets(session: Session) -> bool:
     return bool((parent.get("metadata") or {}).get("cellId"))
 
 
-def picker_panel(session: Session, task: str | None = None) -> Any:
+def picker_panel(session: Session, task: str | None = None, *, repeat: int = 1) -> Any:
     """Choose models, and run a task on them.
 
     Parameters
@@ -56,6 +56,8 @@ def picker_panel(session: Session, task: str | None = None) -> Any:
         Closing it closes the panel.
     task : str, optional
         The task to run; without one there is no button for it.
+    repeat : int
+        How many runs of each model are wanted at first.
 
     Returns
     -------
@@ -72,6 +74,7 @@ def picker_panel(session: Session, task: str | None = None) -> Any:
 
     part = ModelPicker(session, task)
     part.load()
+    part.do_repeat({"repeat": repeat})
     return Panel(session, part)
 
 

@@ -88,6 +88,7 @@ def download(
         )
     job = _Job(session, client, target.base_url, slug.task, output, include_source, limits)
     done, empty = job.fetch(ended, force=force)
+    session.outputs.setdefault(slug.task, set()).add(output)
     return DownloadResult(slug.task, output / slug.task, done, pending, empty, footer=target.label)
 
 

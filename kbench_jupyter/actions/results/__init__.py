@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
@@ -100,6 +101,26 @@ class Results(Shown):
         """Whether each run is one sample of its own."""
         counts = zip(self.groups, self.groups.passes, strict=True)
         return all(side.samples == len(group.rows) for group, side in counts)
+
+    def report(self, path: str | os.PathLike[str], *, every: bool = False) -> None:
+        """Write a report: one self-contained page, or Markdown. Secrets and paths of this machine are taken out.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.html`` or ``.md``; a file that is there is replaced.
+        every : bool
+            With the transcript of every sample, not only of those that failed.
+
+        Raises
+        ------
+        UsageError
+            If it has another ending, or cannot be written.
+        """
+        from kbench_jupyter.actions.results.report import cleaner, write_report
+
+        folders = {row.folder.parents[3] for row in self.rows}
+        write_report(self, Path(path).expanduser(), cleaner(folders=folders), every=every)
 
     def charted(self) -> ChartedResults:
         """Return the same with its chart before it."""

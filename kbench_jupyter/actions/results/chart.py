@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.actions.results.tables import texts_of
@@ -53,6 +55,20 @@ class Chart:
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         drawn = vega_lite(self.task, self.sides, self.measure, self._labels())
         return {MIME_TYPE: drawn, "text/plain": str(self)}
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the chart into a file that ends in ``.svg`` or ``.png``.
+
+        Raises
+        ------
+        UsageError
+            If it has another ending, or cannot be written.
+        KBenchError
+            If vl-convert-python is not installed.
+        """
+        from kbench_jupyter.actions.results.chart_file import save_chart
+
+        save_chart(self._repr_mimebundle_()[MIME_TYPE], Path(path).expanduser())
 
     def _labels(self) -> list[str]:
         return [f"{value} ({spread})" if spread else value for value, spread in self.texts]

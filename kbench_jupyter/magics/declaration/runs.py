@@ -13,6 +13,8 @@ from kbench_jupyter.magics.declaration.arguments import (
     MODELS,
     OVERWRITE,
     POLL,
+    REPEAT,
+    SHARED,
     TASK,
     VERBOSE,
     WAIT,
@@ -33,6 +35,7 @@ OF_RUNS = (
             value("--reasoning-effort", "reasoning effort of the models", "EFFORT", "effort"),
             value("--agent", "agent; repeat for several", "AGENT", many=True),
             flag("--retry-errored", "run again on the candidates whose newest run errored, each as it was"),
+            REPEAT,
             WAIT,
             POLL,
             VERBOSE,
@@ -41,6 +44,7 @@ OF_RUNS = (
             "%kbench run -m gemini-2.5-flash -m claude-haiku-4-5 --wait",
             "%kbench run my-task -m 'gemini*' --reasoning-effort high",
             "%kbench run my-task --retry-errored --wait",
+            "%kbench run my-task -m gemini-2.5-flash --repeat 5 --wait",
         ),
         cell=True,
     ),
@@ -158,6 +162,13 @@ OF_RUNS = (
             ),  # as everywhere where runs are fetched, so the file has another name
             *FORMAT,
             value("--to", INTO, "FILE", "file"),
+            *SHARED,
+        ),
+        (
+            "%kbench results -o results",
+            "%kbench results --to runs.csv",
+            "%kbench results --report report.html --chart chart.svg",
+            "%kbench results --failed -o cases.csv",
         ),
         (
             "%kbench results -o results",
@@ -192,7 +203,7 @@ OF_RUNS = (
     Command(
         "up",
         "the whole chain: validate, push, run, compare, after one yes",
-        (TASK, FILE, MODELS, folder("folder for downloads"), YES),
+        (TASK, FILE, MODELS, REPEAT, folder("folder for downloads"), YES),
         (
             "%kbench up -m gemini-2.5-flash -m 'claude*' -o results",
             "%kbench up my-task -f task.py -m gpt-5 -y",
