@@ -269,14 +269,12 @@ def test_a_run_at_an_effort_prompts_at_it_and_is_a_candidate_of_its_own(
 def test_an_agent_is_no_model_and_its_run_a_candidate_of_its_own(
     sdk: Sdk, quiz: str, ran: tuple[Any, Any]
 ) -> None:
-    bare, agent = sdk.schedule(quiz, THINKER, agent_slugs=[AGENT])
-    assert "agent_id" not in bare
+    [agent] = sdk.schedule(quiz, agent_slugs=[AGENT])
     assert agent.agent_id
     assert agent.candidate_type is Kind.BENCHMARK_CANDIDATE_TYPE_AGENTS
     run = sdk.ended(quiz, agent.run_id)
     assert run.state is State.BENCHMARK_TASK_RUN_STATE_COMPLETED, run.error_message
     assert (run.model_version_slug, run.agent_slug, run.model_version_config_slug) == (THINKER, AGENT, "")
-    sdk.ended(quiz, bare.run_id)
     board = sdk.boards.get_benchmark_leaderboard(
         made(b.ApiGetBenchmarkLeaderboardRequest, owner_slug="local", benchmark_slug=quiz)
     )

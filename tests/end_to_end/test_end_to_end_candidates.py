@@ -94,8 +94,8 @@ def own(shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def column(shown: Any, name: str, who: str = "candidate") -> dict[str, str]:
-    """Return what a table's column says, by candidate, as text."""
-    [table] = [part for part in shown.view().parts if isinstance(part, Table) and part.rows]
+    """Return what the first table's column says, by candidate, as text."""
+    table = next(part for part in shown.view().parts if isinstance(part, Table))
     heads = [head.removesuffix(">") for head in table.columns]
     texts = [[getattr(cell, "text", cell) for cell in row] for row in table.rows]
     return {row[heads.index(who)]: row[heads.index(name)] for row in texts}
