@@ -194,6 +194,15 @@ def test_the_grid_has_a_row_a_key_and_pages_in_any_order(tmp_path: Path) -> None
     assert index.count_keys(Filter(differing=True, candidates=("a",))) == 0
 
 
+def test_the_same_scores_in_another_order_do_not_differ(tmp_path: Path) -> None:
+    for n, score in enumerate((0.1, 0.2, 0.3)):
+        put(tmp_path, f"1/a/{n}", run(result=score))
+        put(tmp_path, f"1/b/{10 - n}", run(result=score))
+    index = SampleIndex.open(tmp_path, "t")
+    [row] = index.keys()
+    assert (row.differing, index.count_keys(Filter(differing=True))) == (False, 0)
+
+
 def test_a_transcript_is_found_by_its_id_also_behind_text_of_several_bytes(tmp_path: Path) -> None:
     whole = evaluated(True, False, True, question="ä€😀 {}")
     file = put(tmp_path, "1/m/1", whole)

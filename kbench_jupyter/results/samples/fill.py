@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import re
 import sqlite3
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -198,3 +201,23 @@ def _label(name: str, slug: str) -> str:
     found = _ROW_FILE.search(name)
     model = re.sub(r"[^a-zA-Z0-9_.-]", "", re.sub(r"[ /\\]", "_", slug))
     return found[1].removesuffix(f"_{model}") if found else ""
+
+
+def signature_of(folder: Path) -> str:
+    """Return what changes when a run file of a folder does: names, sizes in bytes, and times they were written."""
+    digest = hashlib.blake2b(digest_size=16)
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.endswith(".run.json"):
+                stat = entry.stat()
+                digest.update(
+                    f"{entry.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode("utf-8", "surrogateescape")
+                )
+    return digest.hexdigest()
+
+
+def bytes_of(folder: Path) -> int:
+    """Return the bytes of a folder's run files."""
+    with suppress(OSError):
+        return sum(file.stat().st_size for file in folder.glob("*.run.json"))
+    return 0

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import os
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
 from kbench_jupyter.results.comparison import Row
 from kbench_jupyter.results.downloads import StoredRun, origin_target, stored_runs, task_folder
-from kbench_jupyter.results.samples.fill import Folder
+from kbench_jupyter.results.samples.fill import Folder, bytes_of, signature_of
 from kbench_jupyter.results.samples.grid import Column, GridRow
 from kbench_jupyter.results.samples.kept import as_plain, from_plain
 from kbench_jupyter.results.samples.opening import open_transcript
@@ -244,13 +241,13 @@ class SampleIndex:
 
     def _refresh(self) -> None:
         known = dict(self._ask("SELECT path, signature FROM runs"))
-        signatures = {path: _signature(stored.path) for path, stored in self._stored.items()}
+        signatures = {path: signature_of(stored.path) for path, stored in self._stored.items()}
         for path in known.keys() - signatures.keys():
             with self._store.writing() as connection:
                 _forget(connection, path)
         stale = [path for path, signature in signatures.items() if signature != known.get(path)]
         if stale and self._tell is not None:
-            self._tell(sum(_size(self._stored[path].path) for path in stale))
+            self._tell(sum(bytes_of(self._stored[path].path) for path in stale))
             self._tell = None
         for path in stale:
             self._read(path, signatures[path])
@@ -287,26 +284,6 @@ def _forget(connection: sqlite3.Connection, path: str) -> None:
 
 def _path(stored: StoredRun) -> str:
     return "/".join(stored.path.parts[-3:])
-
-
-def _signature(folder: Path) -> str:
-    """Return what changes when a run file of a folder does: names, sizes in bytes, and times they were written."""
-    digest = hashlib.blake2b(digest_size=16)
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.endswith(".run.json"):
-                stat = entry.stat()
-                digest.update(
-                    f"{entry.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode("utf-8", "surrogateescape")
-                )
-    return digest.hexdigest()
-
-
-def _size(folder: Path) -> int:
-    """Return the bytes of a folder's run files."""
-    with suppress(OSError):
-        return sum(file.stat().st_size for file in folder.glob("*.run.json"))
-    return 0
 
 
 def _belongs(stored: StoredRun, target: str, run_ids: Collection[int]) -> bool:
