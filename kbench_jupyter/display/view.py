@@ -97,8 +97,8 @@ def forms(view: View) -> dict[str, Any]:
     return {"text/plain": to_text(view), "text/html": to_html(view)}
 
 
-def dataframe(records: Sequence[Mapping[str, Any]]) -> Any:
-    """Return records as a ``pandas.DataFrame``; `KBenchError` if pandas is not installed."""
+def dataframe(records: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]) -> Any:
+    """Return records, or columns, as a ``pandas.DataFrame``; `KBenchError` if pandas is not installed."""
     try:
         import pandas as pd
     except ModuleNotFoundError:

@@ -23,11 +23,14 @@ from kbench_jupyter.actions.results.tables import (
 )
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.display.numbers import score_number
-from kbench_jupyter.display.view import Shown, View, count
+from kbench_jupyter.display.view import Shown, View, count, size
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.results.comparison import Row, group
 from kbench_jupyter.results.samples import SampleIndex
 from kbench_jupyter.session.session import Session
+
+#: Bytes of run files whose reading takes seconds.
+_MUCH = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -165,7 +168,14 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
     downloaded = download(session, slug, models=models, output=output)
     session.reporter.close()
     target = session.target()
-    index = SampleIndex.open(output, downloaded.task)
+
+    def tell(read: int) -> None:
+        if read > _MUCH:
+            session.reporter.say(
+                f"Reading {size(read)} of run files; what does not change is read this once."
+            )
+
+    index = SampleIndex.open(output, downloaded.task, tell=tell)
     rows, notes = read(index, downloaded, f"{slug}{placed(output)}", target.base_url)
     if not rows:
         errored = any(done.run.error_message for done in downloaded.runs)

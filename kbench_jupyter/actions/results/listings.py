@@ -16,7 +16,7 @@ from kbench_jupyter.results.samples import EVERY, Filter, Sample, SampleIndex
 #: Samples that are shown; all of them are in the data frame.
 _SHOWN = 20
 #: Characters of a text in the table.
-_WIDE = 44
+_WIDE = 30
 _COLUMNS = ("candidate", "version>", "sub task", "row>", "passed", "score>", "input", "answer or error")
 
 
@@ -86,7 +86,8 @@ class Samples(Shown):
         """Describe the first samples."""
         first = list(self.index.samples(self.filter, self.order, limit=_SHOWN))
         scores = score_texts([one.score for one in first])
-        rows = [_row(one, score) for one, score in zip(first, scores, strict=True)]
+        several = len({(one.task, one.version) for one in first}) > 1  # else it is said once too often
+        rows = [_row(one, score, several) for one, score in zip(first, scores, strict=True)]
         more = len(self) - len(first)
         notes = (
             [f"and {more:,} more: in to_dataframe(), or narrowed by where(failed=True)"] if more > 0 else []
@@ -96,24 +97,40 @@ class Samples(Shown):
 
     def records(self) -> list[dict[str, Any]]:
         """Return one record a sample, with plain values (cost in USD, times in seconds)."""
-        return [_sample_record(one) for one in self]
+        return [dict(zip(_FIELDS, _values(one), strict=True)) for one in self]
+
+    def to_dataframe(self) -> Any:
+        """Return :meth:`records` as a ``pandas.DataFrame``, made column by column, for less memory.
+
+        Raises
+        ------
+        KBenchError
+            If pandas is not installed.
+        """
+        columns: dict[str, list[Any]] = {name: [] for name in _FIELDS}
+        adders = [column.append for column in columns.values()]
+        for one in self:
+            for add, value in zip(adders, _values(one), strict=True):
+                add(value)
+        return dataframe(columns)
 
 
 _FIELDS = [one.name for one in fields(Sample)]
 
 
-def _sample_record(sample: Sample) -> dict[str, Any]:
-    record = {name: getattr(sample, name) for name in _FIELDS}
-    return record | {"score": score_number(sample.score), "failed": "; ".join(sample.failed)}
+def _values(sample: Sample) -> Iterator[Any]:
+    for name in _FIELDS:
+        value = getattr(sample, name)
+        yield score_number(value) if name == "score" else "; ".join(value) if name == "failed" else value
 
 
-def _row(sample: Sample, score: str) -> list[Value]:
+def _row(sample: Sample, score: str, several: bool) -> list[Value]:
     verdict: dict[bool | None, Value] = {True: Cell("yes", "good"), False: Cell("no", "bad")}
     said = sample.error if sample.errored else sample.answer
     return [
         sample.candidate,
-        str(sample.version or ""),
-        sample.task if sample.key else "",
+        str(sample.version or "") if several else "",
+        sample.task if several else "",
         "" if sample.row is None else str(sample.row),
         Cell("errored", "bad") if sample.errored else verdict.get(sample.passed),
         score,

@@ -175,7 +175,11 @@ def asks(run: Json) -> bool:
 def identity(run: Json) -> Identity:
     """Return what a run is known by, wherever it is stored."""
     task, model = as_object(run.get("taskVersion")), as_object(run.get("modelVersion"))
-    return str(task.get("name")), str(model.get("slug")), str(run.get("startTime")), str(run.get("endTime"))
+    name, slug, start, end = (
+        str(told or "")
+        for told in (task.get("name"), model.get("slug"), run.get("startTime"), run.get("endTime"))
+    )
+    return name, slug, start, end
 
 
 def nested(run: Json) -> Iterator[Json]:

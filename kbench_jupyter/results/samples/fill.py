@@ -28,6 +28,7 @@ from kbench_jupyter.results.samples.rows import Known, Top, name_rows
 _ROW_FILE = re.compile(r"-run_param_id_(.+)\.run\.json$")
 #: What a file of another shape than the task SDK writes may raise.
 ODD = (AttributeError, TypeError, ValueError, OverflowError, RecursionError)
+_AT_ONCE = 200
 _INSERT = (
     f"INSERT INTO samples (number, folder, top, place, file, start, length, digest, {', '.join(LISTED)}) "  # noqa: S608
     f"VALUES ({', '.join('?' * (8 + len(LISTED)))})"
@@ -44,6 +45,7 @@ class Folder:
         self._nested: set[Identity] = set()
         self._labels: dict[Identity, str] = {}
         self._tops: list[Top] = []
+        self._waiting: list[tuple[Any, ...]] = []  # to be stored; many at once take a third of the time
         self.damage: list[tuple[str, str]] = []
         self.unread = False  #: whether a file could not be read at all, which may be otherwise the next time
 
@@ -71,8 +73,10 @@ class Folder:
         self._connection.execute("SAVEPOINT file")
         try:
             self._tops.append(self._read(path, label))
+            self._flush()
         except (*ODD, OSError) as error:
             self._connection.execute("ROLLBACK TO file")
+            self._waiting.clear()
             self._number = before
             self._damaged(path, error)
         self._connection.execute("RELEASE file")
@@ -139,17 +143,20 @@ class Folder:
         where = (piece.start, piece.length) if piece else (None, None)
         numbers = range(self._number + 1, self._number + 1 + len(read))
         self._number += len(read)
-        self._connection.executemany(
-            _INSERT,
-            [
-                (number, self._folder, "", one.place, file, *where, one.digest, *one.listed)
-                for number, one in zip(numbers, read, strict=True)
-            ],
-        )
+        self._waiting += [
+            (number, self._folder, "", one.place, file, *where, one.digest, *one.listed)
+            for number, one in zip(numbers, read, strict=True)
+        ]
+        if len(self._waiting) >= _AT_ONCE:
+            self._flush()
         return [
             Known(number, way, one.identity, one.task, one.slug, one.number, one.digest, one.result.errored)
             for number, one in zip(numbers, read, strict=True)
         ]
+
+    def _flush(self) -> None:
+        self._connection.executemany(_INSERT, self._waiting)
+        self._waiting.clear()
 
     def _settle(self, top: Top, name: str) -> list[Known]:
         """Keep of a run what turned out to be its samples, and name the run they are of."""

@@ -37,9 +37,17 @@ class SampleIndex:
         self._store = Store(self._folder)
         self._stored = {_path(stored): stored for stored in stored_runs(output, task)}
         self._query: Query | None = None
+        self._tell: Callable[[int], None] | None = None
 
     @classmethod
-    def open(cls, output: Path, task: str, *, runs: Sequence[Row] | None = None) -> Self:
+    def open(
+        cls,
+        output: Path,
+        task: str,
+        *,
+        runs: Sequence[Row] | None = None,
+        tell: Callable[[int], None] | None = None,
+    ) -> Self:
         """Open the index of a task's downloads, and read what is new or changed.
 
         Parameters
@@ -50,8 +58,12 @@ class SampleIndex:
             Slug.
         runs : sequence of Row, optional
             What it is limited to, as by `limit`; all downloads where None.
+        tell : callable, optional
+            Called with the bytes of the run files that are about to be read, where there are any: it takes a minute
+            or so for each gigabyte.
         """
         index = cls(output, task)
+        index._tell = tell
         index._update()
         index.limit(runs)
         return index
@@ -236,9 +248,12 @@ class SampleIndex:
         for path in known.keys() - signatures.keys():
             with self._store.writing() as connection:
                 _forget(connection, path)
-        for path, signature in signatures.items():
-            if signature != known.get(path):
-                self._read(path, signature)
+        stale = [path for path, signature in signatures.items() if signature != known.get(path)]
+        if stale and self._tell is not None:
+            self._tell(sum(_size(self._stored[path].path) for path in stale))
+            self._tell = None
+        for path in stale:
+            self._read(path, signatures[path])
         if self._ask("SELECT 1 FROM stale"):
             with self._store.writing() as connection:
                 pair_rows(connection)
@@ -285,6 +300,13 @@ def _signature(folder: Path) -> str:
                     f"{entry.name}\0{stat.st_size}\0{stat.st_mtime_ns}\0".encode("utf-8", "surrogateescape")
                 )
     return digest.hexdigest()
+
+
+def _size(folder: Path) -> int:
+    """Return the bytes of a folder's run files."""
+    with suppress(OSError):
+        return sum(file.stat().st_size for file in folder.glob("*.run.json"))
+    return 0
 
 
 def _belongs(stored: StoredRun, target: str, run_ids: Collection[int]) -> bool:

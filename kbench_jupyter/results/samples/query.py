@@ -229,10 +229,11 @@ class Query:
         return found
 
 
-#: Keys at which columns came to something else: in passing, in score, or in having one.
+#: Keys at which columns came to something else: in passing, in score, or in having one. Means of the same scores may
+#: differ in their last digits, by the order they were added in.
 _DIFFERING = """
 SELECT key FROM (
-    SELECT s.key AS key, avg(s.passed) AS passed, avg(s.score) AS score, avg(s.state = 'ERRORED') AS errored
+    SELECT s.key AS key, avg(s.passed) AS passed, round(avg(s.score), 12) AS score, avg(s.state = 'ERRORED') AS errored
     FROM samples s JOIN chosen c USING (folder) GROUP BY s.key, c.col
 ) GROUP BY key
 HAVING min(passed) IS NOT max(passed) OR min(score) IS NOT max(score) OR min(errored) IS NOT max(errored)
@@ -268,7 +269,12 @@ def _grid_row(key: str, samples: Sequence[Sample], columns: Sequence[Column]) ->
     shown = {column: _cell(several) for column, several in cells.items() if several}
     asked = next((one.input for several in cells.values() for one in several if one.input), "")
     outcomes = {
-        (cell.passed / len(cell.ids), cell.errored / len(cell.ids), cell.score) for cell in shown.values()
+        (
+            cell.passed / len(cell.ids),
+            cell.errored / len(cell.ids),
+            None if cell.score is None else round(cell.score, 12),
+        )
+        for cell in shown.values()
     }
     return GridRow(key, newest.task, newest.row, asked, len(outcomes) > 1, shown)
 

@@ -47,8 +47,9 @@ CREATE TABLE samples (
     retries INTEGER NOT NULL DEFAULT 0,
     {", ".join(LISTED)}
 );
-CREATE INDEX samples_folder ON samples (folder, top);
-CREATE INDEX samples_key ON samples (key);
+CREATE INDEX samples_place ON samples (folder, top, place);
+-- All that the grid's rows are ordered and told apart by: their texts, most of the file, are read for a page only.
+CREATE INDEX samples_key ON samples (key, folder, passed, score, state, task, row, rank);
 CREATE TABLE stale (what TEXT PRIMARY KEY);
 PRAGMA user_version = {FORMAT};
 """
