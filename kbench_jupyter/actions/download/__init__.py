@@ -24,7 +24,7 @@ from kbench_jupyter.session.settings import gigabytes
 __all__ = ["DownloadResult", "download", "origin_of"]
 
 #: Downloads at a time: of many small ones most of the time goes by waiting for their first byte.
-WORKERS = 16
+WORKERS = 24
 #: Seconds between two updates of the progress line.
 PULSE = 0.15
 #: Environment variable: how many GB one run's output may be, unpacked.
