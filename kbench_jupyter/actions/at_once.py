@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from typing import Any, TypeVar
+from typing import TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -24,17 +24,25 @@ def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
     Exception
         What the first question raises; else what the second does.
     """
-    answer: Future[Any] = Future()
+    answer = asked(second)
+    return first(), answer()
+
+
+def asked(question: Callable[[], A]) -> Callable[[], A]:
+    """Ask in a thread; what is returned waits for the answer, and raises what the question raised."""
+    answer: Future[A] = Future()
 
     def ask() -> None:
         try:
-            answer.set_result(second())
+            answer.set_result(question())
         except BaseException as error:  # noqa: BLE001 - it is raised again below, in the thread that waits for it
             answer.set_exception(error)
 
+    def get() -> A:
+        while not wait([answer], _TURN).done:
+            pass
+        return answer.result()
+
     # A daemon, for one that nobody waits for must not keep the interpreter from ending.
     threading.Thread(target=ask, name="kbench-ask", daemon=True).start()
-    one = first()
-    while not wait([answer], _TURN).done:
-        pass
-    return one, answer.result()
+    return get

@@ -122,6 +122,7 @@ def log(session: Session, task: str, *, models: Sequence[str] = (), follow: bool
     client = session.client(target)
     slug = address(task)
     runs = choose_runs(session, client, slug, models)
+    early = errors_of_runs(session, target, str(slug), errored=any(run.error_message for run in runs))
     names = {run.id: f"[{run.candidate} #{run.id}] " for run in runs} if len(runs) > 1 else {}
     screen = Screen(session.reporter, names)
     live = [run for run in runs if follow and not run.state.is_terminal]
@@ -141,8 +142,9 @@ def log(session: Session, task: str, *, models: Sequence[str] = (), follow: bool
         session.reporter.close()
     lines = tuple(logged[run.id] for run in runs)
     errored = any(run.run.error_message for run in lines)
-    explained = errors_of_runs(session, target, str(slug), errored=errored)
-    return LogResult(str(slug), lines, session.reporter.withheld, explained, footer=target.label)
+    explained = early or errors_of_runs(session, target, str(slug), errored=errored)
+    known = explained() if explained else NO_SOURCE
+    return LogResult(str(slug), lines, session.reporter.withheld, known, footer=target.label)
 
 
 def _show_live(

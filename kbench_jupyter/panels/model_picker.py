@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.models import ModelList, availability, list_models
 from kbench_jupyter.actions.quota import quota
 from kbench_jupyter.actions.run import run
@@ -46,9 +47,9 @@ class ModelPicker(Part):
     def load(self) -> None:
         """Fetch models and quota, in the calling thread."""
         target = self.session.target()
-        self._models = list_models(self.session)
+        self._models, left = both(lambda: list_models(self.session), self._quota)
         self.put_rows(map(_row, self._models.models), replace=True)
-        self.set(place=target.place, label=target.label, quota=self._quota(), notes=list(self._models.notes))
+        self.set(place=target.place, label=target.label, quota=left, notes=list(self._models.notes))
         self.select(self.selected, self.effort)
 
     def _quota(self) -> str:

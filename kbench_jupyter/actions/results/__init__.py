@@ -171,9 +171,15 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
     DownloadError
         If an output cannot be fetched.
     """
-    downloaded = download(session, slug, models=models, output=output)
-    session.reporter.close()
     target = session.target()
+    early = None
+
+    def listed(runs: Sequence[Run]) -> None:
+        nonlocal early
+        early = errors_of_runs(session, target, slug, errored=any(run.error_message for run in runs))
+
+    downloaded = download(session, slug, models=models, output=output, listed=listed)
+    session.reporter.close()
     rows, notes = _read(downloaded, output, f"{slug}{placed(output)}", target.base_url)
     if not rows:
         errored = any(done.run.error_message for done in downloaded.runs)
@@ -185,8 +191,11 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
             detail="\n".join(notes) or None,
         )
     session.compared |= {origin_of(target.base_url, run) for run in _listed(downloaded)}
-    explained = errors_of_runs(session, target, slug, errored=any(row.result.errored for row in rows))
-    return Results(slug, tuple(rows), tuple(notes), explained, footer=target.label)
+    explained = early or errors_of_runs(
+        session, target, slug, errored=any(row.result.errored for row in rows)
+    )
+    known = explained() if explained else NO_SOURCE
+    return Results(slug, tuple(rows), tuple(notes), known, footer=target.label)
 
 
 def _listed(downloaded: DownloadResult) -> list[Run]:
