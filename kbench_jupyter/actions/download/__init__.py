@@ -39,7 +39,7 @@ def download(
     output: Path = Path(),
     include_source: bool = False,
     force: bool = False,
-    listed: Callable[[Sequence[Run]], None] = lambda runs: None,
+    listed: Callable[[Sequence[Run]], None] | None = None,
 ) -> DownloadResult:
     """Download the outputs of a task's ended runs to ``<output>/<task>/<version>/<candidate>/<run id>/``.
 
@@ -82,7 +82,8 @@ def download(
     refuse_file(output / slug.task)
     limits = _limits(session)
     runs = choose_runs(session, client, slug, models)
-    listed(runs)
+    if listed is not None:
+        listed(runs)
     ended = [run for run in runs if run.state.is_terminal]
     pending = tuple(run for run in runs if not run.state.is_terminal)
     if not ended:
