@@ -14,6 +14,7 @@ from typing import Any
 
 import own_kernel
 import pytest
+from hypothesis import HealthCheck, settings
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
@@ -22,6 +23,11 @@ from kbench_jupyter.quick_import import load
 load("nbformat")  # before a test module imports it, which takes seconds where JupyterLab is installed
 
 _FOREIGN = ("KAGGLE_", "KBENCH_", "MODEL_PROXY_", "LLM", "JPY_", "JUPYTER_", "IPYTHON")
+
+
+# A machine with other work is no slow strategy.
+settings.register_profile("tests", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -22,9 +22,9 @@ from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
 #: Logs fetched at a time.
-WORKERS = 8
+WORKERS = 16
 #: Characters of each of them that are in memory.
-ROOM = 2_000_000
+ROOM = 1_000_000
 #: Seconds after which a wait for entries looks around.
 _TURN = 0.5
 
