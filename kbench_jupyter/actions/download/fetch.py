@@ -131,7 +131,7 @@ def fetch_file(client: Client, run: Run, name: str) -> str:
 @contextmanager
 def _archive(folder: Path) -> Iterator[IO[bytes]]:
     """Open an empty file without a name, in memory while it is small, else in a folder."""
-    archive = tempfile.SpooledTemporaryFile(SMALL, dir=folder)  # noqa: SIM115 - closed below
+    archive = tempfile.SpooledTemporaryFile(SMALL, dir=str(folder))  # noqa: SIM115 - closed below
     try:
         yield archive
     finally:
