@@ -25,11 +25,20 @@ def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
     Exception
         What the first question raises; else what the second does.
     """
-    answer = _asked(second)
-    one = first()
-    while not wait([answer], _TURN).done:
-        pass
-    return one, answer.result()
+    answer = asked(second)
+    return first(), answer()
+
+
+def asked(question: Callable[[], A]) -> Callable[[], A]:
+    """Ask in a thread; what is returned waits for the answer, and raises what the question raised."""
+    answer = _asked(question)
+
+    def get() -> A:
+        while not wait([answer], _TURN).done:
+            pass
+        return answer.result()
+
+    return get
 
 
 class Later(Generic[A]):

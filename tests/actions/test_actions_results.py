@@ -322,7 +322,7 @@ def test_errors_of_the_version_that_was_pushed_here_have_their_place_in_the_note
     assert "ValueError: no number (cell 2, line 4)" in shown
     runs = tuple(LoggedRun(run, 7) for run in session.client().list_runs("quiz"))
     explained = errors_of_runs(session, session.target(), "quiz", errored=True)
-    logged = " ".join(str(LogResult("quiz", runs, 0, explained)).split())
+    logged = " ".join(str(LogResult("quiz", runs, 0, explained())).split())
     assert logged.count("ValueError: no number") == 2
     assert logged.count("(cell 2, line 4)") == 1, "an older version's source is not known"
     assert "Cell 2, line 4, in quiz" in str(status(session, "quiz", errors=True))

@@ -288,6 +288,15 @@ def test_a_late_cancel_leaves_the_next_exchange_on_the_connection_alone(server: 
     transport.close()
 
 
+def test_closing_ends_the_connections_of_a_pool_that_something_still_holds(server: FaultServer) -> None:
+    transport = RequestsTransport()
+    transport(Request("POST", server.url + "/v1/s/GetBenchmarkTaskQuota", body=b"{}")).read()
+    held = transport._session.get_adapter(server.url).poolmanager.connection_from_url(server.url)
+    transport.close()
+    assert server.wait_for_connections(0)
+    assert held.host == "127.0.0.1"
+
+
 def test_importing_the_room_does_not_import_requests() -> None:
     code = "import sys, kbench_jupyter.api; print('requests' in sys.modules, 'slugify' in sys.modules)"
     done = subprocess.run(

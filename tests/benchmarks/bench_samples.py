@@ -18,7 +18,9 @@ from typing import Any
 from kbench_jupyter.validation.rehearsal.endpoint import StandIn
 
 RUNS, ROWS = 10, 10_000
-SAID = 3_700  # characters of an answer, at the most: a sample then has about 5 kB of JSON, as the SDK indents it
+SAID = (
+    3_700  # characters of an answer, at the most: a sample then has about 5 kB of JSON, as the SDK indents it
+)
 
 _TASK = """\
 import kaggle_benchmarks as kbench, pandas as pd

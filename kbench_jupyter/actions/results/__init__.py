@@ -30,6 +30,7 @@ from kbench_jupyter.actions.results.tables import (
 )
 from kbench_jupyter.actions.results.wording import measure_note
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
+from kbench_jupyter.api import Run
 from kbench_jupyter.display.numbers import score_number
 from kbench_jupyter.display.view import Shown, Text, View, count, size
 from kbench_jupyter.errors import DownloadError, NotFoundError
@@ -228,13 +229,19 @@ def results(
         If a candidate is worse than the baseline of `fail_if` by more than chance.
     """
     asked = watched(asked, fail_if)
+    target = session.target()
+    early = None
+
+    def listed(runs: Sequence[Run]) -> None:
+        nonlocal early
+        early = errors_of_runs(session, target, slug, errored=any(run.error_message for run in runs))
+
     try:
-        downloaded = download(session, slug, models=models, output=output)
+        downloaded = download(session, slug, models=models, output=output, listed=listed)
     except DownloadError as error:
         error.hint = f"{error.hint}\nThe scores alone, without the files: %kbench status {slug}"
         raise
     session.reporter.close()
-    target = session.target()
 
     def tell(read: int) -> None:
         if read > _MUCH:
@@ -254,10 +261,13 @@ def results(
             detail="\n".join(notes) or None,
         )
     session.compared |= {origin_of(target.base_url, run) for run in listed_runs(downloaded)}
-    explained = errors_of_runs(session, target, slug, errored=any(row.result.errored for row in rows))
+    explained = early or errors_of_runs(
+        session, target, slug, errored=any(row.result.errored for row in rows)
+    )
+    known = explained() if explained else NO_SOURCE
     index.limit(rows)
     session.folders[slug] = output
-    found = Results(slug, tuple(rows), tuple(notes), explained, asked, opened=index, footer=target.label)
+    found = Results(slug, tuple(rows), tuple(notes), known, asked, opened=index, footer=target.label)
     if fail_if:
         said = passed_notes(found.pairs, found.samples)
         return replace(found, notes=(*said, *found.notes))

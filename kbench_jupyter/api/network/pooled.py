@@ -85,11 +85,11 @@ class _Adapter(HTTPAdapter):
         return _watch(super().proxy_manager_for(proxy, **{**kwargs, **self._trust}))
 
     def close(self) -> None:
-        # urllib3 closes a pool's connections once nothing holds the pool: the frames of an error that is kept do.
+        # urllib3 2 would close them when a pool is garbage, and the traceback of an error may put that off.
         for manager in (self.poolmanager, *self.proxy_manager.values()):
-            for key in manager.pools.keys():  # noqa: SIM118 - it cannot be iterated
-                with suppress(KeyError):  # another thread was faster
-                    manager.pools[key].close()
+            for key in list(manager.pools.keys()):
+                if (pool := manager.pools.get(key)) is not None:
+                    pool.close()
         super().close()
 
 
@@ -232,6 +232,10 @@ def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: 
         if not piece:
             break
         received += len(piece)
+        if received == expected:
+            _let_go(
+                request, expiry, cancel
+            )  # the pool has the connection, and another thread may have it next
         stride += len(piece)
         waited += time.monotonic() - began
         if stride >= STRIDE:
@@ -244,6 +248,7 @@ def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: 
         yield piece
     if expected is not None and received < expected:
         raise fault_of(None, request, False, False, reading=True)
+    _let_go(request, expiry, cancel)
     answer.raw.release_conn()
 
 
