@@ -76,6 +76,8 @@ class MirrorState:
         self._asked = 0
         self.ask: Callable[[int], None] = lambda _number: None
         """Asks all pages for everything; set by the widget. The answer comes by the subshell that asks."""
+        self.listeners: list[Callable[[str], None]] = []
+        """Called with a page's session after each of its words; they must return at once."""
 
     def receive(self, content: Any, session: str) -> bool:
         """Take in one message that came by a session; anything malformed is ignored.
@@ -100,7 +102,10 @@ class MirrorState:
                 del self._documents[next(iter(self._documents))]
             _apply(document, content)
             self._lock.notify_all()
-            return document.complete or not document.order
+            known = document.complete or not document.order
+        for listener in list(self.listeners):
+            listener(session)
+        return known
 
     def notebook(self, session: str | None, cell_id: str | None = None) -> MirroredNotebook | None:
         """Return the document of the page that asks, by its session and perhaps its cell, if it has told of it."""
@@ -111,9 +116,17 @@ class MirrorState:
             document = self._of(session)
             if document is None or (cell_id is not None and cell_id not in document.order):
                 return None
-            cells = [_as_nbformat(document.cells[ident]) for ident in document.order]
-            known = document.heard if document.saved is None else document.saved
-            return MirroredNotebook(document.path, document.dirty, cells, known)
+            return _mirrored(document)
+
+    def told(self, session: str, wait: float = 0.0) -> MirroredNotebook | None:
+        """Return the document of a session's page as it was last told, asking nobody.
+
+        Where it was never told, its first word is waited for, at most so many seconds.
+        """
+        with self._lock:
+            self._lock.wait_for(lambda: self._of(session) is not None, wait)
+            document = self._of(session)
+            return None if document is None else _mirrored(document)
 
     def _of(self, session: str | None) -> _Document | None:
         """The document heard from last of those that came by a session."""
@@ -147,6 +160,12 @@ class MirrorState:
 
     def __repr__(self) -> str:
         return f"<MirrorState of {len(self._documents)} documents>"  # not what they hold
+
+
+def _mirrored(document: _Document) -> MirroredNotebook:
+    cells = [_as_nbformat(document.cells[ident]) for ident in document.order]
+    known = document.heard if document.saved is None else document.saved
+    return MirroredNotebook(document.path, document.dirty, cells, known)
 
 
 def _apply(document: _Document, content: Mapping[str, Any]) -> None:
