@@ -75,7 +75,7 @@ format: $(VENV)/test ## Python and JavaScript as `make lint` wants them
 bench: $(VENV)/test ## figures of speed, each beside what it is compared with
 	@$(BIN)/python tests/benchmarks $(ARGS)
 
-pages: $(VENV)/test ## the pages made from the code: commands and rules
+pages: $(VENV)/test ## what is made from the code: the pages of commands and rules, the extension's list of them
 	@$(BIN)/python docs/generate.py
 
 docs: $(VENV)/docs ## the documentation site, in docs-output/html; any warning fails it

@@ -123,8 +123,10 @@ export function drawing(cm, onFix) {
   const open = StateField.define({
     create: () => null,
     update(shown, change) {
-      for (const effect of change.effects)
+      for (const effect of change.effects) {
         if (effect.is(explain)) return effect.value === null ? null : tip(change.state, effect.value);
+        if (effect.is(put)) return shown && tip(change.state, shown.pos);
+      }
       return change.docChanged || change.selection ? null : shown;
     },
     provide: (own) => showTooltip.from(own),

@@ -65,7 +65,7 @@ class Door:
     def _ran(self, result: Any) -> None:
         """Look at the runs after a cell that may have scheduled or stopped some."""
         code = getattr(getattr(result, "info", None), "raw_cell", "") or ""
-        if "kbench" in code:
+        if "%kbench" in code:
             for page in self._pages:
                 page.look()
 

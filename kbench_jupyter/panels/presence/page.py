@@ -56,9 +56,9 @@ class Page:
         comm.on_close(lambda _message: self.close(said=True))
         session.at_close(self.close)
         self.send({"hello": {"version": __version__, "protocol": PROTOCOL}})
-        if self._newest.panel is not None:
-            self._tell_panel()
-        self.look()
+        self._tell_panel()
+        if self._newest.panel is not None or session.pushed:  # a page that was loaded anew, perhaps
+            self.look()
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Tell the page something; from any thread."""
