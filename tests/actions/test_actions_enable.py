@@ -40,7 +40,7 @@ def files(folder: Path) -> dict[str, bytes]:
 
 @pytest.mark.slow
 def test_every_ipython_and_kernel_has_kbench_after_enable_and_none_after_disable(home: Path) -> None:
-    assert ipython().startswith("(False")
+    assert ipython().startswith("False ")
     startup = home / "profile_default" / "startup"
     (startup / "10-mine.py").write_text("mine = 1\n")
     (home / "profile_default" / "ipython_config.py").write_text(
@@ -54,7 +54,7 @@ def test_every_ipython_and_kernel_has_kbench_after_enable_and_none_after_disable
     status, again = call("enable")
     assert status == 0
     assert "%kbench is already enabled" in again
-    assert ipython() == "(True, ['exit', 'get_ipython', 'mine', 'open', 'quit'])\n"
+    assert ipython() == "True ['In', 'Out', 'exit', 'get_ipython', 'mine', 'open', 'quit']\n"
     manager, client = start_new_kernel(env=dict(os.environ))
     try:
         reply = client.execute_interactive("%kbench -h", silent=True, timeout=60)
@@ -64,7 +64,7 @@ def test_every_ipython_and_kernel_has_kbench_after_enable_and_none_after_disable
         manager.shutdown_kernel(now=True)
     assert call("disable")[0] == 0
     assert "already disabled" in call("disable")[1]
-    assert ipython().startswith("(False")
+    assert ipython().startswith("False ")
     assert files(startup) == before
 
 

@@ -48,7 +48,7 @@ class Presence(PanelLab):
         """The button in the toolbar of the notebook in front."""
         return self.lab.panel.get_by_role("button", name="Kaggle Benchmarks: check")
 
-    def command(self, name, **args):
+    def command(self, name, /, **args):
         return self.page.evaluate(
             "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => null)", [name, args]
         )
@@ -113,7 +113,7 @@ def test_the_sidebar_shows_the_panel_of_the_notebook_in_front_and_it_is_the_one_
         here.expect(one).to_contain_text("KB101")
 
     here.command("docmanager:open", path="other.ipynb", factory="Notebook")
-    here.says("This notebook does not load kbench_jupyter", LOAD)
+    here.says("not loaded in this kernel", LOAD)
     here.expect(here.opener).to_have_count(0)
     here.command("docmanager:open", path="quiz.ipynb", factory="Notebook")
     here.expect(here.panel).to_contain_text("KB101")

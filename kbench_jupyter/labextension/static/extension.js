@@ -142,7 +142,7 @@ async function activate(lab, app, tracker, services) {
   const icon = new lab.LabIcon({ name: "kbench:task", svgstr: ICON });
   const notebooks = new Notebooks(tracker, lab);
   const marks = editors ? new Marks(lab, editors, notebooks) : null;
-  const sidebar = sidebarOf(lab, notebooks, icon);
+  const sidebar = sidebarOf(lab, app, notebooks, icon);
   const patterns = new Map();
   const lines = new Map();
   const show = addCommands(lab, app, notebooks, { sidebar, marks, patterns, lines, icon });

@@ -60,7 +60,8 @@ export class Notebooks {
     // A cell that was run may have loaded the extension, or installed it.
     NotebookActions.executed.connect((_, { notebook, cell }) => {
       const found = [...this.known.values()].find(({ panel }) => panel.content === notebook);
-      if (found && /kbench|\bpip\b|\buv\b/.test(cell.model.sharedModel.getSource())) this.connect(found, true);
+      if (found && /kbench|\bpip\b|\buv\b/.test(cell.model.sharedModel.getSource()))
+        this.connect(found, true);
     });
   }
 

@@ -19,11 +19,12 @@ function message({ line, type, load }, onLoad, onRetry, more = []) {
   );
 }
 
-export function sidebarOf({ Panel, MimeModel, Widget }, notebooks, icon) {
+export function sidebarOf({ Panel, MimeModel, Widget }, app, notebooks, icon) {
   const sidebar = new Panel();
   sidebar.id = "kbench-sidebar";
   sidebar.addClass("kbx-sidebar");
-  sidebar.node.style.minWidth = "360px"; // JupyterLab asks for it before the style sheet is there
+  // JupyterLab asks for it before the style sheet is there; Notebook 7 would cut off what is wider than its sidebar.
+  if (app.name === "JupyterLab") sidebar.node.style.minWidth = "360px";
   sidebar.title.icon = icon;
   sidebar.title.caption = "Kaggle Benchmarks";
   sidebar.node.setAttribute("role", "region");
