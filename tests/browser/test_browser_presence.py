@@ -28,6 +28,14 @@ def quiz(llm):
 quiz.run(kbench.llm)"""
 
 
+SET = """async ([name, value]) => {
+    const registry = window.jupyterapp.pluginRegistry;
+    const ours = registry._plugins.get("kbench-jupyter:plugin");
+    const token = ours.optional.find((one) => one.name.endsWith(":ISettingRegistry"));
+    await (await registry.resolveOptionalService(token)).set(ours.id, name, value);
+}"""
+
+
 class Presence(PanelLab):
     """A notebook in a JupyterLab that has the extension."""
 
@@ -62,11 +70,8 @@ class Presence(PanelLab):
             self.expect(self.sidebar.locator(".kbx-message")).to_contain_text(text)
 
     def setting(self, name, value):
-        self.page.evaluate(
-            "async ([name, value]) => { const s = window.jupyterapp.serviceManager.settings;"
-            "await s.save('kbench-jupyter:plugin', JSON.stringify({[name]: value})); }",
-            [name, value],
-        )
+        """Change one of the extension's settings, as the settings editor does."""
+        self.page.evaluate(SET, [name, value])
 
     def look(self, name):
         """Take pictures in both themes and narrow, and return what axe finds wrong with what is ours."""

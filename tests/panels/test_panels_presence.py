@@ -49,12 +49,9 @@ class PageKernel(Kernel):
                 return message
 
     def mirror(self):
-        """Return the line of the notebook mirror that the page's coming has created."""
-
-        def is_it(message):
-            return message["msg_type"] == "comm_open" and "notebook mirror" in str(message["content"]["data"])
-
-        return self.until(is_it)["content"]["comm_id"]
+        """Return the line of the notebook mirror."""
+        ident = "__import__('kbench_jupyter').notebook.mirror.link_of(get_ipython())._widget.model_id"
+        return self.value(ident).strip("'")
 
     def word(self, comm, key, fits=lambda value: True):
         """Wait for a word of that kind, and return what it says."""

@@ -16,6 +16,7 @@ const LATER = ["restarting", "autorestarting", "dead", "terminating"];
 // What there is to say for each state but "open". `type` is what to type into a cell.
 const SAID = {
   none: { line: "This notebook has no kernel: choose one in the menu, Kernel › Change Kernel…" },
+  gone: { line: "The kernel is gone, or starts anew: what belongs here comes when it answers." },
   asking: { line: "Waiting for the kernel…" },
   other: { line: "Tasks are written in Python, and this notebook's kernel runs another language." },
   idle: { line: "This notebook does not load kbench_jupyter.", type: "%load_ext kbench_jupyter", load: true },
@@ -118,9 +119,12 @@ export class KernelLine {
   }
 
   statusIs(status) {
-    if (LATER.includes(status)) this.begin();
+    if (LATER.includes(status)) {
+      this.drop();
+      this.reset();
+      this.turn("gone");
+    } else if (this.state === "gone" || (this.state === "none" && this.kernel)) this.begin();
     else if (this.state === "asking") this.changed(this);
-    else if (this.state === "none" && this.kernel) this.begin();
   }
 
   // Finds out whether the kernel answers, and opens the line; with `load`, it is loaded where it only is installed.
@@ -149,7 +153,7 @@ export class KernelLine {
       else this.turn(found.installed ? "unloaded" : "missing");
     } catch (error) {
       console.debug("kbench:", error); // the kernel went away while it was asked
-      if (!stale()) this.turn("idle");
+      if (!stale()) this.turn("gone"); // until it is heard of again
     }
   }
 
