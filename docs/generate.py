@@ -95,9 +95,7 @@ def known() -> str:
     for command in GRAMMAR.commands:
         complete = all(arg.default is not ... for arg in command.args)
         line = f"%kbench {command.name}" if complete else command.examples[0]
-        entries.append(
-            {"name": command.name, "summary": command.summary, "line": line, "complete": complete}
-        )
+        entries.append({"name": command.name, "summary": command.summary, "line": line, "complete": complete})
     patterns = [
         {"name": pattern.name, "title": pattern.title, "summary": pattern.summary.replace("`", "")}
         for pattern in map(read_pattern, NAMES)
