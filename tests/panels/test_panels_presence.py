@@ -110,13 +110,14 @@ def test_the_end_of_the_extension_closes_the_line_and_there_is_no_other_to_open(
 def test_runs_are_counted_after_a_command_and_their_end_is_told_once(kernel, server):
     page = kernel.page()
     mirror = kernel.mirror()
+    kernel.tell(mirror, **TOLD, seq=1, order=["one"], cells=[CELL], reset=True)
     assert not server.requests  # nobody has asked for anything
     for number, state in ((1, "RUNNING"), (2, "ERRORED")):
         add_run(server.api, number, f"m{number}", state)
     kernel.cell("%kbench list")
     ask = kernel.until(lambda m: m["content"].get("comm_id") == mirror and "ask" in str(m["content"]["data"]))
     number = ask["content"]["data"]["content"]["ask"]  # what stands in the notebook now, for the task's name
-    kernel.tell(mirror, **TOLD, seq=1, order=["one"], cells=[CELL], reset=True, answers=number)
+    kernel.tell(mirror, **TOLD, seq=2, order=["one"], cells=[CELL], reset=True, answers=number)
     assert kernel.word(page, "runs") == {"task": "quiz", "going": 1, "failed": 1, "ended": 1}
     server.api.runs[0]["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
     assert kernel.word(page, "over") == {"task": "quiz", "completed": 1, "failed": 1}
