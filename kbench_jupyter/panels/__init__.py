@@ -158,10 +158,13 @@ def workflow_panel(session: Session, found: Standing) -> Any:
     -------
     Panel
     """
+    from kbench_jupyter.panels.newest import newest
     from kbench_jupyter.panels.panel import Panel
     from kbench_jupyter.panels.workflow.workflow import WorkflowPart
 
-    return Panel(session, WorkflowPart(session, found))
+    panel = Panel(session, WorkflowPart(session, found))
+    newest(session).turn_to(panel)
+    return panel
 
 
 def log_panel(

@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import labextension
 import nbformat
 import own_kernel
 import pytest
@@ -92,6 +93,7 @@ class Jupyter:
         for key in ("KBENCH_NOTEBOOK", "KBENCH_TARGET", "KBENCH_API_URL", "JPY_SESSION_NAME"):
             env.pop(key, None)
         own_kernel.install(home / "jupyter")
+        labextension.link(home / "jupyter")
         command = [  # `-m jupyter lab` would start the first jupyter-lab of PATH
             sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}",
             f"--ServerApp.root_dir={self.root}", "--ServerApp.port_retries=0", "--allow-root",
