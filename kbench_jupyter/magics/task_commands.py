@@ -179,6 +179,12 @@ def _download(session: Session, call: Call, cell: str | None) -> Any:
 def _results(session: Session, call: Call, cell: str | None) -> Any:
     slug, output = resolve_slug(session, call.task), Path(call.output).expanduser()
     found = actions.results.results(session, slug, models=call.model, output=output)
+    if call.sample:
+        opened = actions.results.sample.sample(session, found, call.sample)
+        if asked(call) or not panels.draws_widgets(session):
+            return opened
+        shown = panels.comparison_panel(session, found, models=call.model, output=output, sample=call.sample)
+        return replace(opened, live=shown)
     return found if asked(call) else _drawn(session, found, call.model, output)
 
 

@@ -103,9 +103,14 @@ def status_panel(session: Session, task: str) -> Any:
 
 
 def comparison_panel(
-    session: Session, found: Results, *, models: Sequence[str] = (), output: Path = Path()
+    session: Session,
+    found: Results,
+    *,
+    models: Sequence[str] = (),
+    output: Path = Path(),
+    sample: str = "",
 ) -> Any:
-    """Show a comparison, down to each run's conversation.
+    """Show a comparison, down to each message of each sample.
 
     Parameters
     ----------
@@ -116,6 +121,8 @@ def comparison_panel(
         What the comparison was limited to.
     output : Path
         Where its downloads lie.
+    sample : str
+        Id of the sample that is opened first, "" for none.
 
     Returns
     -------
@@ -124,7 +131,7 @@ def comparison_panel(
     from kbench_jupyter.panels.panel import Panel
     from kbench_jupyter.panels.results import ResultsPart
 
-    return Panel(session, ResultsPart(session, found, models=models, output=output))
+    return Panel(session, ResultsPart(session, found, models=models, output=output, sample=sample))
 
 
 def workflow_panel(session: Session, found: Standing) -> Any:

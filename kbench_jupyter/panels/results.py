@@ -1,26 +1,24 @@
-"""Results: what the runs of a task came to, as a table and a chart, down to each conversation."""
+"""Results: what the runs of a task came to, as charts and a table, down to each message of each sample."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.actions.cards import result_texts, who_word
+from kbench_jupyter.actions.cards import who_word
 from kbench_jupyter.actions.results import Results, results
+from kbench_jupyter.actions.results.grid import SampleGrid, run_ident
 from kbench_jupyter.actions.results.tables import costs, scores_of
-from kbench_jupyter.display.view import View, duration, money
+from kbench_jupyter.display.view import View, duration
 from kbench_jupyter.panels.part import Part
+from kbench_jupyter.panels.samples.desk import Desk
+from kbench_jupyter.panels.samples.questions import SampleQuestions
 from kbench_jupyter.panels.watches import outcomes_of
 from kbench_jupyter.session.session import Session
 
 __all__ = ["ResultsPart"]
-
-#: What a run's details carry at most: messages, and characters of each text.
-_MESSAGES, _TEXT = 100, 8_000
-_WHOLE = 400_000
-
 
 class ResultsPart(Part):
     """Shows a comparison, with what it was limited to and where its downloads lie, for asking again."""
@@ -28,10 +26,19 @@ class ResultsPart(Part):
     kind = "results"
 
     def __init__(
-        self, session: Session, found: Results, *, models: Sequence[str] = (), output: Path = Path()
+        self,
+        session: Session,
+        found: Results,
+        *,
+        models: Sequence[str] = (),
+        output: Path = Path(),
+        sample: str = "",
     ) -> None:
         super().__init__(session)
         self._models, self._output = tuple(models), output
+        self._desk = Desk()
+        self._asked: tuple[Results, SampleQuestions] | None = None
+        self.set(look={"at": [{"id": sample}]} if sample else {})
         self._take(found)
 
     def view(self) -> View:
@@ -54,6 +61,7 @@ class ResultsPart(Part):
             notes=list(found.remarks),
             label=found.footer,
         )
+        self._desk.ask(self._tell_samples)
 
     def do_refresh(self, _message: Mapping[str, Any]) -> None:
         """Fetch what ended since."""
@@ -62,13 +70,40 @@ class ResultsPart(Part):
     def _refresh(self) -> None:
         self._take(results(self.session, self._found.task, models=self._models, output=self._output))
 
-    def do_run(self, message: Mapping[str, Any]) -> None:
-        """Send a run's conversations, assertions and errors."""
-        wanted = message.get("run")
-        for row in self._found.rows:
-            if _ident(row) == wanted:
-                self.reply(message, run=wanted, detail=_detail(row))
-                break
+    def do_look(self, message: Mapping[str, Any]) -> None:
+        """Keep how a view stands (what is filtered, sorted, open), for a page that is loaded again."""
+        look = message.get("look")
+        if isinstance(look, Mapping):
+            with self._lock:  # nobody is told: a view that is there stands as it does
+                self._state["look"] = dict(look)
+
+    def do_samples(self, message: Mapping[str, Any]) -> None:
+        """Answer a question about the samples; ``what`` names it."""
+        self._desk.ask(lambda: self.reply(message, **self._answer(message)))
+
+    def _answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return self._questions().answer(message)
+        except Exception as error:  # noqa: BLE001 - whatever the index or a run file is, the grid says so
+            return {"failed": f"The samples cannot be read: {error}"}
+
+    def _questions(self) -> SampleQuestions:
+        """Return what answers for the results that are shown now; called at the desk only."""
+        found = self._found
+        if self._asked is None or self._asked[0] is not found:
+            self._asked = found, SampleQuestions(SampleGrid(self.session, found))
+        return self._asked[1]
+
+    def _tell_samples(self) -> None:
+        try:
+            self.set(samples=self._questions().about())
+        except Exception as error:  # noqa: BLE001 - as above
+            self.set(samples={"columns": [], "total": 0, "problem": f"The samples cannot be read: {error}"})
+
+    def close(self) -> None:
+        """End the desk, too."""
+        self._desk.close()
+        super().close()
 
 
 def _group(
@@ -98,11 +133,18 @@ def _group(
         "cost": group.usage.cost,
         "costText": cost,
         "latencyText": duration(group.latency),
+        **_cost_a_run(group),
     }
 
 
+def _cost_a_run(group: Any) -> dict[str, Any]:
+    """Return the mean cost (USD) of the runs of which it is known, None where of none, and whether some are left out."""
+    known = [cost for row in group.rows if (cost := row.result.usage.cost) is not None]
+    mean = math.fsum(known) / len(known) if known else None
+    return {"costRun": mean, "costPart": len(known) < len(group.rows)}
+
+
 def _ident(row: Any) -> str:
-    # The same after another fetch, so that what is unfolded can stay so.
     return f"{row.version} {row.candidate} {row.run_id}"
 
 
@@ -110,6 +152,7 @@ def _run_row(row: Any, outcome: tuple[str, str]) -> dict[str, Any]:
     word, tone = outcome
     return {
         "id": _ident(row),
+        "sample": run_ident(row),
         "run": row.run_id,
         "model": row.candidate,
         "version": row.version,
@@ -117,40 +160,3 @@ def _run_row(row: Any, outcome: tuple[str, str]) -> dict[str, Any]:
         "tone": tone,
         "latency": duration(row.result.elapsed),
     }
-
-
-def _detail(row: Any) -> dict[str, Any]:
-    result = row.result
-    room = [_WHOLE]
-
-    def clip(text: str) -> str:
-        kept = text[: min(_TEXT, max(0, room[0]))]
-        room[0] -= len(kept)
-        left = len(text) - len(kept)
-        return f"{kept}\n[{left:,} more characters]" if left else kept
-
-    chats = [
-        [{"role": m.role, "sender": m.sender, "text": clip(m.text)} for m in chat.messages[:_MESSAGES]]
-        for chat in _all("conversations", result)
-    ]
-    return {
-        "facts": {
-            "result": result_texts([result])[0] or outcomes_of([result])[0][0],
-            "tokens": f"{result.usage.input_tokens:,} in, {result.usage.output_tokens:,} out",
-            "cost": money(result.usage.cost),
-            "latency": duration(result.usage.latency),
-            "task took": duration(result.elapsed),
-            "folder": str(row.folder),
-        },
-        "assertions": [
-            {"passed": a.passed, "text": clip(a.expectation or a.definition), "line": a.line}
-            for a in _all("assertions", result)
-        ],
-        "chats": chats[:_MESSAGES],
-        "error": clip(result.error_message),
-    }
-
-
-def _all(what: str, result: Any) -> list[Any]:
-    """Return a run's conversations or assertions with those of its samples."""
-    return [*getattr(result, what), *(one for sub in result.subruns for one in _all(what, sub))]

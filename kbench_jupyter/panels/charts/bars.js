@@ -1,10 +1,9 @@
-// The chart of results: a bar a candidate and version, with its interval where there is one.
-import { clamp, fill, h, say } from "../widgets/elements.js";
-import { whose } from "./cards.js";
+// The measure that was chosen: a bar a candidate and version, with its interval where there is one.
+import { clamp, fill, h } from "../../widgets/elements.js";
+import { whose } from "../cards.js";
 
-export function chartOf(part) {
+export function barsOf(part) {
   const bars = h("div", { class: "kbp-chart", role: "list" });
-  const caption = h("figcaption", { class: "kbp-quiet" });
   const isPassRate = () => part.state.measure === "pass rate";
 
   function barOf(group, low, high) {
@@ -38,8 +37,8 @@ export function chartOf(part) {
     );
     const spread = groups.some((g) => g.low !== null) ? " with 95 % interval" : "";
     const what = isPassRate() ? "Pass rate" : "Score";
-    say(caption, `${what}${spread}, by ${whose(part).toLowerCase()}${byVersion ? " and version" : ""}`);
+    return `${what}${spread}, by ${whose(part).toLowerCase()}${byVersion ? " and version" : ""}`;
   }
 
-  return { el: h("figure", {}, bars, caption), draw };
+  return { el: bars, draw };
 }
