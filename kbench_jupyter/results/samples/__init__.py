@@ -11,6 +11,7 @@ nothing here parses it as HTML, Markdown or terminal codes.
 """
 
 from kbench_jupyter.results.samples.grid import Column, GridCell, GridRow
+from kbench_jupyter.results.samples.index import SampleIndex
 from kbench_jupyter.results.samples.measures import MEASURES, value
 from kbench_jupyter.results.samples.sample import Filter, Sample
 from kbench_jupyter.results.samples.transcript import (
@@ -38,6 +39,7 @@ __all__ = [
     "Part",
     "Reasoning",
     "Sample",
+    "SampleIndex",
     "Structured",
     "Text",
     "ToolCall",
