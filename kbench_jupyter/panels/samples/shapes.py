@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -14,6 +16,9 @@ __all__ = ["clipper", "found_in", "row_shape", "sample_name", "transcript_shape"
 TEXT, TRANSCRIPT = 20_000, 300_000
 #: Messages of a transcript that are sent at most.
 MESSAGES = 400
+#: The tokens of JSON, and how far each depth of it is moved in.
+_JSON = re.compile(r'"(?:[^"\\]|\\.)*"|[{}\[\],:]|[^\s{}\[\],:"]+')
+_STEP = "  "
 #: Characters of an input in a row of the grid: it shows one line.
 _INPUT = 240
 
@@ -132,10 +137,33 @@ _KINDS = {
 
 
 def _text(part: Any) -> str:
-    for name in ("text", "arguments", "json", "data"):
+    for name in ("arguments", "json", "data"):
         if (text := getattr(part, name, None)) is not None:
-            return str(text)
-    return ""
+            return str(text) if name == "data" else indented(str(text))
+    return indented(str(part.text)) if type(part).__name__ == "ToolResult" else str(part.text)
+
+
+def indented(text: str) -> str:
+    """Return JSON with a line a value, every value as it was written; any other text as it is."""
+    if text[:1] not in "{[":
+        return text
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return text
+    out: list[str] = []
+    depth = 0
+    tokens = _JSON.findall(text)
+    for before, token, after in zip(["", *tokens], tokens, [*tokens[1:], ""], strict=False):
+        depth += (token in ("{", "[")) - (token in ("}", "]"))
+        line = f"\n{_STEP * depth}"
+        if token in ("{", "["):
+            out.append(token if after in ("}", "]") else token + line)
+        elif token in ("}", "]"):
+            out.append(token if before in ("{", "[") else line + token)
+        else:
+            out.append({",": f",{line}", ":": ": "}.get(token, token))
+    return "".join(out)
 
 
 def found_in(transcript: Any, at: Sequence[Any]) -> str:
