@@ -42,7 +42,12 @@ def row(
         metrics |= {"outputTokensCostNanodollars": str(int(cost * 1e9))}
     status = "BENCHMARK_TASK_RUN_ASSERTION_STATUS_"
     made = [
-        {"expectation": "Says anything", "status": f"{status}PASSED", "lineNumber": 4, "definition": "assert x"},
+        {
+            "expectation": "Says anything",
+            "status": f"{status}PASSED",
+            "lineNumber": 4,
+            "definition": "assert x",
+        },
         {
             "expectation": "Answer is right",
             "status": status + ("PASSED" if good else "FAILED"),
@@ -70,7 +75,9 @@ def row(
     }
 
 
-def evaluation(model: str, rows: list[dict[str, Any]], task: str = "quiz", began: datetime = _BEGAN) -> dict[str, Any]:
+def evaluation(
+    model: str, rows: list[dict[str, Any]], task: str = "quiz", began: datetime = _BEGAN
+) -> dict[str, Any]:
     """Return the run of a task that evaluated these rows."""
     return {
         "taskVersion": {"name": task, "definition": _EVALUATES},

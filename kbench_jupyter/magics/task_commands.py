@@ -180,7 +180,9 @@ def _results(session: Session, call: Call, cell: str | None) -> Any:
     slug, output = resolve_slug(session, call.task), Path(call.output).expanduser()
     found = actions.results.results(session, slug, models=call.model, output=output)
     if call.sample:
-        opened = actions.results.sample.sample(session, found, call.sample)
+        from kbench_jupyter.actions.results.sample import sample
+
+        opened = sample(session, found, call.sample)
         if asked(call) or not panels.draws_widgets(session):
             return opened
         shown = panels.comparison_panel(session, found, models=call.model, output=output, sample=call.sample)
@@ -193,9 +195,7 @@ def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:
     if panels.draws_widgets(session):
         return replace(found, live=panels.comparison_panel(session, found, models=models, output=output))
     if session.shell is not None and hasattr(session.shell, "kernel"):  # a front end that may draw it
-        return actions.results.ChartedResults(
-            found.task, found.rows, found.notes, found.explained, footer=found.footer
-        )
+        return found.charted()
     return found
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from kbench_jupyter.panels.watches import outcomes_of
 from kbench_jupyter.session.session import Session
 
 __all__ = ["ResultsPart"]
+
 
 class ResultsPart(Part):
     """Shows a comparison, with what it was limited to and where its downloads lie, for asking again."""
@@ -138,7 +139,7 @@ def _group(
 
 
 def _cost_a_run(group: Any) -> dict[str, Any]:
-    """Return the mean cost (USD) of the runs of which it is known, None where of none, and whether some are left out."""
+    """Return the mean cost (USD) of the runs of which it is known, None where of none, and whether of some it is not."""
     known = [cost for row in group.rows if (cost := row.result.usage.cost) is not None]
     mean = math.fsum(known) / len(known) if known else None
     return {"costRun": mean, "costPart": len(known) < len(group.rows)}

@@ -6,12 +6,11 @@ import math
 import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from kbench_jupyter.results.downloads import StoredRun, origin_target, stored_runs
-from kbench_jupyter.results.runfiles import RunResult, Usage, read_run_files
+from kbench_jupyter.results.runfiles import RunResult, Usage, read_run_file
 
 _Z = 1.96  # two-sided 95 %
 
@@ -23,9 +22,19 @@ class Row:
     version: int | None  #: task version, where the server told it
     candidate: str  #: slug of a model, of a model at an effort, or of an agent
     run_id: int
-    result: RunResult
+    result: RunResult  #: without conversations and subruns
     folder: Path  #: where its files lie
     model: str  #: canonical slug; the candidate where nobody told
+
+    def read(self) -> RunResult:
+        """Return the run with its conversations and subruns, read from its file.
+
+        Raises
+        ------
+        ValueError
+            If that cannot be read any more.
+        """
+        return self.result if self.result.path is None else read_run_file(self.result.path)
 
 
 @dataclass(frozen=True)
@@ -115,55 +124,6 @@ class Group:
 def has_value(score: float) -> bool:
     """Say whether a score has a finite value; the largest double stands for none (kagglesdk 0.1.38)."""
     return abs(score) < sys.float_info.max
-
-
-def read_rows(
-    output: Path,
-    task: str,
-    *,
-    target: str | None = None,
-    run_ids: Collection[int] = (),
-    on_damage: Callable[[Path, ValueError], None] | None = None,
-) -> list[Row]:
-    """Read the downloaded runs of one task.
-
-    Parameters
-    ----------
-    output : Path
-        The folder that was downloaded to.
-    task : str
-        Slug.
-    target : str, optional
-        Address of the server that is asked: downloads that say they came from another are left out, and so
-        are those from this one that are none of `run_ids` (of before a reset, or of somebody else's task of
-        this name).
-    run_ids : collection of int
-        The runs that server lists.
-    on_damage : callable, optional
-        As `read_run_files` takes it.
-
-    Returns
-    -------
-    list of Row
-        Newest version first, then by candidate and run. A run that recorded nothing has no row.
-
-    Raises
-    ------
-    ValueError
-        If a run file cannot be read.
-    """
-    rows = [
-        Row(stored.version, stored.candidate, stored.run_id, result, stored.path, stored.candidate)
-        for stored in stored_runs(output, task)
-        if target is None or _belongs(stored, target, run_ids)
-        for result in read_run_files(stored.path, on_damage)
-    ]
-    return sorted(rows, key=lambda row: (-(row.version or 0), row.candidate, row.run_id))
-
-
-def _belongs(stored: StoredRun, target: str, run_ids: Collection[int]) -> bool:
-    came_from = origin_target(stored.path)
-    return came_from is None or (came_from == target and stored.run_id in run_ids)
 
 
 def group(rows: Sequence[Row]) -> list[Group]:

@@ -26,7 +26,7 @@ from kbench_jupyter.display.view import Table, forms
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.notebook.build import task_source
 from kbench_jupyter.results.chart import MIME_TYPE
-from kbench_jupyter.results.comparison import read_rows
+from kbench_jupyter.results.samples import SampleIndex
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def charted(tmp_path: Path) -> ChartedResults:
         "results": [{"numericResult": {"value": 0.5}}],
     }
     (folder / "quiz.run.json").write_text(json.dumps(run), encoding="utf-8")
-    return ChartedResults("quiz", tuple(read_rows(tmp_path, "quiz")))
+    return ChartedResults("quiz", tuple(SampleIndex.open(tmp_path, "quiz").rows()))
 
 
 def test_the_chart_comes_with_the_table_and_only_where_the_table_is_shown(
@@ -98,7 +98,7 @@ def record(
 
 
 def compared(folder: Path) -> Results:
-    return Results("quiz", tuple(read_rows(folder, "quiz")))
+    return Results("quiz", tuple(SampleIndex.open(folder, "quiz").rows()))
 
 
 def tables(found: Results) -> list[Table]:

@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbench_jupyter.results.chart import caption, measure, value_and_interval, vega_lite
-from kbench_jupyter.results.comparison import Row, assertion_counts, group, read_rows
+from kbench_jupyter.results.comparison import Row, assertion_counts, group
 from kbench_jupyter.results.runfiles import parse_run, read_run_files
+from kbench_jupyter.results.samples import SampleIndex
 
 COMPLETED, ERRORED = "BENCHMARK_TASK_RUN_STATE_COMPLETED", "BENCHMARK_TASK_RUN_STATE_ERRORED"
 
@@ -156,7 +157,7 @@ def test_downloads_become_rows_newest_version_first(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "r.run.json").write_text(json.dumps(run_json()))
     (tmp_path / "task/2/model-c/22").mkdir(parents=True)
-    rows = [(row.version, row.model, row.run_id) for row in read_rows(tmp_path, "task")]
+    rows = [(row.version, row.model, row.run_id) for row in SampleIndex.open(tmp_path, "task").rows()]
     assert rows == [(10, "model-a", 5), (2, "model-a", 20), (2, "model-b", 21)]
 
 
@@ -165,7 +166,7 @@ def rows_of(tmp_path: Path, *runs: dict[str, Any]) -> list[Row]:
         folder = tmp_path / f"task/1/m/{number}"
         folder.mkdir(parents=True)
         (folder / "r.run.json").write_text(json.dumps(run))
-    return read_rows(tmp_path, "task")
+    return SampleIndex.open(tmp_path, "task").rows()
 
 
 def test_runs_of_one_version_and_model_are_put_together_with_an_honest_interval(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 
 from kbench_jupyter.actions.cards import cell_of
 from kbench_jupyter.actions.results import Results
-from kbench_jupyter.actions.run_errors import errors_of_runs
+from kbench_jupyter.actions.run_errors import RunErrors, errors_of_runs
 from kbench_jupyter.errors import KBenchError
-from kbench_jupyter.notebook.source import TaskSource, place_in_words
+from kbench_jupyter.notebook.source import place_in_words
 from kbench_jupyter.results.comparison import Row
 from kbench_jupyter.results.runfiles import Assertion
 from kbench_jupyter.results.samples import Column, Filter, GridRow, Sample, Transcript
@@ -105,7 +105,7 @@ class SampleGrid:
         """Say where an assertion stands: in words and, where its notebook is known, the cell and the line there."""
         if made.line is None:
             return None
-        source = self._sources(version)
+        source = self._explained.source_of(version)
         found = None if source is None else cell_of(made, source)
         if source is None or found is None:
             return {"words": f"line {made.line}"}
@@ -113,11 +113,8 @@ class SampleGrid:
         words = place_in_words(cell.ref, line, source.file_line(cell.ref, line))
         return {"words": words, "cell": cell.ref.index, "id": cell.ref.id, "line": line}
 
-    def _sources(self, version: int | None) -> TaskSource | None:
-        return self._explained.source_of(version)
-
     @cached_property
-    def _explained(self) -> Any:
+    def _explained(self) -> RunErrors:
         """What knows the notebook that was pushed; it is asked for once, when an assertion is to be found in it."""
         with suppress(KBenchError):
             target = self._session.target()

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from kbench_jupyter.actions.results import Results
 from kbench_jupyter.actions.results.grid import SampleGrid
-from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View, duration, money
+from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, Value, View, duration, money
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.results.samples import Media, Transcript, TranscriptMessage
 from kbench_jupyter.session.session import Session
@@ -50,8 +50,12 @@ class ShownSample(Shown):
             )
         ]
         if said.assertions:
-            rows = [
-                [Cell("passed", "good") if made.passed else Cell("failed", "bad"), made.expectation or made.definition, place]
+            rows: list[list[Value]] = [
+                [
+                    Cell("passed", "good") if made.passed else Cell("failed", "bad"),
+                    made.expectation or made.definition,
+                    place,
+                ]
                 for made, place in zip(said.assertions, self.places, strict=True)
             ]
             parts.append(Table(["assertion", "expectation", "where"], rows, drop_empty=True))
@@ -65,7 +69,9 @@ class ShownSample(Shown):
 
 
 def _parts(message: TranscriptMessage) -> list[Part]:
-    who = message.role if message.sender.lower() in ("", message.role) else f"{message.role}: {message.sender}"
+    who = (
+        message.role if message.sender.lower() in ("", message.role) else f"{message.role}: {message.sender}"
+    )
     return [Text(who, "quiet"), *(Text(_words(part), code=True) for part in message.parts)]
 
 

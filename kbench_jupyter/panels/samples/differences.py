@@ -26,13 +26,11 @@ def pairs(left: dict[str, Any], right: dict[str, Any]) -> list[dict[str, Any]]:
         marks are the ``[part, from, to]`` of the characters that differ.
     """
     ours, theirs = _flat(left), _flat(right)
-    keys = [[_key(message) for _, message in side] for side in (ours, theirs)]
+    mine, others = ([_key(message) for _, message in side] for side in (ours, theirs))
     found = []
-    for what, a, b, c, d in SequenceMatcher(None, *keys, autojunk=False).get_opcodes():
+    for what, a, b, c, d in SequenceMatcher(None, mine, others, autojunk=False).get_opcodes():
         if what == "equal":
-            found += [
-                {"left": ours[a + n][0], "right": theirs[c + n][0], "same": True} for n in range(b - a)
-            ]
+            found += [{"left": ours[a + n][0], "right": theirs[c + n][0], "same": True} for n in range(b - a)]
         else:
             found += _unlike(ours[a:b], theirs[c:d])
     return found
@@ -56,12 +54,12 @@ def _unlike(
     ours: Sequence[tuple[_At, dict[str, Any]]], theirs: Sequence[tuple[_At, dict[str, Any]]]
 ) -> list[dict[str, Any]]:
     """Pair messages that differ by their roles, in order."""
-    roles = [[message["role"] for _, message in side] for side in (ours, theirs)]
+    mine, others = ([str(message["role"]) for _, message in side] for side in (ours, theirs))
     found: list[dict[str, Any]] = []
-    for what, a, b, c, d in SequenceMatcher(None, *roles, autojunk=False).get_opcodes():
+    for what, a, b, c, d in SequenceMatcher(None, mine, others, autojunk=False).get_opcodes():
         if what == "equal":
-            for (at, mine), (there, other) in zip(ours[a:b], theirs[c:d], strict=True):
-                found.append({"left": at, "right": there, "same": False, "marks": _marks(mine, other)})
+            for (at, one), (there, two) in zip(ours[a:b], theirs[c:d], strict=True):
+                found.append({"left": at, "right": there, "same": False, "marks": _marks(one, two)})
         else:
             found += [{"left": at, "right": None, "same": False} for at, _ in ours[a:b]]
             found += [{"left": None, "right": at, "same": False} for at, _ in theirs[c:d]]
@@ -84,9 +82,9 @@ def _spans(one: str, two: str) -> tuple[list[_At], list[_At]]:
     sides = [list(_WORD.finditer(text)) for text in (one, two)]
     if max(map(len, sides)) > _WORDS:
         return [(0, len(one))], [(0, len(two))]
-    words = [[found[0] for found in side] for side in sides]
+    a, b = ([found[0] for found in side] for side in sides)
     spans: tuple[list[_At], list[_At]] = ([], [])
-    for what, *ends in SequenceMatcher(None, *words, autojunk=False).get_opcodes():
+    for what, *ends in SequenceMatcher(None, a, b, autojunk=False).get_opcodes():
         for side, (first, last) in enumerate((ends[:2], ends[2:])):
             if what != "equal" and first < last:
                 spans[side].append((sides[side][first].start(), sides[side][last - 1].end()))

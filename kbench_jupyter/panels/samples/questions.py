@@ -83,7 +83,9 @@ class SampleQuestions:
         transcript = self._transcript(ident)
         sample = transcript.sample
         row = self._grid.row(sample.key)
-        beside = [] if row is None else [(column, one) for column, cell in row.cells.items() for one in cell.ids]
+        beside = (
+            [] if row is None else [(column, one) for column, cell in row.cells.items() for one in cell.ids]
+        )
         if ident not in [one for _, one in beside]:  # a subrun, or a whole run: nothing stands beside it
             beside = []
         return transcript_shape(transcript, lambda made: self._grid.place(made, sample.version)) | {

@@ -66,7 +66,7 @@ def clipper() -> Callable[[str], list[Any]]:
     return clip
 
 
-def transcript_shape(transcript: Any, place: Callable[[Any], str]) -> dict[str, Any]:
+def transcript_shape(transcript: Any, place: Callable[[Any], dict[str, Any] | None]) -> dict[str, Any]:
     """Return a transcript as plain values; `place` says where in the notebook an assertion stands."""
     sample, clip = transcript.sample, clipper()
     return {

@@ -13,7 +13,7 @@ nothing here parses it as HTML, Markdown or terminal codes.
 from kbench_jupyter.results.samples.grid import Column, GridCell, GridRow
 from kbench_jupyter.results.samples.index import SampleIndex
 from kbench_jupyter.results.samples.measures import MEASURES, value
-from kbench_jupyter.results.samples.sample import Filter, Sample
+from kbench_jupyter.results.samples.sample import EVERY, Filter, Sample
 from kbench_jupyter.results.samples.transcript import (
     Chat,
     Media,
@@ -29,6 +29,7 @@ from kbench_jupyter.results.samples.transcript import (
 )
 
 __all__ = [
+    "EVERY",
     "MEASURES",
     "Chat",
     "Column",

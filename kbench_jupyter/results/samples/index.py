@@ -19,7 +19,7 @@ from kbench_jupyter.results.samples.kept import as_plain, from_plain
 from kbench_jupyter.results.samples.opening import open_transcript
 from kbench_jupyter.results.samples.query import Query
 from kbench_jupyter.results.samples.rows import pair_rows
-from kbench_jupyter.results.samples.sample import Filter, Sample
+from kbench_jupyter.results.samples.sample import EVERY, Filter, Sample
 from kbench_jupyter.results.samples.store import Store
 from kbench_jupyter.results.samples.transcript import Transcript
 
@@ -55,6 +55,12 @@ class SampleIndex:
         index._update()
         index.limit(runs)
         return index
+
+    @classmethod
+    def of(cls, runs: Sequence[Row]) -> Self:
+        """Open the index of runs that were read before, which are one task's; there must be one."""
+        task = runs[0].folder.parents[2]
+        return cls.open(task.parent, task.name, runs=runs)
 
     def rows(
         self,
@@ -100,7 +106,7 @@ class SampleIndex:
                     stored.version,
                     stored.candidate,
                     stored.run_id,
-                    from_plain(one),
+                    from_plain(one, stored.path),
                     stored.path,
                     stored.candidate,
                 )
@@ -122,13 +128,13 @@ class SampleIndex:
     def __len__(self) -> int:
         return self.count()
 
-    def count(self, where: Filter = Filter()) -> int:  # noqa: B008 - a frozen value
+    def count(self, where: Filter = EVERY) -> int:
         """Return how many samples there are."""
         return len(self._asked().numbers(where, ""))
 
     def samples(
         self,
-        where: Filter = Filter(),  # noqa: B008
+        where: Filter = EVERY,
         order: str = "",
         offset: int = 0,
         limit: int | None = None,
@@ -153,13 +159,13 @@ class SampleIndex:
         """
         return self._asked().samples(where, order, offset, limit)
 
-    def count_keys(self, where: Filter = Filter()) -> int:  # noqa: B008
+    def count_keys(self, where: Filter = EVERY) -> int:
         """Return how many rows the grid has."""
         return len(self._asked().keys(where, "", None))
 
     def keys(
         self,
-        where: Filter = Filter(),  # noqa: B008
+        where: Filter = EVERY,
         order: str = "",
         offset: int = 0,
         limit: int | None = None,

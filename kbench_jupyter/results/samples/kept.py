@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.results.runfiles import Assertion, RunResult, Usage
@@ -23,11 +24,15 @@ def as_plain(result: RunResult) -> dict[str, Any]:
     plain["usage"] = [usage.input_tokens, usage.output_tokens, usage.cost, usage.latency]
     for name in ("started", "ended"):
         plain[name] = plain[name] and plain[name].isoformat()
+    plain["path"] = result.path and result.path.name
     return plain
 
 
-def from_plain(plain: dict[str, Any]) -> RunResult:
-    """Return the run that was kept."""
+def from_plain(plain: dict[str, Any], folder: Path) -> RunResult:
+    """Return the run that was kept, of a file in a folder."""
     times = {name: plain[name] and datetime.fromisoformat(plain[name]) for name in ("started", "ended")}
     assertions = tuple(Assertion(*one) for one in plain["assertions"])
-    return RunResult(**{**plain, **times, "assertions": assertions, "usage": Usage(*plain["usage"])})
+    path = plain["path"] and folder / plain["path"]
+    return RunResult(
+        **{**plain, **times, "assertions": assertions, "usage": Usage(*plain["usage"]), "path": path}
+    )

@@ -64,3 +64,7 @@ class Filter:
     assertion: str = ""  #: the expectation of an assertion that failed, whole
     candidates: tuple[str, ...] = ()  #: any of these; all where empty
     versions: tuple[int | None, ...] = ()  #: any of these; all where empty
+
+
+#: The filter that takes every sample.
+EVERY = Filter()

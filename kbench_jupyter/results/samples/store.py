@@ -114,6 +114,10 @@ class Store:
         with self._lock:
             self.connection.close()
 
+    def __del__(self) -> None:
+        with suppress(AttributeError, sqlite3.Error):  # not made whole, or torn down with the interpreter
+            self.connection.close()
+
     def _open(self) -> sqlite3.Connection:
         for _ in range(2):
             connection = None

@@ -1,0 +1,146 @@
+"""What a comparison lists besides its runs: candidates, and samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+from textwrap import shorten
+from typing import Any
+
+from kbench_jupyter.actions.results.tables import comparison
+from kbench_jupyter.display.numbers import score_number, score_texts
+from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count, dataframe, forms
+from kbench_jupyter.results.comparison import Group
+from kbench_jupyter.results.samples import EVERY, Filter, Sample, SampleIndex
+
+#: Samples that are shown; all of them are in the data frame.
+_SHOWN = 20
+#: Characters of a text in the table.
+_WIDE = 44
+_COLUMNS = ("candidate", "version>", "sub task", "row>", "passed", "score>", "input", "answer or error")
+
+
+class Groups(list[Group]):
+    """The runs of each task version on each candidate, newest version first; shows itself as a table."""
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one record a version and candidate, with plain values (cost in USD, times in seconds)."""
+        return [_group_record(group) for group in self]
+
+    def to_dataframe(self) -> Any:
+        """Return :meth:`records` as a ``pandas.DataFrame``.
+
+        Raises
+        ------
+        KBenchError
+            If pandas is not installed.
+        """
+        return dataframe(self.records())
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        return forms(View(count(len(self), "group"), [comparison(self)]))
+
+
+@dataclass(frozen=True)
+class Samples(Shown):
+    """The samples of a task's runs, read as they are asked for: a hundred thousand are not held in memory."""
+
+    task: str
+    index: SampleIndex
+    filter: Filter = EVERY
+    order: str = ""
+
+    def where(self, **given: Any) -> Samples:
+        """Return those samples only for which all that is given holds.
+
+        Parameters
+        ----------
+        **given
+            As `Filter` takes them: ``failed``, ``errored`` and ``differing`` (bool), ``text`` and ``assertion`` (str),
+            ``candidates`` and ``versions`` (sequences). What was given before and is not given again holds on.
+        """
+        changes: dict[str, Any] = dict(given)
+        changes |= {name: tuple(given[name]) for name in ("candidates", "versions") if name in given}
+        return replace(self, filter=replace(self.filter, **changes))
+
+    def sorted(self, order: str) -> Samples:
+        """Return them in another order: by ``score``, ``cost``, ``latency``, ...; ``-cost`` is the largest first.
+
+        Raises
+        ------
+        UsageError
+            When they are read, if there is no such order.
+        """
+        return replace(self, order=order)
+
+    def __len__(self) -> int:
+        return self.index.count(self.filter)
+
+    def __bool__(self) -> bool:
+        return True  # as any value that shows itself: one without samples is there, too
+
+    def __iter__(self) -> Iterator[Sample]:
+        return self.index.samples(self.filter, self.order)
+
+    def view(self) -> View:
+        """Describe the first samples."""
+        first = list(self.index.samples(self.filter, self.order, limit=_SHOWN))
+        scores = score_texts([one.score for one in first])
+        rows = [_row(one, score) for one, score in zip(first, scores, strict=True)]
+        more = len(self) - len(first)
+        notes = (
+            [f"and {more:,} more: in to_dataframe(), or narrowed by where(failed=True)"] if more > 0 else []
+        )
+        title = f"{self.task}: {count(len(self), 'sample')}"
+        return View(title, [Table(_COLUMNS, rows, drop_empty=True)], notes=notes, footer=self.footer)
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one record a sample, with plain values (cost in USD, times in seconds)."""
+        return [_sample_record(one) for one in self]
+
+
+_FIELDS = [one.name for one in fields(Sample)]
+
+
+def _sample_record(sample: Sample) -> dict[str, Any]:
+    record = {name: getattr(sample, name) for name in _FIELDS}
+    return record | {"score": score_number(sample.score), "failed": "; ".join(sample.failed)}
+
+
+def _row(sample: Sample, score: str) -> list[Value]:
+    verdict: dict[bool | None, Value] = {True: Cell("yes", "good"), False: Cell("no", "bad")}
+    said = sample.error if sample.errored else sample.answer
+    return [
+        sample.candidate,
+        str(sample.version or ""),
+        sample.task if sample.key else "",
+        "" if sample.row is None else str(sample.row),
+        Cell("errored", "bad") if sample.errored else verdict.get(sample.passed),
+        score,
+        shorten(sample.input, _WIDE, placeholder="…"),
+        shorten(said, _WIDE, placeholder="…"),
+    ]
+
+
+def _group_record(group: Group) -> dict[str, Any]:
+    held, checks = group.assertions
+    low, high = group.pass_interval
+    return {
+        "version": group.version,
+        "model": group.model,
+        "candidate": group.candidate,
+        "runs": len(group.rows),
+        "errored": group.errored,
+        "passed": group.passed,
+        "pass_rate": group.pass_rate,
+        "pass_low": low,
+        "pass_high": high,
+        "score": score_number(group.score),
+        "score_interval": group.score_interval,
+        "assertions_passed": held,
+        "assertions": checks,
+        "input_tokens": group.usage.input_tokens,
+        "output_tokens": group.usage.output_tokens,
+        "cost": group.usage.cost,
+        "latency": group.latency,
+    }
