@@ -185,7 +185,7 @@ def _results(session: Session, call: Call, cell: str | None) -> Any:
         opened = sample(session, found, call.sample)
         if asked(call) or not panels.draws_widgets(session):
             return opened
-        shown = panels.comparison_panel(session, found, models=call.model, output=output, sample=call.sample)
+        shown = panels.comparison_panel(session, found, models=call.model, output=output, sample=opened)
         return replace(opened, live=shown)
     return found if asked(call) else _drawn(session, found, call.model, output)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.results import Results
+    from kbench_jupyter.actions.results.sample import ShownSample
     from kbench_jupyter.actions.standing import Standing
     from kbench_jupyter.session.session import Session
 
@@ -108,7 +109,7 @@ def comparison_panel(
     *,
     models: Sequence[str] = (),
     output: Path = Path(),
-    sample: str = "",
+    sample: ShownSample | None = None,
 ) -> Any:
     """Show a comparison, down to each message of each sample.
 
@@ -121,8 +122,8 @@ def comparison_panel(
         What the comparison was limited to.
     output : Path
         Where its downloads lie.
-    sample : str
-        Id of the sample that is opened first, "" for none.
+    sample : ShownSample, optional
+        What is opened first.
 
     Returns
     -------

@@ -10,6 +10,7 @@ from typing import Any
 from kbench_jupyter.actions.cards import who_word
 from kbench_jupyter.actions.results import Results, results
 from kbench_jupyter.actions.results.grid import SampleGrid, run_ident
+from kbench_jupyter.actions.results.sample import ShownSample
 from kbench_jupyter.actions.results.tables import costs, scores_of
 from kbench_jupyter.display.view import View, duration
 from kbench_jupyter.panels.part import Part
@@ -33,18 +34,19 @@ class ResultsPart(Part):
         *,
         models: Sequence[str] = (),
         output: Path = Path(),
-        sample: str = "",
+        sample: ShownSample | None = None,
     ) -> None:
         super().__init__(session)
         self._models, self._output = tuple(models), output
         self._desk = Desk()
         self._asked: tuple[Results, SampleQuestions] | None = None
-        self.set(look={"at": [{"id": sample}]} if sample else {})
+        self._sample = sample
+        self.set(look={} if sample is None else {"at": [{"id": sample.transcript.sample.id}]})
         self._take(found)
 
     def view(self) -> View:
-        """Describe the comparison."""
-        return self._found.view()
+        """Describe the comparison, or the one sample that was asked for."""
+        return self._found.view() if self._sample is None else self._sample.view()
 
     def _take(self, found: Results) -> None:
         self._found = found
@@ -139,7 +141,7 @@ def _group(
 
 
 def _cost_a_run(group: Any) -> dict[str, Any]:
-    """Return the mean cost (USD) of the runs of which it is known, None where of none, and whether of some it is not."""
+    """Return the mean cost (USD) of the runs that told theirs, None where none did, and whether some did not."""
     known = [cost for row in group.rows if (cost := row.result.usage.cost) is not None]
     mean = math.fsum(known) / len(known) if known else None
     return {"costRun": mean, "costPart": len(known) < len(group.rows)}
