@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         benchmark,
         cancel,
         check,
+        compare,
         config,
         describe,
         download,

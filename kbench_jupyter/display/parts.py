@@ -22,6 +22,8 @@ class Cell:
     text: str  #: What is drawn.
     tone: str = ""  #: One of `TONES`.
     href: str | None = None  #: Makes it a link in HTML.
+    #: The text in pieces, where some of it is marked: each with "gone" or "new", or "" for what is not.
+    pieces: Sequence[tuple[str, str]] = ()
     #: The number, time or truth that the text says, for data frames and files; None where the text says that there is
     #: none, left out where the text is all there is.
     value: Any = ...

@@ -24,6 +24,8 @@ _CONTROL = re.compile(
 )
 _COLOUR = re.compile("\x1b\\[[0-9;:]*m")
 _NARROWEST = 8
+#: What stands around text that is gone and that is new, as word diffs of wdiff and git have it.
+MARKS = {"gone": ("[-", "-]"), "new": ("{+", "+}")}
 #: What is drawn here beside ASCII and takes one column: nearly all text is measured without wcwidth's tables.
 _ONE_COLUMN = dict.fromkeys(map(ord, "✓✗…•→─±"), "x")
 #: Characters of a table's cell, and of any other text, that are drawn: whole texts stand in code blocks and files.
@@ -206,8 +208,13 @@ def _sign(value: str | Cell | None) -> str:
         return ""
     if isinstance(value, str):
         return visible(clipped(value, _LONGEST))
-    sign, text = SIGNS.get(value.tone, ""), visible(clipped(value.text, _LONGEST))
+    sign, text = SIGNS.get(value.tone, ""), visible(clipped(_marked(value), _LONGEST))
     return f"{sign} {text}" if sign and text else text
+
+
+def _marked(cell: Cell) -> str:
+    around = [(text, *MARKS.get(kind, ("", ""))) for text, kind in cell.pieces]
+    return "".join(before + text + after for text, before, after in around) or cell.text
 
 
 def _wrap(text: str, width: int, indent: str = "") -> str:

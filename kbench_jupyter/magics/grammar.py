@@ -24,8 +24,8 @@ class Arg:
 
     names: tuple[str, ...]  # ("task",) for a positional, ("-m", "--model") for an option
     help: str  # one line
-    #: For completion, which names may stand there: task, model, effort, file, rule, pattern, target, choice, variable,
-    #: form, text or number.
+    #: For completion, which names may stand there: task, model, effort, side, file, rule, pattern, target, choice,
+    #: variable, form, text or number.
     kind: str = "text"
     many: bool = False  # repeatable; the value is a list
     flag: bool = False  # takes no value

@@ -177,8 +177,17 @@ def _download(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _results(session: Session, call: Call, cell: str | None) -> Any:
+    from kbench_jupyter.actions.results.measuring import Asked
+
     slug, output = resolve_slug(session, call.task), Path(call.output).expanduser()
-    found = actions.results.results(session, slug, models=call.model, output=output)
+    found = actions.results.results(
+        session,
+        slug,
+        models=call.model,
+        output=output,
+        asked=Asked(call.measure, call.by, call.baseline or ""),
+        fail_if=call.fail_if,
+    )
     if call.sample:
         from kbench_jupyter.actions.results.sample import sample
 
@@ -188,6 +197,18 @@ def _results(session: Session, call: Call, cell: str | None) -> Any:
         shown = panels.comparison_panel(session, found, models=call.model, output=output, sample=opened)
         return replace(opened, live=shown)
     return found if asked(call) else _drawn(session, found, call.model, output)
+
+
+def _compare(session: Session, call: Call, cell: str | None) -> Any:
+    return actions.compare.compare(
+        session,
+        resolve_slug(session, call.task),
+        call.one,
+        call.other,
+        measure=call.measure,
+        models=call.model,
+        output=file_path(call.downloads),
+    )
 
 
 def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:

@@ -10,13 +10,14 @@ const COLUMNS = [
   ["model", "Model", (g) => g.model],
   ["version", "Version", (g) => dash(g.version)],
   ["runs", "Runs", (g) => g.runs],
+  ["samples", "Samples", (g) => (g.samples === g.runs ? "" : number(g.samples))],
   [
     "errored",
     "Errored",
     (g) => g.errored || "",
-    "Runs that ended with an error: they count as not passed and have no score",
+    "Samples whose task ended with an error: they are left out of every mean and pass rate",
   ],
-  ["passed", "Passed", (g) => `${g.passed} of ${g.runs}`],
+  ["passed", "Passed", (g) => g.passedText, "Of the samples that did not error"],
   ["score", "Score", (g) => g.scoreText],
   [
     "held",
@@ -56,7 +57,10 @@ export function resultsPart(store, part, host) {
   const versions = h("select", { "aria-label": "Task version", onchange: () => draw() });
   const refresh = teller(store, part, "Fetch again", "refresh");
   const samples = new SamplesView(store, part);
-  const charts = chartsOf(part, (wanted) => samples.filters.only(wanted));
+  const charts = chartsOf(part, {
+    pick: (wanted) => samples.filters.only(wanted),
+    changed: () => samples.look({ chart: charts.shown }),
+  });
   const notes = notesOf(part);
   const body = h("tbody");
   const runs = h("tbody");
@@ -84,7 +88,7 @@ export function resultsPart(store, part, host) {
     const seen = (part.state.groups ?? []).filter(
       (g) => !versions.value || String(g.version) === versions.value,
     );
-    const shares = { passed: (g) => g.passed / g.runs, held: (g) => (g.checks ? g.held / g.checks : null) };
+    const shares = { held: (g) => (g.checks ? g.held / g.checks : null) };
     const value = shares[sort.key] ?? ((g) => g[sort.key]);
     return sort.key ? [...seen].sort((a, b) => compare(value(a), value(b)) * (sort.down ? -1 : 1)) : seen;
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +54,20 @@ class ResultsPart(Part):
         chart = found.chart
         outcomes = outcomes_of([row.result for row in found.rows])
         self.put_rows(map(_run_row, found.rows, outcomes), replace=True)
-        groups = chart.groups
-        scores = map(" ".join, scores_of(groups))
-        told = zip(groups, chart.bars, chart.texts, scores, costs(groups), strict=True)
+        groups = found.groups
+        spent, waited = found.measuring.sides(groups, "cost"), found.measuring.sides(groups, "latency")
+        told = zip(
+            zip(groups, groups.passes, groups.sides, spent, waited, strict=True),
+            zip(chart.bars, chart.texts, map(" ".join, scores_of(groups)), costs(groups), strict=True),
+            strict=True,
+        )
         self.set(
             task=found.task,
             measure=chart.measure,
+            share=chart.share,
+            lessIsBetter=chart.less_is_better,
             who=who_word((group.model, group.candidate) for group in groups),
-            groups=[_group(*one) for one in told],
+            groups=[_group(*one, *texts) for one, texts in told],
             notes=list(found.remarks),
             label=found.footer,
         )
@@ -71,7 +78,9 @@ class ResultsPart(Part):
         self.start("refresh", self._refresh)
 
     def _refresh(self) -> None:
-        self._take(results(self.session, self._found.task, models=self._models, output=self._output))
+        found = self._found  # the measure was chosen once: what came since does not change the question
+        asked = replace(found.asked, measure=found.measuring.measure)
+        self._take(results(self.session, found.task, models=self._models, output=self._output, asked=asked))
 
     def do_look(self, message: Mapping[str, Any]) -> None:
         """Keep how a view stands (what is filtered, sorted, open), for a page that is loaded again."""
@@ -111,6 +120,10 @@ class ResultsPart(Part):
 
 def _group(
     group: Any,
+    passes: Any,
+    side: Any,
+    spent: Any,
+    waited: Any,
     bar: tuple[float | None, tuple[float, float] | None],
     texts: tuple[str, str],
     score: str,
@@ -119,15 +132,21 @@ def _group(
     value, interval = bar
     low, high = interval or (None, None)
     held, every = group.assertions
-    same = ("version", "passed", "errored", "latency")
-    return {name: getattr(group, name) for name in same} | {
+    rate = passes.estimate
+    return {
+        "version": group.version,
         "model": group.candidate,
         "runs": len(group.rows),
+        "samples": passes.samples,
+        "errored": passes.errored,
+        "passed": None if rate is None else rate.value,
+        "passedText": "" if rate is None else f"{round(rate.value * rate.n):,} of {rate.n:,}",
         "value": value,
         "low": low,
         "high": high,
         "valueText": texts[0],
         "spreadText": texts[1],
+        "leftOut": side.errored,
         "score": group.score if group.score is not None and math.isfinite(group.score) else None,
         "scoreText": score.strip(),
         "held": held,
@@ -135,16 +154,15 @@ def _group(
         "tokens": group.usage.input_tokens + group.usage.output_tokens,
         "cost": group.usage.cost,
         "costText": cost,
+        "latency": group.latency,
         "latencyText": duration(group.latency),
-        **_cost_a_run(group),
+        "aSample": {"cost": _mean(spent), "latency": _mean(waited)},
     }
 
 
-def _cost_a_run(group: Any) -> dict[str, Any]:
-    """Return the mean cost (USD) of the runs that told theirs, None where none did, and whether some did not."""
-    known = [cost for row in group.rows if (cost := row.result.usage.cost) is not None]
-    mean = math.fsum(known) / len(known) if known else None
-    return {"costRun": mean, "costPart": len(known) < len(group.rows)}
+def _mean(side: Any) -> list[Any]:
+    """Return a side's mean, None where it is not known, and of how many samples it is not."""
+    return [None if side.estimate is None else side.estimate.value, side.unmeasured]
 
 
 def _ident(row: Any) -> str:

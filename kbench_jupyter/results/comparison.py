@@ -9,10 +9,15 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
 from kbench_jupyter.results.runfiles import RunResult, Usage, read_run_file
+from kbench_jupyter.results.statistics import has_scipy, mean
 
-_Z = 1.96  # two-sided 95 %
+By = Literal["candidate", "version", "model"]
+#: How runs are put together: a group each candidate within a version; the same, a candidate's versions beside each
+#: other; or all candidates of a model within a version as one.
+BYS: tuple[By, ...] = get_args(By)
 
 
 @dataclass(frozen=True)
@@ -39,10 +44,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Group:
-    """All runs of one task version on one candidate."""
+    """All runs of one task version on one candidate, or model."""
 
     version: int | None
-    candidate: str
+    candidate: str  #: the model, where its candidates are put together
     rows: tuple[Row, ...]  #: never empty
 
     @property
@@ -54,20 +59,6 @@ class Group:
     def passed(self) -> int:
         """How many of the runs passed."""
         return sum(row.result.passed is True for row in self.rows)
-
-    @property
-    def pass_rate(self) -> float:
-        """The share of runs that passed, 0 to 1."""
-        return self.passed / len(self.rows)
-
-    @property
-    def pass_interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the pass rate: honest for few runs, never outside 0 to 1."""
-        n, p = len(self.rows), self.pass_rate
-        scale = 1 + _Z**2 / n
-        middle = (p + _Z**2 / (2 * n)) / scale
-        half = _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2)) / scale
-        return max(0.0, middle - half), min(1.0, middle + half)
 
     @property
     def scores(self) -> list[float]:
@@ -85,12 +76,14 @@ class Group:
     def score_interval(self) -> float | None:
         """Half-width of the score's 95 % interval: of several runs their own, of one run what it reports.
 
-        None where it has no width: a few equal scores do not show that the next one will be equal, too.
+        None where it has no width: a few equal scores do not show that the next one will be equal, too. Nor where scipy
+        is missing.
         """
         if not all(map(has_value, self.scores)):
             return None
         if len(self.scores) > 1:
-            return _Z * statistics.stdev(self.scores) / math.sqrt(len(self.scores)) or None
+            found = mean(self.scores, method="t") if has_scipy() else None
+            return None if found is None or found.high is None else found.high - found.value
         return next((row.result.interval for row in self.rows if row.result.interval), None)
 
     @property
@@ -126,12 +119,19 @@ def has_value(score: float) -> bool:
     return abs(score) < sys.float_info.max
 
 
-def group(rows: Sequence[Row]) -> list[Group]:
-    """Put the runs of each version and candidate together, in the order of their first."""
+def group(rows: Sequence[Row], by: By = "candidate") -> list[Group]:
+    """Put the runs of each version and candidate, or model, together, in the order of their first.
+
+    By version, the versions of a candidate follow each other.
+    """
     groups: dict[tuple[int | None, str], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[row.version, row.candidate].append(row)
-    return [Group(version, candidate, tuple(rows)) for (version, candidate), rows in groups.items()]
+        groups[row.version, row.model if by == "model" else row.candidate].append(row)
+    found = [Group(version, name, tuple(rows)) for (version, name), rows in groups.items()]
+    if by != "version":
+        return found
+    names = list(dict.fromkeys(one.candidate for one in found))
+    return sorted(found, key=lambda one: names.index(one.candidate))
 
 
 def assertion_counts(groups: Sequence[Group]) -> dict[str, dict[str, tuple[int, int]]]:

@@ -91,6 +91,8 @@ class Session:
         self.validated: set[str] = set()
         #: Sources that ran through a dry run here, by the same digest.
         self.tried: set[str] = set()
+        #: The folder that a task's downloads were last compared in, by its slug.
+        self.folders: dict[str, Path] = {}
         #: What was pushed from here, by the digest of the push.
         self.sources: dict[str, TaskSource] = {}
         #: The origin of each run whose results were compared here. Ids alone begin again after a reset.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -12,19 +12,28 @@ from kbench_jupyter.actions.download import download, origin_of
 from kbench_jupyter.actions.download.result import placed
 from kbench_jupyter.actions.results.chart import Chart
 from kbench_jupyter.actions.results.listings import Groups, Samples
+from kbench_jupyter.actions.results.measuring import NOTHING_ASKED, Asked, Measuring
+from kbench_jupyter.actions.results.pairs import Pairs
 from kbench_jupyter.actions.results.reading import listed_runs, read
+from kbench_jupyter.actions.results.regression import passed_notes, watched
+from kbench_jupyter.actions.results.sides import two_of
 from kbench_jupyter.actions.results.tables import (
     assertion_parts,
     comparison,
     error_parts,
     errored_note,
     few_note,
+    repeat_parts,
+    scipy_note,
+    unmeasured_note,
 )
+from kbench_jupyter.actions.results.wording import measure_note
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.display.numbers import score_number
-from kbench_jupyter.display.view import Shown, View, count
+from kbench_jupyter.display.view import Shown, Text, View, count
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.results.comparison import Row, group
+from kbench_jupyter.results.measured import points
 from kbench_jupyter.results.samples import SampleIndex
 from kbench_jupyter.session.session import Session
 
@@ -39,6 +48,8 @@ class Results(Shown):
     #: What was left out, and why.
     notes: tuple[str, ...] = ()
     explained: RunErrors = NO_SOURCE
+    #: By which measure, put together how, beside which baseline.
+    asked: Asked = NOTHING_ASKED
     #: As `results` opened it.
     opened: SampleIndex | None = field(default=None, kw_only=True, repr=False, compare=False)
 
@@ -47,26 +58,45 @@ class Results(Shown):
         """The runs down to the sample: rows of a grid, transcripts."""
         return self.opened or SampleIndex.of(self.rows)
 
-    @property
+    @cached_property
+    def measuring(self) -> Measuring:
+        """The numbers of all samples, by the measure that is compared."""
+        return Measuring(self.task, tuple(points(self.index.samples())), self.asked)
+
+    @cached_property
     def groups(self) -> Groups:
-        """The runs put together by task version and candidate; of different candidates never."""
-        return Groups(group(self.rows))
+        """The runs put together by task version and candidate; of different candidates only `by` model."""
+        found = group(self.rows, self.asked.by)
+        return Groups(found, self.measuring.sides(found, "passed"), self.measuring.sides(found))
 
     @property
     def samples(self) -> Samples:
         """The samples of all runs, read as they are asked for."""
         return Samples(self.task, self.index)
 
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Each candidate and version beside the baseline; without one, every two candidates of a version."""
+        return Pairs.of(self.task, self.groups.sides, self.asked.baseline, footer=self.footer)
+
     @property
     def chart(self) -> Chart:
         """The comparison as a chart, which JupyterLab draws."""
-        return Chart(self.task, tuple(self.groups))
+        return Chart(self.task, tuple(self.groups), self.groups.sides)
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What to know when reading it: how errored runs count, whether there are few, and the notes."""
-        groups = self.groups
-        return tuple(filter(None, [errored_note(groups), few_note(self.task, groups), *self.notes]))
+        """What to know when reading it: how errored samples count, whether there are few, and the notes."""
+        sides = self.groups.sides
+        notes = [errored_note(sides), unmeasured_note(sides), few_note(self.task, sides, by_run=self._by_run)]
+        beside = self.pairs.remarks if self.asked.baseline else (scipy_note(sides),)
+        return tuple(filter(None, [*notes, *beside, *self.notes]))
+
+    @property
+    def _by_run(self) -> bool:
+        """Whether each run is one sample of its own."""
+        counts = zip(self.groups, self.groups.passes, strict=True)
+        return all(side.samples == len(group.rows) for group, side in counts)
 
     def charted(self) -> ChartedResults:
         """Return the same with its chart before it."""
@@ -75,14 +105,30 @@ class Results(Shown):
     def view(self) -> View:
         """Describe the comparison, and the assertions of the newest version."""
         groups = self.groups
-        whole = (f"%kbench status {self.task} --errors", "the whole of each error")
+        table = self.pairs.table() if self.asked.baseline else comparison(groups, groups.passes, groups.sides)
+        measure = Text(measure_note(self.measuring.measure, chosen=self.asked.measure is not None), "quiet")
         return View(
             f"{self.task}: {count(len(self.rows), 'run')} compared",
-            [comparison(groups), *assertion_parts(groups), *error_parts(self.rows, self.explained)],
+            [
+                table,
+                measure,
+                *repeat_parts(groups.sides),
+                *assertion_parts(groups),
+                *error_parts(self.rows, self.explained),
+            ],
             notes=self.remarks,
-            next=[whole] if any(group.errored for group in groups) else (),
+            next=tuple(self._next()),
             footer=self.footer,
         )
+
+    def _next(self) -> list[tuple[str, str]]:
+        steps = []
+        if any(group.errored for group in self.groups):
+            steps.append((f"%kbench status {self.task} --errors", "the whole of each error"))
+        two = None if self._by_run else two_of([(g.version, g.candidate) for g in self.groups])
+        if two:
+            steps.append((f"%kbench compare {two[0]} {two[1]} -t {self.task}", "which samples got worse"))
+        return steps
 
     def records(self) -> list[dict[str, Any]]:
         """Return one record a run, with plain values (cost in USD, times in seconds)."""
@@ -124,7 +170,15 @@ class ChartedResults(Results):
         show(self._repr_mimebundle_(), raw=True)
 
 
-def results(session: Session, slug: str, *, models: Sequence[str] = (), output: Path = Path()) -> Results:
+def results(
+    session: Session,
+    slug: str,
+    *,
+    models: Sequence[str] = (),
+    output: Path = Path(),
+    asked: Asked = NOTHING_ASKED,
+    fail_if: str | None = None,
+) -> Results:
     """Compare the runs of a task, fetching those that have not been downloaded yet.
 
     Parameters
@@ -133,6 +187,10 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
         Only these models or other candidates; all where empty.
     output : Path
         The folder downloads lie in.
+    asked : Asked
+        By which measure, put together how, beside which baseline.
+    fail_if : str, optional
+        A condition such as ``"worse than v1"``, which raises `RegressionError` where it holds.
 
     Raises
     ------
@@ -140,7 +198,12 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
         If the task is unknown, or none of its runs left a result.
     DownloadError
         If an output cannot be fetched.
+    UsageError
+        If the baseline or the condition names nothing that there is.
+    RegressionError
+        If a candidate is worse than the baseline of `fail_if` by more than chance.
     """
+    asked = watched(asked, fail_if)
     downloaded = download(session, slug, models=models, output=output)
     session.reporter.close()
     target = session.target()
@@ -158,4 +221,9 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
     session.compared |= {origin_of(target.base_url, run) for run in listed_runs(downloaded)}
     explained = errors_of_runs(session, target, slug, errored=any(row.result.errored for row in rows))
     index.limit(rows)
-    return Results(slug, tuple(rows), tuple(notes), explained, opened=index, footer=target.label)
+    session.folders[slug] = output
+    found = Results(slug, tuple(rows), tuple(notes), explained, asked, opened=index, footer=target.label)
+    if fail_if:
+        said = passed_notes(found.pairs, found.samples)
+        return replace(found, notes=(*said, *found.notes))
+    return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from textwrap import shorten
 from typing import Any
@@ -11,6 +11,7 @@ from kbench_jupyter.actions.results.tables import comparison
 from kbench_jupyter.display.numbers import score_number, score_texts
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count, dataframe, forms
 from kbench_jupyter.results.comparison import Group
+from kbench_jupyter.results.measured import Measured
 from kbench_jupyter.results.samples import EVERY, Filter, Sample, SampleIndex
 
 #: Samples that are shown; all of them are in the data frame.
@@ -21,11 +22,24 @@ _COLUMNS = ("candidate", "version>", "sub task", "row>", "passed", "score>", "in
 
 
 class Groups(list[Group]):
-    """The runs of each task version on each candidate, newest version first; shows itself as a table."""
+    """The runs of each task version on each candidate, newest version first; shows itself as a table.
+
+    Parameters
+    ----------
+    groups : iterable of Group
+    passes, sides : sequence of Measured
+        What the samples of each group came to: whether they passed, and by the measure that is compared.
+    """
+
+    def __init__(
+        self, groups: Iterable[Group], passes: Sequence[Measured], sides: Sequence[Measured]
+    ) -> None:
+        super().__init__(groups)
+        self.passes, self.sides = tuple(passes), tuple(sides)
 
     def records(self) -> list[dict[str, Any]]:
         """Return one record a version and candidate, with plain values (cost in USD, times in seconds)."""
-        return [_group_record(group) for group in self]
+        return [_group_record(*one) for one in zip(self, self.passes, self.sides, strict=True)]
 
     def to_dataframe(self) -> Any:
         """Return :meth:`records` as a ``pandas.DataFrame``.
@@ -38,7 +52,7 @@ class Groups(list[Group]):
         return dataframe(self.records())
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return forms(View(count(len(self), "group"), [comparison(self)]))
+        return forms(View(count(len(self), "group"), [comparison(self, self.passes, self.sides)]))
 
 
 @dataclass(frozen=True)
@@ -122,19 +136,24 @@ def _row(sample: Sample, score: str) -> list[Value]:
     ]
 
 
-def _group_record(group: Group) -> dict[str, Any]:
+def _group_record(group: Group, passes: Measured, side: Measured) -> dict[str, Any]:
     held, checks = group.assertions
-    low, high = group.pass_interval
+    rate, measured = passes.estimate, side.estimate
     return {
         "version": group.version,
         "model": group.model,
         "candidate": group.candidate,
         "runs": len(group.rows),
-        "errored": group.errored,
-        "passed": group.passed,
-        "pass_rate": group.pass_rate,
-        "pass_low": low,
-        "pass_high": high,
+        "samples": passes.samples,
+        "errored": passes.errored,
+        "passed": round(rate.value * rate.n) if rate else 0,
+        "pass_rate": rate.value if rate else None,
+        "pass_low": rate.low if rate else None,
+        "pass_high": rate.high if rate else None,
+        "measure": side.measure,
+        "value": measured.value if measured else None,
+        "low": measured.low if measured else None,
+        "high": measured.high if measured else None,
         "score": score_number(group.score),
         "score_interval": group.score_interval,
         "assertions_passed": held,

@@ -58,3 +58,14 @@ ALL_LISTED = "accepted, as the official client does; all are always listed"
 
 #: The orders of topics, `actions.topics.SORTS`: any other is refused there, with a word on what there is.
 SORTS = ("hot", "top", "new", "recent", "active", "relevance")
+#: What samples are compared by (`results.samples.MEASURES`), and how runs are put together (`results.measured.BYS`):
+#: a test holds that they are the same, since importing those would make help and completion wait for them.
+MEASURES = ("score", "passed", "checks", "cost", "latency", "tokens")
+BYS = ("candidate", "version", "model")
+MEASURE = value(
+    "--measure",
+    "what is compared; by default score where each version returns numbers, else passed",
+    "MEASURE",
+    "choice",
+    choices=MEASURES,
+)

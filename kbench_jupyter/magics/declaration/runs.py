@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from kbench_jupyter.magics.declaration.arguments import (
     ALL_LISTED,
+    BYS,
     FILE,
     FORMAT,
     INTO,
     LISTING,
+    MEASURE,
     MODELS,
     OVERWRITE,
     POLL,
@@ -127,6 +129,27 @@ OF_RUNS = (
         (
             TASK,
             MODELS,
+            value(
+                "--by",
+                "how runs are put together; version puts a candidate's versions beside each other, model its efforts "
+                "and agents together",
+                "GROUP",
+                "choice",
+                default="candidate",
+                choices=BYS,
+            ),
+            MEASURE,
+            value(
+                "--baseline",
+                "a candidate, or a version such as v1, to say the difference from",
+                "SIDE",
+                "side",
+            ),
+            value(
+                "--fail-if",
+                "'worse than v1' or 'worse than CANDIDATE': end in an error if the newest version significantly is",
+                "CONDITION",
+            ),
             folder(
                 "folder of downloads"
             ),  # as everywhere where runs are fetched, so the file has another name
@@ -134,7 +157,35 @@ OF_RUNS = (
             *FORMAT,
             value("--to", INTO, "FILE", "file"),
         ),
-        ("%kbench results -o results", "%kbench results --to runs.csv"),
+        (
+            "%kbench results -o results",
+            "%kbench results --measure latency --baseline v1",
+            '%kbench results --fail-if "worse than v1"',
+            "%kbench results --to runs.csv",
+        ),
+    ),
+    Command(
+        "compare",
+        "two candidates or two versions, sample by sample: which got worse, which better",
+        (
+            value("one", "a candidate, or a version such as v1", "A", "side", default=...),
+            value("other", "what is compared with it", "B", "side", default=...),
+            value("-t --task", TASK.help, "TASK", "task"),
+            MODELS,
+            MEASURE,
+            value(
+                "--downloads",
+                "folder of downloads (default: where they were last compared, or here)",
+                "DIR",
+                "file",
+            ),
+            *LISTING,
+        ),
+        (
+            "%kbench compare v1 v2",
+            "%kbench compare gemini-2.5-flash claude-haiku-4-5 -t my-task --measure score",
+            "%kbench compare v1 v2 -o changed.csv",
+        ),
     ),
     Command(
         "up",

@@ -11,24 +11,24 @@ const NAMES = [
   ["assertions", "Assertions"],
 ];
 
-// `pick(expectation)` shows the samples where that assertion failed. Each chart's `draw` returns what it shows, in
-// words; "" where there is nothing to show.
-export function chartsOf(part, pick) {
+// `on` is what there is to do: pick(wanted) shows samples, changed() is called when another chart is looked at. Each
+// chart's `draw` returns what it shows, in words.
+export function chartsOf(part, on) {
   const charts = {
     measure: barsOf(part),
     cost: scatterOf(part, {
-      value: (group) => group.costRun,
-      axis: "Cost a run",
+      name: "cost",
+      axis: "Cost a sample",
       text: (x) => `$${x}`,
       unknown: "What they cost is not known",
     }),
     latency: scatterOf(part, {
-      value: (group) => group.latency,
-      axis: "Latency",
+      name: "latency",
+      axis: "Latency a sample",
       text: (x) => `${x} s`,
       unknown: "How long they took is not known",
     }),
-    assertions: heatOf(part, pick),
+    assertions: heatOf(part, on.pick),
   };
   let shown = part.state.look?.chart ?? "measure";
   let last = [[], false];
@@ -42,6 +42,7 @@ export function chartsOf(part, pick) {
   function show(name) {
     shown = name;
     draw(...last);
+    on.changed();
   }
 
   function draw(groups, byVersion) {

@@ -1,5 +1,6 @@
 // The measure against cost or latency, and the front of those that no other beats in both.
 import { fill, h } from "../../widgets/elements.js";
+import { sentence } from "./bars.js";
 import { labelsOf, scaleOf } from "./plot.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
@@ -19,12 +20,13 @@ const nameOf = (group, byVersion) =>
   `${group.model}${byVersion && group.version ? ` v${group.version}` : ""}`;
 
 // Of these points, those that no other is at least as good as in both and better in one.
-function frontOf(points) {
-  const beats = (a, b) => a.x <= b.x && a.y >= b.y && (a.x < b.x || a.y > b.y);
+function frontOf(points, less) {
+  const good = less ? -1 : 1;
+  const beats = (a, b) => a.x <= b.x && good * (a.y - b.y) >= 0 && (a.x < b.x || a.y !== b.y);
   return points.filter((point) => !points.some((other) => beats(other, point))).sort((a, b) => a.x - b.x);
 }
 
-// `what` is {value, axis, text, unknown}.
+// `what` is {name, axis, text, unknown}.
 export function scatterOf(part, what) {
   const el = h("div", { class: "kbp-scatter" });
   let again = () => {};
@@ -32,28 +34,24 @@ export function scatterOf(part, what) {
   new ResizeObserver(() => again()).observe(el);
 
   function draw(groups, byVersion) {
-    const percent = part.state.measure === "pass rate";
     const points = [];
     const unknown = [];
     for (const group of groups) {
-      const x = what.value(group);
+      const [x] = group.aSample[what.name];
       const point = { x, y: group.value, group, name: nameOf(group, byVersion) };
       (typeof x === "number" && typeof group.value === "number" ? points : unknown).push(point);
     }
-    again = () => plot(points, percent);
+    again = () => plot(points, part.state.share);
     again();
-    const measure = percent ? "Pass rate" : "Score";
     const missing = unknown.length
       ? `${what.unknown}: ${unknown.map((point) => point.name).join(", ")}.`
       : "";
     if (!points.length) return missing;
     const spread = points.some(({ group }) => group.low !== null) ? " with 95 % interval" : "";
-    const partly = points
-      .filter(({ group }) => what.axis === "Cost a run" && group.costPart)
-      .map((point) => point.name);
+    const partly = points.filter(({ group }) => group.aSample[what.name][1]).map((point) => point.name);
     return [
-      `${measure}${spread} against ${what.axis.toLowerCase()}. The line joins those that no other beats in both.`,
-      partly.length ? `Of some runs only the cost is known: ${partly.join(", ")}.` : "",
+      `${sentence(part.state.measure)}${spread} against ${what.axis.toLowerCase()}. The line joins those that no other beats in both.`,
+      partly.length ? `Known of some samples only: ${partly.join(", ")}.` : "",
       missing,
     ].join(" ");
   }
@@ -74,7 +72,7 @@ export function scatterOf(part, what) {
     const ends = points.flatMap(({ y, group }) => [y, group.low ?? y, group.high ?? y]);
     const y = scaleOf(percent ? [0, 1] : ends, HEIGHT - EDGE.bottom, EDGE.top, { percent });
     const placed = points.map((point) => ({ ...point, cx: x.at(point.x), cy: y.at(point.y) }));
-    const front = frontOf(placed);
+    const front = frontOf(placed, part.state.lessIsBetter);
     fill(
       el,
       svg(

@@ -19,7 +19,10 @@ export function transcriptOf({ shapes, pairs }, on) {
   const section = (title, build) => {
     const sides = shapes.map((shape) => build(shape));
     if (!sides.some((side) => side)) return null;
-    return [title ? h("h4", {}, title) : null, across("", ...sides.map((side, at) => h("div", { "data-who": side ? shapes[at].name : null }, side)))];
+    return [
+      title ? h("h4", {}, title) : null,
+      across("", ...sides.map((side, at) => h("div", { "data-who": side ? shapes[at].name : null }, side))),
+    ];
   };
   return [
     section("", facts),
@@ -37,7 +40,13 @@ export function transcriptOf({ shapes, pairs }, on) {
     two
       ? conversation(pairs, one, two, asker)
       : one.chats.map((chat, at) => whole(chat, at, one, asker(one))),
-    shapes.some((shape) => shape.chats.length) ? null : h("p", { class: "kbp-quiet" }, one.others.length ? "No model was asked." : "What was said in this run, its samples say."),
+    shapes.some((shape) => shape.chats.length)
+      ? null
+      : h(
+          "p",
+          { class: "kbp-quiet" },
+          one.others.length ? "No model was asked." : "What was said in this run, its samples say.",
+        ),
   ];
 }
 

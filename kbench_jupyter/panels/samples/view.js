@@ -15,6 +15,7 @@ export class SamplesView {
   constructor(store, part) {
     Object.assign(this, { store, part, version: "", serial: 0, known: "" });
     const look = part.state.look ?? {};
+    this.more = { chart: look.chart }; // what others keep there
     this.filters = new Filters(() => this.again());
     this.filters.where = { ...look.where };
     this.order = look.order ?? "";
@@ -257,11 +258,12 @@ export class SamplesView {
   }
 
   // Tells the kernel how things stand here, for a page that is loaded again.
-  look() {
+  look(more = {}) {
+    Object.assign(this.more, more);
     clearTimeout(this.looking);
     this.looking = setTimeout(() => {
       const { where } = this.filters;
-      const look = { where, order: this.order, at: this.at, height: this.split.style.height };
+      const look = { where, order: this.order, at: this.at, height: this.split.style.height, ...this.more };
       this.store.send({ part: this.part.name, do: "look", look });
     }, LOOK_MS);
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,7 +99,8 @@ def listed(result: RunResult, asked: str, answer: str) -> tuple[Any, ...]:
         clean(result.task, TEXT),
         clean(result.state, TEXT),
         result.passed,
-        result.score,
+        # SQLite takes "not a number" for none at all.
+        math.inf if result.score is not None and math.isnan(result.score) else result.score,
         result.interval,
         clean(_result_text(result), TEXT),
         sum(one.passed for one in checks),
