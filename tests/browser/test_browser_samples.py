@@ -55,7 +55,9 @@ def samples(lab, jupyter, downloads):
     with FaultServer() as server:
         for run_id, model in ((1, "model-a"), (2, "model-b")):
             add_run(server.api, run_id, model)
-        panels = PanelLab(lab, jupyter, "samples.ipynb", *away(server, f"%kbench results quiz -o {downloads}"))
+        panels = PanelLab(
+            lab, jupyter, "samples.ipynb", *away(server, f"%kbench results quiz -o {downloads}")
+        )
         lab.run(0)
         lab.run(1)
         yield panels

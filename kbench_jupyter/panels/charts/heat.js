@@ -28,7 +28,9 @@ export function heatOf(part, pick) {
     const { failures = [], columns = [], sizes = [] } = part.state.samples ?? {};
     const seen = ([version, name]) =>
       groups.some((group) => group.model === name && group.version === version);
-    const shown = columns.flatMap((column, index) => (seen(column) ? [index] : []));
+    const every = columns.map((_, index) => index);
+    const some = every.filter((index) => seen(columns[index]));
+    const shown = some.length ? some : every; // groups by model have no columns of their own
     const errors = sizes.map(([, errored]) => errored);
     const rows = failures.filter(([, counts]) => shown.some((index) => counts[index]));
     if (shown.some((index) => errors[index])) rows.unshift(["", errors]);
