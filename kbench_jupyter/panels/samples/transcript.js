@@ -169,21 +169,25 @@ export function headOfPane(shapes, on) {
       h("h4", { class: "kbs-place" }, place),
       h("span", { class: "kbp-gap" }),
       others.length ? compare : null,
-      button("‹", () => on.step(-1), {
-        class: "kbp-small",
-        "aria-label": "Previous sample (k)",
-        title: "Previous sample (k)",
-      }),
-      button("›", () => on.step(1), {
-        class: "kbp-small",
-        "aria-label": "Next sample (j)",
-        title: "Next sample (j)",
-      }),
-      button("✕", () => on.close(), {
-        class: "kbp-small",
-        "aria-label": "Close (Escape)",
-        title: "Close (Escape)",
-      }),
+      h(
+        "span",
+        { class: "kbs-nav" },
+        button("‹", () => on.step(-1), {
+          class: "kbp-small",
+          "aria-label": "Previous sample (k)",
+          title: "Previous sample (k)",
+        }),
+        button("›", () => on.step(1), {
+          class: "kbp-small",
+          "aria-label": "Next sample (j)",
+          title: "Next sample (j)",
+        }),
+        button("✕", () => on.close(), {
+          class: "kbp-small",
+          "aria-label": "Close (Escape)",
+          title: "Close (Escape)",
+        }),
+      ),
     ),
     h(
       "div",
