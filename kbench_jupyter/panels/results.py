@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -42,6 +43,7 @@ class ResultsPart(Part):
         self._desk = Desk()
         self._asked: tuple[Results, SampleQuestions] | None = None
         self._sample = sample
+        self._fetched = itertools.count(1)
         self.set(look={} if sample is None else {"at": [{"id": sample.transcript.sample.id}]})
         self._take(found)
 
@@ -108,7 +110,8 @@ class ResultsPart(Part):
 
     def _tell_samples(self) -> None:
         try:
-            self.set(samples=self._questions().about())
+            # Counted, because a grid of as many rows may hold others after another fetch.
+            self.set(samples=self._questions().about() | {"fetched": next(self._fetched)})
         except Exception as error:  # noqa: BLE001 - as above
             self.set(samples={"columns": [], "total": 0, "problem": f"The samples cannot be read: {error}"})
 
