@@ -58,6 +58,10 @@ class RunErrors:
         """Return what explains the errors of a version's runs."""
         return self if version == self._version else NO_SOURCE
 
+    def source_of(self, version: int | None) -> TaskSource | None:
+        """Return what was pushed as a version, where it is known."""
+        return self._source if version == self._version else None
+
     def whole(self, message: str | None) -> str:
         """Return an error message with places of the notebook, and without what libraries do in between."""
         if not message or _TRACEBACK not in message:

@@ -219,6 +219,14 @@ def _results(session: Session, call: Call, cell: str | None) -> Any:
 
         clean = report.cleaner(session, [output])
         return exports.listed(found.samples, clean, failed=call.failed, footer=found.footer)
+    if call.sample:
+        from kbench_jupyter.actions.results.sample import sample
+
+        opened = sample(session, found, call.sample)
+        if asked(call) or not panels.draws_widgets(session):
+            return opened
+        shown = panels.comparison_panel(session, found, models=call.model, output=output, sample=opened)
+        return replace(opened, live=shown)
     return found if asked(call) else _drawn(session, found, call.model, output)
 
 

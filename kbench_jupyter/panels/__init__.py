@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.results import Results
+    from kbench_jupyter.actions.results.sample import ShownSample
     from kbench_jupyter.actions.standing import Standing
     from kbench_jupyter.session.session import Session
 
@@ -107,9 +108,14 @@ def status_panel(session: Session, task: str) -> Any:
 
 
 def comparison_panel(
-    session: Session, found: Results, *, models: Sequence[str] = (), output: Path = Path()
+    session: Session,
+    found: Results,
+    *,
+    models: Sequence[str] = (),
+    output: Path = Path(),
+    sample: ShownSample | None = None,
 ) -> Any:
-    """Show a comparison, down to each run's conversation.
+    """Show a comparison, down to each message of each sample.
 
     Parameters
     ----------
@@ -120,6 +126,8 @@ def comparison_panel(
         What the comparison was limited to.
     output : Path
         Where its downloads lie.
+    sample : ShownSample, optional
+        What is opened first.
 
     Returns
     -------
@@ -128,7 +136,7 @@ def comparison_panel(
     from kbench_jupyter.panels.panel import Panel
     from kbench_jupyter.panels.results import ResultsPart
 
-    return Panel(session, ResultsPart(session, found, models=models, output=output))
+    return Panel(session, ResultsPart(session, found, models=models, output=output, sample=sample))
 
 
 def show_new_runs(session: Session, task: str) -> None:

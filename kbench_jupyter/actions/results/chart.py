@@ -11,7 +11,7 @@ from kbench_jupyter.actions.results.tables import texts_of
 from kbench_jupyter.actions.results.wording import label, name_of
 from kbench_jupyter.results.chart import MIME_TYPE, caption, vega_lite
 from kbench_jupyter.results.comparison import Group
-from kbench_jupyter.results.measured import Measured
+from kbench_jupyter.results.measured import LESS_IS_BETTER, Measured
 
 _BAR = 30
 
@@ -28,6 +28,16 @@ class Chart:
     def measure(self) -> str:
         """What is compared, in words: ``"score"``, ``"pass rate"``, ..."""
         return label(self.sides[0].measure) if self.sides else ""
+
+    @property
+    def share(self) -> bool:
+        """Whether it is a share, 0 to 1."""
+        return bool(self.sides) and self.sides[0].measure in ("passed", "checks")
+
+    @property
+    def less_is_better(self) -> bool:
+        """Whether a smaller value is the better one."""
+        return bool(self.sides) and self.sides[0].measure in LESS_IS_BETTER
 
     @property
     def bars(self) -> list[tuple[float | None, tuple[float, float] | None]]:

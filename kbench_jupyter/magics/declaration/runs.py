@@ -160,6 +160,7 @@ OF_RUNS = (
             folder(
                 "folder of downloads"
             ),  # as everywhere where runs are fetched, so the file has another name
+            value("--sample", "one sample, by the id that the panel copies", "ID"),
             *FORMAT,
             value("--to", INTO, "FILE", "file"),
             *SHARED,

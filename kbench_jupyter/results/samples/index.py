@@ -196,9 +196,33 @@ class SampleIndex:
         """Return the grid's columns: newest version first, then by candidate."""
         return self._asked().columns()
 
+    def row_number(
+        self,
+        key: str,
+        where: Filter = Filter(),  # noqa: B008
+        order: str = "",
+        *,
+        column: Column | None = None,
+    ) -> int | None:
+        """Return the place of a key's row among those that `keys` returns, from 0; None where it is not among them."""
+        keys = self._asked().keys(where, order, column)
+        return keys.index(key) if key in keys else None
+
+    def row(self, key: str) -> GridRow | None:
+        """Return a row of the grid with all its cells; None where there is none."""
+        return self._asked().row(key)
+
+    def sizes(self) -> list[tuple[int, int]]:
+        """Return for each column how many samples it has, and how many of them errored."""
+        return self._asked().sizes()
+
+    def failures(self) -> dict[str, list[int]]:
+        """Return the expectations of assertions that failed, most first, with how many samples of each column."""
+        return self._asked().failures()
+
     def failed_assertions(self) -> dict[str, int]:
         """Return the expectations of assertions that failed, with how many samples each failed in, most first."""
-        return self._asked().failed_assertions()
+        return {expectation: sum(counts) for expectation, counts in self.failures().items()}
 
     def transcript(self, sample_id: str) -> Transcript:
         """Read everything that was said in a sample, or in a subrun nested in one.

@@ -118,17 +118,32 @@ class Query:
         keys = self.keys(where, order, column)[offset:][:limit]
         return [row for page in _pages(keys) for row in self._grid_rows(where, page)]
 
-    def failed_assertions(self) -> dict[str, int]:
-        """Return the expectations that failed, most often first."""
-        counts: dict[str, int] = defaultdict(int)
+    def row(self, key: str) -> GridRow | None:
+        """Return all that there is of a key."""
+        return next(self._grid_rows(Filter(), [key]), None)
+
+    def failures(self) -> dict[str, list[int]]:
+        """Return the expectations that failed, most often first, with a count a column."""
+        counts: dict[str, list[int]] = defaultdict(lambda: [0] * len(self._columns))
         sql, values = self._where(Filter())
-        for failed, samples in self._store.ask(
-            f"{self._with(Filter())} SELECT s.failed, count(*) {sql} AND s.failed <> '' GROUP BY s.failed",
+        for column, failed, samples in self._store.ask(
+            f"{self._with(Filter())} SELECT c.col, s.failed, count(*) {sql} AND s.failed <> ''"
+            " GROUP BY c.col, s.failed",
             values,
         ):
             for expectation in dict.fromkeys(json.loads(failed)):
-                counts[expectation] += samples
-        return dict(sorted(counts.items(), key=lambda item: -item[1]))
+                counts[expectation][column] += samples
+        return dict(sorted(counts.items(), key=lambda item: -sum(item[1])))
+
+    def sizes(self) -> list[tuple[int, int]]:
+        """Return for each column how many samples it has, and how many of them errored."""
+        sql, values = self._where(Filter())
+        found = self._store.ask(
+            f"{self._with(Filter())} SELECT c.col, count(*), sum(s.state = 'ERRORED') {sql} GROUP BY c.col",
+            values,
+        )
+        sizes = {column: (samples, errored) for column, samples, errored in found}
+        return [sizes.get(column, (0, 0)) for column in range(len(self._columns))]
 
     def place(self, sample_id: str) -> tuple[Stored, Sample]:
         """Return where a sample, or a subrun nested in one, lies, and the sample that it is or is nested in."""
