@@ -39,7 +39,7 @@ _THERE = """() => {
 
 def main() -> None:
     """Print how long it takes until rows are there, and the longest block while they are moved through."""
-    import evaluated
+    import evaluation_files
     from faults import FaultServer
     from loopback_session import add_run
     from playwright.sync_api import sync_playwright
@@ -55,10 +55,12 @@ def main() -> None:
         output = Path(folder) / "downloads"
         for run_id, (model, rows) in enumerate((("model-a", ROWS), ("model-b", ROWS // 100)), 1):
             made = [
-                evaluated.row(n, model, f"What is {n} plus 7?", f"It is {n + 7}.", good=n % 3 > 0)
+                evaluation_files.row(n, model, f"What is {n} plus 7?", f"It is {n + 7}.", good=n % 3 > 0)
                 for n in range(rows)
             ]
-            evaluated.store(output, f"quiz/1/{model}/{run_id}", evaluated.evaluation(model, made))
+            evaluation_files.store(
+                output, f"quiz/1/{model}/{run_id}", evaluation_files.evaluation(model, made)
+            )
             add_run(server.api, run_id, model)
         (Path(folder) / "jupyter").mkdir()
         jupyter = browser.Jupyter(Path(folder) / "jupyter")

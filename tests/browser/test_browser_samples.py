@@ -2,6 +2,7 @@
 
 import re
 
+import evaluation_files
 import pytest
 from faults import FaultServer
 from loopback_session import add_run
@@ -21,7 +22,7 @@ def rows(model):
         answer = f"The sum of {n} and {7 * n} is {8 * n if good else 8 * n + 1}, I think."
         error = f"Traceback (most recent call last):\n  line 1\nValueError: {HOSTILE}" if n == 6 else ""
         asked = HOSTILE if n == 9 else f"What is {n} plus {7 * n}? Reply with the number alone."
-        one = evaluated.row(
+        one = evaluation_files.row(
             n,
             model,
             asked,
@@ -29,12 +30,12 @@ def rows(model):
             good=good,
             error=error,
             thought="First this, then that. " * 30 if n == 4 else "",
-            before=(evaluated.said("system", "You add numbers."),),
+            before=(evaluation_files.said("system", "You add numbers."),),
             cost=0.002 if model == "model-a" else None,
         )
         if n == 4:
             one["conversations"][0]["requests"][0]["contents"][1]["parts"] += [
-                {"inlineData": {"mimeType": "image/png", "data": evaluated.PIXEL}},
+                {"inlineData": {"mimeType": "image/png", "data": evaluation_files.PIXEL}},
                 {"fileData": {"mimeType": "image/png", "fileUri": ELSEWHERE}},
             ]
         made.append(one)
@@ -45,7 +46,9 @@ def rows(model):
 def downloads(tmp_path_factory):
     folder = tmp_path_factory.mktemp("downloads")
     for run_id, model in ((1, "model-a"), (2, "model-b")):
-        evaluated.store(folder, f"quiz/1/{model}/{run_id}", evaluated.evaluation(model, rows(model)))
+        evaluation_files.store(
+            folder, f"quiz/1/{model}/{run_id}", evaluation_files.evaluation(model, rows(model))
+        )
     return folder
 
 

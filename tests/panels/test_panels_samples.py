@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 
+import evaluation_files
 import faults
 import pytest
 from hypothesis import given
@@ -23,15 +24,15 @@ GOOD, BAD = "1/m1/1", "1/m2/2"
 def rows(model):
     """Return five rows: the second differs between models, the third errored for m2, the fourth says a lot."""
     first = model == "m1"
-    calm = [evaluated.row(n, model, f"Question {n}\nmore of it", f"Answer {n}") for n in (0, 4)]
-    wrong = evaluated.row(
+    calm = [evaluation_files.row(n, model, f"Question {n}\nmore of it", f"Answer {n}") for n in (0, 4)]
+    wrong = evaluation_files.row(
         1, model, "Question 1", f"It is {'seven' if first else 'nine'}, as ever.", good=first
     )
     error = "" if first else f"Traceback (most recent call last):\n  line 1\nValueError: {HOSTILE}"
-    errored = evaluated.row(2, model, "Question 2", "Answer 2" if first else "", error=error)
-    loud = evaluated.row(3, model, HOSTILE, LONG, thought="Hm. ")
+    errored = evaluation_files.row(2, model, "Question 2", "Answer 2" if first else "", error=error)
+    loud = evaluation_files.row(3, model, HOSTILE, LONG, thought="Hm. ")
     loud["conversations"][0]["requests"][0]["contents"][0]["parts"] += [
-        {"inlineData": {"mimeType": "image/png", "data": evaluated.PIXEL}},
+        {"inlineData": {"mimeType": "image/png", "data": evaluation_files.PIXEL}},
         {"fileData": {"mimeType": "image/png", "fileUri": "https://example.com/a.png"}},
     ]
     return [calm[0], wrong, errored, loud, calm[1]]
@@ -41,7 +42,9 @@ def rows(model):
 def downloads(tmp_path_factory):
     folder = tmp_path_factory.mktemp("downloads")
     for run_id, model in ((1, "m1"), (2, "m2")):
-        evaluated.store(folder, f"quiz/1/{model}/{run_id}", evaluated.evaluation(model, rows(model)))
+        evaluation_files.store(
+            folder, f"quiz/1/{model}/{run_id}", evaluation_files.evaluation(model, rows(model))
+        )
     return folder
 
 
@@ -143,10 +146,10 @@ def test_what_a_model_wrote_comes_as_it_is_and_long_texts_come_in_pieces(panel):
     image, elsewhere = asked["parts"][1:]
     assert (image["mime"], image["size"], elsewhere["uri"]) == (
         "image/png",
-        len(evaluated.PIXEL),
+        len(evaluation_files.PIXEL),
         "https://example.com/a.png",
     )
-    assert panel.ask("rest", id=shape["id"], at=[0, 0, 1])["text"] == evaluated.PIXEL
+    assert panel.ask("rest", id=shape["id"], at=[0, 0, 1])["text"] == evaluation_files.PIXEL
     assert [part["kind"] for part in answered["parts"]] == ["reasoning", "text"]
     [text, whole] = answered["parts"][1]["text"]
     assert whole == len(LONG)

@@ -118,7 +118,8 @@ class SampleGrid:
         """What knows the notebook that was pushed; it is asked for once, when an assertion is to be found in it."""
         with suppress(KBenchError):
             target = self._session.target()
-            return errors_of_runs(self._session, target, self._found.task, errored=True)
+            if (known := errors_of_runs(self._session, target, self._found.task, errored=True)) is not None:
+                return known()
         return self._found.explained
 
     def _order(self, order: str) -> tuple[str, Column | None]:
