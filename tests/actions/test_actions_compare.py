@@ -6,7 +6,7 @@ import sys
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_samples import answered, sample
 
@@ -213,6 +213,7 @@ def test_many_changed_samples_are_listed_in_part_and_told_in_full_in_the_data_fr
 # Marks
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80), st.text(max_size=80))
 def test_marks_lose_and_add_nothing(one: str, other: str) -> None:
     left, right = marked(one, other)
@@ -239,6 +240,7 @@ class Tags(HTMLParser):
         self.seen.add(tag)
 
 
+@settings(deadline=None)  # the first text with wide characters loads their tables
 @given(st.lists(st.tuples(st.text(), st.sampled_from(["", "gone", "new"])), min_size=1, max_size=5))
 def test_what_a_model_wrote_is_inert_in_marked_pieces_too(pieces: list[tuple[str, str]]) -> None:
     dangerous = [(f"{text}<script>alert(1)</script>\x1b[31m", kind) for text, kind in pieces]

@@ -147,7 +147,7 @@ def test_a_candidate_as_baseline_is_compared_within_each_version(two_versions: T
 
 def test_a_baseline_that_there_is_not_is_refused_with_what_there_is(two_versions: Typed) -> None:
     with pytest.raises(UsageError, match="v7 is neither a candidate nor a version") as caught:
-        str(two_versions("results quiz --baseline v7"))
+        two_versions("results quiz --baseline v7")
     assert "steady, worse, v2, v1" in str(caught.value.hint)
 
 

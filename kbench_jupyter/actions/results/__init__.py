@@ -268,6 +268,8 @@ def results(
     index.limit(rows)
     session.folders[slug] = output
     found = Results(slug, tuple(rows), tuple(notes), known, asked, opened=index, footer=target.label)
+    if asked.baseline:
+        _ = found.pairs  # a baseline that there is not is refused now, not when this is shown
     if fail_if:
         said = passed_notes(found.pairs, found.samples)
         return replace(found, notes=(*said, *found.notes))
