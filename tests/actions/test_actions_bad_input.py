@@ -198,8 +198,10 @@ def test_many_such_cells_take_no_longer_than_a_few(session, write):
 # fmt: off
 PIECES = st.sampled_from([
     "'", '"', "'''", '"""', "(", "[", "{", ")", "]", "}", "%", "!", "?", ";", "\\", "\\\n", "\n", "\n  ", "%cd x\n",
-    "!ls\n", "x?\n", "x = !ls\n", "x = %cd y\n", "a", "1", "=", ":", " ", "\t", "#", "# %%\n", "%%bash\n", "f'{", "\\N{", "é",
-    "\x0c", "\r", "\u2028", "```\n", "@", "lambda:", "if x:", "def f(", ">>> ", "In [1]: ", "...", "\ud800", "\x00", "%time ",
+    "!ls\n", "x?\n", "x = !ls\n", "x = %cd y\n", "a", "1", "=", ":", " ", "\t", "#", "# %%\n", "%%bash\n", "f'{",
+    "\\N{",
+    "é", "\x0c", "\r", "\u2028", "```\n", "@", "lambda:", "if x:", "def f(", ">>> ", "In [1]: ", "...", "\ud800",
+    "\x00", "%time ",
 ])
 # fmt: on
 BEGUN = st.lists(PIECES, max_size=3).map("".join)
