@@ -55,7 +55,10 @@ faults: $(VENV)/test ## the long form: FAULTS injected faults, answers no type a
 lab: $(VENV)/lab ## JupyterLab on the notebooks
 	@# Containers run as root, which Jupyter refuses unless told. Neither another JupyterLab on PATH nor another
 	@# kernel named python3 on JUPYTER_PATH is meant.
-	@cd notebooks && JUPYTER_PATH="$(CURDIR)/$(VENV)/share/jupyter$${JUPYTER_PATH:+:$$JUPYTER_PATH}" \
+	@# Before both, the extension as it is in this tree: an editable install has a copy.
+	@$(BIN)/python tests/labextension.py $(VENV)/tree
+	@cd notebooks && \
+	  JUPYTER_PATH="$(CURDIR)/$(VENV)/tree:$(CURDIR)/$(VENV)/share/jupyter$${JUPYTER_PATH:+:$$JUPYTER_PATH}" \
 	  ../$(BIN)/python -m jupyterlab $$(test "$$(id -u)" != 0 || echo --allow-root) quickstart.ipynb
 
 lint: $(VENV)/test ## style, types, and what is unsafe: ruff's S rules are bandit's
@@ -72,7 +75,7 @@ format: $(VENV)/test ## Python and JavaScript as `make lint` wants them
 bench: $(VENV)/test ## figures of speed, each beside what it is compared with
 	@$(BIN)/python tests/benchmarks $(ARGS)
 
-pages: $(VENV)/test ## the pages made from the code: commands and rules
+pages: $(VENV)/test ## what is made from the code: the pages of commands and rules, the extension's list of them
 	@$(BIN)/python docs/generate.py
 
 docs: $(VENV)/docs ## the documentation site, in docs-output/html; any warning fails it

@@ -1,10 +1,15 @@
-"""The pages that are made from the code: ``make pages`` writes them, ``tests/test_readme.py`` holds them."""
+"""What is made from the code: ``make pages`` writes it, ``tests/test_readme.py`` holds it.
+
+Two pages of the documentation, and what the JupyterLab extension knows of commands and patterns.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
+from kbench_jupyter.actions.new import NAMES, read_pattern
 from kbench_jupyter.display.view import Table, Text
 from kbench_jupyter.magics.declaration import GRAMMAR
 from kbench_jupyter.magics.grammar import Command
@@ -84,7 +89,25 @@ def _cell(text: str) -> str:
     return text.replace("|", "\\|")
 
 
-PAGES = {"commands.md": commands, "rules.md": rules}
+def known() -> str:
+    """Return the commands and the patterns as JSON; a command that needs an argument comes with an example."""
+    entries = []
+    for command in GRAMMAR.commands:
+        complete = all(arg.default is not ... for arg in command.args)
+        line = f"%kbench {command.name}" if complete else command.examples[0]
+        entries.append({"name": command.name, "summary": command.summary, "line": line, "complete": complete})
+    patterns = [
+        {"name": pattern.name, "title": pattern.title, "summary": pattern.summary.replace("`", "")}
+        for pattern in map(read_pattern, NAMES)
+    ]
+    return json.dumps({"commands": entries, "patterns": patterns}, indent=1) + "\n"
+
+
+PAGES = {
+    "commands.md": commands,
+    "rules.md": rules,
+    "../kbench_jupyter/labextension/static/known.json": known,
+}
 
 
 def main() -> None:

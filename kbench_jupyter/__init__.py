@@ -74,16 +74,20 @@ def load_ipython_extension(shell: InteractiveShell) -> None:
     """Add ``%kbench`` and ``%%kbench`` to `shell` (what ``%load_ext kbench_jupyter`` calls)."""
     from kbench_jupyter.magics import register
     from kbench_jupyter.notebook import mirror
+    from kbench_jupyter.panels import presence
 
-    register(shell)
+    session_of = register(shell)
     mirror.install(shell)
+    presence.install(shell, session_of)
 
 
 def unload_ipython_extension(shell: InteractiveShell) -> None:
     """Take everything away again that :func:`load_ipython_extension` added."""
     from kbench_jupyter.magics import unregister
     from kbench_jupyter.notebook import mirror
+    from kbench_jupyter.panels import presence
 
+    presence.uninstall(shell)
     mirror.uninstall(shell)
     unregister(shell)
 

@@ -20,6 +20,7 @@ One hierarchy, so that a caller may catch as much or as little as it wants::
     │   └── AmbiguousWriteError   ... and the write it belonged to may have landed
     ├── TaskNotReadyError         the task's newest version cannot be run yet, or never will
     ├── RunsFailedError           runs ended in a state other than completed
+    ├── RegressionError           a candidate is significantly worse than the baseline it must not fall below
     ├── WatchTimeoutError         watching ended before the runs did
     └── DownloadError             some or all run outputs could not be fetched or unpacked
 
@@ -177,6 +178,10 @@ class TaskNotReadyError(KBenchError):
 
 class RunsFailedError(KBenchError):
     """One or more of the runs that were waited for did not complete."""
+
+
+class RegressionError(KBenchError):
+    """A candidate is significantly worse than its baseline; the detail names the samples that did it."""
 
 
 class WatchTimeoutError(KBenchError):

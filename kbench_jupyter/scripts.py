@@ -20,7 +20,7 @@ import os
 from collections.abc import Sequence
 from numbers import Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 from kbench_jupyter.errors import UsageError
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.actions.auth import AuthResult
     from kbench_jupyter.actions.cancel import CancelledRuns
     from kbench_jupyter.actions.check import Checked
+    from kbench_jupyter.actions.compare import Comparison
     from kbench_jupyter.actions.download import DownloadResult
     from kbench_jupyter.actions.dry_run import DryRun
     from kbench_jupyter.actions.list_tasks import TaskList
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from kbench_jupyter.actions.run import ScheduledRuns
     from kbench_jupyter.actions.status import TaskStatus
     from kbench_jupyter.actions.validate import ValidateResult
+    from kbench_jupyter.results.comparison import By
+    from kbench_jupyter.results.samples.measures import Measure
     from kbench_jupyter.session.session import Session
 
 _Path = str | os.PathLike[str]
@@ -135,6 +138,7 @@ def push(
     force: bool = False,
     again: bool = False,
     detach_datasets: bool = False,
+    describe: bool = False,
 ) -> PushResult:
     """Push a task file as the next version of its task.
 
@@ -149,8 +153,8 @@ def push(
     wait : float or bool, optional
         Seconds to wait for the version to be created; 0 or True waits as long as it takes, None or False
         does not wait.
-    force, again, detach_datasets : bool
-        As the flags of ``%kbench push``.
+    force, again, detach_datasets, describe : bool
+        As the flags of ``%kbench push``; the description is changed without a question.
 
     Raises
     ------
@@ -168,6 +172,8 @@ def push(
         force=force,
         again=again,
         detach_datasets=detach_datasets,
+        describe=describe,
+        confirmed=True,
     )
 
 
@@ -177,6 +183,7 @@ def run(
     *,
     effort: str | None = None,
     agents: _Names = (),
+    repeat: int = 1,
     wait: float | bool | None = None,
 ) -> ScheduledRuns:
     """Schedule a task's newest version on models, or with agents.
@@ -191,6 +198,8 @@ def run(
         Reasoning effort of the models.
     agents : str or sequence of str
         Slugs of agents.
+    repeat : int
+        Runs of each candidate. Where the server lets one of them go at a time, each but the last is waited for.
     wait : float or bool, optional
         Seconds to follow the runs; 0 or True follows them to their end, None or False does not wait.
 
@@ -202,7 +211,8 @@ def run(
     from kbench_jupyter.actions import run
 
     seconds = _seconds(wait)  # before anything is sent
-    return run.run(session(), _slug(task), _names(models), effort=effort, agents=_names(agents), wait=seconds)
+    how: dict[str, Any] = {"effort": effort, "agents": _names(agents), "repeat": repeat, "wait": seconds}
+    return run.run(session(), _slug(task), _names(models), **how)
 
 
 def cancel(
@@ -283,19 +293,95 @@ def download(
     )
 
 
-def compare(task: str, *, models: _Names = (), output: _Path = ".") -> Results:
-    """Return the runs of a task side by side, fetching those that are not in `output` yet.
+@overload
+def compare(
+    task: str,
+    *,
+    models: _Names = ...,
+    output: _Path | None = ...,
+    measure: Measure | None = ...,
+    by: By = ...,
+    baseline: str = ...,
+    fail_if: str | None = ...,
+) -> Results: ...
 
-    It is ``%kbench results``; ``kbench_jupyter.results`` is a package of its own.
+
+@overload
+def compare(
+    task: str,
+    one: str,
+    other: str,
+    *,
+    models: _Names = ...,
+    output: _Path | None = ...,
+    measure: Measure | None = ...,
+) -> Comparison: ...
+
+
+def compare(
+    task: str,
+    one: str | None = None,
+    other: str | None = None,
+    *,
+    models: _Names = (),
+    output: _Path | None = None,
+    measure: Measure | None = None,
+    by: By = "candidate",
+    baseline: str = "",
+    fail_if: str | None = None,
+) -> Results | Comparison:
+    """Return the runs of a task side by side, or two candidates or versions of it sample by sample.
+
+    With `one` and `other` it is ``%kbench compare``, else ``%kbench results``; ``kbench_jupyter.results`` is a package
+    of its own. Runs that are not in `output` yet are fetched.
+
+    Parameters
+    ----------
+    task : str
+        Name or slug.
+    one, other : str, optional
+        Two candidates, or two versions such as ``"v1"`` and ``"v2"``; the second is compared with the first.
+    models : str or sequence of str
+        Only these models or other candidates.
+    output : path, optional
+        The folder downloads lie in; by default the one this task was last compared in, or this one.
+    measure : {"score", "passed", "checks", "cost", "latency", "tokens"}, optional
+        What is compared.
+    by : {"candidate", "version", "model"}
+        How runs are put together.
+    baseline : str
+        A candidate or a version to say the difference from.
+    fail_if : str, optional
+        ``"worse than v1"`` or ``"worse than CANDIDATE"``.
 
     Raises
     ------
     NotFoundError
         If none of its runs left a result.
+    UsageError
+        If a side, a measure or a condition is none that there is.
+    RegressionError
+        If `fail_if` holds.
     """
+    from kbench_jupyter.actions import compare as sample_by_sample
     from kbench_jupyter.actions import results
+    from kbench_jupyter.actions.results.measuring import Asked, check_words
 
-    return results.results(session(), _slug(task), models=_names(models), output=Path(output))
+    check_words(measure, by)
+    slug = _slug(task)
+    folder = session().folders.get(slug, Path()) if output is None else Path(output)
+    if one is not None and other is not None:
+        if by != "candidate" or baseline or fail_if:
+            raise UsageError("by, baseline and fail_if go with one task, not with two sides.")
+        return sample_by_sample.compare(
+            session(), slug, one, other, measure=measure, models=_names(models), output=folder
+        )
+    if one is not None or other is not None:
+        raise UsageError("compare takes two sides, or none.", hint='compare("my-task", "v1", "v2")')
+    asked = Asked(measure, by, baseline)
+    return results.results(
+        session(), slug, models=_names(models), output=folder, asked=asked, fail_if=fail_if
+    )
 
 
 def _names(given: _Names) -> Sequence[str]:

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 import tempfile
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import own_kernel
 import pytest
+from hypothesis import HealthCheck, settings
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
@@ -20,6 +23,11 @@ from kbench_jupyter.quick_import import load
 load("nbformat")  # before a test module imports it, which takes seconds where JupyterLab is installed
 
 _FOREIGN = ("KAGGLE_", "KBENCH_", "MODEL_PROXY_", "LLM", "JPY_", "JUPYTER_", "IPYTHON")
+
+
+# A machine with other work is no slow strategy.
+settings.register_profile("tests", suppress_health_check=[HealthCheck.too_slow], deadline=None)
+settings.load_profile("tests")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -32,6 +40,9 @@ def pytest_configure(config: pytest.Config) -> None:
             del os.environ[name]
     # Few tests rehearse twice; a kernel started after each rehearsal would only take their time.
     os.environ["KBENCH_KERNEL_AHEAD"] = "off"
+    # Hundreds of processes import the package; each would compile it.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+    sys.dont_write_bytecode = False
     home = tempfile.mkdtemp(prefix="kbench-tests-")
     config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
     os.environ["HOME"] = home
@@ -54,6 +65,8 @@ _LONG = (
     "notebook",
     "validation",
 )
+#: JupyterLabs that a run of several workers starts, each with a Chromium: more would cost what they gain.
+_LABS = 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -68,6 +81,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return 0 if item.path not in slow else 1 + (_LONG.index(room) if room in _LONG else len(_LONG))
 
     items.sort(key=place)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Give a file's tests to one worker, and those of a browser to as few as there are JupyterLabs."""
+    if config.getvalue("dist") != "loadfile":
+        return None
+    from xdist.scheduler import LoadFileScheduling
+
+    labs: dict[str, int] = {}
+
+    class Scheduling(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            file: str = super()._split_scope(nodeid)
+            if not file.startswith("tests/browser/"):
+                return file
+            return f"browser {labs.setdefault(file, len(labs) % _LABS)}"
+
+    return Scheduling(config, log)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -430,6 +430,7 @@ class FaultServer:
         self._plan: dict[str, deque[Fault]] = defaultdict(deque)
         self._lock = threading.Lock()
         self._open: set[socket.socket] = set()
+        self.connections = 0  #: that were ever opened
         self._changed = threading.Condition(self._lock)
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port = self._listener.getsockname()[1]
@@ -482,6 +483,7 @@ class FaultServer:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             with self._changed:
                 self._open.add(sock)
+                self.connections += 1
                 self._changed.notify_all()
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 

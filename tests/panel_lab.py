@@ -42,6 +42,7 @@ class PanelLab:
         self.page.wait_for_function(
             "text => JSON.stringify(window.jupyterapp.shell.currentWidget.context.model.toJSON()).includes(text)",
             arg=text,
+            polling=50,
         )
         self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
         self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")

@@ -24,7 +24,7 @@ ARROWS = {
     "notebook": {"widgets"},
     "execution": set(),
     "display": set(),
-    "results": set(),
+    "results": {"display"},
     "patterns": set(),
     "validation": {"notebook", "execution"},
     "session": {"api", "notebook", "execution", "display"},

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         benchmark,
         cancel,
         check,
+        compare,
         config,
         describe,
         download,

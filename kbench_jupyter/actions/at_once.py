@@ -5,7 +5,8 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from typing import Any, TypeVar
+from contextlib import suppress
+from typing import Generic, TypeVar
 
 A = TypeVar("A")
 B = TypeVar("B")
@@ -24,17 +25,45 @@ def both(first: Callable[[], A], second: Callable[[], B]) -> tuple[A, B]:
     Exception
         What the first question raises; else what the second does.
     """
-    answer: Future[Any] = Future()
+    answer = asked(second)
+    return first(), answer()
+
+
+def asked(question: Callable[[], A]) -> Callable[[], A]:
+    """Ask in a thread; what is returned waits for the answer, and raises what the question raised."""
+    answer = _asked(question)
+
+    def get() -> A:
+        while not wait([answer], _TURN).done:
+            pass
+        return answer.result()
+
+    return get
+
+
+class Later(Generic[A]):
+    """The answer to a question that is asked in the background from now on, and that nobody depends on."""
+
+    def __init__(self, question: Callable[[], A]) -> None:
+        self._answer: Future[A] = _asked(question)
+
+    def within(self, seconds: float) -> A | None:
+        """Return the answer; None where there is none within so many seconds, or the question fails."""
+        with suppress(Exception):
+            return self._answer.result(max(0.0, seconds))
+        return None
+
+
+def _asked(question: Callable[[], A]) -> Future[A]:
+    """Ask a question in a thread of its own."""
+    answer: Future[A] = Future()
 
     def ask() -> None:
         try:
-            answer.set_result(second())
-        except BaseException as error:  # noqa: BLE001 - it is raised again below, in the thread that waits for it
+            answer.set_result(question())
+        except BaseException as error:  # noqa: BLE001 - it is raised in the thread that wants the answer
             answer.set_exception(error)
 
     # A daemon, for one that nobody waits for must not keep the interpreter from ending.
     threading.Thread(target=ask, name="kbench-ask", daemon=True).start()
-    one = first()
-    while not wait([answer], _TURN).done:
-        pass
-    return one, answer.result()
+    return answer

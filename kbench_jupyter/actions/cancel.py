@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
@@ -104,9 +105,11 @@ def cancel(
     if not meant:
         return CancelledRuns(slug, spared=spared, footer=target.label)
     if not confirmed and not session.reporter.confirm(stop_question(slug, target.place, meant)):
+        words = ["%kbench cancel", slug, *(f"-m {shlex.quote(model)}" for model in models)]
+        words += [*(f"--run {one}" for one in sorted(run_ids)), *(["--running"] if running else []), "-y"]
         raise UsageError(
             f"Nothing was stopped. It would have been: {_many(slug, target.place, meant)}.",
-            hint=f"To stop them without being asked: %kbench cancel {slug}{' --running' if running else ''} -y",
+            hint=f"To stop them without being asked: {' '.join(words)}",
         )
     stopping = _Stopping(client, slug, meant, include_active=running)
     left = stopping.go_on(session.reporter.say, clock)

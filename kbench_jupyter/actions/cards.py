@@ -155,15 +155,23 @@ def run_parts(run: RunResult, source: TaskSource) -> list[Part]:
 
 def place_of(assertion: Assertion, source: TaskSource) -> str:
     """Say where in the notebook an assertion stands; the run file knows the line in its cell, not the cell."""
+    if assertion.line is None:
+        return ""
+    found = cell_of(assertion, source)
+    return f"line {assertion.line}" if found is None else f"cell {found[0].ref.number}, line {found[1]}"
+
+
+def cell_of(assertion: Assertion, source: TaskSource) -> tuple[SourceCell, int] | None:
+    """Return the cell an assertion stands in and its line there; None where that is not sure."""
     line = assertion.line
     if line is None:
-        return ""
+        return None
     first = assertion.definition.strip().partition("\n")[0]
     cells = [cell for cell in source.cells if _has_line(cell, line, first)]
     if len(cells) != 1:
-        return f"line {line}"
+        return None
     [cell] = cells
-    return f"cell {cell.ref.number}, line {cell.lines[line - 1] if line <= len(cell.lines) else line}"
+    return cell, cell.lines[line - 1] if line <= len(cell.lines) else line
 
 
 def _has_line(cell: SourceCell, line: int, text: str) -> bool:

@@ -13,6 +13,9 @@ from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.session.session import Session
 
+#: Most tasks that are named where none fits.
+_NAMED = 8
+
 
 @dataclass(frozen=True)
 class TaskList(Shown):
@@ -22,6 +25,8 @@ class TaskList(Shown):
     filtered: bool = False
     #: Whose they are, where they are not the user's own: an owner, or a benchmark's address.
     of: str = ""
+    #: Those there are without the filter, where none fits it.
+    others: tuple[Task, ...] = ()
 
     def view(self) -> View:
         """Describe the tasks."""
@@ -43,11 +48,17 @@ class TaskList(Shown):
             ],
             "No task fits." if self.filtered else "No tasks.",
         )
-        steps = [("%kbench push", "push this notebook's task")]
-        if self.filtered:
-            steps = [("%kbench list", "all of them")]
+        steps = [] if self.of or self.filtered else [("%kbench push", "push this notebook's task")]
         many = count(len(self.tasks), "task") + (f" of {self.of}" if self.of else "")
-        return View(many, [table], next=[] if self.tasks else steps, footer=self.footer)
+        return View(many, [table], notes=self._notes(), next=[] if self.tasks else steps, footer=self.footer)
+
+    def _notes(self) -> list[str]:
+        """Say what there is where nothing fits."""
+        if not self.others:
+            return []
+        shown = [f"{task.slug.task} ({task.creation_state.words})" for task in self.others[:_NAMED]]
+        more = f" and {len(self.others) - _NAMED} more" if len(self.others) > _NAMED else ""
+        return [f"Without the filter: {', '.join(shown)}{more}"]
 
 
 def list_tasks(
@@ -86,8 +97,10 @@ def list_tasks(
         owner, name = benchmark_address(benchmark)
         of = f"{owner}/{name}"
     target = session.target()
-    tasks = session.client(target).list_tasks(regex=regex, status=status, owner=owner, benchmark=name)
-    return TaskList(tuple(tasks), filtered=bool(regex or status), of=of or "", footer=target.label)
+    client, filtered = session.client(target), bool(regex or status)
+    tasks = tuple(client.list_tasks(regex=regex, status=status, owner=owner, benchmark=name))
+    others = tuple(client.list_tasks(owner=owner, benchmark=name)) if filtered and not tasks else ()
+    return TaskList(tasks, filtered, of or "", others, footer=target.label)
 
 
 def _check_filters(regex: str | None, status: str | None) -> None:

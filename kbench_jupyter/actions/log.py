@@ -22,9 +22,9 @@ from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
 #: Logs fetched at a time.
-WORKERS = 8
+WORKERS = 16
 #: Characters of each of them that are in memory.
-ROOM = 2_000_000
+ROOM = 1_000_000
 #: Seconds after which a wait for entries looks around.
 _TURN = 0.5
 
@@ -134,6 +134,7 @@ def log(
     client = session.client(target)
     slug = address(task)
     runs = newest_first(choose_runs(session, client, slug, models, run_ids=run_ids, version=version))
+    early = errors_of_runs(session, target, str(slug), errored=any(run.error_message for run in runs))
     names = {run.id: f"[{run.candidate} #{run.id}] " for run in runs} if len(runs) > 1 else {}
     screen = Screen(session.reporter, names)
     live = [run for run in runs if follow and not run.state.is_terminal]
@@ -153,8 +154,9 @@ def log(
         session.reporter.close()
     lines = tuple(logged[run.id] for run in runs)
     errored = any(run.run.error_message for run in lines)
-    explained = errors_of_runs(session, target, str(slug), errored=errored)
-    return LogResult(str(slug), lines, session.reporter.withheld, explained, footer=target.label)
+    explained = early or errors_of_runs(session, target, str(slug), errored=errored)
+    known = explained() if explained else NO_SOURCE
+    return LogResult(str(slug), lines, session.reporter.withheld, known, footer=target.label)
 
 
 def _show_live(

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from kbench_jupyter.actions.at_once import both
-from kbench_jupyter.actions.wanted_candidates import efforts_of
+from kbench_jupyter.actions.wanted_candidates import configs_of
 from kbench_jupyter.api import Model
 from kbench_jupyter.display.view import Cell, Shown, Table, View, count, told
 from kbench_jupyter.errors import NotOfferedError
@@ -21,9 +21,11 @@ class ModelList(Shown):
     """The models tasks can run on, and why there may be fewer than expected."""
 
     models: tuple[Model, ...] = ()
-    #: The reasoning efforts of each model; None where the server does not list them.
-    efforts: Mapping[str, Sequence[str]] | None = None
+    #: The reasoning efforts of each model, as `efforts_of` returns them; None where the server does not list them.
+    efforts: Mapping[str, Mapping[str, str]] | None = None
     notes: tuple[str, ...] = ()
+    #: All that the server lists, where none of them fits.
+    others: tuple[Model, ...] = ()
 
     def view(self) -> View:
         """Describe the models."""
@@ -41,12 +43,19 @@ class ModelList(Shown):
                 ]
                 for m in self.models
             ],
-            "No models.",
+            "No model fits." if self.others else "No models.",
             drop_empty=True,
+            spare=("name", "by"),
         )
-        steps = [("%kbench run -m MODEL", "run this notebook's task on one")] if self.models else ()
+        steps = [("%kbench run -m MODEL", "run this notebook's task on one")] if self.models else []
+        notes = list(self.notes)
+        if self.others:
+            takes = dict.fromkeys(name.lower() for model in self.others for name in model.input_modalities)
+            said = f", which take {', '.join(takes)}" if takes else ""
+            notes.append(f"Without the filter there are {count(len(self.others), 'model')}{said}.")
+            steps = [("%kbench models", "all of them")]
         many = count(len(self.models), "model")
-        return View(many, [table], notes=self.notes, next=steps, footer=self.footer)
+        return View(many, [table], notes=notes, next=steps, footer=self.footer)
 
     def _effort(self, model: Model) -> Cell:
         """Say which reasoning efforts a model can be run at, where that is known."""
@@ -71,8 +80,9 @@ def list_models(session: Session, *, modality: str | None = None, search: str | 
     fitting = tuple(m for m in models if _takes(m, modality) and _mentions(m, search))
     efforts = None
     with suppress(NotOfferedError):
-        efforts = efforts_of(client, fitting)
-    return ModelList(fitting, efforts, notes, footer=target.label)
+        efforts = configs_of(client, fitting)
+    others = () if fitting else tuple(models)
+    return ModelList(fitting, efforts, notes, others, footer=target.label)
 
 
 def _takes(model: Model, modality: str | None) -> bool:

@@ -10,12 +10,14 @@ from typing import Any
 from kbench_jupyter.actions import pushes
 from kbench_jupyter.actions.cards import finding_parts, notes_on, page_cell, state_cell
 from kbench_jupyter.actions.check import Checked, check, refuse_errors
+from kbench_jupyter.actions.describe import agreed, page_of_source, send
+from kbench_jupyter.actions.describe.page import Page, page_of_task
 from kbench_jupyter.actions.pushed_task import creation_notes, find_task, first_run_raised, refuse_unready
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors
 from kbench_jupyter.actions.sources import ChosenTask, say_if_large
 from kbench_jupyter.api import Task
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Text, View
-from kbench_jupyter.errors import TaskNotReadyError, UsageError, ValidationError
+from kbench_jupyter.errors import KBenchError, TaskNotReadyError, UsageError, ValidationError
 from kbench_jupyter.following.creation import watch_creation
 from kbench_jupyter.notebook.pushed import push_notebook
 from kbench_jupyter.session.session import Session
@@ -103,6 +105,8 @@ def push(
     force: bool = False,
     again: bool = False,
     detach_datasets: bool = False,
+    describe: bool = False,
+    confirmed: bool = False,
 ) -> PushResult:
     """Push a task source.
 
@@ -123,11 +127,17 @@ def push(
         Push even what is on the server already.
     detach_datasets : bool
         Do not keep the datasets of the version before.
+    describe : bool
+        Make the notebook's first markdown cell the description on the task's page. What would change is shown, and
+        asked about unless it is `confirmed`, before anything is sent; where the server then does not take it, a note
+        says so.
+    confirmed : bool
+        Whether the user has agreed to that already.
 
     Raises
     ------
     UsageError
-        If a dataset is not ``owner/name``.
+        If a dataset is not ``owner/name``, or the description was not agreed to, or there is none.
     ValidationError
         If a finding is an error (and not `force`), or the server refuses the source or a dataset.
     TaskNotReadyError
@@ -136,6 +146,7 @@ def push(
         If `wait` seconds were not enough; the server goes on.
     """
     _check_datasets(datasets)
+    page = page_of_source(chosen.source) if describe else Page()
     checked = _check(session, chosen, datasets, force=force)
     target = session.target()
     client = session.client(target)
@@ -145,6 +156,9 @@ def push(
     if kept and any(finding.code == _NOT_ATTACHED for finding in checked.findings):
         # Which datasets will be there is known only now; no other rule asks.
         checked = _check(session, chosen, attached, force=force)
+    if describe:
+        there = page_of_task(before) if before else Page("")
+        page = agreed(session, chosen.slug, there, page, "Nothing was pushed.", confirmed=confirmed)
     session.pushed = chosen.slug
     say_if_large(session, f"Writing {chosen.source.origin} as a notebook", len(chosen.source.text))
     text = push_notebook(chosen.source, choose=chosen.choice)
@@ -160,7 +174,10 @@ def push(
     }
     created = before is not None and before.creation_state == "COMPLETED"
     if before and created and not again and pushes.pushed_digest(session, target, before) == digest:
-        return PushResult(before, chosen.source.origin, checked.findings, changed=False, **lines)
+        notes = _described(session, before, page)
+        return PushResult(
+            before, chosen.source.origin, checked.findings, tuple(notes), changed=False, **lines
+        )
     session.reporter.say(f"Pushing {chosen.slug} from {chosen.source.origin} to {target.place}.")
     task = client.create_task(
         chosen.slug, text, datasets=attached, known_version=(before.version or 0) if before else 0
@@ -171,6 +188,7 @@ def push(
     if wait is not None:
         task = _watch(session, target, task.slug.task, task.version, wait, poll_interval)
         refuse_unready(task, lines["explained"])
+    notes += _described(session, task, page)
     return PushResult(task, chosen.source.origin, checked.findings, tuple(notes), **lines)
 
 
@@ -189,6 +207,18 @@ def _check(session: Session, chosen: ChosenTask, datasets: Sequence[str], *, for
     if not force:
         refuse_errors(checked, f"it was not pushed (push it all the same: {chosen.line('push --force')})")
     return checked
+
+
+def _described(session: Session, task: Task, page: Page) -> list[str]:
+    """Change the page of what was pushed; a server that does not take it is no reason to say that nothing was."""
+    if page == Page():
+        return []
+    try:
+        changed, notes = send(session, task.slug.task, page)
+    except KBenchError as error:
+        return [f"The description was not changed: {error}"]
+    session.reporter.say(f"Changed the description of {changed.slug.task}.")
+    return notes
 
 
 def _notes(chosen: ChosenTask, task: Task, kept: Sequence[str]) -> list[str]:

@@ -9,11 +9,13 @@ theirs is named, and what the server counted says so.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
 from itertools import count
 from typing import TYPE_CHECKING
 
+from kbench_jupyter.actions.at_once import asked
 from kbench_jupyter.actions.cards import last_line
 from kbench_jupyter.actions.pushes import digest_of, pushed_digest
 from kbench_jupyter.actions.sources import choose_task
@@ -55,6 +57,10 @@ class RunErrors:
     def of(self, version: int | None) -> RunErrors:
         """Return what explains the errors of a version's runs."""
         return self if version == self._version else NO_SOURCE
+
+    def source_of(self, version: int | None) -> TaskSource | None:
+        """Return what was pushed as a version, where it is known."""
+        return self._source if version == self._version else None
 
     def whole(self, message: str | None) -> str:
         """Return an error message with places of the notebook, and without what libraries do in between."""
@@ -146,9 +152,20 @@ def errors_of(session: Session, target: Target, task: Task) -> RunErrors:
     return NO_SOURCE
 
 
-def errors_of_runs(session: Session, target: Target, slug: str, *, errored: bool) -> RunErrors:
-    """Return what explains the errors of a task's runs; nothing is asked where none `errored`."""
-    with suppress(KBenchError):
-        if errored:
-            return errors_of(session, target, session.client(target).get_task(slug))
-    return NO_SOURCE
+def errors_of_runs(
+    session: Session, target: Target, slug: str, *, errored: bool
+) -> Callable[[], RunErrors] | None:
+    """Ask for the task some of whose runs have `errored`; None, and nothing is asked, where none has.
+
+    What is returned waits for the answer and says what explains their errors: it is called when all else has come.
+    """
+    if not errored:
+        return None
+    task = asked(lambda: session.client(target).get_task(slug))
+
+    def explained() -> RunErrors:
+        with suppress(KBenchError):
+            return errors_of(session, target, task())
+        return NO_SOURCE
+
+    return explained

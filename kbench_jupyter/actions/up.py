@@ -10,6 +10,7 @@ from typing import Any
 
 from kbench_jupyter.actions.download.result import refuse_file
 from kbench_jupyter.actions.dry_run import dry_run
+from kbench_jupyter.actions.forecast import Lookup
 from kbench_jupyter.actions.push import push
 from kbench_jupyter.actions.results import Results, results
 from kbench_jupyter.actions.run import run
@@ -35,6 +36,7 @@ def up(
     chosen: ChosenTask,
     models: Sequence[str],
     *,
+    repeat: int = 1,
     output: Path = Path(),
     confirmed: bool = False,
 ) -> Results:
@@ -46,6 +48,8 @@ def up(
         The source and the task in it.
     models : sequence of str
         Names or patterns.
+    repeat : int
+        Runs of each model.
     output : Path
         The folder downloads go to.
     confirmed : bool
@@ -61,13 +65,16 @@ def up(
         What the failing step has to say, with what was done before and how to go on.
     """
     refuse_file(output / chosen.slug)
-    steps = _steps(session, chosen, settle_models(session, models), output)
-    session.reporter.say(f"Target: {session.target().place}.")
+    target = session.target()
+    asked = Lookup(session, target, chosen.slug, output=output, runs=True)
+    wanted = settle_models(session, models)
+    steps = _steps(session, chosen, wanted, repeat, output)
+    session.reporter.say(f"Target: {target.place}.")
     for number, step in enumerate(steps, 1):
         session.reporter.say(f"{number}. {step.name}: {step.plan}")
-    if not confirmed and not session.reporter.confirm(
-        f"Do all {len(steps)} steps at {session.target().place}?"
-    ):
+    for line in asked.past().forecast([(model, model) for model in wanted], repeat).lines():
+        session.reporter.say(line)
+    if not confirmed and not session.reporter.confirm(f"Do all {len(steps)} steps at {target.place}?"):
         raise UsageError(
             "Nothing was done: the plan was not agreed to.", hint="To do it without being asked: add -y"
         )
@@ -86,9 +93,13 @@ def up(
     return found
 
 
-def _steps(session: Session, chosen: ChosenTask, models: Sequence[str], output: Path) -> list[Step]:
+def _steps(
+    session: Session, chosen: ChosenTask, models: Sequence[str], repeat: int, output: Path
+) -> list[Step]:
     slug = chosen.slug
     run_words = f"run {slug} {' '.join(f'-m {model}' for model in models)}"
+    run_words += f" --repeat {repeat}" if repeat > 1 else ""
+    times = f"{repeat} times each, " if repeat > 1 else ""
     results_words = f"results {slug} -o {shlex.quote(str(output))}"
     return [
         Step(
@@ -111,8 +122,8 @@ def _steps(session: Session, chosen: ChosenTask, models: Sequence[str], output: 
         ),
         Step(
             run_words,
-            f"run it on {', '.join(models)} and wait",
-            lambda: run(session, slug, models, wait=0.0),
+            f"run it {times}on {', '.join(models)} and wait",
+            lambda: run(session, slug, models, repeat=repeat, wait=0.0),
             f"%kbench {run_words}",
         ),
         Step(

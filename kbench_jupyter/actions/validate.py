@@ -27,6 +27,7 @@ from kbench_jupyter.actions.wanted_models import proxy_slug, usable
 from kbench_jupyter.api import normalize_model
 from kbench_jupyter.display.view import Cell, View, count, duration
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.results.runfiles import Usage
 from kbench_jupyter.session.proxy_variables import AVAILABLE, DEFAULT, VARIABLES
 from kbench_jupyter.session.server_settings import models_hint, with_model_notes
 from kbench_jupyter.session.session import Session
@@ -127,6 +128,9 @@ def validate(
     )
     refuse_unrecorded(chosen, rehearsal, runs)
     session.validated.add(source_digest(chosen.source))
+    if chosen.slug:
+        used = sum((run.usage for run in mine), Usage())
+        session.rehearsed[chosen.slug] = used.input_tokens + used.output_tokens
     return ValidateResult(
         checked.source,
         checked.findings,

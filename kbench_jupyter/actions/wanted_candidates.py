@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-from kbench_jupyter.actions.wanted_models import unknown_models
+from kbench_jupyter.actions.wanted_models import settle_models, unknown_models
 from kbench_jupyter.api import Client, Model, ModelConfig, Run, ScheduleResult, Task
 from kbench_jupyter.errors import ApiError, NotOfferedError, UsageError
 from kbench_jupyter.hints import did_you_mean
@@ -15,10 +15,12 @@ __all__ = [
     "Batch",
     "batches_of",
     "check_effort",
-    "efforts_of",
+    "configs_of",
     "errored_runs",
+    "last_time",
     "schedule_batch",
     "schedule_each",
+    "settle",
 ]
 
 
@@ -29,6 +31,8 @@ class Batch:
     models: tuple[str, ...] = ()
     effort: str = ""
     agents: tuple[str, ...] = ()
+    #: The slug of each model's config at the effort, as far as they are known.
+    configs: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     def __iter__(self) -> Iterator[Batch]:
         """Go over its candidates, each as a batch of its own."""
@@ -43,8 +47,22 @@ class Batch:
         ]
 
 
-def check_effort(session: Session, models: Sequence[str], effort: str) -> None:
-    """Refuse models that have no such reasoning effort, by name.
+def settle(session: Session, models: Sequence[str], effort: str) -> tuple[list[str], dict[str, str]]:
+    """Return the slugs that names and patterns stand for, and those of their configs at an effort.
+
+    It is `settle_models` and `check_effort` with one look at the server's models.
+    """
+    listed = list(session.client(session.target()).list_models())
+    wanted = settle_models(session, models, listed)
+    return wanted, check_effort(session, wanted, effort, listed)
+
+
+def check_effort(
+    session: Session, models: Sequence[str], effort: str, listed: Iterable[Model] | None = None
+) -> dict[str, str]:
+    """Return the slugs of the models' configs at a reasoning effort; refuse models that have no such, by name.
+
+    The server's models are asked for unless they are `listed`. Where it does not list configs, none are returned.
 
     Raises
     ------
@@ -55,18 +73,20 @@ def check_effort(session: Session, models: Sequence[str], effort: str) -> None:
     """
     target = session.target()
     client = session.client(target)
-    listed = {model.slug: model for model in client.list_models()}
-    if error := unknown_models(session, target, listed.values(), models):
+    known = {model.slug: model for model in (client.list_models() if listed is None else listed)}
+    if error := unknown_models(session, target, known.values(), models):
         raise error
     try:
-        efforts = efforts_of(client, [listed[model] for model in models])
+        configs = configs_of(client, [known[model] for model in models])
     except NotOfferedError as error:
-        session.reporter.say(f"! {error} So whether the models have the effort is left to the server.")
-        efforts = {}
+        session.reporter.say(
+            f"! {str(error).rstrip('.')}. So whether the models have the effort is left to the server."
+        )
+        configs = {}
     said, others = [], set()
     for model in models:
-        has = efforts.get(model)
-        if not listed[model].supports_effort or (has is not None and effort not in has):
+        has = configs.get(model)
+        if not known[model].supports_effort or (has is not None and effort not in has):
             there = f"it has {', '.join(has)}" if has else "it has none to choose"
             said.append(f"{model}: {there}")
             others |= set(has or ())
@@ -77,10 +97,11 @@ def check_effort(session: Session, models: Sequence[str], effort: str) -> None:
                 effort, sorted(others), form="--reasoning-effort {}", more="What each has: %kbench models"
             ),
         )
+    return {model: has[effort] for model, has in configs.items()}
 
 
-def efforts_of(client: Client, models: Sequence[Model]) -> dict[str, list[str]]:
-    """Return for each model the reasoning efforts that its configs declare.
+def configs_of(client: Client, models: Sequence[Model]) -> dict[str, dict[str, str]]:
+    """Return for each model the reasoning efforts that its configs declare, each with its config's slug.
 
     Raises
     ------
@@ -89,7 +110,9 @@ def efforts_of(client: Client, models: Sequence[Model]) -> dict[str, list[str]]:
     """
     configs = client.list_configs([model.version_id for model in models])
     return {
-        model.slug: [one.effort for one in configs if one.version_id == model.version_id and one.effort]
+        model.slug: {
+            one.effort: one.slug for one in configs if one.version_id == model.version_id and one.effort
+        }
         for model in models
     }
 
@@ -103,9 +126,25 @@ def errored_runs(client: Client, task: Task) -> list[Run]:
     return [run for run in newest.values() if run.state == "ERRORED"]
 
 
+def last_time(session: Session, client: Client, slug: str, runs: Sequence[Run]) -> list[Batch]:
+    """Return what a task was run on last, those first that ran last.
+
+    That is what this session scheduled last; else, as far as the server's list (`runs`) tells, every candidate of the
+    newest version that has runs.
+    """
+    if slug in session.ran:
+        return [Batch(*one) for one in session.ran[slug]]
+    version = max((run.task.version or 0 for run in runs), default=0)
+    newest: dict[str, Run] = {}
+    for run in sorted(runs, key=lambda run: -run.id):
+        if (run.task.version or 0) == version:
+            newest.setdefault(run.candidate, run)
+    return batches_of(client, list(newest.values()))[0]
+
+
 def batches_of(client: Client, runs: Sequence[Run]) -> tuple[list[Batch], list[ScheduleResult]]:
     """Return what schedules the candidates of `runs` again as they were, and those of which that cannot be known."""
-    at: dict[str, list[str]] = {}
+    at: dict[str, dict[str, str]] = {}
     lost: list[ScheduleResult] = []
     configs = _configs(client, [run for run in runs if run.config and not run.agent])
     for run in runs:
@@ -116,9 +155,9 @@ def batches_of(client: Client, runs: Sequence[Run]) -> tuple[list[Batch], list[S
             reason = f"which reasoning effort {run.config} stands for cannot be learnt from the server"
             lost.append(ScheduleResult(run.model, run.config, skipped_reason=reason))
         else:
-            at.setdefault(effort, []).append(run.model)
+            at.setdefault(effort, {})[run.model] = run.config
     agents = tuple(run.agent for run in runs if run.agent)
-    batches = [Batch(tuple(models), effort) for effort, models in at.items()]
+    batches = [Batch(tuple(models), effort, configs=models) for effort, models in at.items()]
     return [*batches, *([Batch(agents=agents)] if agents else [])], lost
 
 

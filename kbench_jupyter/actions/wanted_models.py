@@ -12,11 +12,17 @@ from kbench_jupyter.session.server_settings import model_notes, models_hint, wit
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
+#: Most models that are named where none fits.
+_NAMED = 8
 
-def settle_models(session: Session, models: Sequence[str]) -> list[str]:
+
+def settle_models(
+    session: Session, models: Sequence[str], listed: Iterable[Model] | None = None
+) -> list[str]:
     """Return the slugs that names and patterns stand for, once all are known to the server.
 
-    For what is asked before anything is pushed or rehearsed: a slip of the pen should cost nothing.
+    For what is asked before anything is pushed or rehearsed: a slip of the pen should cost nothing. The server's
+    models are asked for unless they are `listed`.
 
     Raises
     ------
@@ -30,7 +36,7 @@ def settle_models(session: Session, models: Sequence[str]) -> list[str]:
             "Which models? None was named.", hint="Add -m MODEL [-m MODEL]   (the list: %kbench models)"
         )
     target = session.target()
-    listed = list(session.client(target).list_models())
+    listed = list(session.client(target).list_models() if listed is None else listed)
     wanted = expand(session, target, models, listed)
     if error := unknown_models(session, target, listed, wanted):
         raise error
@@ -54,7 +60,13 @@ def expand(
     for name in names:
         fitting = fnmatch.filter(known, name) if is_pattern(name) else [name]
         if not fitting:
-            error = UsageError(f"No model that can run fits {name!r}.", hint="The list: %kbench models")
+            some = ", ".join(known[:_NAMED]) + (
+                f" and {len(known) - _NAMED} more" if len(known) > _NAMED else ""
+            )
+            error = UsageError(
+                f"No model that can run fits {name!r}.",
+                hint=f"There are: {some or 'none'}   (the list: %kbench models)",
+            )
             raise with_model_notes(session, target, error)
         wanted += fitting
     # What a pattern stands for may be less than the user has in mind.

@@ -119,7 +119,7 @@ def _cell(value: str | Cell | None) -> str:
         return ""
     if isinstance(value, str):
         return _escape(value)
-    text = _escape(value.text)
+    text = "".join(_piece(*piece) for piece in value.pieces) or _escape(value.text)
     if value.href and value.href.startswith(("https://", "http://")):
         text = f'<a href="{escape(value.href)}" target="_blank" rel="noopener noreferrer">{text}</a>'
     elif value.href and not _ELSEWHERE.match(value.href):  # a file beside the notebook: JupyterLab opens it
@@ -127,7 +127,17 @@ def _cell(value: str | Cell | None) -> str:
     sign, colour = SIGNS.get(value.tone, ""), TONES.get(value.tone)
     if not colour or not value.text:
         return text
+    if value.pieces:  # marked pieces have colours of their own
+        return f'<span style="color: {colour}" aria-hidden="true">{sign}</span>&nbsp;{text}'
     return f'<span style="color: {colour}"><span aria-hidden="true">{sign}</span>&nbsp;{text}</span>'
+
+
+def _piece(text: str, kind: str) -> str:
+    if not kind:
+        return _plain(text)
+    element, tone = ("del", "bad") if kind == "gone" else ("ins", "good")
+    # A line below or through it, so that what is marked does not hang on colour alone.
+    return f'<{element} style="color: {TONES[tone]}">{_plain(text)}</{element}>'
 
 
 def _escape(text: str) -> str:

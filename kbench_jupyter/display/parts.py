@@ -21,9 +21,10 @@ class Cell:
 
     text: str  #: What is drawn.
     tone: str = ""  #: One of `TONES`.
-    href: str | None = (
-        None  #: Makes it a link in HTML: an address, or the path of a file from the notebook's folder.
-    )
+    #: Makes it a link in HTML: an address, or the path of a file from the notebook's folder.
+    href: str | None = None
+    #: The text in pieces, where some of it is marked: each with "gone" or "new", or "" for what is not.
+    pieces: Sequence[tuple[str, str]] = ()
     #: The number, time or truth that the text says, for data frames and files; None where the text says that there is
     #: none, left out where the text is all there is.
     value: Any = ...
@@ -49,6 +50,8 @@ class Table:
     rows: Sequence[Sequence[Value]]
     empty: str = "none"  #: What to say when there are no rows.
     drop_empty: bool = False  #: Leave columns out that hold nothing in any row.
+    #: Heads of columns that text leaves out, in this order, and says so, where it would have to break words.
+    spare: Sequence[str] = ()
 
     def drawn(self) -> tuple[list[str], list[list[Value]]]:
         """Return the heads and rows to draw."""

@@ -9,6 +9,7 @@ import sys
 import textwrap
 import unicodedata
 from collections.abc import Sequence
+from functools import lru_cache
 from itertools import zip_longest
 from typing import Any
 
@@ -24,6 +25,8 @@ _CONTROL = re.compile(
 )
 _COLOUR = re.compile("\x1b\\[[0-9;:]*m")
 _NARROWEST = 8
+#: What stands around text that is gone and that is new, as word diffs of wdiff and git have it.
+MARKS = {"gone": ("[-", "-]"), "new": ("{+", "+}")}
 #: What is drawn here beside ASCII and takes one column: nearly all text is measured without wcwidth's tables.
 _ONE_COLUMN = dict.fromkeys(map(ord, "✓✗…•→─±"), "x")
 #: Characters of a table's cell, and of any other text, that are drawn: whole texts stand in code blocks and files.
@@ -136,11 +139,20 @@ def _table(table: Table, width: int) -> str:
     if not table.rows:
         return table.empty
     columns, drawn_rows = table.drawn()
-    pads = [_right if head.endswith(">") else _left for head in columns]
-    heads = [_one_line(head.removesuffix(">")) for head in columns]
     rows = [[_one_line(_sign(cell)) for cell in row] for row in drawn_rows]
-    by_column = list(zip(heads, *rows, strict=True))
-    widths = _fit([max(map(columns_of, column)) for column in by_column], width)
+    by_head = {
+        head: [_one_line(head.removesuffix(">")), *texts]
+        for head, texts in zip(columns, zip(*rows, strict=True), strict=True)
+    }
+    words = {head: max(_longest_word(text) for text in column) for head, column in by_head.items()}
+    left_out = []
+    for head in table.spare:
+        if head in by_head and sum(words.values()) + 2 * (len(words) - 1) > width:
+            left_out += by_head.pop(head)[:1]
+            del words[head]
+    pads = [_right if head.endswith(">") else _left for head in by_head]
+    heads, *rows = map(list, zip(*by_head.values(), strict=True))
+    widths = _fit([max(map(columns_of, column)) for column in by_head.values()], list(words.values()), width)
 
     def line(cells: Sequence[str]) -> list[str]:
         folded = [_fold(cell, room) for cell, room in zip(cells, widths, strict=True)]
@@ -151,14 +163,26 @@ def _table(table: Table, width: int) -> str:
         return out or [""]
 
     rule = "  ".join("─" * room for room in widths)
-    return "\n".join([*line(heads), rule, *(drawn for row in rows for drawn in line(row))])
+    lines = [*line(heads), rule, *(drawn for row in rows for drawn in line(row))]
+    return "\n".join([*lines, *([f"(no room for: {', '.join(left_out)})"] if left_out else [])])
 
 
-def _fit(widths: list[int], total: int) -> list[int]:
-    """Narrow the widest columns until all fit."""
-    widths = widths[:]
-    while sum(widths) + 2 * (len(widths) - 1) > total and max(widths) > _NARROWEST:
-        widths[widths.index(max(widths))] -= 1
+def _longest_word(text: str) -> int:
+    return max(map(columns_of, text.split()), default=0)
+
+
+def _fit(widths: Sequence[int], words: Sequence[int], total: int) -> list[int]:
+    """Narrow the widest columns until all fit: those that can fold between words, then the others, last the first.
+
+    What a row is about stands first, and is to be typed or copied whole, if that is less than half of all.
+    """
+    widths, narrowest = list(widths), [min(word, _NARROWEST) for word in words]
+    for least in (words, [min(words[0], total // 2), *narrowest[1:]], narrowest):
+        while sum(widths) + 2 * (len(widths) - 1) > total:
+            spare = [place for place, width in enumerate(widths) if width > least[place]]
+            if not spare:
+                break
+            widths[max(spare, key=lambda place: widths[place])] -= 1
     return widths
 
 
@@ -178,7 +202,12 @@ def _with_base(word: str) -> str:
 
 def columns_of(text: str) -> int:
     """Columns a text takes in a terminal."""
-    return len(text) if _is_plain(text) else int(_wcwidth().width(text))
+    return len(text) if _is_plain(text) else _measured(text)
+
+
+@lru_cache(256)
+def _measured(text: str) -> int:
+    return int(_wcwidth().width(text))
 
 
 def _is_plain(text: str) -> bool:
@@ -206,8 +235,13 @@ def _sign(value: str | Cell | None) -> str:
         return ""
     if isinstance(value, str):
         return visible(clipped(value, _LONGEST))
-    sign, text = SIGNS.get(value.tone, ""), visible(clipped(value.text, _LONGEST))
+    sign, text = SIGNS.get(value.tone, ""), visible(clipped(_marked(value), _LONGEST))
     return f"{sign} {text}" if sign and text else text
+
+
+def _marked(cell: Cell) -> str:
+    around = [(text, *MARKS.get(kind, ("", ""))) for text, kind in cell.pieces]
+    return "".join(before + text + after for text, before, after in around) or cell.text
 
 
 def _wrap(text: str, width: int, indent: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -34,6 +35,7 @@ __all__ = [
     "Value",
     "View",
     "count",
+    "dataframe",
     "duration",
     "forms",
     "money",
@@ -79,11 +81,7 @@ class Shown:
         KBenchError
             If pandas is not installed.
         """
-        try:
-            import pandas as pd
-        except ModuleNotFoundError:
-            raise KBenchError("to_dataframe() needs pandas.", hint="%pip install pandas") from None
-        return pd.DataFrame(self.records())
+        return dataframe(self.records())
 
     def __str__(self) -> str:
         return to_text(self.view())
@@ -97,6 +95,15 @@ class Shown:
 def forms(view: View) -> dict[str, Any]:
     """Return the HTML and the text form of a view, by MIME type."""
     return {"text/plain": to_text(view), "text/html": to_html(view)}
+
+
+def dataframe(records: Sequence[Mapping[str, Any]] | Mapping[str, Sequence[Any]]) -> Any:
+    """Return records, or columns, as a ``pandas.DataFrame``; `KBenchError` if pandas is not installed."""
+    try:
+        import pandas as pd
+    except ModuleNotFoundError:
+        raise KBenchError("to_dataframe() needs pandas.", hint="%pip install pandas") from None
+    return pd.DataFrame(records)
 
 
 def _bare(value: Value) -> Any:

@@ -5,7 +5,7 @@ Nothing here ever touches what it follows: a time-out, Ctrl+C or an error ends t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ def wait_for_runs(
     slug: TaskSlug | str,
     run_ids: Iterable[int],
     *,
+    told: Collection[int] = (),
     timeout: float | None = None,
     max_interval: float | None = None,
     reporter: Reporter | None = None,
@@ -37,6 +38,8 @@ def wait_for_runs(
 
     Parameters
     ----------
+    told : collection of int
+        The ids of those whose end has been said before.
     timeout, max_interval, on_trouble
         As of `watch_creation`.
 
@@ -55,27 +58,9 @@ def wait_for_runs(
         On Ctrl+C; the runs go on.
     """
     reporter, clock = reporter or SilentReporter(), clock or Clock()
-    start = clock.now()
-
-    def looked(watch: Watch) -> None:
-        done = sum(status.ended for status in watch.statuses)
-        passed = duration(clock.now() - start)
-        reporter.progress(f"{watch.summary} ({passed})", done, len(watch.statuses))
-
-    watch = Watch(
-        client, slug, run_ids, streams=True, timeout=timeout, max_interval=max_interval,
-        on_look=looked, clock=clock,
-    )  # fmt: skip
-    outage = Outage(reporter.say, on_trouble, watch.look_now)
+    watch = _watch(client, slug, run_ids, "", timeout, max_interval, reporter, clock)
     try:
-        with closing(watch):
-            for change in watch:
-                if isinstance(change, Trouble):
-                    outage.met(change)
-                    continue
-                outage.over()
-                if news := _news(change):
-                    reporter.say(news)
+        _follow(watch, reporter, on_trouble, told)
     except KeyboardInterrupt:
         raise Interrupted(
             f"Stopped waiting ({watch.summary}). The runs go on.",
@@ -91,6 +76,90 @@ def wait_for_runs(
             hint=f"What the server says now: %kbench status {slug}",
         )
     return watch.runs
+
+
+def wait_for_one(
+    client: Client,
+    slug: TaskSlug | str,
+    run_ids: Iterable[int],
+    *,
+    before: str = "",
+    timeout: float | None = None,
+    max_interval: float | None = None,
+    reporter: Reporter | None = None,
+    clock: Clock | None = None,
+    on_trouble: Callable[[Trouble], None] | None = None,
+) -> frozenset[int]:
+    """Follow runs in the calling thread until one of them has ended; return the ids of those that have.
+
+    Parameters
+    ----------
+    before : str
+        What stands before where the runs stand, in the progress line.
+    timeout, max_interval, on_trouble
+        As of `watch_creation`.
+
+    Raises
+    ------
+    WatchTimeoutError
+        If the time-out passes first.
+    KeyboardInterrupt
+        On Ctrl+C; the runs go on.
+    """
+    reporter, clock = reporter or SilentReporter(), clock or Clock()
+    watch = _watch(client, slug, run_ids, before, timeout, max_interval, reporter, clock, one=True)
+    try:
+        _follow(watch, reporter, on_trouble)
+    finally:
+        reporter.close()
+    return frozenset(status.run_id for status in watch.statuses if status.ended)
+
+
+def _watch(
+    client: Client,
+    slug: TaskSlug | str,
+    run_ids: Iterable[int],
+    before: str,
+    timeout: float | None,
+    max_interval: float | None,
+    reporter: Reporter,
+    clock: Clock,
+    *,
+    one: bool = False,
+) -> Watch:
+    """Return a watch that says with each look where the runs stand, and ends with the first of them for `one`."""
+    start = clock.now()
+
+    def looked(watch: Watch) -> None:
+        done = sum(status.ended for status in watch.statuses)
+        passed = duration(clock.now() - start)
+        told = "; ".join(filter(None, [before, watch.summary]))
+        reporter.progress(f"{told} ({passed})", done, len(watch.statuses))
+        if one and done:
+            watch.close()
+
+    return Watch(
+        client, slug, run_ids, streams=True, timeout=timeout, max_interval=max_interval,
+        on_look=looked, clock=clock,
+    )  # fmt: skip
+
+
+def _follow(
+    watch: Watch,
+    reporter: Reporter,
+    on_trouble: Callable[[Trouble], None] | None,
+    told: Collection[int] = (),
+) -> None:
+    """Follow a watch to its end, and say what is news, but for the runs of which it was `told` already."""
+    outage = Outage(reporter.say, on_trouble, watch.look_now)
+    with closing(watch):
+        for change in watch:
+            if isinstance(change, Trouble):
+                outage.met(change)
+                continue
+            outage.over()
+            if change.status.run_id not in told and (news := _news(change)):
+                reporter.say(news)
 
 
 def how_to_stop(slug: TaskSlug | str) -> str:

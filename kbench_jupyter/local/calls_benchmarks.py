@@ -20,7 +20,7 @@ from kbench_jupyter.local.store import Store
 from kbench_jupyter.local.web import CallError, list_of, number_of, text_of
 
 Json = dict[str, Any]
-_CLASS = "BENCHMARK_CANDIDATE_CLASS_MODEL_VERSION"
+_MODEL, _AGENT = (f"BENCHMARK_CANDIDATE_CLASS_{kind}" for kind in ("MODEL_VERSION", "AGENT"))
 
 
 @dataclass
@@ -69,12 +69,12 @@ class BenchmarkCalls:
     async def leaderboard(self, body: Json) -> Json:
         """GetBenchmarkLeaderboard: a row a candidate, with its newest completed run of each task."""
         versions = await run_in_threadpool(benchmark_versions, self._store, body, tasks=True)
-        rows: dict[tuple[str, str], list[Run]] = {}
+        rows: dict[tuple[str, str, str], list[Run]] = {}
         for version in versions:
-            newest: dict[tuple[str, str], Run] = {}
+            newest: dict[tuple[str, str, str], Run] = {}
             for run in await run_in_threadpool(self._store.runs_of, version.slug, version.version):
                 if run.state == COMPLETED:
-                    newest.setdefault((run.model, run.effort), run)
+                    newest.setdefault((run.model, run.effort, run.agent), run)
             for candidate, run in newest.items():
                 rows.setdefault(candidate, []).append(run)
         ranked = sorted(rows.items(), key=lambda row: _rank(row[1]), reverse=True)
@@ -90,20 +90,29 @@ class BenchmarkCalls:
         number = number_of(body, "id") or number_of(body, "topicId")
         raise CallError(404, f"There is no topic {number}: nothing is discussed on this server.")
 
-    async def _row(self, slug: str, effort: str, runs: list[Run]) -> Json:
-        model = await self._models.find(slug)
-        name = model.display_name if model else slug
-        config = {
-            "modelVersionConfigName": f"{name}, {effort} reasoning effort",
-            "modelVersionConfigSlug": config_slug(slug, effort),
-        }
+    async def _row(self, slug: str, effort: str, agent: str, runs: list[Run]) -> Json:
+        name, kind, more = await self._name(slug), _MODEL, {}
+        if agent:
+            kind, more = _AGENT, {"agentName": await self._name(agent, agent=True), "agentSlug": agent}
+        elif effort:
+            kind, more = (
+                f"{_MODEL}_CONFIG",
+                {
+                    "modelVersionConfigName": f"{name}, {effort} reasoning effort",
+                    "modelVersionConfigSlug": config_slug(slug, effort),
+                },
+            )
         return {
             "modelVersionName": name,
             "modelVersionSlug": slug,
             "taskResults": [_result(run) for run in runs],
-            "candidateClass": f"{_CLASS}_CONFIG" if effort else _CLASS,
-            **(config if effort else {}),
+            "candidateClass": kind,
+            **more,
         }
+
+    async def _name(self, slug: str, *, agent: bool = False) -> str:
+        found = await self._models.find(slug, agent=agent)
+        return found.display_name if found else slug
 
 
 def _slugs(versions: list[Version]) -> list[Json]:

@@ -22,7 +22,6 @@ from kbench_jupyter.local.web import CallError, list_of, number_of, object_of, t
 Json = dict[str, Any]
 _POLICY = "BENCHMARK_ENQUEUE_SKIP_POLICY_"
 _POLICIES = ("ALL", "MISSING_ONLY", "MISSING_OR_ERRORED", "STALER_THAN")
-_NO_AGENTS = "This server has no agents: its tasks run on models. Leave `{}` out."
 
 
 @dataclass
@@ -61,20 +60,19 @@ class RunCalls:
 
     async def schedule(self, body: Json) -> Json:
         """BatchScheduleBenchmarkTaskRuns: nothing is scheduled unless every task, model and effort is known."""
-        if list_of(body, "agentSlugs"):
-            raise CallError(400, _NO_AGENTS.format("agentSlugs"))
-        why_not = _skipping(body)
-        slugs, names = list_of(body, "taskSlugs"), texts_of(body, "modelVersionSlugs")
+        why_not, slugs = _skipping(body), list_of(body, "taskSlugs")
+        names, agents = texts_of(body, "modelVersionSlugs"), texts_of(body, "agentSlugs")
         versions = await run_in_threadpool(lambda: [task_version(self._store, slug) for slug in slugs])
-        if not versions or not names:
-            raise CallError(400, "`taskSlugs` and `modelVersionSlugs` must not be empty.")
+        if not versions or not (names or agents):
+            raise CallError(400, "`taskSlugs`, and `modelVersionSlugs` or `agentSlugs`, must not be empty.")
         await run_in_threadpool(self._check_benchmark, body, versions)
-        models, effort = await self._known(names), text_of(body, "reasoningEffort")
+        effort = text_of(body, "reasoningEffort")
+        if effort and agents:
+            raise CallError(400, "An agent has a reasoning effort of its own: leave `reasoningEffort` out.")
+        models = [*await self._known(names), *await self._known(agents, agent=True)]
         if wrong := [_efforts_of(model) for model in models if effort not in ("", *model.efforts)]:
             raise CallError(400, f"No run at reasoning effort {effort!r}: {'; '.join(wrong)}.")
-        each = [
-            partial(self._schedule, one, model.slug, effort, why_not) for one in versions for model in models
-        ]
+        each = [partial(self._schedule, one, model, effort, why_not) for one in versions for model in models]
         results = await run_in_threadpool(lambda: [schedule() for schedule in each])
         await self._queue.wake()
         return {"results": results}
@@ -85,25 +83,29 @@ class RunCalls:
             if others := [one.slug for one in versions if one.id not in mapped]:
                 raise CallError(400, f"{', '.join(others)} is not in the benchmark {named['benchmarkSlug']}.")
 
-    async def _known(self, names: Iterable[str]) -> list[Model]:
-        found = {name: await self._models.find(name) for name in names}
+    async def _known(self, names: Iterable[str], *, agent: bool = False) -> list[Model]:
+        found = {name: await self._models.find(name, agent=agent) for name in names}
         if missing := [name for name, model in found.items() if model is None]:
-            known = ", ".join(model.slug for model in await self._models.all()) or "none"
-            said = f"No such model: {', '.join(missing)}. There are: {known}. {self._models.problem()}"
-            raise CallError(404, said.strip())
+            known = ", ".join(model.slug for model in await self._models.all(agents=agent)) or "none"
+            what = "agent" if agent else "model"
+            said = [f"No such {what}: {', '.join(missing)}. There are: {known}.", self._models.problem()]
+            said += ["KBENCH_UPSTREAM_AGENTS says which of an endpoint's models are agents."] if agent else []
+            raise CallError(404, " ".join(filter(None, said)))
         return [model for name in names if (model := found[name])]
 
-    def _schedule(self, version: Version, model: str, effort: str, why_not: Any) -> Json:
-        run_id, skipped = None, None
+    def _schedule(self, version: Version, candidate: Model, effort: str, why_not: Any) -> Json:
+        run_id, skipped, agent = None, None, candidate.slug if candidate.agent else ""
+        model = candidate.backed_by or candidate.slug
         if version.state != COMPLETED:
             skipped = f"Version {version.version} of {version.slug} is not ready to run: {version.state}."
         else:
-            run_id, skipped = self._store.add_run(version.id, model, effort, why_not)
+            run_id, skipped = self._store.add_run(version.id, model, effort, agent, why_not)
         return wire.trim(
             {
                 "benchmarkModelVersionId": self._store.model_id(model),
                 "benchmarkTaskVersionId": version.id,
-                "candidateType": wire.MODEL_VERSIONS,
+                "candidateType": wire.AGENTS if agent else wire.MODEL_VERSIONS,
+                "agentId": self._store.model_id(f"{agent}@agent") if agent else None,
                 "benchmarkModelVersionConfigId": self._store.config_id(model, effort) if effort else None,
                 "runScheduled": skipped is None,
                 "runSkippedReason": skipped,
@@ -115,14 +117,16 @@ class RunCalls:
 
     async def cancel(self, body: Json) -> Json:
         """ApiCancelBenchmarkTaskRuns: they read ERRORED, cancelled; asked again, nothing more happens."""
-        if body.get("agentSlug"):
-            raise CallError(400, _NO_AGENTS.format("agentSlug"))
-        candidate = object_of(body, "modelVersion")
+        agent, candidate = text_of(body, "agentSlug"), object_of(body, "modelVersion")
+        if agent and candidate:
+            raise CallError(400, "Name either a model (`modelVersion`) or an agent (`agentSlug`).")
         name = text_of(candidate, "modelVersionSlug", needed=bool(candidate))
         # A model may be gone and its runs still queued.
         model = found.slug if name and (found := await self._models.find(name)) else canonical(name)
         effort = text_of(candidate, "reasoningEffort")
         runs = await run_in_threadpool(self._named, body)
+        if name or agent:
+            runs = [run for run in runs if run.agent == agent]
         runs = [run for run in runs if model in ("", run.model) and effort in ("", run.effort)]
         wanted = [run.id for run in runs if run.state in GOING]
         queued, active = await self._queue.cancel(wanted, active=body.get("includeActive") is True)

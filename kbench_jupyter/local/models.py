@@ -35,6 +35,10 @@ class Model:
     license: str = ""
     inputs: tuple[str, ...] = ("TEXT",)  # modalities it reads
     efforts: tuple[str, ...] = ()  # that it is known to take; a run at any other is refused
+    agent: bool = (
+        False  # whether it is an agent: it answers as a model does, and is scheduled by `agentSlugs`
+    )
+    backed_by: str = ""  # of an agent, the slug of its model, if known
     released: str = ""  # the day its maker released it, if known, such as 2024-10-31
 
 
@@ -91,18 +95,20 @@ class Models:
                 else:
                     log.warning("two models are called %s; %s is left out", model.slug, model.proxy_slug)
 
-    async def all(self, *, now: bool = False) -> list[Model]:
-        """List the models, the default one first; with `now`, as they are this moment."""
-        return [model async for model, _provider in self._pairs(now=now)]
+    async def all(self, *, now: bool = False, agents: bool = False) -> list[Model]:
+        """List the models, the default one first, or the agents; with `now`, as they are this moment."""
+        return [model async for model, _provider in self._pairs(now=now) if model.agent is agents]
 
-    async def find(self, name: str) -> Model | None:
-        """Return a model by its canonical or proxy slug."""
-        pair = await self._find(name)
+    async def find(self, name: str, *, agent: bool = False) -> Model | None:
+        """Return a model, or an agent, by its canonical or proxy slug."""
+        pair = await self._find(name, agent)
         return pair[0] if pair else None
 
-    async def _find(self, name: str) -> tuple[Model, Provider] | None:
+    async def _find(self, name: str, agent: bool | None = None) -> tuple[Model, Provider] | None:
         loose = None
         async for model, provider in self._pairs():
+            if agent not in (None, model.agent):
+                continue
             # At once, so that our own model does not wait for an endpoint that is slow to list its models.
             if name in (model.proxy_slug, model.slug):
                 return model, provider
@@ -113,7 +119,8 @@ class Models:
     async def default(self) -> Model | None:
         """Return the model that a task's creation runs on."""
         async for model, _provider in self._pairs():
-            return model
+            if not model.agent:
+                return model
         return None
 
     def problem(self) -> str:

@@ -19,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.executors.runners import remove_scratch
 from kbench_jupyter.local.executors.work import Executor, Work
 from kbench_jupyter.local.home import Home, not_stored
 from kbench_jupyter.local.job import Verdict
@@ -67,7 +68,7 @@ class Queue:
             verdict = Verdict.read(self._home.creations / str(version.id)) or Verdict(QUEUED)
             self._store.set_version(version.id, verdict.state, verdict.error)
         for leftover in self._home.work.iterdir():
-            shutil.rmtree(leftover, ignore_errors=True)
+            remove_scratch(leftover)
 
     async def close(self) -> None:
         """End all that is going; runs read ERRORED, creations are begun again at the next start."""

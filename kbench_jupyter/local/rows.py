@@ -48,6 +48,7 @@ class Run:
     end_time: float | None
     error: str | None
     result: dict[str, Any] | None
+    agent: str = ""  # its slug; the model is then the agent's own, if known
 
     @property
     def score(self) -> float | bool | None:
@@ -68,7 +69,7 @@ FROM versions v JOIN tasks t ON t.slug = v.slug
 """
 RUNS = """
 SELECT r.id, r.version_id, v.slug, v.version, r.model, r.effort, r.state, r.start_time, r.end_time, r.error,
-       r.result
+       r.result, r.agent
 FROM runs r JOIN versions v ON v.id = r.version_id
 """
 
@@ -83,7 +84,7 @@ def version_of(row: Any) -> Version:
 
 def run_of(row: Any) -> Run:
     """Read what RUNS selects."""
-    fields: list[Any] = [*row[:10], json.loads(row[10]) if row[10] else None]
+    fields: list[Any] = [*row[:10], json.loads(row[10]) if row[10] else None, row[11]]
     return Run(*fields)
 
 

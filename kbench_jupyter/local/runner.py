@@ -39,6 +39,7 @@ from kbench_jupyter.local.logs import LogWriter
 from kbench_jupyter.local.notebooks import read_notebook
 from kbench_jupyter.local.outcome import apply_choice, find_choice, judge
 from kbench_jupyter.local.rows import ERRORED
+from kbench_jupyter.local.temporary import make_temporary
 from kbench_jupyter.quick_import import load
 
 _LAST_WORDS = 5.0
@@ -98,8 +99,8 @@ def _own_what_is_started() -> None:
         signal.signal(signal.SIGCHLD, lambda _number, _frame: reap())
     # A task may have stopped its runner: that would not see its stdin end.
     signal_when_parent_dies("SIGCONT")
-    # Short on purpose, as `execution.kernel` says; in a folder that goes even when there is no time to clean up.
-    tempfile.tempdir = tempfile.mkdtemp(prefix="kb-")
+    # Where kernels put their sockets: in a folder that goes even when there is no time to clean up.
+    tempfile.tempdir = str(make_temporary(Path(os.environ["HOME"]).parent))
 
 
 def _watch_stdin(gone: threading.Event) -> None:

@@ -12,10 +12,10 @@ import site
 import socket
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.local.temporary import make_temporary, remove_temporary
 
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", *(
     f"/etc/{name}" for name in (
@@ -27,12 +27,12 @@ _SOCKET = "/run/kbench.sock"
 
 
 class Sandbox:
-    """What a server's kernels are started in; the server's port is the same within.
+    """What a server's kernels are started in; the server's port is the same within, and its folder holds a note.
 
     Raises LocalServerError if there is no bubblewrap, or it may not make a sandbox here.
     """
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, noted_in: Path) -> None:
         found = shutil.which("bwrap")
         if found is None:
             raise _unusable("bubblewrap is not installed", "Install it (apt install bubblewrap)")
@@ -49,8 +49,8 @@ class Sandbox:
                 f"bubblewrap cannot make a sandbox here: {tried.stderr.strip()[:300]}",
                 "Allow user namespaces",
             )
-        # Short on purpose: the path of a Unix socket may have about 100 characters.
-        self._folder = Path(tempfile.mkdtemp(prefix="kb-"))
+        self._noted_in = noted_in
+        self._folder = make_temporary(noted_in)
         self.listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         self.listener.bind(str(self._folder / "s"))
         self.listener.listen(128)
@@ -71,7 +71,7 @@ class Sandbox:
     def close(self) -> None:
         """Remove the socket."""
         self.listener.close()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_temporary(self._noted_in)
 
 
 def wanted() -> bool:

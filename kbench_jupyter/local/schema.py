@@ -57,6 +57,10 @@ CREATE TABLE benchmark_tasks (
 );
 """
 
-STEPS = (_FIRST, _CANDIDATES_PAGES_BENCHMARKS)
+_AGENTS = """
+ALTER TABLE runs ADD COLUMN agent TEXT NOT NULL DEFAULT '';
+"""
+
+STEPS = (_FIRST, _CANDIDATES_PAGES_BENCHMARKS, _AGENTS)
 """What makes each version of the file from the one before; the first makes it from an empty one."""
 VERSION = len(STEPS)

@@ -34,6 +34,7 @@ from kbench_jupyter.local.queue import Queue
 from kbench_jupyter.local.sandbox import Sandbox, wanted
 from kbench_jupyter.local.smollm import SmolLM
 from kbench_jupyter.local.store import Store
+from kbench_jupyter.local.temporary import remove_temporary
 
 log = logging.getLogger("kbench.local")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -79,7 +80,8 @@ async def _serve(settings: Settings, home: Home) -> None:
     listener = _listen(settings.port, home.last_port())
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
-    sandbox = Sandbox(port) if wanted() else None
+    remove_temporary(home.path)  # of an earlier server that was killed
+    sandbox = Sandbox(port, home.path) if wanted() else None
     home.keep_reserves()
     home.make_room("starting")
     store = Store(home.database, home.make_room)
@@ -124,6 +126,7 @@ def _in_force(settings: Settings, others: upstream.Upstream | None, token: str) 
         "upstream_url": others.address if others else "",
         "upstream_key_from": others.key_from if others else "",
         "upstream_efforts": os.environ.get("KBENCH_UPSTREAM_EFFORTS", "").strip(),
+        "upstream_agents": os.environ.get("KBENCH_UPSTREAM_AGENTS", "").strip(),
         "upstream_proof": others.proof(token) if others else "",
         "workers": str(settings.workers),
         "run_timeout": f"{settings.timeout:.15g}",

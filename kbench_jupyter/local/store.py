@@ -207,23 +207,23 @@ class Store:
     # -- runs -------------------------------------------------------------------------------------
 
     def add_run(
-        self, version_id: int, model: str, effort: str, why_not: Callable[[Run], str | None]
+        self, version_id: int, model: str, effort: str, agent: str, why_not: Callable[[Run], str | None]
     ) -> tuple[int | None, str | None]:
-        """Queue a run, unless `why_not` says why the pair's last run (one that goes, if any) will do.
+        """Queue a run, unless `why_not` says why the candidate's last run (one that goes, if any) will do.
 
         Returns the run's number, or why there is none.
         """
         with self._write() as db:
             last = db.execute(
-                RUNS + "WHERE r.version_id = ? AND r.model = ? AND r.effort = ? "
+                RUNS + "WHERE r.version_id = ? AND r.model = ? AND r.effort = ? AND r.agent = ? "
                 "ORDER BY r.state IN (?, ?) DESC, r.id DESC LIMIT 1",
-                (version_id, model, effort, *GOING),
+                (version_id, model, effort, agent, *GOING),
             ).fetchone()
             if last and (reason := why_not(run_of(last))):
                 return None, reason
             cursor = db.execute(
-                "INSERT INTO runs (version_id, model, effort, state, queue_time) VALUES (?, ?, ?, ?, ?)",
-                (version_id, model, effort, QUEUED, time.time()),
+                "INSERT INTO runs (version_id, model, effort, agent, state, queue_time) VALUES (?, ?, ?, ?, ?, ?)",
+                (version_id, model, effort, agent, QUEUED, time.time()),
             )
             return cursor.lastrowid, None
 

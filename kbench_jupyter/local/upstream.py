@@ -96,7 +96,7 @@ class Upstream:
     """The provider of an endpoint's models: its address, its key if it wants one, and the variable that holds it."""
 
     def __init__(self, url: str, key: str = "", key_from: str = "") -> None:
-        self._efforts = _efforts_set()
+        self._efforts, self._agents = _efforts_set(), _agents_set()
         self.address = _shown(url)
         self.key_from = key_from if key else ""
         self._secret = f"{url.strip().rstrip('/')}\n{key}"
@@ -136,7 +136,7 @@ class Upstream:
             async with asyncio.timeout(_LOOK):
                 answer = await self._ask("GET", "/models")
             answer.raise_for_status()
-            self._models = tuple(_model(item, self._efforts) for item in answer.json()["data"])
+            self._models = tuple(_model(item, self._efforts, self._agents) for item in answer.json()["data"])
             self._problem = None
         except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
             self._models = ()
@@ -210,7 +210,7 @@ class Upstream:
         await self._client.aclose()
 
 
-def _model(item: dict[str, Any], efforts: tuple[str, ...]) -> Model:
+def _model(item: dict[str, Any], efforts: tuple[str, ...], agents: dict[str, str]) -> Model:
     name = str(item["id"])
     about = item.get("architecture")
     inputs = about.get("input_modalities") if isinstance(about, dict) else None
@@ -222,13 +222,16 @@ def _model(item: dict[str, Any], efforts: tuple[str, ...]) -> Model:
     ):  # OpenRouter
         said = reasoning["supported_efforts"]
         efforts = _EFFORTS if said is None else _names(said)
+    slug = canonical(name)
     return Model(
-        canonical(name),
+        slug,
         name,
         str(item.get("name") or name),
         owner,
         inputs=known or ("TEXT",),
-        efforts=efforts,
+        efforts=() if slug in agents else efforts,
+        agent=slug in agents,
+        backed_by=agents.get(slug, ""),
     )
 
 
@@ -241,6 +244,20 @@ def _efforts_set() -> tuple[str, ...]:
             hint="%env KBENCH_UPSTREAM_EFFORTS=low,medium,high",
         )
     return tuple(named)
+
+
+def _agents_set() -> dict[str, str]:
+    """Return the slugs of those of the endpoint's models that are agents, each with its own model's, if named."""
+    text = os.environ.get("KBENCH_UPSTREAM_AGENTS", "")
+    named = [part.partition("=") for part in text.split(",") if part.strip()]
+    agents = {canonical(name.strip()): canonical(model.strip()) for name, _, model in named}
+    if not all(agents) or any(sign and not canonical(model.strip()) for _, sign, model in named):
+        raise LocalServerError(
+            "KBENCH_UPSTREAM_AGENTS takes names from the endpoint's list of models, with commas between, each with = "
+            f"and its own model if you like, not {text[:60]!r}.",
+            hint="%env KBENCH_UPSTREAM_AGENTS=helper,coder=gpt-5",
+        )
+    return agents
 
 
 def _names(efforts: Any) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from kbench_jupyter.local.rows import Run, Version
 OWNER = "local"
 CREATION_STATE = "BENCHMARK_TASK_VERSION_CREATION_STATE_"
 RUN_STATE = "BENCHMARK_TASK_RUN_STATE_"
-MODEL_VERSIONS = "BENCHMARK_CANDIDATE_TYPE_MODEL_VERSIONS"
+MODEL_VERSIONS, AGENTS = (f"BENCHMARK_CANDIDATE_TYPE_{kind}" for kind in ("MODEL_VERSIONS", "AGENTS"))
 
 
 def timestamp(seconds: float | None) -> str | None:
@@ -77,6 +77,7 @@ def run(item: Run) -> dict[str, Any]:
             "startTime": timestamp(item.start_time),
             "endTime": timestamp(item.end_time),
             "errorMessage": item.error,
+            "agentSlug": item.agent,
             "modelVersionConfigSlug": config_slug(item.model, item.effort) if item.effort else None,
             "result": None if score is None else {kind: score},
         }

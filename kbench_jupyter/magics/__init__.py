@@ -6,6 +6,7 @@ the wire (HTTP) nor the insides of widgets.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -13,14 +14,21 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from kbench_jupyter.magics.magic import KBenchMagic
+    from kbench_jupyter.session.session import Session
 
 __all__ = ["register", "unregister"]
 
 _NAME = "kbench"
 
 
-def register(shell: InteractiveShell) -> None:
-    """Add ``%kbench``, ``%%kbench`` and their completion to a shell; doing it again starts afresh."""
+def register(shell: InteractiveShell) -> Callable[[], Session]:
+    """Add ``%kbench``, ``%%kbench`` and their completion to a shell; doing it again starts afresh.
+
+    Returns
+    -------
+    callable
+        Returns the session that the commands work in; it is made when first asked for.
+    """
     from kbench_jupyter.magics.config import KBench
     from kbench_jupyter.magics.matcher import make_matcher
     from kbench_jupyter.magics.shown import ShowEach
@@ -60,6 +68,7 @@ def register(shell: InteractiveShell) -> None:
     add(kbench, "line_cell", _NAME)
     for owner, name, part in parts:
         getattr(owner, name).append(part)
+    return lambda: magic().session
 
 
 def unregister(shell: InteractiveShell) -> None:

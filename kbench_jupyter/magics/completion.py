@@ -6,19 +6,20 @@ for the network. ``matcher.py`` joins this to IPython.
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import threading
 import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from kbench_jupyter.magics.declaration import GRAMMAR
 from kbench_jupyter.magics.grammar import Arg, Command, drop_prefix
 from kbench_jupyter.session.session import Session
 
-#: Gives the names of a kind: "task", "model", "effort", "rule" or "pattern".
+#: Gives the names of a kind: "task", "model", "effort", "rule", "pattern", or "side TASK" for what a task ran on.
 Names = Callable[[str], Iterable[str]]
 
 _LINE = re.compile(r"^\s*(?:[\w.,\s\[\]'\"]+=\s*)?%%?kbench(?P<rest>\s.*)?$", re.DOTALL)
@@ -55,8 +56,9 @@ def complete_line(line: str, names: Names) -> Completion | None:
 def _options(command: Command, words: list[str], fragment: str, names: Names) -> Iterable[tuple[str, str]]:
     flags = {name: arg for arg in command.args for name in arg.names if not arg.positional}
     last = flags.get(words[-1]) if words else None
+    task = _task(command, words, flags)
     if last is not None and not last.flag:
-        values = _values(last, fragment, names)
+        values = _values(last, fragment, names, task)
         if values or last.optional_value is None:
             return values
     if fragment.startswith("-"):
@@ -68,7 +70,7 @@ def _options(command: Command, words: list[str], fragment: str, names: Names) ->
         given = min(given, len(places) - 1)
     if given >= len(places):
         return [(name, arg.help) for name, arg in flags.items() if name.startswith("--")]
-    return _values(places[given], fragment, names)
+    return [found for found in _values(places[given], fragment, names, task) if found[0] not in words]
 
 
 def _positionals(words: list[str], flags: dict[str, Arg]) -> int:
@@ -79,7 +81,16 @@ def _positionals(words: list[str], flags: dict[str, Arg]) -> int:
     )
 
 
-def _values(arg: Arg, fragment: str, names: Names) -> list[tuple[str, str]]:
+def _task(command: Command, words: list[str], flags: dict[str, Arg]) -> str:
+    """Return the task that a line names, "" where it names none."""
+    for before, word in itertools.pairwise(words):
+        if before in flags and flags[before].kind == "task":
+            return word
+    by_place = any(arg.positional and arg.kind == "task" for arg in command.args)
+    return words[0] if by_place and words and words[0] not in flags else ""
+
+
+def _values(arg: Arg, fragment: str, names: Names, task: str = "") -> list[tuple[str, str]]:
     if arg.choices:
         return [(choice, "choice") for choice in arg.choices]
     if arg.kind == "target":
@@ -88,6 +99,8 @@ def _values(arg: Arg, fragment: str, names: Names) -> list[tuple[str, str]]:
         return [(path, "file") for path in _files(fragment)]
     if arg.kind == "variable":
         return [(name, "environment variable") for name in sorted(os.environ)]
+    if arg.kind == "side":
+        return [(name, "candidate or version") for name in names(f"side {task}")]
     if arg.kind in ("task", "model", "effort", "rule", "pattern"):
         return [(name, arg.kind) for name in names(arg.kind)]
     return []
@@ -145,6 +158,8 @@ class NameCache:
             elif kind == "effort":
                 configs = client.list_configs(model.version_id for model in client.list_models())
                 names = list(dict.fromkeys(config.effort for config in configs if config.effort))
+            elif kind.startswith("side "):
+                names = _sides(client, kind.removeprefix("side ") or self._session.pushed)
             else:
                 names = [task.slug.task for task in client.list_tasks()]
         except Exception:  # noqa: BLE001 - completion has nowhere to say it; the command itself will
@@ -153,3 +168,10 @@ class NameCache:
             self._names[kind] = (time.monotonic(), names)
             del self._fetching[kind]
         done.set()
+
+
+def _sides(client: Any, task: str) -> list[str]:
+    """Return the candidates and versions that a task ran on; nothing where it is not known which task is meant."""
+    runs = list(client.list_runs(task)) if task else []
+    versions = sorted({run.task.version for run in runs if run.task.version}, reverse=True)
+    return [*dict.fromkeys(run.candidate for run in runs), *(f"v{version}" for version in versions)]

@@ -24,8 +24,8 @@ class Arg:
 
     names: tuple[str, ...]  # ("task",) for a positional, ("-m", "--model") for an option
     help: str  # one line
-    #: For completion, which names may stand there: task, model, effort, file, rule, pattern, target, choice, variable,
-    #: form, text or number.
+    #: For completion, which names may stand there: task, model, effort, side, file, rule, pattern, target, choice,
+    #: variable, form, text, number or count (a whole number from 1).
     kind: str = "text"
     many: bool = False  # repeatable; the value is a list
     flag: bool = False  # takes no value
@@ -202,6 +202,8 @@ def _options(arg: Arg) -> dict[str, Any]:
     options = named | {"default": [] if arg.many else None if arg.default is ... else arg.default}
     if arg.kind == "number":
         options["type"] = _seconds if arg.optional_value is None else _some_seconds
+    if arg.kind == "count":
+        options["type"] = _count
     if arg.choices and arg.kind == "choice":
         options["choices"] = arg.choices
     if arg.many:
@@ -218,6 +220,12 @@ def _seconds(text: str) -> float:
     if not 0 <= value < float("inf"):  # NaN is neither
         raise ValueError(text)
     return value
+
+
+def _count(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 1")
+    return int(text)
 
 
 def _some_seconds(text: str) -> float:

@@ -8,27 +8,26 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.display.export import as_csv, as_json
+from kbench_jupyter.display.export import as_csv, as_json, write_parquet
 from kbench_jupyter.display.text import to_text
-from kbench_jupyter.display.view import Shown, Table, View, count
+from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count, told
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.magics.grammar import Call
-from kbench_jupyter.magics.whole_file import whole_file
 
-__all__ = ["Listing", "asked"]
+__all__ = ["Listing", "asked", "samples_file"]
 
 _FORMS = ("table", "csv", "json")
 #: A form, and the columns that are wanted of it: ``csv``, ``json(model, score)``.
 _GIVEN = re.compile(r"\s*(\w+)\s*(?:\((.*)\))?\s*", re.DOTALL)
-_ENDINGS = {".csv": "csv", ".json": "json", ".txt": "table"}
+_ENDINGS = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".txt": "table"}
 
 
 @dataclass(frozen=True)
 class Listing:
     """What a listing becomes in place of what its command shows."""
 
-    form: str
+    form: str  #: One of `_FORMS`, or ``page``: the text of a task's page as it is edited.
     #: Those that are wanted, in their order; all where empty.
     columns: tuple[str, ...] = ()
     #: The file it goes into; it is printed where there is none.
@@ -40,7 +39,15 @@ class Listing:
 
     def deliver(self, found: Shown, say: Callable[[str], None]) -> None:
         """Print the listing, or write its file and say so."""
-        text, rows = self._text(found)
+        from kbench_jupyter.actions.whole_file import whole_file  # a page of help needs no action
+
+        if self.form == "parquet" and self.path is not None:
+            records = self._picked(found.records())
+            with whole_file(self.path) as part:
+                write_parquet(records, part)
+            say(f"Wrote {count(len(records), 'row')} to {self.path}.")
+            return
+        text, what = self._text(found)
         if self.path is None:
             print(text, end="" if text.endswith("\n") else "\n")
             return
@@ -49,18 +56,19 @@ class Listing:
             if self.makes_folder:
                 part.parent.mkdir(parents=True, exist_ok=True)
             part.write_text(text, encoding="utf-8", newline="")
-        say(f"Wrote {count(rows, 'row')} to {self.path}{over}.")
+        say(f"Wrote {what} to {self.path}{over}.")
 
-    def _text(self, found: Shown) -> tuple[str, int]:
-        """Return the listing as text, which any file and terminal can take, and how many rows it has."""
-        if self.form == "table":
+    def _text(self, found: Any) -> tuple[str, str]:
+        """Return the listing as text, which any file and terminal can take, and what it is, in words."""
+        what = count(len(found.records()), "row")
+        if self.form == "page":
+            text, what = found.source, "the page"
+        elif self.form == "table":
             view = found.view()
-            rows = next((len(part.rows) for part in view.parts if isinstance(part, Table)), 0)
-            text = to_text(self._cut(view) if self.columns else view) + "\n"
+            text = to_text(self._cut(found, view) if self.columns else view) + "\n"
         else:
-            records = self._picked(found.records())
-            text, rows = (as_csv if self.form == "csv" else as_json)(records), len(records)
-        return text.encode("utf-8", "backslashreplace").decode(), rows
+            text = (as_csv if self.form == "csv" else as_json)(self._picked(found.records()))
+        return text.encode("utf-8", "backslashreplace").decode(), what
 
     def _picked(self, records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         if not self.columns or not records:
@@ -68,14 +76,19 @@ class Listing:
         self._refuse_other(list(records[0]))
         return [{name: record[name] for name in self.columns} for record in records]
 
-    def _cut(self, view: View) -> View:
-        """Return the view's table alone, with the columns that are wanted."""
+    def _cut(self, found: Shown, view: View) -> View:
+        """Return the wanted columns of the records, drawn as in the view's table where that has them."""
+        records = found.records()
         table = next((part for part in view.parts if isinstance(part, Table)), Table((), ()))
         heads = [head.removesuffix(">") for head in table.columns]
+        if records and list(records[0]) != heads:
+            heads = list(records[0])
+            rows: list[list[Value]] = [[told(value).text for value in record.values()] for record in records]
+            table = Table(heads, rows)
         self._refuse_other(heads)
         places = [heads.index(name) for name in self.columns]
-        rows = [[row[place] for place in places] for row in table.rows]
-        cut = replace(table, columns=[table.columns[place] for place in places], rows=rows)
+        rows = [[_drawn(row[place]) for place in places] for row in table.rows]
+        cut = replace(table, columns=[table.columns[place] for place in places], rows=rows, drop_empty=False)
         return replace(view, parts=[cut], notes=(), next=())
 
     def _refuse_other(self, there: Sequence[str]) -> None:
@@ -83,6 +96,13 @@ class Listing:
             if name not in there:
                 hint = did_you_mean(name, there, more=f"it has: {', '.join(there)}")
                 raise UsageError(f"The listing has no column {name!r}.", hint=hint)
+
+
+def _drawn(value: Value) -> Value:
+    """Return a cell that says what it holds also where another column says it for the whole table."""
+    if isinstance(value, Cell) and not value.text and value.value not in (..., None):
+        return replace(value, text=str(value.value))
+    return value
 
 
 def asked(call: Call) -> tuple[Listing, ...]:
@@ -103,8 +123,8 @@ def asked(call: Call) -> tuple[Listing, ...]:
         wanted = (Listing("csv", (), _download_path(call), True, call.show and not printed), *printed)
     elif call.values.get("path"):
         raise UsageError("-p names the folder that -d writes into, and -d is missing.", hint="Add -d.")
-    elif call.to:
-        wanted = (_file(Path(call.to).expanduser(), form, columns),)
+    elif named := call.to or samples_file(call):
+        wanted = (_file(Path(named).expanduser(), form, columns, page=call.command.name == "describe"),)
     else:
         wanted = printed
     if wanted and call.values.get("live"):
@@ -112,14 +132,23 @@ def asked(call: Call) -> tuple[Listing, ...]:
     return wanted
 
 
-def _file(path: Path, form: str, columns: tuple[str, ...]) -> Listing:
+def samples_file(call: Call) -> str | None:
+    """Return the file that -o names where samples are listed; everywhere else it names the folder of downloads."""
+    lists = call.values.get("samples") or call.values.get("failed")
+    if not lists or call.to or Path(call.output).suffix.lower() not in _ENDINGS:
+        return None
+    return str(call.output)
+
+
+def _file(path: Path, form: str, columns: tuple[str, ...], *, page: bool) -> Listing:
     if path.is_dir():
         raise UsageError(f"{path} is a folder.", hint=f"Name a file in it: {path / 'listing.csv'}")
-    ending = _ENDINGS.get(path.suffix.lower())
+    ending = "page" if page and path.suffix.lower() == ".md" else _ENDINGS.get(path.suffix.lower())
     if ending is None or form not in ("", ending):
         raise UsageError(
             f"The ending of {path.name!r} is not that of {form or 'a listing'}.",
-            hint="A file that ends in .csv or .json is written as that, one in .txt as the table.",
+            hint="A file that ends in .parquet, .csv or .json is written as that, one in .txt as the table"
+            + (", one in .md as --from reads it." if page else "."),
         )
     return Listing(ending, columns, path)
 

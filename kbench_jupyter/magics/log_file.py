@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.actions.export import exists
+from kbench_jupyter.actions.whole_file import whole_file
 from kbench_jupyter.following.logs.terminal import strip_codes
 from kbench_jupyter.magics.reporter import StreamReporter
-from kbench_jupyter.magics.whole_file import whole_file
 from kbench_jupyter.session.session import Session
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from kbench_jupyter.actions.sources import ChosenTask, choose_task, resolve_slug
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.commands import file_path
 from kbench_jupyter.magics.grammar import Call
-from kbench_jupyter.magics.listing import asked
+from kbench_jupyter.magics.listing import asked, samples_file
 from kbench_jupyter.session.session import Session
 
 
@@ -76,6 +77,8 @@ def _push(session: Session, call: Call, cell: str | None) -> Any:
         force=call.force,
         again=call.again,
         detach_datasets=call.detach_datasets,
+        describe=call.describe,
+        confirmed=call.no_confirm,
     )
 
 
@@ -95,13 +98,13 @@ def _pull(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _run(session: Session, call: Call, cell: str | None) -> Any:
-    models = call.model
+    models, configs = call.model, None
     if cell is not None:
         chosen = choose_task(session, call.task, cell=cell)
-        if models or not (call.retry_errored or call.agent):
-            models = actions.wanted_models.settle_models(session, models)
         if call.reasoning_effort:
-            actions.wanted_candidates.check_effort(session, models, call.reasoning_effort)
+            models, configs = actions.wanted_candidates.settle(session, models, call.reasoning_effort)
+        elif models or not (call.retry_errored or call.agent):
+            models = actions.wanted_models.settle_models(session, models)
         actions.push.push(session, chosen, wait=0.0, poll_interval=call.poll_interval)
         slug = chosen.slug
     else:
@@ -109,7 +112,7 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
     named = call.model or call.agent or call.retry_errored or call.reasoning_effort
     nothing_said = not named and call.wait is None
     if nothing_said and panels.draws_widgets(session):
-        return panels.picker_panel(session, slug)
+        return panels.picker_panel(session, slug, repeat=call.repeat)
     if nothing_said:
         models = actions.ask_models.ask_models(session)
     scheduled = actions.run.run(
@@ -119,8 +122,10 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
         effort=call.reasoning_effort,
         agents=call.agent,
         retry_errored=call.retry_errored,
+        repeat=call.repeat,
         wait=call.wait,
         poll_interval=call.poll_interval,
+        configs=configs,
     )
     panels.show_new_runs(session, slug)
     return scheduled
@@ -195,9 +200,80 @@ def _download(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _results(session: Session, call: Call, cell: str | None) -> Any:
-    slug, output = resolve_slug(session, call.task), Path(call.output).expanduser()
-    found = actions.results.results(session, slug, models=call.model, output=output)
+    from kbench_jupyter.actions.results.measuring import Asked
+
+    # Where samples are listed, -o may name their file.
+    output = Path("." if samples_file(call) else call.output).expanduser()
+    hand_on = _handing_on(call)
+    found = actions.results.results(
+        session,
+        resolve_slug(session, call.task),
+        models=call.model,
+        output=output,
+        asked=Asked(call.measure, call.by, call.baseline or ""),
+        fail_if=call.fail_if,
+    )
+    hand_on(session, found, output)
+    if call.samples or call.failed:
+        from kbench_jupyter.actions.results import exports, report
+
+        clean = report.cleaner(session, [output])
+        return exports.listed(found.samples, clean, failed=call.failed, footer=found.footer)
+    if call.sample:
+        from kbench_jupyter.actions.results.sample import sample
+
+        opened = sample(session, found, call.sample)
+        if asked(call) or not panels.draws_widgets(session):
+            return opened
+        shown = panels.comparison_panel(session, found, models=call.model, output=output, sample=opened)
+        return replace(opened, live=shown)
     return found if asked(call) else _drawn(session, found, call.model, output)
+
+
+def _compare(session: Session, call: Call, cell: str | None) -> Any:
+    return actions.compare.compare(
+        session,
+        resolve_slug(session, call.task),
+        call.one,
+        call.other,
+        measure=call.measure,
+        models=call.model,
+        output=file_path(call.downloads),
+    )
+
+
+def _handing_on(call: Call) -> Callable[[Session, Any, Path], None]:
+    """Return what writes the files that a comparison is handed on as; a slip in their names is refused now."""
+    page, chart = file_path(call.report), file_path(call.chart)
+    if call.all and page is None:
+        raise UsageError("--all is of a report.", hint="%kbench results --report report.html --all")
+    if page is None and chart is None:
+        return lambda *_: None
+
+    from kbench_jupyter.actions.results import chart_file, report
+
+    if page is not None:
+        report.refuse_ending(page)
+    if chart is not None:
+        chart_file.refuse_chart(chart)
+
+    def told(session: Session, number: int) -> None:
+        if number % 100 == 0:
+            session.reporter.progress(f"{number:,} transcripts written")
+
+    def hand_on(session: Session, found: Any, output: Path) -> None:
+        if page is not None:
+            clean = report.cleaner(session, [output])
+            report.write_report(
+                found, page, clean, every=call.all, on_sample=lambda number: told(session, number)
+            )
+            session.reporter.close()
+            session.reporter.say(f"Wrote the report to {page}.")
+        if chart is not None:
+            found.chart.save(chart)
+            session.reporter.say(f"Wrote the chart to {chart}.")
+
+    return hand_on
 
 
 def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:
@@ -205,16 +281,16 @@ def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:
     if panels.draws_widgets(session):
         return replace(found, live=panels.comparison_panel(session, found, models=models, output=output))
     if session.shell is not None and hasattr(session.shell, "kernel"):  # a front end that may draw it
-        return actions.results.ChartedResults(
-            found.task, found.rows, found.notes, found.explained, footer=found.footer
-        )
+        return found.charted()
     return found
 
 
 def _up(session: Session, call: Call, cell: str | None) -> Any:
     output = Path(call.output).expanduser()
     chosen = _chosen(session, call, cell)
-    found = actions.up.up(session, chosen, call.model, output=output, confirmed=call.no_confirm)
+    found = actions.up.up(
+        session, chosen, call.model, repeat=call.repeat, output=output, confirmed=call.no_confirm
+    )
     return _drawn(session, found, call.model, output)
 
 

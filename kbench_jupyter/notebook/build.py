@@ -57,7 +57,7 @@ def task_source(cells_or_nb: Mapping[str, Any] | Sequence[Mapping[str, Any]], *,
             text, cells, unwritable = _written(parts, left_out)
     except TooMuchSyntaxError:
         raise NotebookError(
-            f"{origin} has too many magics and other lines of IPython's own in one cell, or in all.",
+            f"{origin} has too many magics and other lines of IPython's own, in one cell or in all.",
             hint="Put magics into cells of their own, or tag cells that are not part of the task kbench-skip.",
         ) from None
     left_out = sorted([*left_out, *unwritable], key=lambda out: (out.ref.index, out.line or 0))

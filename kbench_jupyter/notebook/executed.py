@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +35,8 @@ class ExecutedCells:
         self._lock = threading.Lock()
         self._runs: dict[tuple[str | None, str, bool], Executed] = {}
         self.running: Executed | None = None
+        #: Called once, with the first execution.
+        self.on_first: Callable[[Executed], None] | None = None
 
     def start(self) -> None:
         """Record from now on, beginning with the cell that runs at this moment."""
@@ -50,8 +53,9 @@ class ExecutedCells:
     def adopt_parent(self) -> None:
         """Take the request the kernel is answering as an execution (the cell that loads the extension)."""
         parent = _parent_request(self._shell)
-        code = parent.get("content", {}).get("code")
-        if isinstance(code, str):
+        content = parent.get("content", {})
+        code = content.get("code")
+        if isinstance(code, str) and not content.get("silent"):
             self._record(_cell_id_of(parent), code)
 
     @property
@@ -79,6 +83,9 @@ class ExecutedCells:
         with self._lock:
             self._runs.pop(key, None)
             self._runs[key] = self.running
+        if first := self.on_first:
+            self.on_first = None
+            first(self.running)
 
 
 def _is_users(info: Any) -> bool:

@@ -13,6 +13,7 @@ from typing import Any
 _COMPOUND = re.compile("if|elif|else|for|while|with|try|except|finally|def|class|async|lambda")
 _LINE_ENDS = re.compile(r"[\x0b\x0c\x1c-\x1e\x85\u2028\u2029\r]")
 _LIMIT = 500  # as many special lines as IPython itself is willing to transform in one cell
+_WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")  # as many as there are tokens, or more
 # IPython tokenizes all of a cell anew for each piece that it finds: 100,000 tokens take half a second.
 _MOST_TOKENS_OF_A_CELL = 400_000
 _MOST_TOKENS = 1_000_000
@@ -47,8 +48,9 @@ def cost(tokens: list[list[Any]]) -> int:
     return sum(len(line) + len(line) ** 2 // 1_000 for line in tokens)
 
 
-def refuse_unclosed(lines: list[str]) -> None:
-    """Raise TooMuchSyntaxError for lines of so many quotes that the tokenizer, of unclosed ones, takes minutes."""
+def refuse_slow(lines: list[str]) -> None:
+    """Raise TooMuchSyntaxError for more than the tokenizer reads within seconds, be it tokens or unclosed quotes."""
+    spend_on_cell(sum(1 for line in lines for _ in _WORD_OR_SIGN.finditer(line)), 0)
     for line in lines:
         spend_on_cell((line.count("'") + line.count('"')) * len(line) // 100, 0)
 
@@ -106,7 +108,7 @@ def transformed(lines: list[str]) -> tuple[list[Special], list[str], list[int]]:
     origin = list(range(len(work)))
     found: list[Special] = []
     looked_at = 0
-    refuse_unclosed(work)
+    refuse_slow(work)
     for _ in range(_LIMIT):
         tokens = tokens_of(work)
         count = cost(tokens)

@@ -15,7 +15,7 @@ import sys
 import weakref
 from typing import Any
 
-from kbench_jupyter.notebook.executed import ExecutedCells
+from kbench_jupyter.notebook.executed import Executed, ExecutedCells
 from kbench_jupyter.notebook.mirror_state import MirrorState
 
 log = logging.getLogger(__name__)
@@ -35,15 +35,23 @@ class Link:
     def open(self) -> None:
         """Record executions from now on, and create the mirror as soon as the kernel is idle."""
         self.executed.start()
-        shell = self._shell()
         running = self.executed.running
+        if running is not None:
+            self._open_for(running)
+        else:  # it is loaded before the first cell, by IPython's own configuration
+            self.executed.on_first = self._open_for
+
+    def _open_for(self, running: Executed) -> None:
         # Only a front end that names its cells can have a document to mirror; nbclient, which does not,
-        # would save the widget in the notebook it executes. Colab prints when a widget is created.
-        if running is None or running.cell_id is None or "google.colab" in sys.modules:
-            return
-        loop = getattr(getattr(shell, "kernel", None), "io_loop", None)
-        if loop is not None:
-            loop.call_later(0, self._create)
+        # would save the widget in the notebook it executes.
+        if running.cell_id is not None:
+            self.create_soon()
+
+    def create_soon(self) -> None:
+        """Create the mirror as soon as the kernel is idle; from any thread, and as often as one likes."""
+        loop = getattr(getattr(self._shell(), "kernel", None), "io_loop", None)
+        if loop is not None and "google.colab" not in sys.modules:  # which prints when a widget is created
+            loop.add_callback(self._create)
 
     def _create(self) -> None:
         if self._closed or self._widget is not None:
@@ -76,6 +84,12 @@ def uninstall(shell: Any) -> None:
     """Undo `install`: no recording, no widget, nothing of the notebook kept."""
     if link := _LINKS.pop(shell, None):
         link.close()
+
+
+def open_mirror(shell: Any) -> None:
+    """Have the open documents tell of themselves, though no cell was run yet: a page of theirs has asked."""
+    if link := _LINKS.get(shell):
+        link.create_soon()
 
 
 def link_of(shell: Any) -> Link:

@@ -77,6 +77,8 @@ class MirrorState:
         self._listeners: list[Callable[[], None]] = []
         self.ask: Callable[[int], None] = lambda _number: None
         """Asks all pages for everything; set by the widget. The answer comes by the subshell that asks."""
+        self.listeners: list[Callable[[str], None]] = []
+        """Called with a page's session after each of its words; they must return at once."""
 
     def receive(self, content: Any, session: str) -> bool:
         """Take in one message that came by a session; anything malformed is ignored.
@@ -107,6 +109,8 @@ class MirrorState:
             listeners = self._listeners if edited else []
         for listener in listeners:
             listener()
+        for heard in list(self.listeners):
+            heard(session)
         return known
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -128,9 +132,17 @@ class MirrorState:
             document = self._of(session)
             if document is None or (cell_id is not None and cell_id not in document.order):
                 return None
-            cells = [_as_nbformat(document.cells[ident]) for ident in document.order]
-            known = document.heard if document.saved is None else document.saved
-            return MirroredNotebook(document.path, document.dirty, cells, known)
+            return _mirrored(document)
+
+    def told(self, session: str, wait: float = 0.0) -> MirroredNotebook | None:
+        """Return the document of a session's page as it was last told, asking nobody.
+
+        Where it was never told, its first word is waited for, at most so many seconds.
+        """
+        with self._lock:
+            self._lock.wait_for(lambda: self._of(session) is not None, wait)
+            document = self._of(session)
+            return None if document is None else _mirrored(document)
 
     def _of(self, session: str | None) -> _Document | None:
         """The document heard from last of those that came by a session."""
@@ -164,6 +176,12 @@ class MirrorState:
 
     def __repr__(self) -> str:
         return f"<MirrorState of {len(self._documents)} documents>"  # not what they hold
+
+
+def _mirrored(document: _Document) -> MirroredNotebook:
+    cells = [_as_nbformat(document.cells[ident]) for ident in document.order]
+    known = document.heard if document.saved is None else document.saved
+    return MirroredNotebook(document.path, document.dirty, cells, known)
 
 
 def _apply(document: _Document, content: Mapping[str, Any]) -> None:

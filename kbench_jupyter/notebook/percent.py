@@ -18,7 +18,14 @@ from typing import Any
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook.blank_lines import blank_lines_after, outside_strings
-from kbench_jupyter.notebook.ipython_syntax import as_ipython_calls, tokens_of, transformed
+from kbench_jupyter.notebook.ipython_syntax import (
+    as_ipython_calls,
+    cost,
+    refuse_slow,
+    spend,
+    tokens_of,
+    transformed,
+)
 from kbench_jupyter.notebook.leave_out import foreign_body, keep_prose, trimmed
 from kbench_jupyter.notebook.size import MOST_LINES
 from kbench_jupyter.notebook.source import CellRef, LeftOut, SourceCell
@@ -239,7 +246,11 @@ def _without_markers(cell: SourceCell) -> SourceCell:
 def _string_lines(text: str) -> set[int]:
     """Lines (from 0) that begin inside a string, where a ``#`` is no comment."""
     inside: set[int] = set()
-    for group in tokens_of([line + "\n" for line in text.split("\n")]):
+    lines = [line + "\n" for line in text.split("\n")]
+    refuse_slow(lines)
+    tokens = tokens_of(lines)
+    spend(cost(tokens))
+    for group in tokens:
         for token in group:
             if token.type not in (tokenize.NEWLINE, tokenize.NL, tokenize.ENDMARKER, tokenize.COMMENT):
                 inside.update(range(token.start[0], token.end[0]))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from kbench_jupyter.actions.results import Results
+    from kbench_jupyter.actions.results.sample import ShownSample
     from kbench_jupyter.actions.standing import Standing
     from kbench_jupyter.session.session import Session
 
@@ -47,7 +48,7 @@ def draws_widgets(session: Session) -> bool:
     return bool((parent.get("metadata") or {}).get("cellId"))
 
 
-def picker_panel(session: Session, task: str | None = None) -> Any:
+def picker_panel(session: Session, task: str | None = None, *, repeat: int = 1) -> Any:
     """Choose models, and run a task on them.
 
     Parameters
@@ -56,6 +57,8 @@ def picker_panel(session: Session, task: str | None = None) -> Any:
         Closing it closes the panel.
     task : str, optional
         The task to run; without one there is no button for it.
+    repeat : int
+        How many runs of each model are wanted at first.
 
     Returns
     -------
@@ -72,6 +75,7 @@ def picker_panel(session: Session, task: str | None = None) -> Any:
 
     part = ModelPicker(session, task)
     part.load()
+    part.do_repeat({"repeat": repeat})
     return Panel(session, part)
 
 
@@ -104,9 +108,14 @@ def status_panel(session: Session, task: str) -> Any:
 
 
 def comparison_panel(
-    session: Session, found: Results, *, models: Sequence[str] = (), output: Path = Path()
+    session: Session,
+    found: Results,
+    *,
+    models: Sequence[str] = (),
+    output: Path = Path(),
+    sample: ShownSample | None = None,
 ) -> Any:
-    """Show a comparison, down to each run's conversation.
+    """Show a comparison, down to each message of each sample.
 
     Parameters
     ----------
@@ -117,6 +126,8 @@ def comparison_panel(
         What the comparison was limited to.
     output : Path
         Where its downloads lie.
+    sample : ShownSample, optional
+        What is opened first.
 
     Returns
     -------
@@ -125,7 +136,7 @@ def comparison_panel(
     from kbench_jupyter.panels.panel import Panel
     from kbench_jupyter.panels.results import ResultsPart
 
-    return Panel(session, ResultsPart(session, found, models=models, output=output))
+    return Panel(session, ResultsPart(session, found, models=models, output=output, sample=sample))
 
 
 def show_new_runs(session: Session, task: str) -> None:
@@ -155,10 +166,13 @@ def workflow_panel(session: Session, found: Standing) -> Any:
     -------
     Panel
     """
+    from kbench_jupyter.panels.newest import newest
     from kbench_jupyter.panels.panel import Panel
     from kbench_jupyter.panels.workflow.workflow import WorkflowPart
 
-    return Panel(session, WorkflowPart(session, found))
+    panel = Panel(session, WorkflowPart(session, found))
+    newest(session).turn_to(panel)
+    return panel
 
 
 def log_panel(

@@ -1,6 +1,7 @@
 // The model picker (model_picker.py).
 import { button, clamp, fill, h, plural, say } from "../widgets/elements.js";
-import { activity, click, enable, ident, mark, notesOf, slot, teller } from "./base.js";
+import { activity, click, enable, ident, mark, notesOf, slot } from "./base.js";
+import { pickerFoot } from "./picker_foot.js";
 
 export function pickerPart(store, part, host) {
   const list = h("div", {
@@ -14,10 +15,6 @@ export function pickerPart(store, part, host) {
   const search = h("input", { type: "search", placeholder: "Search models", "aria-label": "Search models" });
   const modality = h("select", { "aria-label": "Only models that take" });
   const provider = h("select", { "aria-label": "Only models by" });
-  const effort = h("select", {
-    "aria-label": "Reasoning effort",
-    onchange: () => store.tell(part.name, "effort", { effort: effort.value }),
-  });
   const all = button(
     "",
     click(() => choose([...chosen, ...selectable().map((row) => row.id)])),
@@ -27,10 +24,8 @@ export function pickerPart(store, part, host) {
     click(() => choose([])),
   );
   const chips = h("ul", { class: "kbp-chips", "aria-label": "Chosen models" });
-  const counts = h("span", { class: "kbp-quiet", role: "status" });
-  const quota = h("span", { class: "kbp-quiet" });
   const notes = notesOf(part);
-  const run = teller(store, part, "", "run", { class: "kbp-primary" });
+  const foot = pickerFoot(store, part);
   const outcome = h("div", { class: "kbp-outcome", role: "status" });
   const busy = activity(store, part, (name) => ({ run: "Run", load: "Asking for the models" })[name] ?? name);
   const status = slot(store);
@@ -135,16 +130,7 @@ export function pickerPart(store, part, host) {
     say(all, `Select all ${selectable().length} shown`);
     enable(all, selectable().length > 0);
     enable(none, chosen.length > 0);
-    say(counts, `${seen.length} of ${plural(part.rows.size, "model")} shown, ${chosen.length} chosen`);
-    const { effort: at } = part.state;
-    run.hidden = !part.state.task;
-    say(
-      run,
-      chosen.length
-        ? `Run ${part.state.task} on ${plural(chosen.length, "model")}${at ? ` at effort ${at}` : ""}`
-        : "Choose models to run on",
-    );
-    enable(run, chosen.length > 0 && !part.state.busy);
+    foot.draw(`${seen.length} of ${plural(part.rows.size, "model")} shown, ${chosen.length} chosen`, chosen);
   }
 
   function drawChosen() {
@@ -170,21 +156,6 @@ export function pickerPart(store, part, host) {
     );
     chips.hidden = !chosen.length;
     drawCounts();
-  }
-
-  // Where every chosen model has some; else a model runs as it is.
-  function drawEfforts() {
-    const { efforts = [], effort: at = "" } = part.state;
-    if (effort.dataset.key !== efforts.join("\n")) {
-      effort.dataset.key = efforts.join("\n");
-      fill(
-        effort,
-        h("option", { value: "" }, "No effort named"),
-        efforts.map((one) => h("option", { value: one }, `Effort ${one}`)),
-      );
-    }
-    effort.value = at;
-    effort.hidden = !efforts.length;
   }
 
   function remove(slug) {
@@ -245,14 +216,12 @@ export function pickerPart(store, part, host) {
         drawChosen();
       }
     }
-    say(quota, part.state.quota);
     notes.update();
     fill(
       outcome,
       (part.state.outcome ?? []).map((line) => h("div", {}, line)),
     );
     busy.update();
-    drawEfforts();
     drawCounts();
     status.show(part.state.status);
   }
@@ -262,12 +231,12 @@ export function pickerPart(store, part, host) {
     h(
       "div",
       { class: "kbp-picker" },
-      h("div", { class: "kbp-row kbp-filters" }, search, modality, provider, all, none),
+      h("div", { class: "kbp-row kbp-filters" }, search, modality, provider, all, none, foot.last),
       chips,
       list,
       nothing,
       notes.el,
-      h("div", { class: "kbp-row kbp-foot" }, counts, quota, h("span", { class: "kbp-gap" }), effort, run),
+      foot.els,
       busy.work,
       busy.problem,
       outcome,

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
+from kbench_jupyter.actions.forecast import Lookup, Past, candidates_of
 from kbench_jupyter.actions.models import ModelList, availability, list_models
-from kbench_jupyter.actions.quota import quota
-from kbench_jupyter.actions.run import run
-from kbench_jupyter.actions.wanted_candidates import Batch
+from kbench_jupyter.actions.run import ScheduledRuns, run
+from kbench_jupyter.actions.wanted_candidates import Batch, last_time
 from kbench_jupyter.display.view import Text, View, money
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part
@@ -20,13 +21,19 @@ from kbench_jupyter.session.session import Session
 __all__ = ["ModelPicker"]
 
 _OnSelect = Callable[[tuple[str, ...]], None]
+#: Most runs of a candidate by one click: a slip of the pen in a field of numbers should not cost a thousand.
+_MOST = 100
+#: Seconds for what is known of earlier runs.
+_PATIENCE = 10.0
+#: Most seconds between two looks while a run is waited for.
+_INTERVAL = 5.0
 
 
 class ModelPicker(Part):
     """Chooses models, and where all of those have some the reasoning effort; `selected` holds the models' slugs.
 
     With a task to run on them it has a button for that. It calls `on_select` with what was chosen, in words,
-    whenever another choice was made.
+    whenever another choice was made. Of the task, or of the one that `load` names, it says what runs will take.
     """
 
     kind = "picker"
@@ -38,25 +45,45 @@ class ModelPicker(Part):
         self._task = task
         self._on_select = on_select
         self._models: ModelList = ModelList()
+        self.about = task or ""
+        self._past = Past()
+        self._last: list[Batch] = []
         self.set(
             task=task or "", selected=[], quota="", notes=[], place="", label="", outcome=[], status=None,
-            effort="", efforts=[],
+            effort="", efforts=[], repeat=1, forecast=[], last={},
         )  # fmt: skip
 
-    def load(self) -> None:
-        """Fetch models and quota, in the calling thread."""
+    def load(self, about: str = "") -> None:
+        """Fetch models, quota and what is known of the task's runs, in the calling thread."""
+        self.about = about or self.about
         target = self.session.target()
+        asked = self._ask()
         self._models = list_models(self.session)
         self.put_rows(map(_row, self._models.models), replace=True)
-        self.set(place=target.place, label=target.label, quota=self._quota(), notes=list(self._models.notes))
+        self.set(place=target.place, label=target.label, notes=list(self._models.notes))
+        self._take(asked)
         self.select(self.selected, self.effort)
 
-    def _quota(self) -> str:
-        try:
-            left = quota(self.session).tasks
-        except KBenchError:  # a target without a quota is none to stop at
-            return ""
-        return f"Today's quota: {money(left.used)} of {money(left.allowed)} used" if left.allowed else ""
+    def _ask(self) -> Lookup:
+        return Lookup(self.session, self.session.target(), self.about, runs=bool(self.about))
+
+    def _take(self, asked: Lookup) -> None:
+        """Take over what is known of earlier runs."""
+        self._past = past = asked.past(patience=_PATIENCE)
+        used = past.quota
+        told = f"Today's quota: {money(used.used)} of {money(used.allowed)} used" if used else ""
+        self.set(quota=told if used and used.allowed else "")
+        client = self.session.client()
+        with suppress(KBenchError):  # it is a convenience
+            self._last = last_time(self.session, client, self.about, past.runs)
+        names = [name for batch in self._last for name in batch.names]
+        chosen = self._last_choice()
+        left = [name for name in names if chosen is None or name not in chosen.names]
+        self.set(last={"names": names, "left": left} if chosen else {})
+
+    def _last_choice(self) -> Batch | None:
+        """Return what can be chosen here of what ran last: models, all at one effort."""
+        return next((batch for batch in self._last if batch.models), None)
 
     @property
     def selected(self) -> tuple[str, ...]:
@@ -83,8 +110,22 @@ class ModelPicker(Part):
         before = self.names
         efforts = self._efforts(chosen)
         self.set(selected=chosen, efforts=efforts, effort=effort if effort in efforts else "")
+        self._foretell()
         if self.names != before and self._on_select is not None:
             self._on_select(self.names)
+
+    @property
+    def repeat(self) -> int:
+        """How many runs of each model are wanted."""
+        return int(self.get("repeat"))
+
+    def _foretell(self) -> None:
+        """Say what runs on the chosen models will take."""
+        known = self._models.efforts or {}
+        configs = {slug: known.get(slug, {}).get(self.effort, "") for slug in self.selected}
+        batches = [Batch(self.selected, self.effort, configs=configs)] if self.selected else []
+        expected = self._past.forecast(candidates_of(batches), self.repeat)
+        self.set(forecast=list(expected.lines()) if self.about else [])
 
     def _efforts(self, slugs: Sequence[str]) -> list[str]:
         """Return the efforts that each of these models has."""
@@ -115,6 +156,18 @@ class ModelPicker(Part):
         """Take over a reasoning effort."""
         self.select(self.selected, str(message.get("effort") or ""))
 
+    def do_repeat(self, message: Mapping[str, Any]) -> None:
+        """Take over how many runs of each model are wanted."""
+        number = message.get("repeat")
+        if isinstance(number, int) and not isinstance(number, bool):
+            self.set(repeat=max(1, min(number, _MOST)))
+            self._foretell()
+
+    def do_last(self, _message: Mapping[str, Any]) -> None:
+        """Choose what the task was last run on."""
+        if batch := self._last_choice():
+            self.select(batch.models, batch.effort)
+
     def do_load(self, _message: Mapping[str, Any]) -> None:
         """Fetch models and quota again."""
         self.start("load", self.load)
@@ -126,9 +179,27 @@ class ModelPicker(Part):
 
     def _run(self) -> None:
         task = self._task or ""
-        scheduled = run(self.session, task, self.selected, effort=self.effort or None)
-        self.set(outcome=scheduling(scheduled), quota=self._quota())
+        scheduled = self.run(self.session, task, lambda _: self._follow(task))
+        self.set(outcome=scheduling(scheduled))
         self.select(())
+        self._follow(task)
+        self._take(self._ask())
+
+    def run(self, session: Session, task: str, on_begun: Callable[[Any], None]) -> ScheduledRuns:
+        """Run a task on what was chosen, as often as was chosen; see `actions.run`."""
+        scheduled = run(
+            session,
+            task,
+            self.selected,
+            effort=self.effort or None,
+            repeat=self.repeat,
+            poll_interval=_INTERVAL,
+            on_begun=on_begun,
+        )
+        self.set(repeat=1)
+        return scheduled
+
+    def _follow(self, task: str) -> None:
         watch = task_watch(self.outer, task)
         watch.refresh()
         if "status" not in self.parts:

@@ -115,7 +115,7 @@ class Panel(Widget):
     """Shows a part and all inside it, in as many views as there are; closing the session closes it."""
 
     _esm = joined(_HERE / "panel.js", SIGNS=SIGNS | {"next": "→"})
-    _css = styles(_HERE / "panel.css")
+    _css = styles(_HERE / "panel.css", _HERE / "charts" / "charts.css", _HERE / "samples" / "samples.css")
     root = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, session: Session, part: Part) -> None:

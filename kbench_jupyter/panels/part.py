@@ -57,8 +57,8 @@ class Part:
         self.reporter = PartReporter(self.set, self.interrupt)
         self.session = PartSession(session, self.reporter)
         # What a click did is known to a typed command, and the other way round.
-        self.session.validated, self.session.compared = session.validated, session.compared
-        self.session.tried, self.session.sources = session.tried, session.sources
+        for shared in ("validated", "tried", "sources", "compared", "rehearsed", "outputs", "folders", "ran"):
+            setattr(self.session, shared, getattr(session, shared))
         self.closed = False
         self.panel: Carrier | None = None
         self.parts: dict[str, Part] = {}

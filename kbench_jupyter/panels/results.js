@@ -1,22 +1,23 @@
-// Results (results.py): a chart and a table of all models and versions, and each run in full.
+// Results (results.py): charts and a table of all candidates and versions, and their samples down to each message.
 import { button, fill, h, number, plural, say } from "../widgets/elements.js";
 import { activity, enable, mark, notesOf, teller } from "./base.js";
 import { card, cards, narrowVersion, region, whose } from "./cards.js";
-import { chartOf } from "./chart.js";
-import { inFull } from "./run_detail.js";
+import { chartsOf } from "./charts/charts.js";
+import { SamplesView } from "./samples/view.js";
 
 const dash = (value) => (value === null || value === undefined ? "" : value);
 const COLUMNS = [
   ["model", "Model", (g) => g.model],
   ["version", "Version", (g) => dash(g.version)],
   ["runs", "Runs", (g) => g.runs],
+  ["samples", "Samples", (g) => (g.samples === g.runs ? "" : number(g.samples))],
   [
     "errored",
     "Errored",
     (g) => g.errored || "",
-    "Runs that ended with an error: they count as not passed and have no score",
+    "Samples whose task ended with an error: they are left out of every mean and pass rate",
   ],
-  ["passed", "Passed", (g) => `${g.passed} of ${g.runs}`],
+  ["passed", "Passed", (g) => g.passedText, "Of the samples that did not error"],
   ["score", "Score", (g) => g.scoreText],
   [
     "held",
@@ -55,15 +56,19 @@ export function resultsPart(store, part, host) {
   const title = h("h3", { class: "kbp-title" });
   const versions = h("select", { "aria-label": "Task version", onchange: () => draw() });
   const refresh = teller(store, part, "Fetch again", "refresh");
-  const chart = chartOf(part);
+  const samples = new SamplesView(store, part);
+  const charts = chartsOf(part, {
+    pick: (wanted) => samples.filters.only(wanted),
+    changed: () => samples.look({ chart: charts.shown }),
+  });
   const notes = notesOf(part);
   const body = h("tbody");
   const runs = h("tbody");
+  const runsTitle = h("summary");
   const who = h("span");
   const heading = runHeads(who);
   const busy = activity(store, part, () => "Fetch again");
   const sort = { key: "", down: false };
-  const opened = new Map(); // row id -> its detail
   const heads = COLUMNS.map(([key, label, , title]) => {
     const head = h(
       "th",
@@ -83,14 +88,15 @@ export function resultsPart(store, part, host) {
     const seen = (part.state.groups ?? []).filter(
       (g) => !versions.value || String(g.version) === versions.value,
     );
-    const shares = { passed: (g) => g.passed / g.runs, held: (g) => (g.checks ? g.held / g.checks : null) };
+    const shares = { held: (g) => (g.checks ? g.held / g.checks : null) };
     const value = shares[sort.key] ?? ((g) => g[sort.key]);
     return sort.key ? [...seen].sort((a, b) => compare(value(a), value(b)) * (sort.down ? -1 : 1)) : seen;
   }
 
   function draw() {
     const seen = groups();
-    chart.draw(seen, !versions.hidden);
+    charts.draw(seen, !versions.hidden);
+    samples.setVersion(versions.value);
     // A column that holds nothing in any row says nothing.
     const empty = new Set(
       COLUMNS.filter(([, , text]) => seen.every((g) => text(g) === "")).map(([key]) => key),
@@ -115,10 +121,8 @@ export function resultsPart(store, part, host) {
     const rows = [...part.rows.values()].filter(
       (row) => !versions.value || String(row.version) === versions.value,
     );
-    fill(
-      runs,
-      rows.flatMap((row) => [runRow(row), opened.get(row.id)]),
-    );
+    fill(runs, rows.map(runRow));
+    say(runsTitle, `Runs (${number(rows.length)})`);
     say(title, `Results of ${part.state.task}: ${plural(rows.length, "run")}`);
     notes.update();
     busy.update();
@@ -138,43 +142,27 @@ export function resultsPart(store, part, host) {
       card("time", row.latency),
       card(
         "acts",
-        button(opened.has(row.id) ? "Hide" : "Show", (event) => toggle(row, event.currentTarget), {
+        button("Open", () => samples.open({ id: row.sample }), {
           class: "kbp-small",
-          "aria-expanded": String(opened.has(row.id)),
-          "aria-label": `What ${row.model} did in run ${row.run}`,
+          "aria-label": `Open run ${row.run} of ${row.model}`,
         }),
       ),
     );
   }
 
-  async function toggle(row, pressed) {
-    if (opened.has(row.id)) {
-      opened.get(row.id).remove();
-      opened.delete(row.id);
-    } else {
-      const cell = h("td", { role: "cell", colspan: heading.length }, "Reading…");
-      const detail = h("tr", { role: "row", class: "kbp-detail" }, cell);
-      opened.set(row.id, detail);
-      pressed.closest("tr").after(detail);
-      store.ask(part.name, "run", { run: row.id }).then((answer) => fill(cell, inFull(answer.detail)));
-    }
-    say(pressed, opened.has(row.id) ? "Hide" : "Show");
-    pressed.setAttribute("aria-expanded", String(opened.has(row.id)));
-  }
-
   function update(news) {
     if (news.keys?.has("groups") || news.replace) {
-      for (const id of opened.keys()) if (!part.rows.has(id)) opened.delete(id);
       const known = [...new Set((part.state.groups ?? []).map((g) => g.version))];
       const before = versions.value;
       fill(
         versions,
         h("option", { value: "" }, "All versions"),
-        known.map((v) => h("option", { value: v ?? "" }, `Version ${v ?? "unset"}`)),
+        known.map((v) => h("option", { value: String(v) }, `Version ${v ?? "unset"}`)),
       );
       versions.value = before;
       versions.hidden = known.length < 2;
     }
+    samples.update();
     draw();
   }
 
@@ -186,7 +174,7 @@ export function resultsPart(store, part, host) {
       h("div", { class: "kbp-row" }, title, h("span", { class: "kbp-gap" }), versions, refresh),
       busy.work,
       busy.problem,
-      chart.el,
+      charts.el,
       region(
         "Compared",
         h(
@@ -205,11 +193,15 @@ export function resultsPart(store, part, host) {
         ),
       ),
       notes.el,
-      h("h4", {}, "Runs"),
-      region("Runs in full", cards(heading, runs)),
+      h("h4", {}, "Samples"),
+      samples.el,
+      h("details", { class: "kbp-runs" }, runsTitle, region("Runs", cards(heading, runs))),
     ),
   );
   part.listeners.add(update);
   update({ replace: true });
-  return () => part.listeners.delete(update);
+  return () => {
+    samples.dispose();
+    part.listeners.delete(update);
+  };
 }

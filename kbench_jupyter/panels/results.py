@@ -1,25 +1,27 @@
-"""Results: what the runs of a task came to, as a table and a chart, down to each conversation."""
+"""Results: what the runs of a task came to, as charts and a table, down to each message of each sample."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.actions.cards import result_texts, who_word
+from kbench_jupyter.actions.cards import who_word
 from kbench_jupyter.actions.results import Results, results
+from kbench_jupyter.actions.results.grid import SampleGrid, run_ident
+from kbench_jupyter.actions.results.sample import ShownSample
 from kbench_jupyter.actions.results.tables import costs, scores_of
-from kbench_jupyter.display.view import View, duration, money
+from kbench_jupyter.display.view import View, duration
 from kbench_jupyter.panels.part import Part
+from kbench_jupyter.panels.samples.desk import Desk
+from kbench_jupyter.panels.samples.questions import SampleQuestions
 from kbench_jupyter.panels.watches import outcomes_of
 from kbench_jupyter.session.session import Session
 
 __all__ = ["ResultsPart"]
-
-#: What a run's details carry at most: messages, and characters of each text.
-_MESSAGES, _TEXT = 100, 8_000
-_WHOLE = 400_000
 
 
 class ResultsPart(Part):
@@ -28,51 +30,103 @@ class ResultsPart(Part):
     kind = "results"
 
     def __init__(
-        self, session: Session, found: Results, *, models: Sequence[str] = (), output: Path = Path()
+        self,
+        session: Session,
+        found: Results,
+        *,
+        models: Sequence[str] = (),
+        output: Path = Path(),
+        sample: ShownSample | None = None,
     ) -> None:
         super().__init__(session)
         self._models, self._output = tuple(models), output
+        self._desk = Desk()
+        self._asked: tuple[Results, SampleQuestions] | None = None
+        self._sample = sample
+        self._fetched = itertools.count(1)
+        self.set(look={} if sample is None else {"at": [{"id": sample.transcript.sample.id}]})
         self._take(found)
 
     def view(self) -> View:
-        """Describe the comparison."""
-        return self._found.view()
+        """Describe the comparison, or the one sample that was asked for."""
+        return self._found.view() if self._sample is None else self._sample.view()
 
     def _take(self, found: Results) -> None:
         self._found = found
         chart = found.chart
         outcomes = outcomes_of([row.result for row in found.rows])
         self.put_rows(map(_run_row, found.rows, outcomes), replace=True)
-        groups = chart.groups
-        scores = map(" ".join, scores_of(groups))
-        told = zip(groups, chart.bars, chart.texts, scores, costs(groups), strict=True)
+        groups = found.groups
+        spent, waited = found.measuring.sides(groups, "cost"), found.measuring.sides(groups, "latency")
+        told = zip(
+            zip(groups, groups.passes, groups.sides, spent, waited, strict=True),
+            zip(chart.bars, chart.texts, map(" ".join, scores_of(groups)), costs(groups), strict=True),
+            strict=True,
+        )
         self.set(
             task=found.task,
             measure=chart.measure,
+            share=chart.share,
+            lessIsBetter=chart.less_is_better,
             who=who_word((group.model, group.candidate) for group in groups),
-            groups=[_group(*one) for one in told],
+            groups=[_group(*one, *texts) for one, texts in told],
             notes=list(found.remarks),
             label=found.footer,
         )
+        self._desk.ask(self._tell_samples)
 
     def do_refresh(self, _message: Mapping[str, Any]) -> None:
         """Fetch what ended since."""
         self.start("refresh", self._refresh)
 
     def _refresh(self) -> None:
-        self._take(results(self.session, self._found.task, models=self._models, output=self._output))
+        found = self._found  # the measure was chosen once: what came since does not change the question
+        asked = replace(found.asked, measure=found.measuring.measure)
+        self._take(results(self.session, found.task, models=self._models, output=self._output, asked=asked))
 
-    def do_run(self, message: Mapping[str, Any]) -> None:
-        """Send a run's conversations, assertions and errors."""
-        wanted = message.get("run")
-        for row in self._found.rows:
-            if _ident(row) == wanted:
-                self.reply(message, run=wanted, detail=_detail(row))
-                break
+    def do_look(self, message: Mapping[str, Any]) -> None:
+        """Keep how a view stands (what is filtered, sorted, open), for a page that is loaded again."""
+        look = message.get("look")
+        if isinstance(look, Mapping):
+            with self._lock:  # nobody is told: a view that is there stands as it does
+                self._state["look"] = dict(look)
+
+    def do_samples(self, message: Mapping[str, Any]) -> None:
+        """Answer a question about the samples; ``what`` names it."""
+        self._desk.ask(lambda: self.reply(message, **self._answer(message)))
+
+    def _answer(self, message: Mapping[str, Any]) -> dict[str, Any]:
+        try:
+            return self._questions().answer(message)
+        except Exception as error:  # noqa: BLE001 - whatever the index or a run file is, the grid says so
+            return {"failed": f"The samples cannot be read: {error}"}
+
+    def _questions(self) -> SampleQuestions:
+        """Return what answers for the results that are shown now; called at the desk only."""
+        found = self._found
+        if self._asked is None or self._asked[0] is not found:
+            self._asked = found, SampleQuestions(SampleGrid(self.session, found))
+        return self._asked[1]
+
+    def _tell_samples(self) -> None:
+        try:
+            # Counted, because a grid of as many rows may hold others after another fetch.
+            self.set(samples=self._questions().about() | {"fetched": next(self._fetched)})
+        except Exception as error:  # noqa: BLE001 - as above
+            self.set(samples={"columns": [], "total": 0, "problem": f"The samples cannot be read: {error}"})
+
+    def close(self) -> None:
+        """End the desk, too."""
+        self._desk.close()
+        super().close()
 
 
 def _group(
     group: Any,
+    passes: Any,
+    side: Any,
+    spent: Any,
+    waited: Any,
     bar: tuple[float | None, tuple[float, float] | None],
     texts: tuple[str, str],
     score: str,
@@ -81,15 +135,21 @@ def _group(
     value, interval = bar
     low, high = interval or (None, None)
     held, every = group.assertions
-    same = ("version", "passed", "errored", "latency")
-    return {name: getattr(group, name) for name in same} | {
+    rate = passes.estimate
+    return {
+        "version": group.version,
         "model": group.candidate,
         "runs": len(group.rows),
+        "samples": passes.samples,
+        "errored": passes.errored,
+        "passed": None if rate is None else rate.value,
+        "passedText": "" if rate is None else f"{round(rate.value * rate.n):,} of {rate.n:,}",
         "value": value,
         "low": low,
         "high": high,
         "valueText": texts[0],
         "spreadText": texts[1],
+        "leftOut": side.errored,
         "score": group.score if group.score is not None and math.isfinite(group.score) else None,
         "scoreText": score.strip(),
         "held": held,
@@ -97,12 +157,18 @@ def _group(
         "tokens": group.usage.input_tokens + group.usage.output_tokens,
         "cost": group.usage.cost,
         "costText": cost,
+        "latency": group.latency,
         "latencyText": duration(group.latency),
+        "aSample": {"cost": _mean(spent), "latency": _mean(waited)},
     }
 
 
+def _mean(side: Any) -> list[Any]:
+    """Return a side's mean, None where it is not known, and of how many samples it is not."""
+    return [None if side.estimate is None else side.estimate.value, side.unmeasured]
+
+
 def _ident(row: Any) -> str:
-    # The same after another fetch, so that what is unfolded can stay so.
     return f"{row.version} {row.candidate} {row.run_id}"
 
 
@@ -110,6 +176,7 @@ def _run_row(row: Any, outcome: tuple[str, str]) -> dict[str, Any]:
     word, tone = outcome
     return {
         "id": _ident(row),
+        "sample": run_ident(row),
         "run": row.run_id,
         "model": row.candidate,
         "version": row.version,
@@ -117,40 +184,3 @@ def _run_row(row: Any, outcome: tuple[str, str]) -> dict[str, Any]:
         "tone": tone,
         "latency": duration(row.result.elapsed),
     }
-
-
-def _detail(row: Any) -> dict[str, Any]:
-    result = row.result
-    room = [_WHOLE]
-
-    def clip(text: str) -> str:
-        kept = text[: min(_TEXT, max(0, room[0]))]
-        room[0] -= len(kept)
-        left = len(text) - len(kept)
-        return f"{kept}\n[{left:,} more characters]" if left else kept
-
-    chats = [
-        [{"role": m.role, "sender": m.sender, "text": clip(m.text)} for m in chat.messages[:_MESSAGES]]
-        for chat in _all("conversations", result)
-    ]
-    return {
-        "facts": {
-            "result": result_texts([result])[0] or outcomes_of([result])[0][0],
-            "tokens": f"{result.usage.input_tokens:,} in, {result.usage.output_tokens:,} out",
-            "cost": money(result.usage.cost),
-            "latency": duration(result.usage.latency),
-            "task took": duration(result.elapsed),
-            "folder": str(row.folder),
-        },
-        "assertions": [
-            {"passed": a.passed, "text": clip(a.expectation or a.definition), "line": a.line}
-            for a in _all("assertions", result)
-        ],
-        "chats": chats[:_MESSAGES],
-        "error": clip(result.error_message),
-    }
-
-
-def _all(what: str, result: Any) -> list[Any]:
-    """Return a run's conversations or assertions with those of its samples."""
-    return [*getattr(result, what), *(one for sub in result.subruns for one in _all(what, sub))]

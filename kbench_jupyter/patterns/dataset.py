@@ -45,3 +45,7 @@ capitals.run(kbench.llm)
 # data with `pd.read_csv("/kaggle/input/NAME/file.csv")` and attach it: `%kbench push -d OWNER/NAME`.
 #
 # Four rows make a wide interval. That is the point of showing it; its formula is yours to choose.
+#
+# **Which rows changed.** Each row is a sample: after a run of a second version, `%kbench compare v1 v2` lists those
+# that got worse and better with both answers, and says whether the difference is more than chance
+# ([compare.ipynb](compare.ipynb)).

@@ -17,7 +17,7 @@ import zlib
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path, PureWindowsPath
-from typing import BinaryIO
+from typing import IO
 
 from kbench_jupyter.errors import DownloadError
 
@@ -80,7 +80,7 @@ class Stopped(Exception):
 
 
 def unpack(
-    archive: Path,
+    archive: IO[bytes],
     folder: Path,
     limits: Limits | None = None,
     *,
@@ -90,7 +90,8 @@ def unpack(
 
     Parameters
     ----------
-    archive : Path
+    archive : binary file
+        Open, and can be read from anywhere.
     folder : Path
         Made here; nothing else may be in it.
     limits : Limits, optional
@@ -110,15 +111,14 @@ def unpack(
     """
     limits = limits or Limits()
     try:
-        with archive.open("rb") as stream:
-            _check_directory(stream, limits)
-            with zipfile.ZipFile(stream) as opened:
-                infos = opened.infolist()
-                _check_sizes(infos, archive.stat().st_size, limits)
-                places = [(info, _place(info)) for info in infos]
-                _check_collisions(places)
-                folder.mkdir(parents=True)
-                return _extract(opened, places, folder, stopped)
+        _check_directory(archive, limits)
+        with zipfile.ZipFile(archive) as opened:
+            infos = opened.infolist()
+            _check_sizes(infos, archive.seek(0, os.SEEK_END), limits)
+            places = [(info, _place(info)) for info in infos]
+            _check_collisions(places)
+            folder.mkdir(parents=True)
+            return _extract(opened, places, folder, stopped)
     except _BROKEN as error:
         raise BrokenArchiveError(f"what came is no intact zip archive ({error})") from error
     except OSError as error:
@@ -210,7 +210,7 @@ def _check_sizes(infos: list[zipfile.ZipInfo], packed: int, limits: Limits) -> N
         )
 
 
-def _check_directory(stream: BinaryIO, limits: Limits) -> None:
+def _check_directory(stream: IO[bytes], limits: Limits) -> None:
     """Refuse a table of contents too large to hold, before zipfile reads all of it."""
     end = stream.seek(0, os.SEEK_END)
     stream.seek(max(0, end - 65_557))  # the end record and the longest comment that may follow it

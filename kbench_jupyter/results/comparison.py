@@ -6,14 +6,18 @@ import math
 import statistics
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
-from kbench_jupyter.results.downloads import StoredRun, origin_target, stored_runs
-from kbench_jupyter.results.runfiles import RunResult, Usage, read_run_files
+from kbench_jupyter.results.runfiles import RunResult, Usage, read_run_file
+from kbench_jupyter.results.statistics import has_scipy, mean
 
-_Z = 1.96  # two-sided 95 %
+By = Literal["candidate", "version", "model"]
+#: How runs are put together: a group each candidate within a version; the same, a candidate's versions beside each
+#: other; or all candidates of a model within a version as one.
+BYS: tuple[By, ...] = get_args(By)
 
 
 @dataclass(frozen=True)
@@ -23,17 +27,27 @@ class Row:
     version: int | None  #: task version, where the server told it
     candidate: str  #: slug of a model, of a model at an effort, or of an agent
     run_id: int
-    result: RunResult
+    result: RunResult  #: without conversations and subruns
     folder: Path  #: where its files lie
     model: str  #: canonical slug; the candidate where nobody told
+
+    def read(self) -> RunResult:
+        """Return the run with its conversations and subruns, read from its file.
+
+        Raises
+        ------
+        ValueError
+            If that cannot be read any more.
+        """
+        return self.result if self.result.path is None else read_run_file(self.result.path)
 
 
 @dataclass(frozen=True)
 class Group:
-    """All runs of one task version on one candidate."""
+    """All runs of one task version on one candidate, or model."""
 
     version: int | None
-    candidate: str
+    candidate: str  #: the model, where its candidates are put together
     rows: tuple[Row, ...]  #: never empty
 
     @property
@@ -45,20 +59,6 @@ class Group:
     def passed(self) -> int:
         """How many of the runs passed."""
         return sum(row.result.passed is True for row in self.rows)
-
-    @property
-    def pass_rate(self) -> float:
-        """The share of runs that passed, 0 to 1."""
-        return self.passed / len(self.rows)
-
-    @property
-    def pass_interval(self) -> tuple[float, float]:
-        """Wilson's 95 % interval of the pass rate: honest for few runs, never outside 0 to 1."""
-        n, p = len(self.rows), self.pass_rate
-        scale = 1 + _Z**2 / n
-        middle = (p + _Z**2 / (2 * n)) / scale
-        half = _Z * math.sqrt(p * (1 - p) / n + _Z**2 / (4 * n**2)) / scale
-        return max(0.0, middle - half), min(1.0, middle + half)
 
     @property
     def scores(self) -> list[float]:
@@ -76,12 +76,14 @@ class Group:
     def score_interval(self) -> float | None:
         """Half-width of the score's 95 % interval: of several runs their own, of one run what it reports.
 
-        None where it has no width: a few equal scores do not show that the next one will be equal, too.
+        None where it has no width: a few equal scores do not show that the next one will be equal, too. Nor where scipy
+        is missing.
         """
         if not all(map(has_value, self.scores)):
             return None
         if len(self.scores) > 1:
-            return _Z * statistics.stdev(self.scores) / math.sqrt(len(self.scores)) or None
+            found = mean(self.scores, method="t") if has_scipy() else None
+            return None if found is None or found.high is None else found.high - found.value
         return next((row.result.interval for row in self.rows if row.result.interval), None)
 
     @property
@@ -117,61 +119,19 @@ def has_value(score: float) -> bool:
     return abs(score) < sys.float_info.max
 
 
-def read_rows(
-    output: Path,
-    task: str,
-    *,
-    target: str | None = None,
-    run_ids: Collection[int] = (),
-    on_damage: Callable[[Path, ValueError], None] | None = None,
-) -> list[Row]:
-    """Read the downloaded runs of one task.
+def group(rows: Sequence[Row], by: By = "candidate") -> list[Group]:
+    """Put the runs of each version and candidate, or model, together, in the order of their first.
 
-    Parameters
-    ----------
-    output : Path
-        The folder that was downloaded to.
-    task : str
-        Slug.
-    target : str, optional
-        Address of the server that is asked: downloads that say they came from another are left out, and so
-        are those from this one that are none of `run_ids` (of before a reset, or of somebody else's task of
-        this name).
-    run_ids : collection of int
-        The runs that server lists.
-    on_damage : callable, optional
-        As `read_run_files` takes it.
-
-    Returns
-    -------
-    list of Row
-        Newest version first, then by candidate and run. A run that recorded nothing has no row.
-
-    Raises
-    ------
-    ValueError
-        If a run file cannot be read.
+    By version, the versions of a candidate follow each other.
     """
-    rows = [
-        Row(stored.version, stored.candidate, stored.run_id, result, stored.path, stored.candidate)
-        for stored in stored_runs(output, task)
-        if target is None or _belongs(stored, target, run_ids)
-        for result in read_run_files(stored.path, on_damage)
-    ]
-    return sorted(rows, key=lambda row: (-(row.version or 0), row.candidate, row.run_id))
-
-
-def _belongs(stored: StoredRun, target: str, run_ids: Collection[int]) -> bool:
-    came_from = origin_target(stored.path)
-    return came_from is None or (came_from == target and stored.run_id in run_ids)
-
-
-def group(rows: Sequence[Row]) -> list[Group]:
-    """Put the runs of each version and candidate together, in the order of their first."""
     groups: dict[tuple[int | None, str], list[Row]] = defaultdict(list)
     for row in rows:
-        groups[row.version, row.candidate].append(row)
-    return [Group(version, candidate, tuple(rows)) for (version, candidate), rows in groups.items()]
+        groups[row.version, row.model if by == "model" else row.candidate].append(row)
+    found = [Group(version, name, tuple(rows)) for (version, name), rows in groups.items()]
+    if by != "version":
+        return found
+    names = list(dict.fromkeys(one.candidate for one in found))
+    return sorted(found, key=lambda one: names.index(one.candidate))
 
 
 def assertion_counts(groups: Sequence[Group]) -> dict[str, dict[str, tuple[int, int]]]:

@@ -34,6 +34,7 @@ __all__ = [
     "run_folder",
     "stage",
     "stored_runs",
+    "task_folder",
 ]
 
 #: What a download says about itself, inside the run's folder.
@@ -73,17 +74,22 @@ class StoredRun:
 
 def run_folder(output: Path, task: str, version: int | None, candidate: str, run_id: int) -> Path:
     """Return where a run's output belongs; names can never lead out of `output`."""
-    return output / _part(task) / (str(version) if version else "unset") / _part(candidate) / str(run_id)
+    return task_folder(output, task) / (str(version) if version else "unset") / _part(candidate) / str(run_id)
 
 
 def _part(name: str) -> str:
     return re.sub(r"[^\w.@+=-]", "-", name).strip(". ") or "unnamed"
 
 
+def task_folder(output: Path, task: str) -> Path:
+    """Return where all downloads of a task lie."""
+    return output / _part(task)
+
+
 def stored_runs(output: Path, task: str) -> list[StoredRun]:
     """Return the runs of a task that were downloaded to a folder, by version, candidate and run id."""
     found = []
-    for path in (output / _part(task)).glob("*/*/*"):
+    for path in task_folder(output, task).glob("*/*/*"):
         version, candidate, run_id = path.parts[-3:]
         plain = version == "unset" or version.isdecimal()
         if plain and run_id.isdecimal() and not candidate.startswith(".") and path.is_dir():

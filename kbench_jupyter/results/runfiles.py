@@ -91,12 +91,17 @@ class RunResult:
     ended: datetime | None = None
     definition: str = ""  #: source of the task function
     path: Path | None = None  #: the file it was read from
+    #: Of subruns that were read and are not held here: whether none of them failed, and whether one asked a model.
+    others_held: bool = True
+    others_called: bool = False
 
     @property
     def called(self) -> bool:
         """Whether a model was called at all, as far as that was told."""
         used = self.usage.input_tokens or self.usage.output_tokens or self.usage.latency
-        return bool(used or any(conversation.messages for conversation in self.conversations))
+        return bool(
+            used or self.others_called or any(conversation.messages for conversation in self.conversations)
+        )
 
     @property
     def errored(self) -> bool:
@@ -114,7 +119,7 @@ class RunResult:
         if self.state != "COMPLETED":
             return None
         own = self.outcome is not False and all(a.passed for a in self.assertions)
-        return own and all(sub.passed is not False for sub in self.subruns)
+        return own and self.others_held and all(sub.passed is not False for sub in self.subruns)
 
     @property
     def elapsed(self) -> float | None:
@@ -172,21 +177,31 @@ def read_run_files(
     return sorted(runs, key=lambda run: (run.started is None, run.started or datetime.min, run.task))
 
 
-def parse_run(data: Mapping[str, Any], path: Path | None = None) -> RunResult:
-    """Turn the JSON of one run into a value; absent fields mean their defaults."""
-    task = _object(data.get("taskVersion"))
+def parse_run(data: Mapping[str, Any], path: Path | None = None, *, said: bool = True) -> RunResult:
+    """Turn the JSON of one run into a value; absent fields mean their defaults.
+
+    Parameters
+    ----------
+    data : mapping
+        The run's JSON.
+    path : Path, optional
+        Where it was read from.
+    said : bool
+        Whether what was said in conversations is wanted.
+    """
+    task = as_object(data.get("taskVersion"))
     state = str(data.get("state", "UNSPECIFIED")).removeprefix(_STATE_PREFIX)
-    subruns = tuple(parse_run(sub) for sub in _objects(data.get("subruns")))
-    conversations = _objects(data.get("conversations"))
-    usage = sum((_usage(_object(c.get("metrics"))) for c in conversations), Usage())
+    subruns = tuple(parse_run(sub, said=said) for sub in as_objects(data.get("subruns")))
+    conversations = as_objects(data.get("conversations"))
+    usage = sum((_usage(as_object(c.get("metrics"))) for c in conversations), Usage())
     return RunResult(
         task=str(task.get("name", "")),
-        model=str(_object(data.get("modelVersion")).get("slug") or ""),
+        model=str(as_object(data.get("modelVersion")).get("slug") or ""),
         state=state,
         **(_result(data) if state != "ERRORED" else {}),
-        assertions=tuple(_assertion(a) for a in _objects(data.get("assertions"))),
+        assertions=tuple(_assertion(a) for a in as_objects(data.get("assertions"))),
         usage=sum((sub.usage for sub in subruns), usage),
-        conversations=tuple(_conversation(c) for c in conversations),
+        conversations=tuple(_conversation(c) for c in conversations) if said else (),
         subruns=subruns,
         error_message=str(data.get("errorMessage") or ""),
         started=_time(data.get("startTime")),
@@ -196,18 +211,20 @@ def parse_run(data: Mapping[str, Any], path: Path | None = None) -> RunResult:
     )
 
 
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
+def as_object(value: Any) -> Mapping[str, Any]:
+    """Return a JSON object as it is, and an empty one for anything else."""
+    return value if isinstance(value, dict) else {}
 
 
-def _objects(value: Any) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+def as_objects(value: Any) -> list[Mapping[str, Any]]:
+    """Return the objects of a JSON list; none for anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
 def _result(data: Mapping[str, Any]) -> dict[str, Any]:
-    for result in _objects(data.get("results")):
+    for result in as_objects(data.get("results")):
         if "numericResult" in result:
-            numeric = _object(result["numericResult"])
+            numeric = as_object(result["numericResult"])
             interval = numeric.get("confidenceInterval")
             return {
                 "score": float(numeric.get("value") or 0.0),
@@ -234,10 +251,10 @@ def _conversation(data: Mapping[str, Any]) -> Conversation:
         Message(
             role=str(content.get("role", "")).removeprefix(_ROLE_PREFIX).lower(),
             sender=str(content.get("senderName", "")),
-            text="\n".join(_part(part) for part in _objects(content.get("parts"))),
+            text="\n".join(_part(part) for part in as_objects(content.get("parts"))),
         )
-        for request in _objects(data.get("requests"))
-        for content in _objects(request.get("contents"))
+        for request in as_objects(data.get("requests"))
+        for content in as_objects(request.get("contents"))
     ]
     return Conversation(str(data.get("id", "")), tuple(messages))
 
@@ -245,7 +262,7 @@ def _conversation(data: Mapping[str, Any]) -> Conversation:
 def _part(part: Mapping[str, Any]) -> str:
     if "text" in part:
         return str(part["text"])
-    blob = _object(part.get("fileData") or part.get("inlineData"))
+    blob = as_object(part.get("fileData") or part.get("inlineData"))
     return f"[{blob.get('mimeType', 'content')}{' ' + blob['fileUri'] if 'fileUri' in blob else ''}]"
 
 

@@ -103,6 +103,14 @@ class Session:
         self.validated: set[str] = set()
         #: Sources that ran through a dry run here, by the same digest.
         self.tried: set[str] = set()
+        #: The folder that a task's downloads were last compared in, by its slug.
+        self.folders: dict[str, Path] = {}
+        #: Tokens of a task's last rehearsal here, by its slug.
+        self.rehearsed: dict[str, int] = {}
+        #: Folders that a task's runs were downloaded to from here, by its slug.
+        self.outputs: dict[str, set[Path]] = {}
+        #: What a task was last run on from here, by its slug: models, their effort, agents; in batches.
+        self.ran: dict[str, tuple[tuple[tuple[str, ...], str, tuple[str, ...]], ...]] = {}
         #: What was pushed from here, by the digest of the push.
         self.sources: dict[str, TaskSource] = {}
         #: The origin of each run whose results were compared here. Ids alone begin again after a reset.

@@ -162,6 +162,7 @@ SETTINGS = (
 SERVER_SETTINGS = (
     Setting("upstream_url", "an OpenAI-compatible endpoint whose models the embedded server offers", "none"),
     Setting("upstream_efforts", "reasoning efforts its models take, with commas between", "none"),
+    Setting("upstream_agents", "which of its models are agents, with commas between", "none"),
     Setting("workers", "notebooks the embedded server runs at once", "2"),
     Setting("run_timeout", "seconds it gives a run", "3600"),
     Setting("idle_minutes", "minutes without a call after which it stops", "720"),

@@ -7,15 +7,18 @@ import threading
 import faults
 import nbformat
 import pytest
-from loopback_session import LoopbackSession, add_run
+from loopback_session import LoopbackSession, add_run, zipped
 
 from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.init import init
+from kbench_jupyter.actions.log import log
 from kbench_jupyter.actions.pull import pull
 from kbench_jupyter.actions.quota import quota
+from kbench_jupyter.actions.results import results
 from kbench_jupyter.actions.standing import standing
 from kbench_jupyter.actions.status import status
 from kbench_jupyter.errors import NotFoundError
+from kbench_jupyter.panels.model_picker import ModelPicker
 from kbench_jupyter.panels.watches import TaskWatch
 
 SOURCE = (
@@ -55,10 +58,11 @@ def failing_pull(session):
         (standing, TASK_AND_RUNS),
         (failing_pull, TASK_AND_RUNS),
         (lambda session: TaskWatch(session, "quiz").refresh(), TASK_AND_RUNS),
+        (lambda session: ModelPicker(session).load(), ("ListBenchmarkModels", "GetBenchmarkTaskQuota")),
         (quota, ("GetBenchmarkTaskQuota", "GetModelProxyQuotas")),
         (init, ("CreateDefaultModelProxyToken", "ListBenchmarkModels")),
     ],
-    ids=["status", "standing", "pull", "panel", "quota", "init"],
+    ids=["status", "standing", "pull", "panel", "picker", "quota", "init"],
 )
 def test_both_questions_are_on_the_way_before_either_is_answered(
     server, session, command, methods, monkeypatch
@@ -76,6 +80,28 @@ def test_both_questions_are_on_the_way_before_either_is_answered(
     command(session)
     assert not met.broken
     assert [len(server.calls(method)) for method in methods] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("command", "method"),
+    [(log, "GetBenchmarkTaskRunLogs"), (results, "DownloadBenchmarkTaskRunOutput")],
+    ids=["log", "results"],
+)
+def test_what_explains_an_error_is_asked_for_while_the_rest_comes(server, session, command, method):
+    server.api.runs.clear()
+    add_run(server.api, 12, state="ERRORED", errorMessage="ValueError: no")
+    server.api.archives[12] = zipped(r_run_json='{"state": "BENCHMARK_TASK_RUN_STATE_ERRORED"}')
+    met = threading.Barrier(2, timeout=4)
+
+    def answered_once_both_are_here(exchange):
+        met.wait()
+        exchange.answer(*exchange.process())
+
+    server.inject(method, answered_once_both_are_here)
+    server.inject("GetBenchmarkTask", answered_once_both_are_here)
+    command(session, "quiz")
+    assert not met.broken
+    assert len(server.calls("GetBenchmarkTask")) == 1
 
 
 def test_what_the_first_question_says_is_raised_at_once_whatever_the_second_does(server, session):

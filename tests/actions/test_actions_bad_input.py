@@ -12,6 +12,8 @@ import time
 
 import faults
 import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
 from loopback_session import LoopbackSession
 
 from kbench_jupyter.actions.check import check, refuse_errors
@@ -190,6 +192,35 @@ def test_many_such_cells_take_no_longer_than_a_few(session, write):
     assert "too large to check statically" in outcomes(session, write(*cells))["validate"]
     own = [f"%kbench status\nn = {n}\n" + "%cd x\n" * 150 for n in range(100)]
     assert "lines of IPython's own" in outcomes(session, write(*own))["validate"]
+
+
+#: What tokenizers, transformers and percent format stumble over.
+# fmt: off
+PIECES = st.sampled_from([
+    "'", '"', "'''", '"""', "(", "[", "{", ")", "]", "}", "%", "!", "?", ";", "\\", "\\\n", "\n", "\n  ", "%cd x\n",
+    "!ls\n", "x?\n", "x = !ls\n", "x = %cd y\n", "a", "1", "=", ":", " ", "\t", "#", "# %%\n", "%%bash\n", "f'{",
+    "\\N{",
+    "é", "\x0c", "\r", "\u2028", "```\n", "@", "lambda:", "if x:", "def f(", ">>> ", "In [1]: ", "...", "\ud800",
+    "\x00", "%time ",
+])
+# fmt: on
+BEGUN = st.lists(PIECES, max_size=3).map("".join)
+AGAIN = st.lists(PIECES, min_size=1, max_size=6).map("".join)
+
+
+@given(BEGUN, AGAIN, st.sampled_from([50, 3_000, int(os.environ.get("NASTY_SIZE", "30_000"))]))
+@example("", "'", 100_000)
+@example("!", "x = !ls\\\n", 50_000)
+@settings(
+    max_examples=int(os.environ.get("NASTY", "8")),
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
+def test_whatever_a_cell_holds_each_command_ends_soon_and_in_no_traceback(session, write, begun, again, size):
+    cell = begun + again * (size // len(again))
+    for said in outcomes(session, write(cell)).values():
+        assert "Traceback" not in said
 
 
 def test_a_source_with_too_much_code_is_never_called_valid_and_can_be_pushed_by_name(session, write):

@@ -98,7 +98,7 @@ def test_the_question_names_what_would_be_stopped_and_no_stops_nothing(
     [question] = session.reporter.lines
     assert "Stop 2 runs of quiz" in question
     assert "quick-1-high (run 12, running), helper (run 13, running)" in question
-    assert "cancel quiz --running -y" in (refused.value.hint or "")
+    assert "cancel quiz -m '*-high' -m helper --running -y" in (refused.value.hint or ""), "and nothing else"
     assert not cancels(server)
 
 

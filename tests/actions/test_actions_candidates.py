@@ -9,6 +9,7 @@ from typing import Any
 import faults
 import pytest
 from candidates import THREE, CandidateApi, add_three
+from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 from loopback_session import LoopbackSession, add_run
 
@@ -165,7 +166,8 @@ def test_an_effort_and_an_agent_are_scheduled_and_followed_by_their_run_ids(
         high = kbench("run quiz -m quick-1 --reasoning-effort high")
         agent = kbench("run quiz --agent helper --agent other")
         listed = kbench("status quiz")
-    assert [one["candidate"] for one in high.records()] == ["quick-1 (high)"]
+    assert [one["candidate"] for one in high.records()] == ["quick-1-high"]
+    assert [one.candidate for one in high.runs] == ["quick-1-high"], "never the bare model"
     assert [one["candidate"] for one in agent.records()] == ["helper", "other"]
     assert [one["candidate"] for one in listed.records()] == ["quick-1", "quick-1-high", "helper", "other"]
     assert [one["run"] for one in agent.records()] == [1002, 1003]
@@ -211,6 +213,20 @@ def test_a_model_without_that_effort_is_refused_by_name_before_anything_is_sent(
     assert not scheduled(server)
 
 
+def test_a_cell_run_at_an_effort_asks_once_what_there_is(
+    server: faults.FaultServer, kbench: Any, shell: InteractiveShell
+) -> None:
+    cell = (
+        "import kaggle_benchmarks as kbench\n@kbench.task(name='Quiz')\ndef quiz(llm):\n    llm.prompt('?')\n"
+        "quiz.run(kbench.llm)"
+    )
+    with capture_output():
+        found = shell.run_cell_magic("kbench", "run -m quick* --reasoning-effort high", cell)
+    assert [one.candidate for one in found.runs] == ["quick-1-high"]
+    for method in ("ListBenchmarkModels", "ListBenchmarkModelVersionConfigs"):
+        assert len(server.calls(method)) == 1, method
+
+
 @pytest.mark.parametrize(("models", "agents"), [([], []), ([], ["helper"]), (["quick-1"], ["helper"])])
 def test_an_effort_goes_with_models_alone(
     server: faults.FaultServer, session: LoopbackSession, models: list[str], agents: list[str]
@@ -227,5 +243,6 @@ def test_where_efforts_are_not_listed_one_line_says_so_and_the_server_decides(
     server.api.refusing["ListBenchmarkModelVersionConfigs"] = code
     found = run(session, "quiz", ["quick-1"], effort="high")
     assert [one["candidate"] for one in found.records()] == ["quick-1 (high)"]
+    assert [one.candidate for one in found.runs] == ["quick-1 (high)"]
     [line] = [line for line in session.reporter.lines if line.startswith("!")]
     assert "does not offer a list of reasoning efforts" in line

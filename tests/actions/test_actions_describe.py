@@ -9,7 +9,7 @@ from typing import Any
 import faults
 import pytest
 from candidates import CandidateApi
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -147,6 +147,109 @@ def test_a_server_that_takes_no_descriptions_is_one_plain_line(
         kbench("describe nope -y", "New.")
 
 
+NOTEBOOK = """\
+# %%
+import kaggle_benchmarks as kbench
+
+# %% [markdown]
+# # Quiz
+#
+# Asks *one* thing.
+
+# %% [markdown]
+# Another cell.
+
+# %%
+@kbench.task(name="Quiz")
+def quiz(llm):
+    kbench.assertions.assert_true(bool(llm.prompt("?")), expectation="answers")
+
+
+quiz.run(kbench.llm)
+"""
+DESCRIPTION = "# Quiz\n\nAsks *one* thing."
+
+
+def test_a_push_makes_the_first_markdown_cell_the_description_once_that_is_agreed_to(
+    server: faults.FaultServer,
+    kbench: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "quiz.py").write_text(NOTEBOOK, encoding="utf-8")
+    monkeypatch.setattr("builtins.input", lambda _: "n")
+    with pytest.raises(UsageError, match="Nothing was pushed"):
+        kbench("push -f quiz.py --describe")
+    assert (server.api.pushes, updates(server)) == (0, [])
+    assert "-Ten *sums*." in capsys.readouterr().out
+    monkeypatch.setattr("builtins.input", lambda _: "y")
+    pushed = kbench("push -f quiz.py --describe")
+    assert (server.api.pushes, pushed.notes) == (1, ())
+    assert [(one["description"], one["updateMask"]) for one in updates(server)] == [
+        (DESCRIPTION, "description")
+    ]
+    assert "Changed the description of quiz." in capsys.readouterr().out
+    server.api.tasks["quiz"][-1]["description"] = "Of the web page."
+    assert not kbench("push -f quiz.py --describe -y").changed, "the notebook is there; its page is not"
+    assert server.api.tasks["quiz"][-1]["description"] == DESCRIPTION
+    monkeypatch.setattr("builtins.input", lambda _: pytest.fail("there is nothing to agree to"))
+    kbench("push -f quiz.py --describe")
+    assert len(updates(server)) == 2
+
+
+def test_a_push_without_a_markdown_cell_has_no_description_and_says_so_before_it_sends_anything(
+    server: faults.FaultServer, kbench: Any, tmp_path: Path
+) -> None:
+    (tmp_path / "quiz.py").write_text(NOTEBOOK.replace(" [markdown]", " [raw]"), encoding="utf-8")
+    with pytest.raises(UsageError, match=r"quiz.py has no markdown cell.*nothing was pushed"):
+        kbench("push -f quiz.py --describe")
+    assert server.calls("CreateBenchmarkTask") == []
+
+
+@pytest.mark.parametrize("code", [403, 404, 501])
+def test_a_server_that_takes_no_descriptions_takes_the_push_all_the_same(
+    server: faults.FaultServer, kbench: Any, tmp_path: Path, code: int
+) -> None:
+    server.api.refusing["UpdateBenchmarkTask"] = code
+    (tmp_path / "quiz.py").write_text(NOTEBOOK, encoding="utf-8")
+    pushed = kbench("push -f quiz.py --describe -y")
+    assert server.api.pushes == 1
+    [note] = pushed.notes
+    assert note.startswith("The description was not changed: This server does not offer")
+
+
+def test_a_description_is_cleared_by_saying_so_and_kept_by_saying_nothing(
+    server: faults.FaultServer, kbench: Any
+) -> None:
+    kept = kbench("describe quiz -y", "+++\ntags = []\n+++\n")
+    assert 'To clear that: description = ""' in " ".join(str(kept).split())
+    assert server.api.tasks["quiz"][-1]["description"] == PAGE["description"]
+    cleared = kbench("describe quiz -y", '+++\ndescription = ""\n+++\n')
+    assert updates(server)[-1]["updateMask"] == "description"
+    assert "No description yet." in str(cleared)
+    with pytest.raises(UsageError, match="stands below"):
+        kbench("describe quiz -y", '+++\ndescription = "Sums."\n+++\n')
+    with pytest.raises(UsageError, match="stands below"):
+        kbench("describe quiz -y", '+++\ndescription = ""\n+++\nSums.\n')
+
+
+def test_a_page_written_into_a_file_is_read_from_there(
+    server: faults.FaultServer, kbench: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    kbench("describe quiz -o page.md")
+    assert "Wrote the page to page.md." in capsys.readouterr().out
+    assert "nothing was changed" in str(kbench("describe quiz --from page.md"))
+    server.api.tasks["quiz"][-1].update(description="Other.", tags=[], citations=[])
+    kbench("describe quiz --from page.md -y")
+    assert {name: server.api.tasks["quiz"][-1][name] for name in PAGE} == PAGE
+    kbench("describe quiz --format 'table(tags, description)'")
+    assert ["math", "Ten *sums*."] in [line.split("  ") for line in capsys.readouterr().out.split("\n")]
+    with pytest.raises(UsageError) as refused:
+        kbench("describe quiz -o page.html")
+    assert ".md as --from reads it" in str(refused.value.hint)
+
+
 def test_only_one_place_may_say_what_the_page_is(kbench: Any) -> None:
     with pytest.raises(UsageError, match="give one of them"):
         kbench("describe quiz --edit --from page.md")
@@ -159,6 +262,7 @@ _TEXTS = _LINES.map(str.strip)
 _URLS = st.from_regex(r"https://[a-z.]+/[a-z\"\\]*", fullmatch=True)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # it reads tables of all characters first
 @given(_TEXTS, st.lists(_TEXTS, unique=True), _TEXTS, st.lists(st.builds(Citation, _TEXTS, _URLS)))
 def test_any_page_is_read_as_it_was_written(
     description: str, tags: list[str], provenance: str, citations: list[Citation]

@@ -26,7 +26,7 @@ from kbench_jupyter.display.view import Table, forms
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.notebook.build import task_source
 from kbench_jupyter.results.chart import MIME_TYPE
-from kbench_jupyter.results.comparison import read_rows
+from kbench_jupyter.results.samples import SampleIndex
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def charted(tmp_path: Path) -> ChartedResults:
         "results": [{"numericResult": {"value": 0.5}}],
     }
     (folder / "quiz.run.json").write_text(json.dumps(run), encoding="utf-8")
-    return ChartedResults("quiz", tuple(read_rows(tmp_path, "quiz")))
+    return ChartedResults("quiz", tuple(SampleIndex.open(tmp_path, "quiz").rows()))
 
 
 def test_the_chart_comes_with_the_table_and_only_where_the_table_is_shown(
@@ -78,6 +78,7 @@ def record(
     *,
     error: str = "",
     score: float | None = None,
+    interval: float | None = None,
     metrics: dict[str, Any] | None = None,
     **assertions: bool,
 ) -> None:
@@ -87,7 +88,9 @@ def record(
     run = {
         "state": "BENCHMARK_TASK_RUN_STATE_" + ("ERRORED" if error else "COMPLETED"),
         "errorMessage": error,
-        "results": [] if score is None else [{"numericResult": {"value": score}}],
+        "results": []
+        if score is None
+        else [{"numericResult": {"value": score, "confidenceInterval": interval}}],
         "conversations": [{"metrics": metrics or {}}],
         "assertions": [
             {"expectation": text, "status": status + ("PASSED" if passed else "FAILED")}
@@ -98,7 +101,7 @@ def record(
 
 
 def compared(folder: Path) -> Results:
-    return Results("quiz", tuple(read_rows(folder, "quiz")))
+    return Results("quiz", tuple(SampleIndex.open(folder, "quiz").rows()))
 
 
 def tables(found: Results) -> list[Table]:
@@ -118,12 +121,10 @@ def test_how_an_errored_run_counts_is_said_where_it_is_counted(tmp_path: Path) -
     assert (row.passed, row.errored, row.assertions) == (2, 1, (2, 2))
     table = tables(found)[0]
     cells = dict(zip(table.columns, drawn(table)[0], strict=True))
-    assert (cells["errored>"], cells["passed"].partition(" ")[0], cells["checks>"]) == ("1", "2/3", "2/2")
+    assert (cells["errored>"], cells["passed"].partition(" ")[0], cells["checks>"]) == ("1", "2/2", "2/2")
     [said] = found.remarks
-    assert said == (
-        "1 of 3 runs errored: it counts as not passed, has no score, and only the checks made before the error."
-    )
-    assert found.view().next == [("%kbench status quiz --errors", "the whole of each error")]
+    assert said == ("1 of 3 samples errored: it is left out of every mean and pass rate.")
+    assert found.view().next == (("%kbench status quiz --errors", "the whole of each error"),)
 
 
 def test_where_nothing_errored_nothing_is_said_of_errors(tmp_path: Path) -> None:
@@ -157,11 +158,10 @@ def test_a_difference_between_few_runs_is_said_to_be_perhaps_chance_and_how_to_a
 
 def test_scores_whose_runs_tell_how_sure_they_are_need_no_more_runs(tmp_path: Path) -> None:
     for model, score in (("a", 0.9), ("b", 0.1)):
-        record(tmp_path / f"quiz/1/{model}/1", score=score)
-    found = compared(tmp_path)
-    sure = [replace(row, result=replace(row.result, interval=0.02)) for row in found.rows]
-    assert found.remarks
-    assert not replace(found, rows=tuple(sure)).remarks
+        record(tmp_path / f"unsure/quiz/1/{model}/1", score=score)
+        record(tmp_path / f"sure/quiz/1/{model}/1", score=score, interval=0.02)
+    assert compared(tmp_path / "unsure").remarks
+    assert not compared(tmp_path / "sure").remarks
 
 
 def test_equal_scores_are_shown_without_a_spread_in_every_form(tmp_path: Path) -> None:
@@ -322,7 +322,7 @@ def test_errors_of_the_version_that_was_pushed_here_have_their_place_in_the_note
     assert "ValueError: no number (cell 2, line 4)" in shown
     runs = tuple(LoggedRun(run, 7) for run in session.client().list_runs("quiz"))
     explained = errors_of_runs(session, session.target(), "quiz", errored=True)
-    logged = " ".join(str(LogResult("quiz", runs, 0, explained)).split())
+    logged = " ".join(str(LogResult("quiz", runs, 0, explained())).split())
     assert logged.count("ValueError: no number") == 2
     assert logged.count("(cell 2, line 4)") == 1, "an older version's source is not known"
     assert "Cell 2, line 4, in quiz" in str(status(session, "quiz", errors=True))

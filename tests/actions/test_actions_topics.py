@@ -108,6 +108,12 @@ def test_what_others_wrote_is_text_without_effect(kbench: Any) -> None:
         assert not {"\x1b", "\x07", "\u202e"} & set(drawn["text/plain"])
 
 
+def test_a_topic_in_a_file_counts_its_messages(kbench: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    for form in ("txt", "csv", "json"):
+        kbench(f"topics show 7 -o topic.{form}")
+        assert f"Wrote 4 rows to topic.{form}." in capsys.readouterr().out
+
+
 def test_a_topic_is_shown_with_its_comments_each_reply_after_what_it_answers(
     server: faults.FaultServer, kbench: Any
 ) -> None:

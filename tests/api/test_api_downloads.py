@@ -148,6 +148,15 @@ def test_memory_stays_flat_however_large_the_archive(server: FaultServer) -> Non
     assert peak < 5_000_000
 
 
+def test_a_download_that_came_whole_leaves_its_connection_to_the_next(
+    server: FaultServer, client: Client, archive: bytes
+) -> None:
+    for _ in range(3):
+        with client.download_output(7) as download:
+            assert b"".join(download.iter_bytes()) == archive
+    assert server.connections == 1
+
+
 def test_leaving_early_frees_the_connection(server: FaultServer, client: Client) -> None:
     def endless(exchange: Exchange) -> None:
         exchange.send(exchange.head(200, {"Content-Type": "application/zip", "Content-Length": "99999999"}))

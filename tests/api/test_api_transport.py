@@ -34,6 +34,20 @@ def test_connections_are_kept_and_used_again(server: FaultServer, client: Client
     assert server.wait_for_connections(0)
 
 
+def test_an_error_that_is_kept_keeps_no_connection_of_a_closed_client(server: FaultServer) -> None:
+    transport = RequestsTransport()
+    asked = Request("POST", f"{server.url}/v1/x/GetBenchmarkTaskQuota", body=b"{}")
+    for answer in (transport(asked), transport(asked)):
+        answer.read()
+    server.inject("GetBenchmarkTaskQuota", faults.reset_before)
+    with pytest.raises(TransportFault) as kept:
+        transport(asked)
+    assert server.wait_for_connections(1)
+    transport.close()
+    assert server.wait_for_connections(0)
+    assert kept.value.__traceback__ is not None
+
+
 def test_what_another_thread_still_asks_of_a_closed_client_leaves_no_connection(server: FaultServer) -> None:
     transport = RequestsTransport()
     transport.close()
@@ -272,6 +286,15 @@ def test_a_late_cancel_leaves_the_next_exchange_on_the_connection_alone(server: 
     assert json.loads(held.read())["fine"] is True
     assert server.open_connections == 1
     transport.close()
+
+
+def test_closing_ends_the_connections_of_a_pool_that_something_still_holds(server: FaultServer) -> None:
+    transport = RequestsTransport()
+    transport(Request("POST", server.url + "/v1/s/GetBenchmarkTaskQuota", body=b"{}")).read()
+    held = transport._session.get_adapter(server.url).poolmanager.connection_from_url(server.url)
+    transport.close()
+    assert server.wait_for_connections(0)
+    assert held.host == "127.0.0.1"
 
 
 def test_importing_the_room_does_not_import_requests() -> None:

@@ -1,20 +1,23 @@
 """Whole commands beside the official client's, against one server with 50 ms of latency.
 
 status, models, the logs of 40 runs of 5,000 lines (into a file: what a notebook would be given is capped), the
-download of 40 runs of 0.5 MB, beside what the wire takes for them: bare sockets, as many at a time as ours, and
-one for each. The official client's output goes to a pipe.
+download of 40 runs of 0.5 MB. Beside each stands what the wire alone takes: bare sockets that wait for the same round
+trips and read the same bytes, as many at a time as ours, and one for each run. The official client's
+output goes to a pipe.
 """
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from official_client import OfficialClient
 from prepared_server import LATENCY, LINES, MODELS, OUTPUT, RUNS, serving
-from sides import Call, in_turns, report, warm_kernel, warm_official, whole_commands, wire_limit
+from sides import Call, in_turns, report, warm_kernel, warm_official, whole_commands, wire_at_once, wire_limit
 
 from kbench_jupyter.actions.download import WORKERS
+from kbench_jupyter.actions.log import WORKERS as LOG_WORKERS
 
 #: What is measured: a title, our command, the official one, rounds.
 CASES = (
@@ -29,10 +32,29 @@ CASES = (
     ),
 )
 
-#: The calls of our status and download, for `wire_limit`.
+#: The calls of our commands, for `wire_limit`.
 TASK: Call = ("GetBenchmarkTask", {"slug": {"taskSlug": "quiz"}})
 LIST: Call = ("ListBenchmarkTaskRuns", {"taskSlug": {"taskSlug": "quiz"}})
+LOGS: list[Call] = [("GetBenchmarkTaskRunLogs", {"runId": run}) for run in range(1, RUNS + 1)]
 OUTPUTS: list[Call] = [("DownloadBenchmarkTaskRunOutput", {"runId": run}) for run in range(1, RUNS + 1)]
+
+
+def limits(url: str, magic: str) -> dict[str, Callable[[], float]]:
+    """Return the sides that say what the wire alone takes: round trips one after the other, and all the bytes."""
+    if magic.startswith("status"):
+        return {
+            "  the wire alone, two calls at once": lambda: wire_at_once(url, [TASK, LIST]),
+            "  one after the other": lambda: wire_limit(url, TASK, [LIST], 1),
+        }
+    calls, ours = (LOGS, LOG_WORKERS) if magic.startswith("log") else (OUTPUTS, WORKERS)
+    if magic.startswith("models"):
+        return {}
+    return {
+        f"  the wire alone, {together} at a time": lambda together=together: wire_limit(
+            url, LIST, calls, together
+        )
+        for together in (ours, RUNS)
+    }
 
 
 def main() -> None:
@@ -48,12 +70,6 @@ def main() -> None:
                     f"kaggle {command}": lambda command=command: cold(command),
                     "  the same without process start": lambda command=command: warm(command),
                 }
-                if magic.startswith("status"):
-                    sides["  two bare calls, one after the other"] = lambda: wire_limit(url, TASK, [LIST], 1)
-                if magic.startswith("download"):
-                    for together in (WORKERS, RUNS):
-                        sides[f"  the wire alone, {together} at a time"] = lambda together=together: (
-                            wire_limit(url, LIST, OUTPUTS, together)
-                        )
+                sides |= limits(url, magic)
                 print(f"\n{title} (medians of {rounds}, in turns)")
                 report(in_turns(sides, rounds))

@@ -129,6 +129,25 @@ def wire_limit(url: str, first: Call, calls: Sequence[Call], together: int) -> f
 
     Nothing is parsed, written or checked: no client can be faster than that with as many connections.
     """
+    ask = _asker(url)
+    start = time.perf_counter()
+    ask(first)
+    with ThreadPoolExecutor(together) as pool:
+        list(pool.map(ask, calls))
+    return time.perf_counter() - start
+
+
+def wire_at_once(url: str, calls: Sequence[Call]) -> float:
+    """Return the seconds that bare sockets take for calls that are all made at the same time."""
+    ask = _asker(url)
+    start = time.perf_counter()
+    with ThreadPoolExecutor(len(calls)) as pool:
+        list(pool.map(ask, calls))
+    return time.perf_counter() - start
+
+
+def _asker(url: str) -> Callable[[Call], None]:
+    """Return what makes a call and reads its answer, over a connection of each thread."""
     host, _, port = url.removeprefix("http://").partition(":")
     mine, buffer = threading.local(), 1 << 18
 
@@ -150,11 +169,7 @@ def wire_limit(url: str, first: Call, calls: Sequence[Call], together: int) -> f
         while left:
             left -= len(mine.socket.recv(min(left, buffer)))
 
-    start = time.perf_counter()
-    ask(first)
-    with ThreadPoolExecutor(together) as pool:
-        list(pool.map(ask, calls))
-    return time.perf_counter() - start
+    return ask
 
 
 def in_turns(sides: Mapping[str, Callable[[], float]], rounds: int) -> dict[str, list[float]]:

@@ -18,6 +18,7 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
+import labextension
 import nbformat
 import own_kernel
 import pytest
@@ -25,6 +26,7 @@ from faults import FaultServer
 
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+VIEWPORT = {"width": 1400, "height": 1000}
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -58,7 +60,7 @@ def browser(tmp_path_factory):
                 tmp_path_factory.mktemp("chromium"),
                 executable_path=CHROMIUM,
                 args=QUIET,
-                viewport={"width": 1400, "height": 1000},
+                viewport=VIEWPORT,
             )
         except sync_api.Error as error:
             pytest.fail(f"{CHROMIUM} does not start: {error.message.splitlines()[0]}", pytrace=False)
@@ -91,6 +93,7 @@ class Jupyter:
         for key in ("KBENCH_NOTEBOOK", "KBENCH_TARGET", "KBENCH_API_URL", "JPY_SESSION_NAME"):
             env.pop(key, None)
         own_kernel.install(home / "jupyter")
+        labextension.link(home / "jupyter")
         command = [  # `-m jupyter lab` would start the first jupyter-lab of PATH
             sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}",
             f"--ServerApp.root_dir={self.root}", "--ServerApp.port_retries=0", "--allow-root",
@@ -231,12 +234,30 @@ CONNECTED = """() => {
 }"""
 
 
+# Closes what a test has opened, ends its kernels, and says whether the page is as JupyterLab starts.
+TIDY = """async () => {
+    const app = window.jupyterapp;
+    if (!app || document.querySelector('.jp-Dialog')) return false;
+    for (const widget of [...app.shell.widgets('main')]) widget.dispose();
+    await app.serviceManager.sessions.shutdownAll();
+    await app.serviceManager.kernels.shutdownAll();
+    if (app.shell.leftCollapsed) app.shell.expandLeft();
+    return !document.querySelector('.jp-Dialog, .jp-NotebookPanel');
+}"""
+OPEN = "path => window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'})"
+
+
 class Lab:
-    """A page with one notebook open, and what a person does in it."""
+    """A page with one notebook open, and what a person does in it.
+
+    The page may be one that an earlier test has left in order: JupyterLab takes most of a test's time to start.
+    A test for which it must start says ``lab.page.goto("about:blank")`` first.
+    """
 
     def __init__(self, page, jupyter: Jupyter) -> None:
         self.page = page
         self.jupyter = jupyter
+        self._opened = False
         self.workspace = secrets.token_hex(4)  # JupyterLab would open what an earlier test had open
         # Two workers share the machine: what takes a moment on a quiet one may take many here.
         page.set_default_timeout(60_000)
@@ -246,15 +267,28 @@ class Lab:
         self.expect = expect
 
     def open(self, name: str, app: str = "lab") -> "Lab":
-        app = f"lab/workspaces/{self.workspace}/tree" if app == "lab" else app
-        self.page.goto(self.jupyter.url(name, app))
+        """Open a notebook; the second time, the page is loaded anew."""
+        if app == "lab" and not self._opened and self.page.evaluate("!!window.jupyterapp"):
+            self.page.evaluate(OPEN, name)
+        else:
+            app = f"lab/workspaces/{self.workspace}/tree" if app == "lab" else app
+            self.page.goto(self.jupyter.url(name, app))
+        self._opened = True
         self.cell(0).wait_for()
         self.ready()
         return self
 
+    def tidy(self) -> bool:
+        """Make the page ready for another test, or say that it is not."""
+        if self.page.is_closed():
+            return False
+        self.page.unroute_all()
+        self.page.set_viewport_size(VIEWPORT)
+        return self.page.evaluate(TIDY)
+
     def ready(self) -> None:
         """Wait until the notebook has its kernel, and that is idle."""
-        self.page.wait_for_function(CONNECTED)
+        self.page.wait_for_function(CONNECTED, polling=50)  # each frame would be drawn for it otherwise
         self.panel.locator("[data-status=idle]").first.wait_for()
 
     @property
@@ -319,21 +353,33 @@ class Lab:
         return "\n".join(self.cell(index).locator(".jp-OutputArea-output").all_inner_texts())
 
 
+@pytest.fixture(scope="session")
+def kept():
+    """The page that the last test left in order, if it did."""
+    return []
+
+
 @pytest.fixture
-def lab(browser, jupyter, request):
-    """A fresh page; its screenshot is kept when the test fails."""
+def lab(browser, jupyter, kept, request):
+    """A page without notebooks; its screenshot is kept when the test fails, and the next test gets another page."""
     jupyter.check()
-    others = list(browser.pages)
-    page = browser.new_page()
+    page = kept.pop() if kept else browser.new_page()
+    others = [other for other in browser.pages if other is not page]
+    lab = Lab(page, jupyter)
     try:
-        yield Lab(page, jupyter)
+        yield lab
     finally:
-        if getattr(request.node, "failed_in_call", False):
+        failed = getattr(request.node, "failed_in_call", False)
+        if failed:
             ARTIFACTS.mkdir(exist_ok=True)
             name = "".join(c if c.isalnum() else "_" for c in request.node.name)
             page.screenshot(path=ARTIFACTS / f"{name}.png")
-        for opened in [page for page in browser.pages if page not in others]:
+        for opened in [opened for opened in browser.pages if opened not in others and opened is not page]:
             opened.close()
+        if not failed and lab.tidy():
+            kept.append(page)
+        else:
+            page.close()
+            browser.clear_cookies()
         jupyter.end_kernels()
         browser.clear_permissions()
-        browser.clear_cookies()

@@ -39,7 +39,7 @@ QUICK = Limits(
     deadline=1.0, attempts=2, backoff=0.0, backoff_cap=0.0, poll=0.0, poll_cap=0.0, looks=1, outage=0.0
 )
 #: How many answers of each call `make faults` tries.
-LONG = int(os.environ.get("KBENCH_ANSWERS", "2000"))
+LONG = int(os.environ.get("ANSWERS", "2000"))
 
 # -- Answers ------------------------------------------------------------------------------------------------
 

@@ -37,7 +37,7 @@ CREATED_SOON = (
     Creation.BENCHMARK_TASK_VERSION_CREATION_STATE_QUEUED,
     Creation.BENCHMARK_TASK_VERSION_CREATION_STATE_RUNNING,
 )
-SMALL, THINKER, PLAIN = "smollm2-135m-instruct", "thinker", "plain"
+SMALL, THINKER, PLAIN, AGENT = "smollm2-135m-instruct", "thinker", "plain", "helper"
 #: What a task of the SDK leaves behind, and a prompt as the SDK sends it, without the seconds of importing it.
 TASK = """
 import json, os, urllib.request
@@ -71,13 +71,14 @@ NOT_OFFERED = {
 
 
 class Endpoint(BaseHTTPRequestHandler):
-    """An OpenAI-compatible server whose list says of one model which efforts it takes, and of one nothing."""
+    """An OpenAI-compatible server with a model whose efforts it lists, one of which it says nothing, and an agent."""
 
     asked: list[dict[str, Any]]
 
     def do_GET(self) -> None:
         reasoning = {"supported_efforts": ["low", "high"], "default_effort": "low"}
-        self.answer({"data": [{"id": "lab/thinker", "reasoning": reasoning}, {"id": "plain"}]})
+        others = [{"id": "plain"}, {"id": "lab/helper"}]
+        self.answer({"data": [{"id": "lab/thinker", "reasoning": reasoning}, *others]})
 
     def do_POST(self) -> None:
         self.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
@@ -177,6 +178,7 @@ def sdk(endpoint: ThreadingHTTPServer, tmp_path_factory: pytest.TempPathFactory)
     home: Path = tmp_path_factory.mktemp("sdk") / "home"
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("KBENCH_UPSTREAM_URL", f"http://127.0.0.1:{endpoint.server_port}/v1")
+        patch.setenv("KBENCH_UPSTREAM_AGENTS", "lab/helper = lab/thinker")
         server = local_server.ensure_running(home)
         # The production address is a constant of the SDK's; nothing else of it is touched.
         patch.setitem(kaggle_env._env_to_endpoint, KaggleEnv.PROD, server.url)
@@ -264,6 +266,24 @@ def test_a_run_at_an_effort_prompts_at_it_and_is_a_candidate_of_its_own(
     assert rows["thinker-high"].task_results[0].result.numeric_result.value == 0.84312
 
 
+def test_an_agent_is_no_model_and_its_run_a_candidate_of_its_own(
+    sdk: Sdk, quiz: str, ran: tuple[Any, Any]
+) -> None:
+    [agent] = sdk.schedule(quiz, agent_slugs=[AGENT])
+    assert agent.agent_id
+    assert agent.candidate_type is Kind.BENCHMARK_CANDIDATE_TYPE_AGENTS
+    run = sdk.ended(quiz, agent.run_id)
+    assert run.state is State.BENCHMARK_TASK_RUN_STATE_COMPLETED, run.error_message
+    assert (run.model_version_slug, run.agent_slug, run.model_version_config_slug) == (THINKER, AGENT, "")
+    board = sdk.boards.get_benchmark_leaderboard(
+        made(b.ApiGetBenchmarkLeaderboardRequest, owner_slug="local", benchmark_slug=quiz)
+    )
+    [row] = [row for row in board.rows if row.agent_slug]
+    assert (row.agent_slug, row.agent_name, row.model_version_slug) == (AGENT, "lab/helper", THINKER)
+    assert row.candidate_class is Class.BENCHMARK_CANDIDATE_CLASS_AGENT
+    assert row.task_results[0].result.numeric_result.value == 0.84312
+
+
 def test_an_effort_that_a_model_is_not_known_to_take_is_refused_by_name(sdk: Sdk, quiz: str) -> None:
     before = len(sdk.runs(quiz))
     said = refused(400, lambda: sdk.schedule(quiz, THINKER, SMALL, PLAIN, reasoning_effort="high"))
@@ -271,7 +291,11 @@ def test_an_effort_that_a_model_is_not_known_to_take_is_refused_by_name(sdk: Sdk
     assert "thinker takes low, high" in refused(
         400, lambda: sdk.schedule(quiz, THINKER, reasoning_effort="High")
     )
-    assert "no agents" in refused(400, lambda: sdk.schedule(quiz, agent_slugs=["claude-code"]))
+    assert "There are: helper." in refused(404, lambda: sdk.schedule(quiz, agent_slugs=["claude-code"]))
+    assert "effort of its own" in refused(
+        400, lambda: sdk.schedule(quiz, agent_slugs=[AGENT], reasoning_effort="high")
+    )
+    assert "No such model: helper" in refused(404, lambda: sdk.schedule(quiz, AGENT))
     assert len(sdk.runs(quiz)) == before
 
 
@@ -429,7 +453,11 @@ def test_queued_runs_are_cancelled_by_task_and_candidate_and_counted_once(sdk: S
     assert sdk.run(quiz, high.run_id).error_message == "Cancelled."
     assert sdk.ended(quiz, low.run_id).state is State.BENCHMARK_TASK_RUN_STATE_COMPLETED
     assert cancel() == (0, 0)
-    assert "no agents" in refused(400, lambda: cancel(agent_slug="claude-code"))
+    [agent] = sdk.schedule(quiz, agent_slugs=[AGENT])
+    whole_model = made(t.ApiModelVersionCandidate, model_version_slug=THINKER)
+    assert (cancel(model_version=whole_model), cancel(agent_slug="claude-code")) == ((0, 0), (0, 0))
+    assert sum(cancel(agent_slug=AGENT)) == 1
+    assert sdk.run(quiz, agent.run_id).error_message == "Cancelled."
     request = made(t.ApiCancelBenchmarkTaskRunsRequest, include_active=True)
     assert "either" in refused(400, lambda: sdk.tasks.api_cancel_benchmark_task_runs(request))
 

@@ -77,3 +77,17 @@ def test_whatever_a_text_holds_it_stays_one_cell(records: list[dict[str, Any]]) 
     assert [{name: text.removeprefix("'") for name, text in row.items()} for row in rows] == [
         {name: str(value).removeprefix("'") for name, value in record.items()} for record in records
     ]
+
+
+def test_whole_numbers_are_written_as_such_and_others_as_they_are() -> None:
+    scores = [2601845.0, 9999999.0, 99.99996, 0.84312, 1e300]
+    records = [{"score": score} for score in scores]
+    assert [row["score"] for row in csv.DictReader(io.StringIO(as_csv(records)))] == [
+        "2601845",
+        "9999999",
+        "99.99996",
+        "0.84312",
+        "1e+300",
+    ]
+    assert "9999999\n" in as_json(records)
+    assert [row["score"] for row in json.loads(as_json(records))] == scores

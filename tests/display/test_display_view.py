@@ -309,3 +309,28 @@ def test_text_that_needs_no_looking_up_is_measured_and_folded_as_any_other(text:
     text = " ".join(text.split())
     assert _fold(text, room) == (wrap(text, room) or [""])
     assert (_left(text, room), _right(text, room)) == (ljust(text, room), rjust(text, room))
+
+
+def test_a_narrow_table_keeps_the_names_in_its_first_column_whole_and_says_what_it_left_out() -> None:
+    rows = [
+        [
+            "qwen3-next-80b-a3b-instruct",
+            "Qwen 3 Next 80B",
+            "Qwen",
+            "text, image",
+            "low, high",
+            "2025-10-01",
+            "until 2026-12-01",
+        ],
+        ["gemini-2.5-flash", "Gemini 2.5 Flash", "Google", "text, audio", "minimal", "2025-06-17", "yes"],
+    ]
+    heads = ["model", "name", "by", "takes", "effort", "released", "can run"]
+    view = View("t", [Table(heads, rows, spare=("name", "by"))])
+    narrow, wide = to_text(view, 70), to_text(view, 140)
+    assert max(map(len, narrow.splitlines())) <= 70
+    assert all(re.search(rf"^{re.escape(row[0])} ", narrow, re.M) for row in rows)
+    assert "2025-10-01" in narrow
+    assert narrow.endswith("(no room for: name, by)")
+    assert "no room" not in wide
+    assert "Gemini 2.5 Flash" in wide
+    assert "Gemini 2.5 Flash" in to_html(view), "a page has room"

@@ -243,5 +243,7 @@ def files_in(folder: Path) -> dict[str, str]:
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and not {".state", ".kbench-download.json"} & set(path.parts)
+        if path.is_file()
+        and not {".state", ".kbench-download.json"} & set(path.parts)
+        and not path.name.startswith(".kbench-samples.sqlite")  # an index of what lies there
     }

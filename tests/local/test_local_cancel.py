@@ -57,7 +57,11 @@ def test_what_is_to_be_cancelled_is_named_and_known(make_server):
         ({"runIds": {"ids": ["x"]}}, 400, "`runId`"),
         ({"runIds": {"ids": [7]}}, 404, "no run 7"),
         ({"taskSlugs": {"slugs": [{"taskSlug": "x"}]}}, 404, "no task x"),
-        ({"runIds": {"ids": [7]}, "agentSlug": "a"}, 400, "no agents"),
+        (
+            {"runIds": {"ids": [7]}, "agentSlug": "a", "modelVersion": {"modelVersionSlug": "m"}},
+            400,
+            "or an agent",
+        ),
     ):
         answer = one.post("ApiCancelBenchmarkTaskRuns", body)
         assert answer.status_code == code

@@ -307,12 +307,17 @@ def test_a_runs_effort_is_its_models_unless_the_task_asks_for_another(make_serve
     assert seen == [("plain-2", "high"), ("plain-2", "low"), ("plain", None)]
 
 
-def test_efforts_that_cannot_be_are_refused_as_the_server_starts(tmp_path):
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("EFFORTS", "low,Very High"), ("AGENTS", "helper="), ("AGENTS", "=calc-7b"), ("AGENTS", "?")],
+)
+def test_efforts_and_agents_that_cannot_be_are_refused_as_the_server_starts(tmp_path, variable, value):
     command = [sys.executable, "-m", "kbench_jupyter.local", "--home", str(tmp_path / "home")]
-    named = {"KBENCH_UPSTREAM_URL": "http://127.0.0.1:9/v1", "KBENCH_UPSTREAM_EFFORTS": "low,Very High"}
+    named = {"KBENCH_UPSTREAM_URL": "http://127.0.0.1:9/v1", f"KBENCH_UPSTREAM_{variable}": value}
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, **named})
     assert done.returncode == 1
-    assert "not 'low,Very High'" in done.stderr
+    assert f"not '{value}'" in done.stderr
+    assert f"%env KBENCH_UPSTREAM_{variable}=" in done.stderr
     assert "Traceback" not in done.stderr
 
 
@@ -348,6 +353,7 @@ def test_the_status_says_which_endpoint_is_in_force_and_never_what_is_secret_of_
         "upstream_url": "http://127.0.0.1:9/v1",
         "upstream_key_from": "KBENCH_UPSTREAM_API_KEY",
         "upstream_efforts": "",
+        "upstream_agents": "",
         "workers": "2",
         "run_timeout": "90",
         "idle_minutes": "0",

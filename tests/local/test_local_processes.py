@@ -7,8 +7,10 @@ import os
 import random
 import signal
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 
 import psutil
 import pytest
@@ -162,7 +164,40 @@ def test_a_new_server_ends_what_an_old_one_left(make_server):
         other.wait()
 
 
-def test_however_often_the_server_is_killed_under_load_nothing_is_left_and_nothing_lost(tmp_path):
+@pytest.fixture
+def temporary(monkeypatch):
+    """Where what a test starts puts its temporary folders."""
+    # Not below pytest's own: the path of a Unix socket may have about 100 characters.
+    with tempfile.TemporaryDirectory(prefix="kbt-") as folder:
+        monkeypatch.setenv("TMPDIR", folder)
+        yield Path(folder)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows stops no process for a while")
+def test_temporary_folders_of_a_killed_server_and_its_killed_runners_are_removed_at_the_next_start(
+    tmp_path, temporary
+):
+    one = Server(tmp_path / "home")
+    one.push("long", plain("long", "import time\ntime.sleep(600)"))
+    stale = wait_for(lambda: set(temporary.glob("kb-*/kb-*/ipython/..")), 60, "the job's kernel")
+    one.process.send_signal(signal.SIGSTOP)  # so that it cannot tidy up after those that are killed first
+    for process in one.family():
+        with contextlib.suppress(psutil.Error):
+            process.kill()
+    one.kill()
+    assert all(map(Path.exists, stale))
+    precious = temporary / "precious"
+    precious.mkdir()
+    (one.home / "temporary").write_text(str(precious))  # whatever is written there
+    one.start()
+    try:
+        assert not any(map(Path.exists, stale))
+    finally:
+        one.stop()
+    assert [path.name for path in temporary.iterdir()] == ["precious"]
+
+
+def test_however_often_the_server_is_killed_under_load_nothing_is_left_and_nothing_lost(tmp_path, temporary):
     """Long form: ``SERVER_KILLS=200 pytest tests/local/test_local_processes.py -k however_often --timeout 0``."""
     chance = random.Random(KILLS)
     one = Server(tmp_path / "home", ahead=True)
@@ -187,6 +222,7 @@ def test_however_often_the_server_is_killed_under_load_nothing_is_left_and_nothi
         one.stop()
     assert all_gone(one.home)
     assert not [path for path in (one.home / "work").iterdir() if any(path.rglob("working"))]
+    assert list(temporary.glob("kb*")) == [], "nor in the folder for temporary files"
 
 
 def keep_busy(server, stop):

@@ -18,6 +18,8 @@ NAMES = {
     "task": ["my-task", "other"],
     "model": ["gemini-2.5-flash", "smollm2-135m-instruct"],
     "rule": ["KB101"],
+    "side my-task": ["gemini-2.5-flash", "v2", "v1"],
+    "side ": ["v4"],
 }
 
 
@@ -45,6 +47,11 @@ def offered(shell: InteractiveShell, line: str) -> list[str]:
         ("%kbench target l", ["local"]),
         ("%kbench local st", ["start", "stop", "status"]),
         ("%kbench push --wa", ["--wait"]),
+        ("%kbench compare -t my-task v", ["v2", "v1"]),
+        ("%kbench compare -t my-task v1 ", ["gemini-2.5-flash", "v2"]),
+        ("%kbench compare ", ["v4"]),
+        ("%kbench results my-task --baseline gem", ["gemini-2.5-flash"]),
+        ("%kbench results --measure p", ["passed"]),
         ("%kbench push my-task --f", ["--file", "--force"]),
     ],
 )

@@ -22,6 +22,7 @@ LISTINGS = [
     ("status quiz", "model"),
     ("models", "model"),
     ("results quiz", "run"),
+    ("compare m1 m2 -t quiz", "change"),
     ("leaderboard owner/board", "model"),
     ("quota", "for"),
     ("benchmark show me/board", "task"),
@@ -35,9 +36,13 @@ def server() -> Iterator[faults.FaultServer]:
     with faults.FaultServer() as running:
         for number, model in enumerate(["m1", "m2"], 1):
             add_run(running.api, number, model)
-            running.api.archives[number] = zipped(
-                r_run_json='{"state": "BENCHMARK_TASK_RUN_STATE_COMPLETED"}'
-            )
+            state = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
+            step = {
+                "taskVersion": {"name": "Step"},
+                "state": state,
+                "results": [{"booleanResult": number == 1}],
+            }
+            running.api.archives[number] = zipped(r_run_json=json.dumps({"state": state, "subruns": [step]}))
         running.api.tasks["quiz"][-1]["citations"] = [{"title": "Quiz", "url": "https://example.org/quiz"}]
         running.api.models = [{"version": {"slug": "m1", "modelProxySlug": "org/m1"}}]
         yield running
@@ -108,6 +113,19 @@ def test_columns_are_chosen_by_name_in_the_order_asked(typed: Any, form: str) ->
     assert printed.index("run") < printed.index("model")
     assert "state" not in printed
     assert "m2" in printed
+
+
+def test_a_column_asked_for_by_name_is_drawn_where_another_says_it_for_the_whole_table(
+    server: faults.FaultServer, typed: Any
+) -> None:
+    add_run(server.api, 3, "m2", modelVersionConfigSlug="m2-high")
+    lines = typed("%kbench status quiz --format 'table(model, candidate)'").split("\n")
+    assert [line.split() for line in lines if line[:1] == "m"] == [
+        ["model", "candidate"],
+        ["m1", "m1"],
+        ["m2", "m2"],
+        ["m2", "m2-high"],
+    ]
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from pathlib import Path
 from clean_environments import ROOT, clean_environ, run
 
 #: What the package needs besides its modules.
-DATA = (".js", ".css", ".typed")
+DATA = (".js", ".css", ".json", ".typed")
 
 
 def build(source: Path, output: Path, home: Path, *kinds: str) -> None:
@@ -66,6 +66,16 @@ def metadata(wheel: Path) -> Message:
     files = wheel_files(wheel)
     [name] = [name for name in files if name.endswith(".dist-info/METADATA")]
     return email.message_from_bytes(files[name])
+
+
+def shared_files() -> dict[str, str]:
+    """Return what a wheel puts into ``share/``, each with the file of the working tree it must be equal to."""
+    place, package = "share/jupyter/labextensions/kbench-jupyter", "kbench_jupyter"
+    return {
+        f"{place}/{path.removeprefix(f'{package}/').removeprefix('labextension/')}": path
+        for path in package_files()
+        if path.startswith((f"{package}/labextension/", f"{package}/patterns/"))
+    }
 
 
 def package_files() -> set[str]:

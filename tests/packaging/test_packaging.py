@@ -44,8 +44,16 @@ def first(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, An
 
 
 def test_the_wheel_holds_the_whole_package_and_nothing_else(wheel: Path) -> None:
-    names = {name for name in distributions.wheel_files(wheel) if ".dist-info/" not in name}
+    files = {
+        name: text for name, text in distributions.wheel_files(wheel).items() if ".dist-info/" not in name
+    }
+    shared = {name.partition(".data/data/")[2]: text for name, text in files.items() if ".data/" in name}
+    names = {name for name in files if ".data/" not in name}
     assert names == distributions.package_files()
+    assert shared.keys() == distributions.shared_files().keys()
+    assert shared == {
+        name: (clean.ROOT / path).read_bytes() for name, path in distributions.shared_files().items()
+    }
     for suffix in distributions.DATA:
         assert any(name.endswith(suffix) for name in names), suffix
     assert any(name.startswith("kbench_jupyter/patterns/") for name in names)
@@ -142,6 +150,17 @@ def test_with_the_core_alone_a_line_that_needs_more_says_in_one_block_what_to_in
     assert "ipykernel" in said["shown"]
     assert "%pip install 'kbench-jupyter[local]'" in said["shown"]
     assert len(said["shown"].strip().splitlines()) <= 6, said["shown"]
+
+
+def test_jupyterlab_lists_the_extension_as_enabled_once_the_wheel_is_installed(
+    wheel: Path, tmp_path: Path
+) -> None:
+    there = clean.CleanEnvironment(tmp_path, Path(sys.executable))
+    there.install(wheel, "jupyterlab")
+    said = there.call([there.python, "-m", "jupyter", "labextension", "list"])
+    version = distributions.metadata(wheel)["Version"]
+    [line] = [line for line in said.splitlines() if "kbench-jupyter" in line]
+    assert re.search(rf"kbench-jupyter v{re.escape(version)} .*enabled.*OK", line), said
 
 
 def test_loading_the_installed_extension_imports_nothing_slow(first: dict[str, Any]) -> None:

@@ -9,8 +9,9 @@ from pathlib import Path
 import faults
 import pytest
 from candidates import CandidateApi
-from loopback_session import LoopbackSession
+from loopback_session import LoopbackSession, add_run
 
+from kbench_jupyter.actions.run import run
 from kbench_jupyter.display.view import forms
 from kbench_jupyter.panels.model_picker import ModelPicker
 from kbench_jupyter.session import local_server
@@ -99,4 +100,49 @@ def test_where_the_server_lists_no_efforts_none_is_offered(candidates: faults.Fa
         assert (picker.get("efforts"), picker.names) == ([], ("quick-1",))
     finally:
         picker.close()
+        session.close()
+
+
+def test_last_time_is_what_this_session_ran_else_what_the_server_lists_of_the_newest_version(
+    candidates: faults.FaultServer,
+) -> None:
+    add_run(candidates.api, 11, "plain-1", version=1)
+    add_run(candidates.api, 12, "quick-1", version=2)
+    add_run(candidates.api, 13, "quick-1", version=2, modelVersionConfigSlug="quick-1-high")
+    session = LoopbackSession(candidates)
+    try:
+        listed = ModelPicker(session, "quiz")
+        listed.load()
+        assert listed.get("last") == {"names": ["quick-1 (high)", "quick-1"], "left": ["quick-1"]}
+        listed.receive({"do": "last"})
+        assert listed.names == ("quick-1 (high)",)
+        run(session, "quiz", ["plain-1", "quick-1"])
+        known = ModelPicker(session, "quiz")
+        known.load()
+        known.receive({"do": "last"})
+        assert known.names == ("plain-1", "quick-1")
+    finally:
+        session.close()
+
+
+def test_the_forecast_follows_the_choice_and_the_number_of_runs(candidates: faults.FaultServer) -> None:
+    times = {"startTime": "2026-01-01T12:00:00Z", "endTime": "2026-01-01T12:00:40Z"}
+    add_run(candidates.api, 11, "plain-1", **times)
+    session = LoopbackSession(candidates)
+    picker = ModelPicker(session, "quiz")
+    try:
+        picker.load()
+        assert picker.get("forecast") == []
+        assert picker.get("quota") == "Today's quota: $1.50 of $10.00 used"
+        picker.receive({"do": "select", "slugs": ["plain-1"]})
+        assert "plain-1 tokens unknown, cost unknown, 40.0 s" in picker.get("forecast")[0]
+        picker.receive({"do": "repeat", "repeat": 3})
+        assert "ended in about 2 min 00 s" in picker.get("forecast")[1]
+        picker.receive({"do": "repeat", "repeat": 10**9})
+        assert picker.repeat == 100
+        for odd in (0, -1, "3", None, True, 2.5):
+            picker.receive({"do": "repeat", "repeat": odd})
+            assert isinstance(picker.repeat, int)
+            assert picker.repeat >= 1
+    finally:
         session.close()

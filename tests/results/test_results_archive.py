@@ -15,7 +15,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from kbench_jupyter.errors import DownloadError
-from kbench_jupyter.results.archive import BrokenArchiveError, Limits, Stopped, Unpacked, unpack
+from kbench_jupyter.results import archive as archives
+from kbench_jupyter.results.archive import BrokenArchiveError, Limits, Stopped, Unpacked
+
+
+def unpack(path, folder, *args, **options):
+    with path.open("rb") as stream:
+        return archives.unpack(stream, folder, *args, **options)
 
 
 def make(path, entries, compression=zipfile.ZIP_DEFLATED):

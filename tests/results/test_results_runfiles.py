@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kbench_jupyter.results.chart import caption, measure, value_and_interval, vega_lite
-from kbench_jupyter.results.comparison import Row, assertion_counts, group, read_rows
+from kbench_jupyter.results.comparison import Row, assertion_counts, group
 from kbench_jupyter.results.runfiles import parse_run, read_run_files
+from kbench_jupyter.results.samples import SampleIndex
 
 COMPLETED, ERRORED = "BENCHMARK_TASK_RUN_STATE_COMPLETED", "BENCHMARK_TASK_RUN_STATE_ERRORED"
 
@@ -156,7 +156,7 @@ def test_downloads_become_rows_newest_version_first(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         (folder / "r.run.json").write_text(json.dumps(run_json()))
     (tmp_path / "task/2/model-c/22").mkdir(parents=True)
-    rows = [(row.version, row.model, row.run_id) for row in read_rows(tmp_path, "task")]
+    rows = [(row.version, row.model, row.run_id) for row in SampleIndex.open(tmp_path, "task").rows()]
     assert rows == [(10, "model-a", 5), (2, "model-a", 20), (2, "model-b", 21)]
 
 
@@ -165,72 +165,16 @@ def rows_of(tmp_path: Path, *runs: dict[str, Any]) -> list[Row]:
         folder = tmp_path / f"task/1/m/{number}"
         folder.mkdir(parents=True)
         (folder / "r.run.json").write_text(json.dumps(run))
-    return read_rows(tmp_path, "task")
-
-
-def test_runs_of_one_version_and_model_are_put_together_with_an_honest_interval(tmp_path: Path) -> None:
-    good, bad = run_json(results=[{"booleanResult": True}]), run_json(results=[{"booleanResult": False}])
-    [together] = group(rows_of(tmp_path, good, good, good, bad))
-    low, high = together.pass_interval
-    assert together.pass_rate == 0.75
-    assert 0 < low < 0.75 < high < 1  # a normal approximation would go past 1
-
-
-def test_one_run_that_passed_is_no_proof_of_anything(tmp_path: Path) -> None:
-    [together] = group(rows_of(tmp_path, run_json(results=[{"booleanResult": True}])))
-    low, high = together.pass_interval
-    assert low < 0.25
-    assert high == 1.0
+    return SampleIndex.open(tmp_path, "task").rows()
 
 
 def test_a_mean_score_takes_its_interval_from_the_spread_and_one_score_keeps_its_own(tmp_path: Path) -> None:
     scores = [run_json(results=[{"numericResult": {"value": v, "confidenceInterval": 9}}]) for v in (1, 2, 3)]
     [together] = group(rows_of(tmp_path / "three", *scores))
     assert together.score == 2
-    assert together.score_interval == pytest.approx(1.96 / 3**0.5)
+    assert together.score_interval == pytest.approx(4.302653 / 3**0.5)  # Student's t, two degrees of freedom
     [alone] = group(rows_of(tmp_path / "one", scores[0]))
     assert (alone.score, alone.score_interval) == (1, 9)
-
-
-def test_the_chart_compares_scores_only_where_all_have_one(tmp_path: Path) -> None:
-    scored = run_json(results=[{"numericResult": {"value": 0.5}}])
-    groups = group(rows_of(tmp_path / "a", scored))
-    assert measure(groups) == "score"
-    spec = vega_lite("task", groups, ["0.5"] * len(groups))
-    assert spec["data"]["values"][0]["value"] == 0.5
-    assert measure(groups + group(rows_of(tmp_path / "b", run_json()))) == "pass rate"
-    json.dumps(spec)
-
-
-def test_a_score_of_one_run_shows_no_interval_that_nobody_measured(tmp_path: Path) -> None:
-    alone = group(rows_of(tmp_path / "a", run_json(results=[{"numericResult": {"value": 0.5}}])))
-    spec = vega_lite("task", alone, ["0.5"])
-    assert spec["data"]["values"][0]["low"] is None
-    assert "interval" not in spec["title"]
-    told = run_json(results=[{"numericResult": {"value": 0.5, "confidenceInterval": 0.1}}])
-    spec = vega_lite("task", group(rows_of(tmp_path / "b", told)), ["0.5 ± 0.1"])
-    assert spec["data"]["values"][0]["low"] == pytest.approx(0.4)
-    assert "95 % interval" in spec["title"]
-
-
-@pytest.mark.parametrize(
-    "scores",
-    [
-        [{"value": 1}] * 4,
-        [{}, {}],
-        [{"value": 0.1, "confidenceInterval": 9}] * 3,
-        [{"value": 1, "confidenceInterval": 0}],
-    ],
-)
-def test_a_few_equal_scores_are_given_no_interval_as_if_that_were_certain(
-    tmp_path: Path, scores: list[dict[str, float]]
-) -> None:
-    groups = group(rows_of(tmp_path, *(run_json(results=[{"numericResult": score}]) for score in scores)))
-    assert groups[0].score_interval is None
-    value, interval = value_and_interval(groups[0], "score")
-    assert (value, interval) == (groups[0].score, None)
-    assert caption("score", [interval]) == "score"
-    assert "interval" not in vega_lite("task", groups, ["0.5"] * len(groups))["title"]
 
 
 def test_assertions_are_counted_over_a_models_runs_in_the_order_they_are_made(tmp_path: Path) -> None:

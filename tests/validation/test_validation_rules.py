@@ -697,3 +697,17 @@ def test_a_model_that_a_task_was_given_is_no_list_of_models():
     row = "@kbench.task(store_task=False)\ndef row(llm) -> bool:\n    return True"
     assert "KB407" in codes_of(IMPORT, row, *body("row.evaluate(llm=llm)")[1:])
     assert "KB407" not in codes_of(IMPORT, row, *body("row.evaluate(llm=[llm])")[1:])
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("KBENCH_UPSTREAM_URL", "%kbench local start --upstream URL"),
+        ("KBENCH_UPSTREAM_API_KEY", "--key-from VARIABLE"),
+        ("KBENCH_UPSTREAM_EFFORTS", "%env KBENCH_UPSTREAM_EFFORTS=... on a line of its own"),
+        ("KBENCH_WORKERS", "%env KBENCH_WORKERS=... on a line of its own"),
+    ],
+)
+def test_the_advice_on_a_setting_of_ours_is_what_sets_that_one(name, advice):
+    found = [f for f in findings_of("import os", f"os.environ['{name}'] = 'x'", *body()) if f.code == "KB507"]
+    assert advice in found[0].hint

@@ -1,4 +1,4 @@
-"""Describe: what a task's page says, and changing it."""
+"""Describe: what a task's page says, and changing it: to a text, a file, or the notebook's first markdown cell."""
 
 from __future__ import annotations
 
@@ -8,12 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.actions.cards import page_cell
-from kbench_jupyter.actions.describe.page import Page, page_of_task, read_page, write_page
+from kbench_jupyter.actions.describe.page import CLEARED, Page, page_of_task, read_page, write_page
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.api import Task
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, Value, View
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.notebook.source import TaskSource
 from kbench_jupyter.session.session import Session
+
+_KEPT = f"The text has no description, so the page keeps its own. To clear that: {CLEARED} between the lines of +++"
 
 
 @dataclass(frozen=True)
@@ -67,9 +70,14 @@ class TaskPage(Shown):
         ]
 
     @property
+    def source(self) -> str:
+        """The page as the text in which it is edited."""
+        return write_page(page_of_task(self.task))
+
+    @property
     def cell(self) -> str:
         """The page as a cell that changes it when it is run."""
-        return f"%%kbench describe {self.task.slug.task}\n{write_page(page_of_task(self.task))}"
+        return f"%%kbench describe {self.task.slug.task}\n{self.source}"
 
 
 def describe(session: Session, slug: str) -> TaskPage:
@@ -105,20 +113,51 @@ def change(session: Session, slug: str, text: str, *, confirmed: bool = False) -
     """
     wanted = read_page(text)
     if wanted == Page():
-        raise UsageError("The text is empty: there is nothing to change.", hint="%kbench describe --edit")
+        raise UsageError(
+            "The text is empty: there is nothing to change.",
+            hint="%kbench describe --edit shows the form a page is written in.\n"
+            f"To clear the description, put {CLEARED} between two lines of +++.",
+        )
     before = describe(session, slug)
     there = page_of_task(before.task)
+    kept = () if wanted.description is not None or not there.description else (_KEPT,)
+    new = agreed(session, slug, there, wanted, f"The page of {slug} is as it was.", confirmed=confirmed)
+    if new == Page():
+        return replace(before, changed=False, notes=kept)
+    task, notes = send(session, slug, new)
+    return TaskPage(task, True, (*notes, *kept), footer=session.target().label)
+
+
+def agreed(
+    session: Session, slug: str, there: Page, wanted: Page, refused: str, *, confirmed: bool = False
+) -> Page:
+    """Return what is new in a wanted page, after showing it and asking; an empty `Page` where nothing is.
+
+    Raises
+    ------
+    UsageError
+        If the user did not agree, or there was no one to ask; it says `refused`.
+    """
     new = Page(**{name: value for name, value in _said(wanted).items() if value != getattr(there, name)})
     if new == Page():
-        return replace(before, changed=False)
-    target = session.target()
+        return new
     session.reporter.write(_difference(there, replace(there, **_said(new))))
-    question = f"Change the page of {slug} on {target.place} so?"
-    if not confirmed and not session.reporter.confirm(question):
-        raise UsageError(
-            f"The page of {slug} is as it was.", hint="To change it without being asked, add -y to the line."
-        )
-    updated = session.client(target).update_task(slug, **_said(new))
+    if not confirmed and not session.reporter.confirm(
+        f"Change the page of {slug} on {session.target().place} so?"
+    ):
+        raise UsageError(refused, hint="To change the page without being asked, add -y to the line.")
+    return new
+
+
+def send(session: Session, slug: str, new: Page) -> tuple[Task, list[str]]:
+    """Change a task's page, and return the task, and what the server did not take as it was sent.
+
+    Raises
+    ------
+    NotOfferedError
+        If the server does not offer it to this account.
+    """
+    updated = session.client(session.target()).update_task(slug, **_said(new))
     notes = []
     if updated.invalid_tags:
         unknown = ", ".join(updated.invalid_tags)
@@ -128,7 +167,7 @@ def change(session: Session, slug: str, text: str, *, confirmed: bool = False) -
             notes.append(
                 f"The server did not take the {name} just as it was sent: it is shown as it is there now."
             )
-    return TaskPage(updated.task, True, tuple(notes), footer=target.label)
+    return updated.task, notes
 
 
 def change_from_file(session: Session, slug: str, file: Path, *, confirmed: bool = False) -> TaskPage:
@@ -139,6 +178,23 @@ def change_from_file(session: Session, slug: str, file: Path, *, confirmed: bool
         said = getattr(error, "strerror", None) or error
         raise UsageError(f"Cannot read {file}: {said}.", hint="%kbench describe --from page.md") from error
     return change(session, slug, text, confirmed=confirmed)
+
+
+def page_of_source(source: TaskSource) -> Page:
+    """Return the first markdown cell of a notebook as the description that it is to be.
+
+    Raises
+    ------
+    UsageError
+        If there is none.
+    """
+    found = next((cell for cell in source.cells if cell.kind == "markdown"), None)
+    if found is None:
+        raise UsageError(
+            f"{source.origin} has no markdown cell to take a description from; nothing was pushed.",
+            hint="Write it into a markdown cell, the first of the notebook, or leave --describe out.",
+        )
+    return Page(found.text.strip())
 
 
 def _said(page: Page) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """A task's page as a text that a person edits: Markdown, with tags, provenance and citations in front of it.
 
 What stands in front is TOML between two lines of ``+++``, as static site generators have it. A field that is left out
-there stays as it is on the server.
+there stays as it is on the server, and so does the description where no text follows; ``description = ""`` clears it.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from kbench_jupyter.api import Citation, Task
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 
-__all__ = ["PROVENANCE_ROOM", "Page", "page_of_task", "read_page", "write_page"]
+__all__ = ["CLEARED", "PROVENANCE_ROOM", "Page", "page_of_task", "read_page", "write_page"]
 
 _FENCE = "+++"
-_FIELDS = ("tags", "provenance", "citations")
+_FIELDS = ("description", "tags", "provenance", "citations")
+#: What clears a description; it stands below otherwise.
+CLEARED = 'description = ""'
 #: Characters that the server takes of a provenance. Source: kagglesdk 0.1.38.
 PROVENANCE_ROOM = 4_000
 _HINT = "%kbench describe --edit puts the page as it is into a cell, in the form it is read in."
@@ -72,7 +74,18 @@ def read_page(text: str) -> Page:
             hint = did_you_mean(name, _FIELDS, more=f"there are: {', '.join(_FIELDS)}")
             raise UsageError(f"A task's page has no {name!r}.", hint=hint)
     description = "\n".join(lines[end + 1 :]).strip()
-    return Page(description or None, _tags(head), _provenance(head), _citations(head))
+    return Page(_description(head, description), _tags(head), _provenance(head), _citations(head))
+
+
+def _description(head: Mapping[str, Any], below: str) -> str | None:
+    if "description" not in head:
+        return below or None
+    if head["description"] != "" or below:
+        raise UsageError(
+            "The description stands below the second line of +++, not between them.",
+            hint=f"Between them, {CLEARED} clears it; then nothing stands below.",
+        )
+    return ""
 
 
 def _plain(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,7 +24,7 @@ from kbench_jupyter.session.settings import gigabytes
 __all__ = ["DownloadResult", "download", "origin_of"]
 
 #: Downloads at a time: of many small ones most of the time goes by waiting for their first byte.
-WORKERS = 16
+WORKERS = 24
 #: Seconds between two updates of the progress line.
 PULSE = 0.15
 #: Environment variable: how many GB one run's output may be, unpacked.
@@ -39,6 +39,7 @@ def download(
     output: Path = Path(),
     include_source: bool = False,
     force: bool = False,
+    listed: Callable[[Sequence[Run]], None] | None = None,
 ) -> DownloadResult:
     """Download the outputs of a task's ended runs to ``<output>/<task>/<version>/<candidate>/<run id>/``.
 
@@ -60,6 +61,8 @@ def download(
         Fetch the notebooks too.
     force : bool
         Fetch again what is there already.
+    listed : callable, optional
+        Called with the runs that were chosen, before any is fetched.
 
     Raises
     ------
@@ -79,6 +82,8 @@ def download(
     refuse_file(output / slug.task)
     limits = _limits(session)
     runs = choose_runs(session, client, slug, models)
+    if listed is not None:
+        listed(runs)
     ended = [run for run in runs if run.state.is_terminal]
     pending = tuple(run for run in runs if not run.state.is_terminal)
     if not ended:
@@ -88,6 +93,7 @@ def download(
         )
     job = _Job(session, client, target.base_url, slug.task, output, include_source, limits)
     done, empty = job.fetch(ended, force=force)
+    session.outputs.setdefault(slug.task, set()).add(output)
     return DownloadResult(slug.task, output / slug.task, done, pending, empty, footer=target.label)
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO
 
 from kbench_jupyter.api import Client, Download, Run
 from kbench_jupyter.errors import DownloadError, TransportError
@@ -15,6 +16,8 @@ from kbench_jupyter.results.downloads import Origin, stage
 
 #: Times an archive is fetched from its beginning. The client resumes by itself wherever the server lets it.
 TRIES = 3
+#: Bytes of an archive that is held in memory: most are, and never touch the disk.
+SMALL = 2_000_000
 #: Seconds before the second time, doubled for the third.
 PAUSE = 0.5
 
@@ -88,12 +91,12 @@ def fetch_run(
     Raises KBenchError with why it could not be had (the copy before stands), and Stopped if the meter says stop.
     """
     with stage(folder) as staging:
-        archive = staging.path / "archive.zip"
         broken = 0
         for tried in range(1, TRIES + 1):
             try:
-                _receive(client, run_id, archive, include_source, meter)
-                unpacked = unpack(archive, staging.files, limits, stopped=meter.stopping.is_set)
+                with _archive(staging.path) as archive:
+                    _receive(client, run_id, archive, folder.parent, include_source, meter)
+                    unpacked = unpack(archive, staging.files, limits, stopped=meter.stopping.is_set)
                 break
             except (TransportError, BrokenArchiveError) as error:
                 _stop_if_asked(meter)
@@ -106,8 +109,6 @@ def fetch_run(
             staging.discard()
             meter.stopping.wait(PAUSE * 2 ** (tried - 1))
             _stop_if_asked(meter)
-        with suppress(OSError):  # it goes with the staging folder otherwise
-            archive.unlink()
         _stop_if_asked(meter)
         staging.commit(source=include_source, origin=origin)
     return unpacked
@@ -127,39 +128,31 @@ def fetch_file(client: Client, run: Run, name: str) -> str:
             raise DownloadError(f"The output of run {run.id} holds no readable {name}.") from error
 
 
-def _receive(client: Client, run_id: int, archive: Path, include_source: bool, meter: Meter) -> None:
+@contextmanager
+def _archive(folder: Path) -> Iterator[IO[bytes]]:
+    """Open an empty file without a name, in memory while it is small, else in a folder."""
+    archive = tempfile.SpooledTemporaryFile(SMALL, dir=str(folder))  # noqa: SIM115 - closed below
+    try:
+        yield archive
+    finally:
+        with suppress(OSError):  # the rest does not fit on the disk, as whoever wrote has learned
+            archive.close()
+
+
+def _receive(
+    client: Client, run_id: int, archive: IO[bytes], where: Path, include_source: bool, meter: Meter
+) -> None:
+    """Fetch a run's archive into an empty file; `where` it is going, for what the disk may have against it."""
     _stop_if_asked(meter)
     download = client.download_output(run_id, include_source=include_source)
-    # Unbuffered: pieces come large, and go to the disk as they are.
-    with meter.over(run_id, download), _writing(archive) as write:
+    with meter.over(run_id, download):
         for piece in download.iter_bytes():
-            write(piece)
+            try:
+                archive.write(piece)
+            except OSError as error:
+                raise DownloadError(f"it cannot be written to {where}: {error.strerror or error}") from error
             _stop_if_asked(meter)
     _stop_if_asked(meter)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[Callable[[bytes], None]]:
-    """Open a file; what is yielded writes to it, and turns what the disk says into a run's failure."""
-
-    def told(error: OSError) -> DownloadError:
-        return DownloadError(f"it cannot be written to {path.parent.parent}: {error.strerror or error}")
-
-    try:
-        target = path.open("wb", buffering=0)
-    except OSError as error:
-        raise told(error) from error
-
-    def write(piece: bytes) -> None:
-        rest = memoryview(piece)
-        try:
-            while rest:  # a disk that is almost full takes a part first, and only then refuses
-                rest = rest[target.write(rest) or 0 :]
-        except OSError as error:
-            raise told(error) from error
-
-    with target:
-        yield write
 
 
 def _stop_if_asked(meter: Meter) -> None:

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.actions.download import DownloadResult, download, origin_of
+from kbench_jupyter.actions.download import download, origin_of
 from kbench_jupyter.actions.download.result import placed
+from kbench_jupyter.actions.results.chart import Chart
+from kbench_jupyter.actions.results.listings import Groups, Samples
+from kbench_jupyter.actions.results.measuring import NOTHING_ASKED, Asked, Measuring
+from kbench_jupyter.actions.results.pairs import Pairs
+from kbench_jupyter.actions.results.reading import listed_runs, read
+from kbench_jupyter.actions.results.regression import passed_notes, watched
+from kbench_jupyter.actions.results.sides import two_of
 from kbench_jupyter.actions.results.tables import (
     assertion_parts,
     comparison,
     error_parts,
     errored_note,
     few_note,
-    scores_of,
-    spread_of_passes,
+    repeat_parts,
+    scipy_note,
+    unmeasured_note,
 )
+from kbench_jupyter.actions.results.wording import measure_note
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.api import Run
-from kbench_jupyter.display.numbers import score_number, score_texts
-from kbench_jupyter.display.view import Shown, View, count
-from kbench_jupyter.errors import NotFoundError
-from kbench_jupyter.results.chart import MIME_TYPE, caption, measure, value_and_interval, vega_lite
-from kbench_jupyter.results.comparison import Group, Row, group, read_rows
+from kbench_jupyter.display.numbers import score_number
+from kbench_jupyter.display.view import Shown, Text, View, count, size
+from kbench_jupyter.errors import DownloadError, NotFoundError
+from kbench_jupyter.results.comparison import Row, group
+from kbench_jupyter.results.measured import points
+from kbench_jupyter.results.samples import SampleIndex
 from kbench_jupyter.session.session import Session
 
-_BAR = 30
-#: Runs that are named where they left nothing.
-_NAMED = 6
+#: Bytes of run files whose reading takes seconds.
+_MUCH = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -42,34 +53,107 @@ class Results(Shown):
     #: What was left out, and why.
     notes: tuple[str, ...] = ()
     explained: RunErrors = NO_SOURCE
+    #: By which measure, put together how, beside which baseline.
+    asked: Asked = NOTHING_ASKED
+    #: As `results` opened it.
+    opened: SampleIndex | None = field(default=None, kw_only=True, repr=False, compare=False)
+
+    @cached_property
+    def index(self) -> SampleIndex:
+        """The runs down to the sample: rows of a grid, transcripts."""
+        return self.opened or SampleIndex.of(self.rows)
+
+    @cached_property
+    def measuring(self) -> Measuring:
+        """The numbers of all samples, by the measure that is compared."""
+        return Measuring(self.task, tuple(points(self.index.samples())), self.asked)
+
+    @cached_property
+    def groups(self) -> Groups:
+        """The runs put together by task version and candidate; of different candidates only `by` model."""
+        found = group(self.rows, self.asked.by)
+        return Groups(found, self.measuring.sides(found, "passed"), self.measuring.sides(found))
 
     @property
-    def groups(self) -> list[Group]:
-        """The runs put together by task version and candidate; of different candidates never."""
-        return group(self.rows)
+    def samples(self) -> Samples:
+        """The samples of all runs, read as they are asked for."""
+        return Samples(self.task, self.index)
+
+    @cached_property
+    def pairs(self) -> Pairs:
+        """Each candidate and version beside the baseline; without one, every two candidates of a version."""
+        return Pairs.of(self.task, self.groups.sides, self.asked.baseline, footer=self.footer)
 
     @property
     def chart(self) -> Chart:
         """The comparison as a chart, which JupyterLab draws."""
-        return Chart(self.task, tuple(self.groups))
+        return Chart(self.task, tuple(self.groups), self.groups.sides)
 
     @property
     def remarks(self) -> tuple[str, ...]:
-        """What to know when reading it: how errored runs count, whether there are few, and the notes."""
-        groups = self.groups
-        return tuple(filter(None, [errored_note(groups), few_note(self.task, groups), *self.notes]))
+        """What to know when reading it: how errored samples count, whether there are few, and the notes."""
+        sides = self.groups.sides
+        notes = [errored_note(sides), unmeasured_note(sides), few_note(self.task, sides, by_run=self._by_run)]
+        beside = self.pairs.remarks if self.asked.baseline else (scipy_note(sides),)
+        return tuple(filter(None, [*notes, *beside, *self.notes]))
+
+    @property
+    def _by_run(self) -> bool:
+        """Whether each run is one sample of its own."""
+        counts = zip(self.groups, self.groups.passes, strict=True)
+        return all(side.samples == len(group.rows) for group, side in counts)
+
+    def report(self, path: str | os.PathLike[str], *, every: bool = False) -> None:
+        """Write a report: one self-contained page, or Markdown. Secrets and paths of this machine are taken out.
+
+        Parameters
+        ----------
+        path : path
+            Ends in ``.html`` or ``.md``; a file that is there is replaced.
+        every : bool
+            With the transcript of every sample, not only of those that failed.
+
+        Raises
+        ------
+        UsageError
+            If it has another ending, or cannot be written.
+        """
+        from kbench_jupyter.actions.results.report import cleaner, write_report
+
+        folders = {row.folder.parents[3] for row in self.rows}
+        write_report(self, Path(path).expanduser(), cleaner(folders=folders), every=every)
+
+    def charted(self) -> ChartedResults:
+        """Return the same with its chart before it."""
+        return ChartedResults(**{one.name: getattr(self, one.name) for one in fields(self)})
 
     def view(self) -> View:
         """Describe the comparison, and the assertions of the newest version."""
         groups = self.groups
-        whole = (f"%kbench status {self.task} --errors", "the whole of each error")
+        table = self.pairs.table() if self.asked.baseline else comparison(groups, groups.passes, groups.sides)
+        measure = Text(measure_note(self.measuring.measure, chosen=self.asked.measure is not None), "quiet")
         return View(
             f"{self.task}: {count(len(self.rows), 'run')} compared",
-            [comparison(groups), *assertion_parts(groups), *error_parts(self.rows, self.explained)],
+            [
+                table,
+                measure,
+                *repeat_parts(groups.sides),
+                *assertion_parts(groups),
+                *error_parts(self.rows, self.explained),
+            ],
             notes=self.remarks,
-            next=[whole] if any(group.errored for group in groups) else (),
+            next=tuple(self._next()),
             footer=self.footer,
         )
+
+    def _next(self) -> list[tuple[str, str]]:
+        steps = []
+        if any(group.errored for group in self.groups):
+            steps.append((f"%kbench status {self.task} --errors", "the whole of each error"))
+        two = None if self._by_run else two_of([(g.version, g.candidate) for g in self.groups])
+        if two:
+            steps.append((f"%kbench compare {two[0]} {two[1]} -t {self.task}", "which samples got worse"))
+        return steps
 
     def records(self) -> list[dict[str, Any]]:
         """Return one record a run, with plain values (cost in USD, times in seconds)."""
@@ -111,50 +195,15 @@ class ChartedResults(Results):
         show(self._repr_mimebundle_(), raw=True)
 
 
-@dataclass(frozen=True)
-class Chart:
-    """A comparison drawn as bars: Vega-Lite where the front end draws it, else text."""
-
-    task: str
-    groups: tuple[Group, ...]
-
-    @property
-    def measure(self) -> str:
-        """What is compared: ``"score"`` or ``"pass rate"``."""
-        return measure(self.groups)
-
-    @property
-    def bars(self) -> list[tuple[float | None, tuple[float, float] | None]]:
-        """Each group's value and the ends of its 95 % interval, where it has them."""
-        return [value_and_interval(g, self.measure) for g in self.groups]
-
-    @property
-    def texts(self) -> list[tuple[str, str]]:
-        """Each group's value and its interval, "" where it has none, as every form of the chart says them."""
-        if self.measure == "score":
-            return scores_of(self.groups)
-        rates = score_texts([g.pass_rate for g in self.groups], display="PERCENTAGES")
-        return [(rate, spread_of_passes(g)) for rate, g in zip(rates, self.groups, strict=True)]
-
-    def __str__(self) -> str:
-        values, texts = self.bars, self._labels()
-        most = max((abs(value) for value, _ in values if value), default=0) or 1
-        names = [f"{g.candidate} v{g.version}" if g.version else g.candidate for g in self.groups]
-        room = max(map(len, names), default=0)
-        lines = [
-            f"{name:<{room}}  {'█' * round(_BAR * abs(value or 0) / most):<{_BAR}}  {text}"
-            for name, (value, _), text in zip(names, values, texts, strict=True)
-        ]
-        return "\n".join([caption(self.measure, [interval for _, interval in values]), *lines])
-
-    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        return {MIME_TYPE: vega_lite(self.task, self.groups, self._labels()), "text/plain": str(self)}
-
-    def _labels(self) -> list[str]:
-        return [f"{value} ({spread})" if spread else value for value, spread in self.texts]
-
-
-def results(session: Session, slug: str, *, models: Sequence[str] = (), output: Path = Path()) -> Results:
+def results(
+    session: Session,
+    slug: str,
+    *,
+    models: Sequence[str] = (),
+    output: Path = Path(),
+    asked: Asked = NOTHING_ASKED,
+    fail_if: str | None = None,
+) -> Results:
     """Compare the runs of a task, fetching those that have not been downloaded yet.
 
     Parameters
@@ -163,6 +212,10 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
         Only these models or other candidates; all where empty.
     output : Path
         The folder downloads lie in.
+    asked : Asked
+        By which measure, put together how, beside which baseline.
+    fail_if : str, optional
+        A condition such as ``"worse than v1"``, which raises `RegressionError` where it holds.
 
     Raises
     ------
@@ -170,11 +223,34 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
         If the task is unknown, or none of its runs left a result.
     DownloadError
         If an output cannot be fetched.
+    UsageError
+        If the baseline or the condition names nothing that there is.
+    RegressionError
+        If a candidate is worse than the baseline of `fail_if` by more than chance.
     """
-    downloaded = download(session, slug, models=models, output=output)
-    session.reporter.close()
+    asked = watched(asked, fail_if)
     target = session.target()
-    rows, notes = _read(downloaded, output, f"{slug}{placed(output)}", target.base_url)
+    early = None
+
+    def listed(runs: Sequence[Run]) -> None:
+        nonlocal early
+        early = errors_of_runs(session, target, slug, errored=any(run.error_message for run in runs))
+
+    try:
+        downloaded = download(session, slug, models=models, output=output, listed=listed)
+    except DownloadError as error:
+        error.hint = f"{error.hint}\nThe scores alone, without the files: %kbench status {slug}"
+        raise
+    session.reporter.close()
+
+    def tell(read: int) -> None:
+        if read > _MUCH:
+            session.reporter.say(
+                f"Reading {size(read)} of run files; what does not change is read this once."
+            )
+
+    index = SampleIndex.open(output, downloaded.task, tell=tell)
+    rows, notes = read(index, downloaded, f"{slug}{placed(output)}", target.base_url)
     if not rows:
         errored = any(done.run.error_message for done in downloaded.runs)
         raise NotFoundError(
@@ -184,57 +260,17 @@ def results(session: Session, slug: str, *, models: Sequence[str] = (), output: 
             else f"See what they said: %kbench log {slug}",
             detail="\n".join(notes) or None,
         )
-    session.compared |= {origin_of(target.base_url, run) for run in _listed(downloaded)}
-    explained = errors_of_runs(session, target, slug, errored=any(row.result.errored for row in rows))
-    return Results(slug, tuple(rows), tuple(notes), explained, footer=target.label)
-
-
-def _listed(downloaded: DownloadResult) -> list[Run]:
-    return [*(done.run for done in downloaded.runs), *downloaded.empty]
-
-
-def _read(downloaded: DownloadResult, output: Path, named: str, target: str) -> tuple[list[Row], list[str]]:
-    """Read what was downloaded; also say which runs cannot be compared, and why."""
-    notes: list[str] = []
-    accounted: set[str] = set()
-
-    def note(path: Path, why: ValueError) -> None:
-        accounted.add(path.parent.name)
-        notes.append(f"left out: {path.parent}: {why}. To fetch it again: %kbench download {named} -f")
-
-    runs = _listed(downloaded)
-    listed = frozenset(run.id for run in runs)
-    rows = read_rows(output, downloaded.task, target=target, run_ids=listed, on_damage=note)
-    rows = _by_candidate(rows, runs)
-    accounted |= {str(row.run_id) for row in rows}
-    return rows, [*notes, *_nothing_left([run for run in runs if str(run.id) not in accounted])]
-
-
-def _by_candidate(rows: Sequence[Row], runs: Sequence[Run]) -> list[Row]:
-    """Return the rows with the models of their runs, a run once that lies under its candidate and its model, too.
-
-    It does where the official client, or a version of this one that knew models alone, fetched it before.
-    """
-    listed = {run.id: run for run in runs}
-    there = {(row.version, row.candidate, row.run_id) for row in rows}
-    kept = []
-    for row in rows:
-        run = listed.get(row.run_id)
-        if run is None or row.candidate not in (run.candidate, run.model):
-            kept.append(row)
-        elif row.candidate == run.candidate or (row.version, run.candidate, run.id) not in there:
-            kept.append(replace(row, model=run.model or row.model))
-    return kept
-
-
-def _nothing_left(runs: Sequence[Run]) -> list[str]:
-    """Say which runs left no run file: one that was killed may not have come to writing it."""
-    if not runs:
-        return []
-    said = [
-        f"run {run.id} ({run.candidate}) {run.state.lower()}"
-        + (f": {NO_SOURCE.line(run.error_message)}" if run.error_message else "")
-        for run in runs[:_NAMED]
-    ]
-    more = [f"and {len(runs) - _NAMED} more"] if len(runs) > _NAMED else []
-    return [f"{count(len(runs), 'run')} left nothing to compare: {'; '.join([*said, *more])}"]
+    session.compared |= {origin_of(target.base_url, run) for run in listed_runs(downloaded)}
+    explained = early or errors_of_runs(
+        session, target, slug, errored=any(row.result.errored for row in rows)
+    )
+    known = explained() if explained else NO_SOURCE
+    index.limit(rows)
+    session.folders[slug] = output
+    found = Results(slug, tuple(rows), tuple(notes), known, asked, opened=index, footer=target.label)
+    if asked.baseline:
+        _ = found.pairs  # a baseline that there is not is refused now, not when this is shown
+    if fail_if:
+        said = passed_notes(found.pairs, found.samples)
+        return replace(found, notes=(*said, *found.notes))
+    return found

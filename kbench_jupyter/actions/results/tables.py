@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from kbench_jupyter.actions.cards import WHO_COLUMNS, who_cells, who_word
+from kbench_jupyter.actions.results.wording import amount, amounts, interval
 from kbench_jupyter.actions.run_errors import RunErrors
 from kbench_jupyter.display.numbers import score_texts
 from kbench_jupyter.display.view import Cell, Part, Table, Text, Value, count, duration, money
-from kbench_jupyter.results.chart import measure, value_and_interval
 from kbench_jupyter.results.comparison import Group, Row, assertion_counts
+from kbench_jupyter.results.measured import Measured
+from kbench_jupyter.results.statistics.libraries import INSTALL
 
 __all__ = [
     "assertion_parts",
@@ -18,14 +20,18 @@ __all__ = [
     "error_parts",
     "errored_note",
     "few_note",
+    "repeat_parts",
+    "scipy_note",
     "scores_of",
-    "spread_of_passes",
+    "texts_of",
+    "unmeasured_note",
 ]
 
 _COLUMNS = (
     *WHO_COLUMNS,
     "version>",
     "runs>",
+    "samples>",
     "errored>",
     "passed",
     "score",
@@ -34,51 +40,74 @@ _COLUMNS = (
     "cost>",
     "latency>",
 )
-#: Runs of a model up to which luck explains most differences: of three passes, the true rate may be 44 %.
+#: Samples up to which luck explains most differences: of three passes, the true rate may be 44 %.
 _FEW = 3
 #: Columns that a table of assertions may give to the models: what is left of 80 is for the expectations.
 _ROOM = 56
 
 
-def comparison(groups: Sequence[Group]) -> Table:
-    """Return a row for each candidate and version."""
+def comparison(groups: Sequence[Group], passes: Sequence[Measured], sides: Sequence[Measured]) -> Table:
+    """Return a row for each candidate and version.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+    passes, sides : sequence of Measured
+        What the samples of each group came to: whether they passed, and by the measure that is compared.
+    """
     scores = map(" ".join, scores_of(groups))
     who = who_cells((group.model, group.candidate) for group in groups)
     rows = [
-        [*first, *_row(group, cost, score)]
-        for first, group, cost, score in zip(who, groups, costs(groups), scores, strict=True)
+        [*first, *_row(group, passed, cost, score)]
+        for first, group, passed, cost, score in zip(who, groups, passes, costs(groups), scores, strict=True)
     ]
-    return Table(_COLUMNS, rows, drop_empty=True)
+    by_run = all(side.samples == len(group.rows) for group, side in zip(groups, passes, strict=True))
+    what = sides[0].measure if sides else "passed"
+    if what == "passed" or (what == "score" and by_run):
+        return Table(_COLUMNS, rows, drop_empty=True)
+    measured = [f"{value} ({ends})" if ends else value for value, ends in texts_of(sides)]
+    columns = [*_COLUMNS, f"{what} a sample"]
+    return Table(columns, [[*row, text] for row, text in zip(rows, measured, strict=True)], drop_empty=True)
+
+
+def texts_of(sides: Sequence[Measured]) -> list[tuple[str, str]]:
+    """Say each side's mean and its interval, "" where there is none."""
+    return list(zip(amounts(sides), map(interval, sides), strict=True))
 
 
 def scores_of(groups: Sequence[Group]) -> list[tuple[str, str]]:
-    """Say each group's score and the half-width of its interval, "" where it has none."""
+    """Say what each group's runs came to as a number and the half-width of its interval, "" where it has none."""
     scores, halves = [g.score for g in groups], [g.score_interval for g in groups]
     alone = score_texts(scores)
     whole = score_texts(scores, sides=[None if half is None else (half, half) for half in halves])
     return [(score, both.removeprefix(score).strip()) for score, both in zip(alone, whole, strict=True)]
 
 
-def spread_of_passes(group: Group) -> str:
-    """Say the ends of a pass rate's interval."""
-    return "{:.0%} to {:.0%}".format(*group.pass_interval)
-
-
-def _row(group: Group, cost: str, score: str) -> list[Value]:
+def _row(group: Group, passes: Measured, cost: str, score: str) -> list[Value]:
     held, every = group.assertions
     runs = len(group.rows)
-    spread = f" ({spread_of_passes(group)})" if runs > 1 else ""
     return [
         str(group.version or ""),
         str(runs),
-        str(group.errored or ""),
-        Cell(f"{group.passed}/{runs}{spread}", _tone(group.passed, runs)),
+        "" if passes.samples == runs else f"{passes.samples:,}",
+        str(passes.errored or ""),
+        _passed(passes),
         score.strip(),
         f"{held}/{every}" if every else "",
         f"{group.usage.input_tokens:,}→{group.usage.output_tokens:,}",
         cost,
         duration(group.latency),
     ]
+
+
+def _passed(passes: Measured) -> Value:
+    """Return how many samples passed, of those that did not error."""
+    found = passes.estimate
+    if found is None:
+        return Cell("errored", "bad") if passes.errored else ""
+    held = round(found.value * found.n)
+    spread = f" ({interval(passes)})" if found.n > 1 else ""
+    return Cell(f"{held:,}/{found.n:,}{spread}", _tone(held, found.n))
 
 
 def costs(groups: Sequence[Group]) -> list[str]:
@@ -91,43 +120,56 @@ def costs(groups: Sequence[Group]) -> list[str]:
     return [unknown if cost is None else money(cost) for cost in told]
 
 
-def errored_note(groups: Sequence[Group]) -> str:
-    """Say how errored runs count in a comparison; "" where none errored."""
-    errored, runs = sum(group.errored for group in groups), sum(len(group.rows) for group in groups)
+def errored_note(sides: Sequence[Measured]) -> str:
+    """Say how errored samples count in a comparison; "" where none errored."""
+    errored, samples = sum(side.errored for side in sides), sum(side.samples for side in sides)
     if not errored:
         return ""
     one = errored == 1
     return (
-        f"{errored} of {count(runs, 'run')} errored: {'it counts' if one else 'they count'} as not passed, "
-        f"{'has' if one else 'have'} no score, and only the checks made before the error."
+        f"{errored:,} of {count(samples, 'sample')} errored: {'it is' if one else 'they are'} left out of every mean "
+        "and pass rate."
     )
 
 
-def few_note(task: str, groups: Sequence[Group]) -> str:
-    """Say that a difference between groups of few runs may be chance; "" where none differ or there are enough."""
-    what = measure(groups)
-    runs = [len(g.rows) for g in groups if not (what == "score" and _measured_itself(g))]
-    if len({value_and_interval(g, what)[0] for g in groups}) < 2 or min(runs, default=_FEW + 1) > _FEW:
+def unmeasured_note(sides: Sequence[Measured]) -> str:
+    """Say how many samples have no value of the measure though they did not error; "" where all have one."""
+    missing, samples = sum(side.unmeasured for side in sides), sum(side.samples for side in sides)
+    if not missing:
         return ""
-    if max(runs) > _FEW or len(runs) < len(groups):
-        how = f"Some have {count(min(runs), 'run')} only"
+    return f"{missing:,} of {count(samples, 'sample')} have no {sides[0].measure} and are left out."
+
+
+def scipy_note(sides: Sequence[Measured]) -> str:
+    """Say that intervals are missing because scipy is; "" where none is missing for that."""
+    return (
+        f"Means have no interval: it needs scipy. {INSTALL}"
+        if any(side.lacks_scipy for side in sides)
+        else ""
+    )
+
+
+def few_note(task: str, sides: Sequence[Measured], *, by_run: bool) -> str:
+    """Say that a difference of few samples may be chance; "" where none differ or there are enough."""
+    found = [side.estimate for side in sides]
+    counts = [one.n for one in found if one and one.method != "told by the task"]
+    differing = len({one.value if one else None for one in found}) > 1
+    if not differing or min(counts, default=_FEW + 1) > _FEW:
+        return ""
+    thing = "run" if by_run else "sample"
+    if max(counts) > _FEW or len(counts) < len(found):
+        how = f"Some have {count(min(counts), thing)} only"
+    elif len(set(counts)) == 1:
+        how = f"{count(counts[0], thing)} each"
     else:
-        how = (
-            f"{count(runs[0], 'run')} each"
-            if len(set(runs)) == 1
-            else f"{min(runs)} to {max(runs)} runs each"
-        )
+        how = f"{min(counts)} to {max(counts)} {thing}s each"
     return f"{how}: a difference may be chance. To add runs: %kbench run {task} -m MODEL"
-
-
-def _measured_itself(group: Group) -> bool:
-    """Say whether each run tells how sure its score is, as one over a whole dataset does."""
-    return all(row.result.interval for row in group.rows)
 
 
 def assertion_parts(groups: Sequence[Group]) -> list[Part]:
     """Return a table of the newest version's assertions, a column a candidate; a row each where many are."""
-    newest = [group for group in groups if group.version == groups[0].version]
+    version_of = max((group.version or 0 for group in groups), default=0)
+    newest = [group for group in groups if (group.version or 0) == version_of]
     counts = assertion_counts(newest)
     if not counts:
         return []
@@ -155,6 +197,22 @@ def _counted(counts: tuple[int, int] | None) -> Value:
 
 def _tone(passed: int, every: int) -> str:
     return "good" if passed == every else "bad" if passed == 0 else "warn"
+
+
+def repeat_parts(sides: Sequence[Measured]) -> list[Part]:
+    """Return a table of what several tries of the same samples say; nothing where none was repeated."""
+    rows: list[list[Value]] = []
+    for side in sides:
+        found = side.repeats
+        if found is None:
+            continue
+        at, every = ("" if share is None else f"{share:.1%}" for share in (found.at, found.every))
+        spread = "" if found.spread is None or found.at is not None else amount(found.spread, side.measure)
+        rows.append(
+            [side.name, str(side.version or ""), f"{found.samples:,}", str(found.k), at, every, spread]
+        )
+    columns = ["repeats of", "version>", "samples>", "k>", "pass@k>", "pass^k>", "spread in a sample>"]
+    return [Table(columns, rows, drop_empty=True)] if rows else []
 
 
 def error_parts(rows: Sequence[Row], explained: RunErrors) -> list[Part]:

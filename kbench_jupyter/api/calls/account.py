@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from kbench_jupyter.api.calls.caller import TASKS, Caller
 from kbench_jupyter.api.credentials.files import SETTINGS
 from kbench_jupyter.api.values import parse
-from kbench_jupyter.api.values.account import ModelProxyToken, QuotaBalance, TaskQuota, TokenInfo
 from kbench_jupyter.errors import ApiError, CredentialsError, TransportError
+
+if TYPE_CHECKING:
+    from kbench_jupyter.api.values.account import ModelProxyToken, QuotaBalance, TaskQuota, TokenInfo
 
 __all__ = ["AccountCalls"]
 
@@ -26,6 +28,8 @@ class AccountCalls(Caller):
         source : {"auth", "init"}
             Which command asks; the server counts them apart.
         """
+        from kbench_jupyter.api.values.account import ModelProxyToken  # which few commands need
+
         method, headers = "CreateDefaultModelProxyToken", {"X-Kaggle-CLI-Source": f"benchmarks-{source}"}
         answer = self.call(PROXY, method, {}, headers=headers, subject="model proxy token")
         token = ModelProxyToken.from_wire(answer)
@@ -35,10 +39,14 @@ class AccountCalls(Caller):
 
     def task_quota(self) -> TaskQuota:
         """Return what benchmark runs may cost today, in US dollars."""
+        from kbench_jupyter.api.values.account import TaskQuota  # which few commands need
+
         return TaskQuota.from_wire(self.call(TASKS, "GetBenchmarkTaskQuota", {}))
 
     def model_proxy_quotas(self) -> list[QuotaBalance]:
         """Return what the model proxy may cost, for each period."""
+        from kbench_jupyter.api.values.account import QuotaBalance  # which few commands need
+
         answer = self.call(PROXY, "GetModelProxyQuotas", {})
         return [QuotaBalance.from_wire(item) for item in parse.items(answer.get("quotaBalances"))]
 
@@ -52,6 +60,8 @@ class AccountCalls(Caller):
         CredentialsError
             If the client has no credentials.
         """
+        from kbench_jupyter.api.values.account import TokenInfo  # which few commands need
+
         credentials = self.credentials
         if credentials is None:
             raise CredentialsError(

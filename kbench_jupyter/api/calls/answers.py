@@ -153,15 +153,17 @@ def _reading(answer: Answer, subject: str, said: str) -> tuple[type[ApiError], s
     if method in _NEW and status in (403, 404, 501):
         what, hint = _NEW[method]
         return NotOfferedError, f"This server does not offer {what} to this account ({status}){said}", hint
+    if status == 501:
+        return NotOfferedError, f"This server does not offer {method} to this account (501){said}", None
     if status == 404 or (status == 403 and method == "GetBenchmarkTask"):
         # The server answers 403 for a task of somebody else and for one that does not exist.
         if method == "BatchScheduleBenchmarkTaskRuns":
             what = f"There is no {subject}"
         else:
             what = f"There is no {subject}, or it is not yours" if subject else f"{method} found nothing"
-        return NotFoundError, f"{what} ({status}){said}", _missing_hint(method)
+        return NotFoundError, f"{what} ({status}){said}", _missing_hint(method, subject)
     if status == 403:
-        about = f" for {subject}" if subject else ""
+        about = f" for {subject.partition(', or no ')[0]}" if subject else ""  # it is not that one is unknown
         hint = (
             "Check that your account is verified (https://www.kaggle.com/settings) and that what you asked"
             " for is yours."
@@ -183,8 +185,10 @@ _OWN_BENCHMARK = (
 )
 
 
-def _missing_hint(method: str) -> str | None:
-    if "Task" in method and "Runs" not in method:
+def _missing_hint(method: str, subject: str) -> str | None:
+    if subject.startswith("benchmark"):
+        return "Check owner and benchmark: both are in its address, kaggle.com/benchmarks/OWNER/BENCHMARK."
+    if "Task" in method and "Runs" not in method and "Quota" not in method:
         return "%kbench list shows your tasks. For somebody else's, write owner/task."
     if method == "ListBenchmarkTaskRuns":
         return "%kbench list shows your tasks."
@@ -234,9 +238,6 @@ _ADVICE: Mapping[tuple[str, int], str] = {
     ("GetBenchmarkTaskRunLogs", 404): "The run has not started yet, or there is none: %kbench status shows.",
     ("DownloadBenchmarkTaskRunOutput", 404): (
         "The run has left no output (yet), or there is none: %kbench status shows."
-    ),
-    ("GetBenchmarkLeaderboard", 404): (
-        "Check owner and benchmark: both are in its address, kaggle.com/benchmarks/OWNER/BENCHMARK."
     ),
 }
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.api.calls.caller import Caller
 from kbench_jupyter.api.values import parse
-from kbench_jupyter.api.values.discussions import Comment, Topic, comments_in_order
 from kbench_jupyter.api.values.wire import given
+
+if TYPE_CHECKING:
+    from kbench_jupyter.api.values.discussions import Comment, Topic
 
 __all__ = ["DiscussionCalls"]
 
@@ -41,6 +43,8 @@ class DiscussionCalls(Caller):
         page_token : str
             Where to begin, as an earlier answer told it.
         """
+        from kbench_jupyter.api.values.discussions import Topic  # which one command needs
+
         body = given(ownerSlug=owner, benchmarkSlug=benchmark, searchQuery=search)
         if sort:
             body["sortBy"] = f"TOPIC_LIST_SORT_BY_{sort.upper()}"
@@ -49,12 +53,16 @@ class DiscussionCalls(Caller):
 
     def get_topic(self, topic_id: int) -> Topic:
         """Return a topic with its first message."""
+        from kbench_jupyter.api.values.discussions import Topic  # which one command needs
+
         return Topic.from_wire(self.call(SERVICE, "GetTopic", given(id=topic_id)).get("topic"))
 
     def list_comments(
         self, topic_id: int, *, page_size: int = 0, page_token: str = ""
     ) -> tuple[list[Comment], str]:
         """Return the comments on a topic, replies after what they answer; else as `list_topics`."""
+        from kbench_jupyter.api.values.discussions import comments_in_order  # which one command needs
+
         body = given(topicId=topic_id)
         items, following = self._items("ListComments", body, "comments", page_size, page_token)
         return comments_in_order(items), following

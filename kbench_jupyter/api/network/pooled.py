@@ -84,6 +84,14 @@ class _Adapter(HTTPAdapter):
     def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
         return _watch(super().proxy_manager_for(proxy, **{**kwargs, **self._trust}))
 
+    def close(self) -> None:
+        # urllib3 2 would close them when a pool is garbage, and the traceback of an error may put that off.
+        for manager in (self.poolmanager, *self.proxy_manager.values()):
+            for key in list(manager.pools.keys()):
+                if (pool := manager.pools.get(key)) is not None:
+                    pool.close()
+        super().close()
+
 
 class RequestsTransport:
     """A transport over pooled connections.
@@ -224,6 +232,10 @@ def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: 
         if not piece:
             break
         received += len(piece)
+        if received == expected:
+            _let_go(
+                request, expiry, cancel
+            )  # the pool has the connection, and another thread may have it next
         stride += len(piece)
         waited += time.monotonic() - began
         if stride >= STRIDE:
@@ -236,6 +248,7 @@ def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: 
         yield piece
     if expected is not None and received < expected:
         raise fault_of(None, request, False, False, reading=True)
+    _let_go(request, expiry, cancel)
     answer.raw.release_conn()
 
 

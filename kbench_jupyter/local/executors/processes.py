@@ -6,14 +6,13 @@ import asyncio
 import errno
 import os
 import secrets
-import shutil
 import time
 from asyncio import to_thread
 from collections.abc import Callable
 from pathlib import Path
 
 from kbench_jupyter.local.children import Children
-from kbench_jupyter.local.executors.runners import Runner, Runners
+from kbench_jupyter.local.executors.runners import Runner, Runners, remove_scratch
 from kbench_jupyter.local.executors.work import Work
 from kbench_jupyter.local.home import not_stored
 from kbench_jupyter.local.job import BEGUN, END, NOT_STORED, Job, Verdict, task_environment
@@ -70,11 +69,17 @@ class Processes:
 
     async def execute(self, work: Work) -> Verdict:
         """Carry a job out in a runner of its own."""
-        model = await (self._models.find(work.run.model) if work.run else self._models.default())
+        run = work.run
+        model = await (
+            self._models.find(run.agent or run.model, agent=bool(run.agent))
+            if run
+            else self._models.default()
+        )
         if model is None:
-            return Verdict(ERRORED, f"Its model is gone. {self._models.problem()}".strip())
-        if work.run and work.run.effort not in ("", *model.efforts):
-            return Verdict(ERRORED, f"{model.slug} takes no reasoning effort {work.run.effort!r} any more.")
+            what = "agent" if run and run.agent else "model"
+            return Verdict(ERRORED, f"Its {what} is gone. {self._models.problem()}".strip())
+        if run and run.effort not in ("", *model.efforts):
+            return Verdict(ERRORED, f"{model.slug} takes no reasoning effort {run.effort!r} any more.")
         self._warm_up(model)
         self._going += 1
         try:
@@ -95,7 +100,7 @@ class Processes:
                 verdict = await self._verdict(work, runner)
             finally:
                 # Before the state is recorded: if the disk is full, this may be what fills it.
-                await to_thread(shutil.rmtree, runner.scratch, ignore_errors=True)
+                await to_thread(remove_scratch, runner.scratch)
         await self._expect_next()
         return verdict
 
@@ -125,7 +130,9 @@ class Processes:
             proxy_url=self._url(),
             token=token,
             model=model.proxy_slug,
-            models=[known.proxy_slug for known in await self._models.all()],
+            models=[
+                known.proxy_slug for known in (*await self._models.all(), *([model] if model.agent else []))
+            ],
         )
 
         def order() -> bytes:

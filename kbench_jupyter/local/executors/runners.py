@@ -20,6 +20,7 @@ from kbench_jupyter.execution.environment import kernel_environment
 from kbench_jupyter.local.children import Children
 from kbench_jupyter.local.job import Ahead
 from kbench_jupyter.local.sandbox import Sandbox
+from kbench_jupyter.local.temporary import remove_temporary
 
 log = logging.getLogger("kbench.local.runners")
 
@@ -51,6 +52,12 @@ class Runner:
         with contextlib.suppress(ConnectionError):
             self.process.stdin.write(line)
             await self.process.stdin.drain()
+
+
+def remove_scratch(folder: Path) -> None:
+    """Remove a runner's scratch folder, and the temporary one of a runner that had no time to."""
+    remove_temporary(folder)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 class Runners:
@@ -129,4 +136,4 @@ class Runners:
         ahead, self._ahead = self._ahead, None
         if ahead is not None and (runner := await self._usable(ahead)):
             await self.end(runner)
-            await asyncio.to_thread(shutil.rmtree, runner.scratch, ignore_errors=True)
+            await asyncio.to_thread(remove_scratch, runner.scratch)

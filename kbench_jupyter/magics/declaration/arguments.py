@@ -38,6 +38,13 @@ WAIT = value(
 POLL = value(
     "--poll-interval", "most seconds between two looks while waiting", "SECONDS", "number", default=60.0
 )
+REPEAT = value(
+    "--repeat",
+    "runs of each candidate, one after the other where the server lets one go at a time",
+    "N",
+    "count",
+    default=1,
+)
 OVERWRITE = flag("--force", "overwrite an existing file")
 YES = flag("-y --yes --no-confirm", "do not ask")
 VERBOSE = flag("-v --verbose", "accepted, as the official client does; progress is always shown")
@@ -51,10 +58,33 @@ FORMAT = (
     ),
     flag("-v --csv", "the same as --format csv"),
 )
-INTO = "write the listing into a file that ends in .csv, .json or .txt; one that is there is replaced"
+INTO = (
+    "write the listing into a file that ends in .csv, .json, .parquet or .txt; one that is there is replaced"
+)
 #: What each listing takes to be text or a file for other programs (`magics.listing` does it).
 LISTING = (*FORMAT, value("-o --output --to", INTO, "FILE", "file"))
+#: What a comparison is handed on as.
+SHARED = (
+    flag("--samples", "list samples, not runs; -o FILE writes them as --to FILE does"),
+    flag(
+        "--failed", "list the samples that failed, with their inputs; -o FILE writes them as --to FILE does"
+    ),
+    value("--report", "also write a report, one page that ends in .html, or .md", "FILE", "file"),
+    flag("--all", "report: the transcript of every sample, not only of those that failed"),
+    value("--chart", "also write the chart as a picture that ends in .svg or .png", "FILE", "file"),
+)
 ALL_LISTED = "accepted, as the official client does; all are always listed"
 
 #: The orders of topics, `actions.topics.SORTS`: any other is refused there, with a word on what there is.
 SORTS = ("hot", "top", "new", "recent", "active", "relevance")
+#: What samples are compared by (`results.samples.MEASURES`), and how runs are put together (`results.measured.BYS`):
+#: a test holds that they are the same, since importing those would make help and completion wait for them.
+MEASURES = ("score", "passed", "checks", "cost", "latency", "tokens")
+BYS = ("candidate", "version", "model")
+MEASURE = value(
+    "--measure",
+    "what is compared; by default score where each version returns numbers, else passed",
+    "MEASURE",
+    "choice",
+    choices=MEASURES,
+)

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from kbench_jupyter.magics.declaration.arguments import (
     ALL_LISTED,
+    BYS,
     FILE,
     FORMAT,
     INTO,
     LISTING,
+    MEASURE,
     MODELS,
     OVERWRITE,
     POLL,
+    REPEAT,
+    SHARED,
     TASK,
     VERBOSE,
     WAIT,
@@ -31,6 +35,7 @@ OF_RUNS = (
             value("--reasoning-effort", "reasoning effort of the models", "EFFORT", "effort"),
             value("--agent", "agent; repeat for several", "AGENT", many=True),
             flag("--retry-errored", "run again on the candidates whose newest run errored, each as it was"),
+            REPEAT,
             WAIT,
             POLL,
             VERBOSE,
@@ -39,6 +44,7 @@ OF_RUNS = (
             "%kbench run -m gemini-2.5-flash -m claude-haiku-4-5 --wait",
             "%kbench run my-task -m 'gemini*' --reasoning-effort high",
             "%kbench run my-task --retry-errored --wait",
+            "%kbench run my-task -m gemini-2.5-flash --repeat 5 --wait",
         ),
         cell=True,
     ),
@@ -130,18 +136,75 @@ OF_RUNS = (
         (
             TASK,
             MODELS,
+            value(
+                "--by",
+                "how runs are put together; version puts a candidate's versions beside each other, model its efforts "
+                "and agents together",
+                "GROUP",
+                "choice",
+                default="candidate",
+                choices=BYS,
+            ),
+            MEASURE,
+            value(
+                "--baseline",
+                "a candidate, or a version such as v1, to say the difference from",
+                "SIDE",
+                "side",
+            ),
+            value(
+                "--fail-if",
+                "'worse than v1' or 'worse than CANDIDATE': end in an error if the newest version significantly is",
+                "CONDITION",
+            ),
             folder(
                 "folder of downloads"
             ),  # as everywhere where runs are fetched, so the file has another name
+            value("--sample", "one sample, by the id that the panel copies", "ID"),
             *FORMAT,
             value("--to", INTO, "FILE", "file"),
+            *SHARED,
         ),
-        ("%kbench results -o results", "%kbench results --to runs.csv"),
+        (
+            "%kbench results -o results",
+            "%kbench results --to runs.csv",
+            "%kbench results --report report.html --chart chart.svg",
+            "%kbench results --failed -o cases.csv",
+        ),
+        (
+            "%kbench results -o results",
+            "%kbench results --measure latency --baseline v1",
+            '%kbench results --fail-if "worse than v1"',
+            "%kbench results --to runs.csv",
+        ),
+    ),
+    Command(
+        "compare",
+        "two candidates or two versions, sample by sample: which got worse, which better",
+        (
+            value("one", "a candidate, or a version such as v1", "A", "side", default=...),
+            value("other", "what is compared with it", "B", "side", default=...),
+            value("-t --task", TASK.help, "TASK", "task"),
+            MODELS,
+            MEASURE,
+            value(
+                "--downloads",
+                "folder of downloads (default: where they were last compared, or here)",
+                "DIR",
+                "file",
+            ),
+            *LISTING,
+        ),
+        (
+            "%kbench compare v1 v2",
+            "%kbench compare gemini-2.5-flash claude-haiku-4-5 -t my-task --measure score",
+            "%kbench compare v1 v2 -o changed.csv",
+        ),
     ),
     Command(
         "up",
         "the whole chain: validate, push, run, compare, after one yes",
-        (TASK, FILE, MODELS, folder("folder for downloads"), YES),
+        (TASK, FILE, MODELS, REPEAT, folder("folder for downloads"), YES),
         (
             "%kbench up -m gemini-2.5-flash -m 'claude*' -o results",
             "%kbench up my-task -f task.py -m gpt-5 -y",

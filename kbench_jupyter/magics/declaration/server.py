@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from kbench_jupyter.magics.declaration.arguments import (
+    FORMAT,
+    INTO,
     LISTING,
     SORTS,
     TASK,
@@ -37,9 +39,15 @@ OF_A_SERVER = (
                 "file",
             ),
             YES,
-            *LISTING,
+            *FORMAT,
+            value("-o --output --to", f"{INTO}; one in .md is what --from reads", "FILE", "file"),
         ),
-        ("%kbench describe my-task", "%kbench describe --edit", "%kbench describe my-task --from page.md"),
+        (
+            "%kbench describe my-task",
+            "%kbench describe --edit",
+            "%kbench describe my-task -o page.md",
+            "%kbench describe my-task --from page.md",
+        ),
         cell=True,
         cell_is="the task's page",
     ),

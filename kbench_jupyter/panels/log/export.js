@@ -1,4 +1,5 @@
 // The buttons that take a run's whole log elsewhere: to the clipboard, or into a file.
+import { toClipboard } from "../../widgets/clipboard.js";
 import { button, h, plural } from "../../widgets/elements.js";
 import { tailOf } from "./form.js";
 
@@ -49,25 +50,4 @@ export function copyAndSave(view) {
     taking("Copy", "Copy this run's log", copy),
     taking("Save", "Save this run's log as a file beside the notebook", save),
   );
-}
-
-// The clipboard wants to be written while the click is fresh; the text may come a little later.
-async function toClipboard(text) {
-  if (navigator.clipboard?.write && window.ClipboardItem) {
-    const blob = text.then((whole) => new Blob([whole], { type: "text/plain" }));
-    try {
-      return await navigator.clipboard.write([new ClipboardItem({ "text/plain": blob })]);
-    } catch {
-      // Perhaps only the promise was too much for it.
-    }
-  }
-  const whole = await text;
-  if (navigator.clipboard?.writeText) return navigator.clipboard.writeText(whole);
-  const area = h("textarea", { style: "position: fixed; opacity: 0" });
-  area.value = whole;
-  document.body.append(area);
-  area.select();
-  const done = document.execCommand("copy");
-  area.remove();
-  if (!done) throw new Error("no clipboard");
 }

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.actions import auth, dry_run, init, publish, push, results, run, validate
+from kbench_jupyter.actions import auth, dry_run, init, publish, push, results, validate
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.standing import Standing
 from kbench_jupyter.display.view import Facts, Table, Text, count
@@ -70,14 +70,14 @@ class WorkflowPart(StandingPart):
 
     def do_models(self, _message: Mapping[str, Any]) -> None:
         """Fetch the models to choose from, once."""
-        if not self.picker.rows:
+        if not self.picker.rows or self.picker.about != self._found.slug:
             self.picker.start("load", self._load_models)
 
     def _load_models(self) -> None:
         unknown = self._found.target is None
         if unknown:
             self.picker.reporter.progress("Asking for the models; the embedded server is started for it.")
-        self.picker.load()
+        self.picker.load(self._found.slug)
         if unknown and not self.get("busy"):  # a step that is going on looks when it is over
             with suppress(KBenchError):
                 self._look()
@@ -194,10 +194,13 @@ class WorkflowPart(StandingPart):
             raise UsageError("Which models? None was chosen.", hint="Choose one in the list, then run.")
         self._refuse_if_edited()
         slug = self._found.slug
-        scheduled = run.run(self.session, slug, self.picker.selected, effort=self.picker.effort or None)
+        scheduled = self.picker.run(self.session, slug, lambda _: self._begun(slug))
         self.picker.select(())
         self._follow(slug)
         return lines(*scheduling(scheduled))
+
+    def _begun(self, slug: str) -> None:
+        self._follow(slug)
 
     def _refuse_if_edited(self) -> None:
         """Look again before a run, and refuse it once where the notebook was edited since the panel was drawn.

@@ -12,7 +12,7 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import Any
 
-from kbench_jupyter.notebook.ipython_syntax import cost, refuse_unclosed, spend, spend_on_cell
+from kbench_jupyter.notebook.ipython_syntax import cost, refuse_slow, spend, spend_on_cell
 
 __all__ = ["align", "line_by_line", "transformed"]
 
@@ -75,7 +75,7 @@ def _transformed(text: str) -> tuple[str, int]:
                     return True, piece.transform(lines)
             return False, lines
 
-    refuse_unclosed(text.split("\n"))
+    refuse_slow(text.split("\n"))
     manager: Any = Counted()  # type: ignore[no-untyped-call]
     return str(manager.transform_cell(text)), manager.tokens
 

@@ -191,7 +191,7 @@ def _keys(node: ast.AST) -> list[object]:
 def _own_setting(check: Check, cell: Cell, line: int, name: str) -> None:
     instead = f"%env {name}=..." if name.isidentifier() else f"{name}..."
     instead += " on a line of its own"
-    if name.startswith("KBENCH_UPSTREAM_"):
+    if name in ("KBENCH_UPSTREAM_URL", "KBENCH_UPSTREAM_API_KEY"):
         instead = "%kbench local start --upstream URL --key-from VARIABLE"
     check.on_line(OWN_SETTING, cell, line, name=name, instead=instead)
 

@@ -127,10 +127,10 @@ def find_secrets(text: str, *, prose: bool = False) -> Iterator[Secret]:
     yield from sorted(found, key=lambda secret: secret.start)
 
 
-def mask(text: str) -> str:
-    """Return the text with every secret replaced by ``***``, and as many lines as it had."""
+def mask(text: str, *, prose: bool = False) -> str:
+    """Return the text with every secret that `find_secrets` finds replaced by ``***``, and as many lines as it had."""
     out, last = [], 0
-    for secret in find_secrets(text):
+    for secret in find_secrets(text, prose=prose):
         out.append(text[last : secret.start] + "***" + "\n" * text.count("\n", secret.start, secret.end))
         last = max(last, secret.end)
     return "".join(out) + text[last:] if out else text

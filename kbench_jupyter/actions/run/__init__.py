@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from kbench_jupyter.actions.cards import WHO_COLUMNS, elapsed, score_column, state_cell, who_cells
+from kbench_jupyter.actions.forecast import Lookup, candidates_of
 from kbench_jupyter.actions.pushed_task import get_task, refuse_unready
 from kbench_jupyter.actions.pushes import edits_since
+from kbench_jupyter.actions.run.repeats import Repeats
 from kbench_jupyter.actions.run_errors import NO_SOURCE, errors_of
 from kbench_jupyter.actions.wanted_candidates import (
     Batch,
@@ -85,9 +88,9 @@ def _named(task: Task) -> str:
 
 
 def _names(result: ScheduleResult, run: Run | None) -> tuple[str, str]:
-    """Return model and candidate: the server's name of it once it has been seen."""
-    seen = run is not None and run.state != "UNSPECIFIED"
-    return (run.model, run.candidate) if run and seen else (result.model or result.agent, result.candidate)
+    """Return model and candidate: the server's name of it where that is known."""
+    known = run is not None and (run.state != "UNSPECIFIED" or run.config)
+    return (run.model, run.candidate) if run and known else (result.model or result.agent, result.candidate)
 
 
 def _row(result: ScheduleResult, run: Run | None, score: Cell) -> list[Value]:
@@ -107,8 +110,11 @@ def run(
     effort: str | None = None,
     agents: Sequence[str] = (),
     retry_errored: bool = False,
+    repeat: int = 1,
     wait: float | None = None,
     poll_interval: float | None = None,
+    configs: Mapping[str, str] | None = None,
+    on_begun: Callable[[Sequence[ScheduleResult]], None] = lambda _: None,
 ) -> ScheduledRuns:
     """Schedule a task's newest version on models, or with agents.
 
@@ -124,10 +130,16 @@ def run(
     retry_errored : bool
         Also the candidates whose newest run of the newest version errored, each as it was. One that the server
         refuses does not keep the others from it.
+    repeat : int
+        Runs of each candidate. Where the server lets one of them go at a time, it is waited for each but the last.
     wait : float, optional
         Seconds to follow the runs; 0 follows them to their end, None returns at once.
     poll_interval : float, optional
         Most seconds between two looks.
+    configs : mapping, optional
+        What `check_effort` said of these models and this effort just now; then it is not asked again.
+    on_begun : callable, optional
+        Called with what was scheduled so far, each time more was.
 
     Raises
     ------
@@ -141,34 +153,52 @@ def run(
         If a run that was waited for did not complete, or never appeared in the server's list.
     WatchTimeoutError
         If `wait` seconds were not enough; the runs go on.
+    Interrupted
+        On Ctrl+C while it waits; the runs that were begun go on, and how many were not begun is said.
     """
+    if repeat < 1:
+        raise UsageError(f"{repeat} runs of each candidate are none.", hint="Name 1 or more: --repeat 3")
     target = session.target()
     client = session.client(target)
+    asked = Lookup(session, target, slug)
     task = get_task(session, client, slug)
     if task.creation_state != "COMPLETED":
         refuse_unready(task, errors_of(session, target, task))
     batches, lost = _wanted(
-        session, target, task, Batch(tuple(models), effort or "", tuple(agents)), retry_errored
+        session, target, task, Batch(tuple(models), effort or "", tuple(agents)), retry_errored, configs
     )
     if said := edits_since(session, target, task):
         session.reporter.say(f"! {said}")
-    names = ", ".join(name for batch in batches for name in batch.names)
-    session.reporter.say(f"Scheduling {_named(task)} on {names} at {target.place}.")
     filtered = (
         [] if any(batch.agents for batch in batches) else [m for batch in batches for m in batch.models]
     )
-    before = {r.id for r in client.list_runs(slug, models=filtered)}
+    earlier = list(client.list_runs(slug, models=filtered))
+    before = {run.id for run in earlier}
+    expected = asked.past(earlier).forecast(candidates_of(batches), repeat)
+    for line in expected.lines(datetime.now().astimezone()):
+        session.reporter.say(line)
+    names = ", ".join(name for batch in batches for name in batch.names)
+    session.reporter.say(f"Scheduling {_named(task)} on {names} at {target.place}.")
     try:
         scheduled = _schedule(client, slug, batches, before, each=retry_errored) + lost
     except NotFoundError as error:
         raise (unknown_models(session, target, client.list_models(), filtered) or error) from error
+    session.ran[slug] = tuple((batch.models, batch.effort, batch.agents) for batch in batches)
     began = time.monotonic()
-    found = find_scheduled(client, slug, scheduled, before, timeout=0 if wait is None else wait or None)
-    result = ScheduledRuns(task, found, tuple(_scheduled(task, found)), footer=target.label)
+    patience = 0 if wait is None and repeat == 1 else wait or None
+    found = find_scheduled(client, slug, scheduled, before, timeout=patience)
+    told: set[int] = set()
+    if repeat > 1:
+        known = before | {one.run_id for one in found if one.run_id is not None}
+        repeats = Repeats(session, target, task, repeat, known, wait, poll_interval, on_begun)
+        found, told = tuple(repeats.begin(batches, found)), repeats.told
+    else:
+        on_begun(found)
+    result = ScheduledRuns(task, found, tuple(_scheduled(task, found, batches)), footer=target.label)
     if wait is None:
         return result
     left = max(0.1, wait - (time.monotonic() - began)) if wait else wait
-    followed = _follow(session, target, slug, result, left, poll_interval) if result.run_ids else result
+    followed = _follow(session, target, slug, result, left, poll_interval, told) if result.run_ids else result
     if missing := [one.candidate for one in found if one.scheduled and one.run_id is None]:
         raise RunsFailedError(
             f"{count(len(missing), 'run')} of {slug} cannot be followed: scheduled on {', '.join(missing)}, but "
@@ -178,14 +208,22 @@ def run(
     return followed
 
 
-def _scheduled(task: Task, results: Sequence[ScheduleResult]) -> Iterator[Run]:
+def _scheduled(task: Task, results: Sequence[ScheduleResult], batches: Sequence[Batch]) -> Iterator[Run]:
+    known = {(model, batch.effort): slug for batch in batches for model, slug in batch.configs.items()}
     for one in results:
         if one.run_id is not None:
-            yield Run(one.run_id, task.slug, one.model or one.agent, agent=one.agent)
+            # In words where the server does not say what it calls it: never the name of the bare model.
+            config = (known.get((one.model, one.effort)) or one.candidate) if one.effort else ""
+            yield Run(one.run_id, task.slug, one.model or one.agent, agent=one.agent, config=config)
 
 
 def _wanted(
-    session: Session, target: Target, task: Task, named: Batch, retry_errored: bool
+    session: Session,
+    target: Target,
+    task: Task,
+    named: Batch,
+    retry_errored: bool,
+    configs: Mapping[str, str] | None,
 ) -> tuple[list[Batch], list[ScheduleResult]]:
     """Return what is to be scheduled, and what cannot be scheduled again as it was."""
     client, slug = session.client(target), task.slug.task
@@ -196,9 +234,11 @@ def _wanted(
             + ("; an agent has one of its own." if named.agents else ", and none was named."),
             hint=f"%kbench run {slug} -m MODEL --reasoning-effort {named.effort}",
         )
-    if named.effort:
-        check_effort(session, models, named.effort)
-    batches = [Batch(tuple(models), named.effort, named.agents)] if models or named.agents else []
+    if named.effort and configs is None:
+        configs = check_effort(session, models, named.effort)
+    batches = (
+        [Batch(tuple(models), named.effort, named.agents, configs or {})] if models or named.agents else []
+    )
     lost: list[ScheduleResult] = []
     if retry_errored:
         again, lost = batches_of(client, errored_runs(client, task))
@@ -216,11 +256,11 @@ def _wanted(
 
 def _joined(batches: Sequence[Batch]) -> list[Batch]:
     """Return batches with each candidate once."""
-    models: dict[str, list[str]] = {}
+    at: dict[str, dict[str, str]] = {}
     for batch in batches:
-        models.setdefault(batch.effort, []).extend(batch.models)
+        at.setdefault(batch.effort, {}).update({name: batch.configs.get(name, "") for name in batch.models})
     agents = tuple(dict.fromkeys(agent for batch in batches for agent in batch.agents))
-    joined = [Batch(tuple(dict.fromkeys(named)), effort) for effort, named in models.items() if named]
+    joined = [Batch(tuple(named), effort, configs=named) for effort, named in at.items() if named]
     return [*joined, *([Batch(agents=agents)] if agents else [])]
 
 
@@ -251,11 +291,13 @@ def _follow(
     result: ScheduledRuns,
     wait: float,
     poll_interval: float | None,
+    told: Collection[int],
 ) -> ScheduledRuns:
     runs = wait_for_runs(
         session.client(target),
         slug,
         result.run_ids,
+        told=told,
         timeout=wait or None,
         max_interval=target.poll_interval(poll_interval),
         reporter=session.reporter,

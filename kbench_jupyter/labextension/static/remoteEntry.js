@@ -1,0 +1,20 @@
+// What JupyterLab loads of this extension: a plain script, no bundle. It hands over JupyterLab's own packages
+// (`scope`) and is asked for the extension; all the rest are modules beside it.
+{
+  const here = document.currentScript.src;
+  let shared = {};
+  window._JUPYTERLAB ??= {};
+  window._JUPYTERLAB["kbench-jupyter"] = {
+    init: (scope) => {
+      shared = scope;
+    },
+    get: async () => {
+      const [{ packages }, { plugin }] = await Promise.all([
+        import(new URL("packages.js", here)),
+        import(new URL("extension.js", here)),
+      ]);
+      const made = plugin(await packages(shared));
+      return () => ({ __esModule: true, default: made });
+    },
+  };
+}

@@ -1,0 +1,147 @@
+// The parts of a message: text, reasoning, tool calls, structured answers, images, audio and video.
+//
+// All of it is data: text goes into text nodes, and nothing is loaded from an address by itself.
+import { button, fill, h, number, say, visible } from "../../widgets/elements.js";
+
+const FOLD_LINES = 16;
+const FOLD_CHARACTERS = 1600;
+const BY_ITSELF = 1_400_000; // characters of base64 up to which an image is fetched without a click
+const REST_GAP_MS = 250; // between two pieces: Jupyter's server drops what comes faster than a megabyte a second
+const ELEMENTS = { image: "img", audio: "audio", video: "video" };
+
+// Asks for a text from `from` on, piece by piece; null where the kernel falls silent.
+async function restOf(ask, at, from, told = () => {}) {
+  const pieces = [];
+  for (let next = from; next !== null; ) {
+    const answer = await ask(at, next);
+    if (!answer) return null;
+    pieces.push(answer.text);
+    next = answer.next;
+    told(next);
+    if (next !== null) await new Promise((resolve) => setTimeout(resolve, REST_GAP_MS));
+  }
+  return pieces.join("");
+}
+
+// Text with the spans that differ marked; `spans` are pairs of offsets, in order.
+function pieces(text, spans) {
+  const out = [];
+  let done = 0;
+  for (const [from, to] of spans) {
+    if (from >= text.length) break;
+    out.push(text.slice(done, from), h("mark", { class: "kbs-differs-here" }, text.slice(from, to)));
+    done = to;
+  }
+  return [...out, text.slice(done)];
+}
+
+// A text of which a long one is folded. `source` is how to ask for what was not sent.
+export function folded([text, whole], { ask, at, spans = [], code = false }) {
+  const body = h(code ? "pre" : "div", { class: code ? "kbs-code" : "kbs-text" }, pieces(text, spans));
+  const long = whole > FOLD_CHARACTERS || text.split("\n", FOLD_LINES + 1).length > FOLD_LINES;
+  if (!long) return body;
+  body.classList.add("kbs-folded");
+  const rest = whole - text.length;
+  const all = button(
+    "",
+    async () => {
+      const open = body.classList.toggle("kbs-folded");
+      tell(open);
+      if (open || body.dataset.whole || !rest) return;
+      body.dataset.whole = "asked";
+      say(all, "Reading…");
+      const more = await restOf(ask, at, text.length);
+      if (more === null) delete body.dataset.whole;
+      else body.append(visible(more)); // as a text node
+      tell(false);
+    },
+    { class: "kbp-small kbs-more" },
+  );
+  const tell = (closed) => {
+    say(all, closed ? `Show all ${number(whole)} characters` : "Show less");
+    all.setAttribute("aria-expanded", String(!closed));
+  };
+  tell(true);
+  return [body, all];
+}
+
+function addressOf(uri) {
+  if (!/^https?:\/\//i.test(uri)) return h("code", { class: "kbs-uri" }, uri);
+  return h("a", { href: uri, target: "_blank", rel: "noopener noreferrer", class: "kbs-uri" }, uri);
+}
+
+// An image, audio or video of which the bytes are in the run file. What lies elsewhere is a link: nothing is loaded
+// from an address that a run wrote.
+function mediaOf(part, { ask, at }) {
+  const { what, mime, uri, size } = part;
+  const kind = mime || what;
+  const tag = ELEMENTS[what];
+  const fits = tag && mime.startsWith(`${what}/`) && /^[\w.+/-]+$/.test(mime);
+  const told = `${kind}${size ? `, ${number(Math.max(1, Math.round((size * 3) / 4096)))} KB` : ""}`;
+  if (!size)
+    return h("div", { class: "kbs-media" }, h("span", { class: "kbp-quiet" }, `${told} at `), addressOf(uri));
+  if (!fits) return h("div", { class: "kbs-media kbp-quiet" }, `${told}, not shown here`);
+  const host = h("div", { class: "kbs-media" });
+  const load = async () => {
+    fill(host, h("span", { class: "kbp-quiet" }, `Reading ${told}…`));
+    const data = await restOf(ask, at, 0);
+    if (data === null || !/^[A-Za-z0-9+/=\s_-]*$/.test(data)) return offer();
+    const shown = h(tag, {
+      controls: what !== "image",
+      alt: what === "image" ? `${kind} in the message` : null,
+    });
+    shown.addEventListener("error", () =>
+      fill(host, h("span", { class: "kbp-quiet" }, `${told}, which this browser cannot show`)),
+    );
+    shown.src = `data:${mime};base64,${data.replaceAll("-", "+").replaceAll("_", "/")}`;
+    fill(host, shown);
+  };
+  const offer = () => fill(host, button(`Show ${told}`, load, { class: "kbp-small" }));
+  if (what === "image" && size <= BY_ITSELF) load();
+  else offer();
+  return host;
+}
+
+const words = (text) => text.split(/\s+/).filter(Boolean).length;
+
+function unfolding(kind, summary, ...content) {
+  return h("details", { class: `kbs-part kbs-${kind}` }, h("summary", {}, ...summary), ...content);
+}
+
+// One part. `how` is {ask, at, spans}.
+export function partOf(part, how) {
+  const code = { ...how, code: true };
+  switch (part.kind) {
+    case "text":
+      return folded(part.text, how);
+    case "reasoning":
+      return unfolding(
+        "reasoning",
+        ["Reasoning", h("span", { class: "kbp-quiet" }, ` ${number(words(part.text[0]))} words`)],
+        folded(part.text, how),
+      );
+    case "call":
+      return h(
+        "div",
+        { class: "kbs-part kbs-call" },
+        h("div", { class: "kbs-label" }, "calls ", h("code", {}, part.name)),
+        folded(part.text, code),
+      );
+    case "result":
+      return h(
+        "div",
+        { class: "kbs-part kbs-result" },
+        h("div", { class: "kbs-label" }, h("code", {}, part.name || "tool"), " answered"),
+        folded(part.text, code),
+      );
+    case "json":
+      return h(
+        "div",
+        { class: "kbs-part kbs-json" },
+        h("div", { class: "kbs-label" }, "structured answer"),
+        folded(part.text, code),
+      );
+    default:
+      return mediaOf(part, how);
+  }
+}

@@ -1,0 +1,280 @@
+"""The JupyterLab extension in a real JupyterLab: the sidebar, the status bar, the toolbar, marks while one types."""
+
+import re
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from conftest import ARTIFACTS
+from faults import FaultServer
+from loopback_session import add_run
+from panel_lab import LOAD, PanelLab
+
+from kbench_jupyter.magics.declaration import COMMANDS
+
+pytestmark = pytest.mark.slow
+
+ROOT = str(Path(__file__).parents[2])
+QUIZ = """import kaggle_benchmarks as kbench
+
+
+@kbench.task(name="Quiz")
+def quiz(llm):
+    kbench.assertions.assert_contains_regex("4", llm.prompt("2 + 2?"), expectation="adds")
+
+
+quiz.run(kbench.llm)"""
+
+
+SET = """async ([name, value]) => {
+    const registry = window.jupyterapp.pluginRegistry;
+    const ours = registry._plugins.get("kbench-jupyter:plugin");
+    const token = ours.optional.find((one) => one.name.endsWith(":ISettingRegistry"));
+    await (await registry.resolveOptionalService(token)).set(ours.id, name, value);
+}"""
+
+
+class Presence(PanelLab):
+    """A notebook in a JupyterLab that has the extension."""
+
+    @property
+    def sidebar(self):
+        return self.page.locator("#kbench-sidebar")
+
+    @property
+    def panel(self):
+        return self.sidebar.locator(".kbp:visible").first
+
+    @property
+    def status(self):
+        return self.page.locator(".kbx-status")
+
+    @property
+    def opener(self):
+        """The button in the toolbar of the notebook in front."""
+        return self.lab.panel.get_by_role("button", name="Kaggle Benchmarks: check")
+
+    def command(self, name, /, **args):
+        return self.page.evaluate(
+            "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => null)", [name, args]
+        )
+
+    def show(self):
+        self.command("kbench:show")
+        self.expect(self.sidebar).to_be_visible()
+
+    def says(self, *texts):
+        for text in texts:
+            self.expect(self.sidebar.locator(".kbx-message")).to_contain_text(text)
+
+    def setting(self, name, value):
+        """Change one of the extension's settings, as the settings editor does."""
+        self.page.evaluate(SET, [name, value])
+
+    def look(self, name):
+        """Take pictures in both themes and narrow, and return what axe finds wrong with what is ours."""
+        ARTIFACTS.mkdir(exist_ok=True)
+        complaints = []
+        for theme in ("JupyterLab Light", "JupyterLab Dark"):
+            self.theme(theme)
+            for ours in ("#kbench-sidebar", ".kbx-status", ".kbx-tip"):
+                if self.page.locator(ours).count():
+                    found = Axe().run(self.page, context=ours).response["violations"]
+                    complaints += [v["id"] for v in found if v["impact"] in ("serious", "critical")]
+            self.page.screenshot(path=ARTIFACTS / f"presence-{name}-{theme[11:].lower()}.png")
+        self.theme("JupyterLab Light")
+        self.page.set_viewport_size({"width": 800, "height": 900})
+        self.page.screenshot(path=ARTIFACTS / f"presence-{name}-narrow.png")
+        self.page.set_viewport_size({"width": 1400, "height": 1000})
+        return complaints
+
+
+@pytest.fixture
+def server():
+    with FaultServer() as server:
+        yield server
+
+
+def test_the_sidebar_shows_the_panel_of_the_notebook_in_front_and_it_is_the_one_in_the_cell(lab, jupyter):
+    jupyter.write("other.ipynb", "x = 1")
+    here = Presence(lab, jupyter, "quiz.ipynb", LOAD, QUIZ, "%kbench")
+    here.opener.click()  # nothing was typed: it is loaded because its panel is looked at
+    here.expect(here.step("init")).to_be_visible(timeout=60_000)
+    here.expect(here.panel).to_contain_text("quiz.ipynb")
+    lab.type_at_end(1, "\nx = (")  # an edit that is not saved
+    assert here.look("panel") == []
+
+    lab.run(2)
+    cell = lab.cell(2).locator(".kbp")
+    cell.locator("[data-step=results]").wait_for()
+    for one in (cell, here.panel):
+        here.expect(one.locator("[data-step=init]")).to_have_attribute("data-state", "next")
+    here.step("validate").click()
+    here.button("Dry run").click()
+    for one in (cell, here.panel):
+        here.expect(one.get_by_role("alert").first).to_contain_text("Dry run did not work")
+        here.expect(one).to_contain_text("KB101")
+
+    here.command("docmanager:open", path="other.ipynb", factory="Notebook")
+    here.says("not loaded in this kernel", LOAD)
+    here.expect(here.opener).to_have_count(0)
+    here.command("docmanager:open", path="quiz.ipynb", factory="Notebook")
+    here.expect(here.panel).to_contain_text("KB101")
+
+
+def test_where_there_is_no_panel_the_sidebar_says_why_in_one_line_and_what_to_type(lab, jupyter):
+    hidden = f"import sys  # so that kbench cannot be found\nsys.path[:] = set(sys.path) - {{{ROOT!r}, ''}}"
+    old = f"{LOAD}\nget_ipython().kernel.comm_manager.targets.pop('kbench_jupyter') and None"
+    here = Presence(lab, jupyter, "why.ipynb", hidden, old, QUIZ)
+    here.setting("load", False)
+    here.show()
+    here.says("not loaded in this kernel", LOAD)
+    assert here.look("not-loaded") == []
+    lab.run(0)
+    here.says("not installed where this kernel runs", "%pip install kbench-jupyter")
+    here.kernel("restartKernel()")
+    here.says("not loaded in this kernel", LOAD)
+    lab.run(1)
+    here.says("knows no sidebar", "%pip install -U kbench-jupyter")
+    here.kernel("restartKernel()")
+    here.says("not loaded in this kernel")
+    here.sidebar.get_by_role("button", name="Load it").click()
+    here.expect(here.step("init")).to_be_visible(timeout=60_000)
+    here.kernel("restartKernel()")
+    here.says("not loaded in this kernel")  # and no panel of a kernel that is gone
+    here.setting("load", True)  # for a notebook with a task whose panel is looked at
+    here.expect(here.step("init")).to_be_visible(timeout=60_000)
+    here.kernel("shutdown()")
+    here.says("has no kernel")
+
+
+def test_findings_are_marked_while_one_types_and_one_click_fixes_them(lab, jupyter):
+    task = QUIZ.removesuffix("quiz.run(kbench.llm)").rstrip()
+    here = Presence(lab, jupyter, "marks.ipynb", LOAD, task + "\n\n\nquiz.run(kbench.llm)", "import os")
+    lab.run(0)
+    here.expect(here.page.locator(".kbx-gutter")).to_have_count(3, timeout=30_000)
+    signs = here.page.locator(".kbx-sign")
+    here.expect(signs).to_have_count(0)
+    lab.editor(1).click()
+    here.page.keyboard.press("Control+End")
+    for _ in range(len("quiz.run(kbench.llm)")):
+        here.page.keyboard.press("Backspace")
+    here.expect(signs).to_have_count(1)
+    here.expect(here.status).to_have_text("kbench: 1 finding")
+    here.page.keyboard.type("\n")
+    signs.click()
+    tip = here.page.locator(".kbx-tip")
+    here.expect(tip).to_contain_text("error KB103 quiz is never run")
+    assert here.look("marks") == []
+    tip.get_by_role("button", name="Fix: add quiz.run(kbench.llm)").click()
+    here.expect(lab.editor(2)).to_contain_text("quiz.run(kbench.llm)")  # at the end, as a person would
+    here.expect(signs).to_have_count(0)
+    here.expect(tip).to_have_count(0)
+    lab.editor(2).click()
+    here.page.keyboard.press("Control+z")  # it is an edit like any other
+    here.expect(signs).to_have_count(1)
+    lab.editor(2).click()
+    here.page.keyboard.press("Alt+F8")
+    here.expect(here.page.locator("#kbx-said")).to_contain_text("Cell 2, line 5: error KB103")
+    here.expect(tip).to_be_visible()
+    here.page.keyboard.press("Escape")
+    here.expect(tip).to_have_count(0)
+    here.page.keyboard.press("Alt+Shift+F8")
+    here.expect(lab.editor(2)).to_contain_text("quiz.run(kbench.llm)")
+    here.expect(signs).to_have_count(0)
+
+    here.setting("marks", False)
+    here.expect(here.page.locator(".kbx-gutter")).to_have_count(0)
+    lab.type_at_end(1, "\nquiz.rum(kbench.llm)")
+    lab.ready()
+    here.setting("marks", True)
+    here.expect(here.page.locator(".kbx-gutter")).to_have_count(3)
+
+
+def test_the_status_bar_counts_runs_opens_them_and_tells_when_they_have_ended(lab, jupyter, server):
+    for number, state in ((1, "RUNNING"), (2, "RUNNING"), (3, "ERRORED")):
+        add_run(server.api, number, f"openai/{number}", state)
+    with jupyter.kernels_with({"KBENCH_API_URL": server.url, "KAGGLE_API_TOKEN": "t"}):
+        here = Presence(lab, jupyter, "runs.ipynb", LOAD, "%kbench list", QUIZ)
+    lab.run(0)
+    here.expect(here.status).to_have_text("kbench")  # nobody has asked for runs yet
+    lab.run(1)
+    here.expect(here.status).to_have_text("kbench: 2 running, 1 failed", timeout=30_000)
+    here.status.click()
+    here.expect(here.sidebar.locator(".kbp-status tr[data-run]")).to_have_count(3, timeout=60_000)
+    assert here.look("runs") == []
+    for run in server.api.runs[:2]:
+        run["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
+    here.expect(here.status).to_have_text("kbench: 1 failed", timeout=40_000)
+    here.command("apputils:display-notifications")
+    here.expect(here.page.locator(".jp-Notification-List")).to_contain_text(
+        "quiz: 3 runs ended, 1 of them failed"
+    )
+
+
+def test_a_card_begins_a_new_task_and_the_palette_types_every_command(lab, jupyter):
+    here = Presence(lab, jupyter, "start.ipynb", LOAD)
+    here.command("kbench:new-task", pattern="structured-output")
+    here.page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget?.context?.path === 'structured-output.ipynb'"
+    )
+    here.expect(here.step("validate")).to_be_visible(timeout=90_000)
+    made = nbformat.read(jupyter.root / "structured-output.ipynb", 4)
+    nbformat.validate(made)
+    assert [cell.cell_type for cell in made.cells] == ["markdown", "code", "code", "markdown"]
+    assert made.cells[1].source == LOAD
+    here.expect(here.page.locator(".kbx-sign")).to_have_count(0)
+
+    here.command("kbench:command", name="show")
+    here.page.wait_for_function(
+        "() => [...window.jupyterapp.shell.currentWidget.content.widgets].some("
+        "c => c.model.sharedModel.getSource() === '%kbench show' && c.model.executionCount)"
+    )
+    known = here.page.evaluate(
+        "async () => (await fetch(new URL('lab/extensions/kbench-jupyter/static/known.json', document.baseURI))).json()"
+    )
+    assert [entry["name"] for entry in known["commands"]] == [command.name for command in COMMANDS]
+    here.page.get_by_role("menuitem", name="Benchmarks").click()
+    here.page.get_by_role("menuitem", name="Put a Pattern Below").hover()
+    here.page.get_by_role("menuitem", name=re.compile("^judge: ")).click()
+    here.page.wait_for_function(
+        "() => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.getSource().includes('judge')"
+    )
+    here.page.evaluate("window.jupyterapp.commands.execute('launcher:create')")
+    card = here.page.locator(".jp-LauncherCard", has_text="New Benchmark Task")
+    here.expect(card.locator("img, svg").first).to_be_visible()
+    card.click()
+    here.expect(here.page.get_by_role("dialog")).to_contain_text("Begin from")
+    here.page.keyboard.press("Escape")
+
+
+def test_the_sidebar_is_in_notebook_7_too(lab, jupyter):
+    jupyter.write("seven.ipynb", LOAD, QUIZ)
+    lab.page.goto(jupyter.url("seven.ipynb", "notebooks"))
+    lab.cell(0).wait_for()
+    lab.page.get_by_role("button", name="Kaggle Benchmarks: check").click()
+    lab.expect(lab.page.locator("#kbench-sidebar [data-step=init]")).to_be_visible(timeout=90_000)
+    ARTIFACTS.mkdir(exist_ok=True)
+    lab.page.screenshot(path=ARTIFACTS / "presence-notebook-7.png")
+
+
+def test_a_mark_is_there_within_a_moment_of_the_last_key(lab, jupyter):
+    """The kernel has the text within 150 ms of an edit, and a rest to check it: 300 ms on a quiet machine."""
+    here = Presence(lab, jupyter, "moment.ipynb", LOAD, QUIZ, "import os")
+    lab.run(0)
+    here.expect(here.page.locator(".kbx-gutter")).to_have_count(3, timeout=30_000)
+    lab.editor(2).click()
+    here.page.keyboard.press("Control+End")
+    took = []
+    for _ in range(5):
+        here.page.keyboard.type("\nx = (")
+        began = time.monotonic()
+        here.page.wait_for_function("() => document.querySelector('.kbx-sign')", polling=10)
+        took.append(time.monotonic() - began)
+        for _ in range(6):
+            here.page.keyboard.press("Backspace")
+        here.page.wait_for_function("() => !document.querySelector('.kbx-sign')")
+    print("seconds:", sorted(took))
+    assert min(took) < 1.0

@@ -1,0 +1,148 @@
+"""What a page of JupyterLab is told by a real kernel: the panel, the runs, findings while one types."""
+
+from __future__ import annotations
+
+import time
+import uuid
+
+import pytest
+from faults import FaultServer
+from loopback_session import add_run
+from panel_kernel import Kernel
+
+from kbench_jupyter import __version__
+
+pytestmark = pytest.mark.slow
+
+TASK = """import kaggle_benchmarks as kbench
+
+@kbench.task(name="Quiz")
+def quiz(llm):
+    kbench.assertions.assert_true("4" in llm.prompt("2 + 2?"), expectation="adds")
+"""
+RUN = "quiz.run(kbench.llm)"
+CELL = {"id": "one", "type": "code", "source": TASK, "tags": []}
+TOLD = {"client": "a", "path": "quiz.ipynb", "dirty": True, "saved": None}
+
+
+class PageKernel(Kernel):
+    """A kernel, and a page that has opened the line to it."""
+
+    def page(self):
+        """Open a line; return its name."""
+        comm = uuid.uuid4().hex
+        self.send("comm_open", comm, target_name="kbench_jupyter", data={"protocol": 1})
+        assert self.word(comm, "hello") == {"version": __version__, "protocol": 1}
+        return comm
+
+    def send(self, kind, comm, **content):
+        self.client.shell_channel.send(self.client.session.msg(kind, {"comm_id": comm, **content}))
+
+    def do(self, comm, verb, **more):
+        self.send("comm_msg", comm, data={"do": verb, **more})
+
+    def until(self, fits, timeout=60):
+        end = time.monotonic() + timeout
+        while True:
+            message = self.client.get_iopub_msg(timeout=max(0.1, end - time.monotonic()))
+            if fits(message):
+                return message
+
+    def mirror(self):
+        """Return the line of the notebook mirror."""
+        ident = "__import__('kbench_jupyter').notebook.mirror.link_of(get_ipython())._widget.model_id"
+        return self.value(ident).strip("'")
+
+    def word(self, comm, key, fits=lambda value: True):
+        """Wait for a word of that kind, and return what it says."""
+
+        def is_it(message):
+            content = message["content"]
+            if message["msg_type"] != "comm_msg" or content["comm_id"] != comm:
+                return False
+            return key in content["data"] and fits(content["data"][key])
+
+        return self.until(is_it)["content"]["data"][key]
+
+
+@pytest.fixture
+def server():
+    with FaultServer() as server:
+        yield server
+
+
+@pytest.fixture
+def kernel(tmp_path, server):
+    kernel = PageKernel(tmp_path, server)
+    try:
+        yield kernel
+    finally:
+        kernel.close()
+
+
+def test_a_page_gets_the_panel_that_was_opened_last_and_one_is_made_where_there_is_none(kernel):
+    page = kernel.page()
+    kernel.do(page, "panel")
+    first = kernel.word(page, "panel")
+    kernel.do(page, "panel")
+    assert kernel.word(page, "panel") == first
+    kernel.send("comm_msg", page, data={"do": "nothing known"})  # and no harm is done
+    second = kernel.page()
+    assert kernel.word(second, "panel") == first
+    code = "import builtins\nbuiltins.shown = get_ipython().run_line_magic('kbench', '')\nshown.live.model_id"
+    [bundle] = kernel.cell(code)
+    newer = bundle["text/plain"].strip("'")
+    assert newer != first
+    kernel.do(page, "panel")
+    assert kernel.word(page, "panel", lambda ident: ident == newer) == newer
+
+
+def test_the_end_of_the_extension_closes_the_line_and_there_is_no_other_to_open(kernel):
+    page = kernel.page()
+    kernel.cell("%unload_ext kbench_jupyter")
+    assert not kernel.error
+    assert kernel.value("'kbench_jupyter' in get_ipython().kernel.comm_manager.targets") == "False"
+    kernel.cell("%load_ext kbench_jupyter")
+    assert kernel.page() != page
+    assert kernel.value("len(get_ipython().events.callbacks['post_run_cell']) < 5") == "True"
+
+
+def test_runs_are_counted_after_a_command_and_their_end_is_told_once(kernel, server):
+    page = kernel.page()
+    mirror = kernel.mirror()
+    kernel.tell(mirror, **TOLD, seq=1, order=["one"], cells=[CELL], reset=True)
+    assert not server.requests  # nobody has asked for anything
+    for number, state in ((1, "RUNNING"), (2, "ERRORED")):
+        add_run(server.api, number, f"m{number}", state)
+    kernel.cell("%kbench list")
+    ask = kernel.until(lambda m: m["content"].get("comm_id") == mirror and "ask" in str(m["content"]["data"]))
+    number = ask["content"]["data"]["content"]["ask"]  # what stands in the notebook now, for the task's name
+    kernel.tell(mirror, **TOLD, seq=2, order=["one"], cells=[CELL], reset=True, answers=number)
+    assert kernel.word(page, "runs") == {"task": "quiz", "going": 1, "failed": 1, "ended": 1}
+    server.api.runs[0]["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
+    assert kernel.word(page, "over") == {"task": "quiz", "completed": 1, "failed": 1}
+
+
+def test_findings_follow_the_document_as_it_is_edited_and_a_fix_is_told_whole(kernel):
+    page = kernel.page()
+    kernel.do(page, "marks", on=True)
+    mirror = kernel.mirror()
+    kernel.tell(mirror, **TOLD, seq=1, order=["one"], cells=[CELL], reset=True)
+    [mark] = kernel.word(page, "marks")
+    assert (mark["code"], mark["severity"], mark["cell"], mark["line"]) == ("KB103", "error", "one", 4)
+    assert mark["fix"] == f"add {RUN}"
+    kernel.do(page, "fix", ask=7, code="KB103", cell="one", line=4)
+    assert kernel.word(page, "reply") == 7
+    kernel.do(page, "fix", ask=8, code="KB103", cell="one", line=4)
+    new = kernel.word(page, "new")
+    assert new.startswith(TASK.rstrip())
+    assert new.endswith(RUN)
+    kernel.do(page, "fix", ask=9, code="KB101", cell="one", line=4)
+    assert "no safe fix any more" in kernel.word(page, "problem")
+    kernel.tell(mirror, **TOLD, seq=2, cells=[CELL | {"source": new}])
+    assert kernel.word(page, "marks") == []
+    kernel.tell(mirror, **TOLD, seq=3, cells=[CELL | {"source": "x = ("}])
+    kernel.tell(mirror, **TOLD, seq=4, cells=[CELL | {"source": TASK + "x = ("}])
+    assert "KB101" in [mark["code"] for mark in kernel.word(page, "marks")]
+    kernel.do(page, "marks", on=False)
+    assert kernel.word(page, "marks") == []
