@@ -115,6 +115,7 @@ def test_samples_are_found_read_and_compared_by_clicks_and_keys(samples):
     assert not [url for url in asked if "image.example" in url]
     assert panels.lab.panel.locator(".jp-Cell").count() == cells, "no key went through to the notebook"
 
+    panels.saved(1, "2 runs compared")
     panels.lab.open(panels.path.name)  # the page is loaded again
     expect(place(panels)).to_have_text("solve #9")
     expect(count).to_have_text("1 of 300 samples")

@@ -176,6 +176,7 @@ export class SampleGrid {
 
   draw() {
     const { total } = this;
+    if (!this.el.clientHeight) this.drawWhenSeen();
     const top = Math.floor(this.el.scrollTop / ROW_HEIGHT);
     const rows = Math.ceil(this.el.clientHeight / ROW_HEIGHT);
     const first = clamp(top - AHEAD, 0, total);
@@ -193,6 +194,13 @@ export class SampleGrid {
     for (let index = first; index < last; index += 1) this.drawRow(index);
     this.pages.want(top, Math.min(total, top + rows + 1) || rows);
     this.rove();
+  }
+
+  // Hidden for a moment (a change of theme does that) the grid has no height. An observer that begins anew tells
+  // the first height it finds, where one that goes on may miss that there was none.
+  drawWhenSeen() {
+    this.observer.unobserve(this.el);
+    this.observer.observe(this.el);
   }
 
   drawRow(index) {
