@@ -40,6 +40,7 @@ _COLUMNS = (
     "cost>",
     "latency>",
 )
+_RUNS = _COLUMNS.index("runs>")
 #: Samples up to which luck explains most differences: of three passes, the true rate may be 44 %.
 _FEW = 3
 #: Columns that a table of assertions may give to the models: what is left of 80 is for the expectations.
@@ -62,6 +63,8 @@ def comparison(groups: Sequence[Group], passes: Sequence[Measured], sides: Seque
         for first, group, passed, cost, score in zip(who, groups, passes, costs(groups), scores, strict=True)
     ]
     by_run = all(side.samples == len(group.rows) for group, side in zip(groups, passes, strict=True))
+    if not by_run and all(len(group.rows) == 1 for group in groups):  # the room is better used for the others
+        rows = [[*row[:_RUNS], "", *row[_RUNS + 1 :]] for row in rows]
     what = sides[0].measure if sides else "passed"
     if what == "passed" or (what == "score" and by_run):
         return Table(_COLUMNS, rows, drop_empty=True)

@@ -27,7 +27,7 @@ __all__ = [
 ]
 
 #: An interval of a share from this width on is told in whole percent.
-_WIDE = 0.2
+_WIDE = 0.05
 #: What one value of a measure is.
 _MEANS = {
     "score": "the number a sample came to",
