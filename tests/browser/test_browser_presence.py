@@ -232,10 +232,11 @@ def test_a_card_begins_a_new_task_and_the_palette_types_every_command(lab, jupyt
         "() => [...window.jupyterapp.shell.currentWidget.content.widgets].some("
         "c => c.model.sharedModel.getSource() === '%kbench show' && c.model.executionCount)"
     )
-    known = here.page.evaluate(
-        "async () => (await fetch(new URL('lab/extensions/kbench-jupyter/static/known.json', document.baseURI))).json()"
+    labels = here.page.evaluate(
+        "names => names.map(name => window.jupyterapp.commands.label('kbench:command', { name }))",
+        [command.name for command in COMMANDS],
     )
-    assert [entry["name"] for entry in known["commands"]] == [command.name for command in COMMANDS]
+    assert labels == [f"{command.name}: {command.summary}" for command in COMMANDS]
     here.page.get_by_role("menuitem", name="Benchmarks").click()
     here.page.get_by_role("menuitem", name="Put a Pattern Below").hover()
     here.page.get_by_role("menuitem", name=re.compile("^judge: ")).click()
