@@ -97,4 +97,6 @@ def task_environment(
         # As in Kaggle's batch sessions: a task that raises leaves an errored run file behind instead of
         # ending the notebook, so that its traceback and what it prompted can be looked at.
         "CONTINUE_WITH_EXCEPTIONS": "True",
+        # Nobody looks at the notebook while it runs, and to draw 300 rows of an evaluation takes the SDK minutes.
+        "RENDER_SUBRUNS": "False",
     }
