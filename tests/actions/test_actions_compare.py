@@ -73,6 +73,18 @@ def test_samples_that_were_asked_something_else_are_said_and_compared_all_the_sa
     assert sum(record["other_input"] for record in found.records()) == 14
 
 
+def test_rows_that_are_paired_by_their_order_alone_are_said_to_be() -> None:
+    after = [sample(row, 2, input=f"Capital of {row}, in one word?") for row in range(14)]
+    every = [*answered(BEFORE, 1), *after, *answered(AFTER, 2)[14:]]
+    keys = frozenset(one.key for one in every)
+    unsure = compare_samples("capitals", "v1", "v2", every, unsure=keys)
+    assert "14 samples were asked something else, and no file says which rows they are" in " ".join(
+        text_of(unsure).split()
+    )
+    sure = compare_samples("capitals", "v1", "v2", every, unsure=frozenset())
+    assert "no file says" not in text_of(sure)
+
+
 def test_samples_of_one_side_alone_are_said_and_not_compared() -> None:
     found = compare_samples("capitals", "v1", "v2", [*answered(BEFORE, 1)[:30], *answered(AFTER, 2)])
     assert "10 samples in v2" in text_of(found)

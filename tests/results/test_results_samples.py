@@ -50,11 +50,12 @@ def test_rows_that_were_asked_the_same_are_the_same_row_in_every_run(tmp_path: P
 def test_another_wording_of_all_rows_is_paired_by_their_order(tmp_path: Path) -> None:
     put(tmp_path, "1/a/1", evaluated(True, False))
     put(tmp_path, "2/a/2", evaluated(True, True, question="now {}"))
-    rows = SampleIndex.open(tmp_path, "t").keys()
-    assert [(row.key, len(row.cells)) for row in rows] == [
+    index = SampleIndex.open(tmp_path, "t")
+    assert [(row.key, len(row.cells)) for row in index.keys()] == [
         ("One#0", 2),
         ("One#1", 2),
     ]
+    assert index.unsure() == {"One#0", "One#1"}
 
 
 def test_a_row_with_a_file_of_its_own_is_known_by_its_label_and_a_second_try_counts_as_such(
@@ -74,6 +75,7 @@ def test_a_row_with_a_file_of_its_own_is_known_by_its_label_and_a_second_try_cou
         "One#paris": (None, 0),
         "One#12": (12, 1),
     }
+    assert SampleIndex.open(tmp_path, "t").unsure() == set()
 
 
 def test_sub_tasks_are_samples_by_the_order_of_their_calls(tmp_path: Path) -> None:

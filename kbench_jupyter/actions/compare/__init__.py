@@ -57,6 +57,8 @@ class Comparison(Shown):
     measure: Measure
     #: Whether the measure was asked for.
     chosen: bool = False
+    #: Keys of rows that are told by what was asked, or else by the order in which they began.
+    unsure: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
     @property
@@ -84,7 +86,19 @@ class Comparison(Shown):
     def remarks(self) -> tuple[str, ...]:
         """What to know when reading it."""
         lacking = "" if has_scipy() else f"No interval and no p value: they need scipy. {INSTALL}"
-        return tuple(filter(None, [lacking, *self.notes]))
+        return tuple(filter(None, [lacking, self._guessed, *self.notes]))
+
+    @property
+    def _guessed(self) -> str:
+        """Say that samples are paired by their order, where nothing tells which rows they are."""
+        guessed = len({key for side in self.sides for key in side.other_inputs} & self.unsure)
+        if not guessed:
+            return ""
+        return (
+            f"{count(guessed, 'sample')} were asked something else, and no file says which rows they are: they are "
+            "paired in the order in which they began, which several jobs may mix up. To be sure: store_run=True for "
+            "the sub task, or n_jobs=1."
+        )
 
     def _title(self) -> str:
         first = self.sides[0]
@@ -175,7 +189,16 @@ def compare(
 
     found = results(session, slug, models=models, output=output or session.folders.get(slug, Path()))
     samples = list(found.index.samples())
-    return compare_samples(slug, one, other, samples, measure=measure, notes=found.notes, footer=found.footer)
+    return compare_samples(
+        slug,
+        one,
+        other,
+        samples,
+        measure=measure,
+        unsure=found.index.unsure(),
+        notes=found.notes,
+        footer=found.footer,
+    )
 
 
 def compare_samples(
@@ -185,6 +208,7 @@ def compare_samples(
     samples: Collection[Sample],
     *,
     measure: Measure | None = None,
+    unsure: frozenset[str] = frozenset(),
     notes: tuple[str, ...] = (),
     footer: str = "",
 ) -> Comparison:
@@ -201,7 +225,7 @@ def compare_samples(
         Compared(pair, p, by_side[base], by_side[after])
         for pair, p, (base, after) in zip(pairs, corrected, wanted, strict=True)
     )
-    return Comparison(task, compared, what, measure is not None, notes, footer=footer)
+    return Comparison(task, compared, what, measure is not None, unsure, notes, footer=footer)
 
 
 def _by_side(samples: Iterable[Sample]) -> dict[tuple[int | None, str], dict[str, list[Sample]]]:

@@ -212,6 +212,13 @@ class SampleIndex:
         """Return a row of the grid with all its cells; None where there is none."""
         return self._asked().row(key)
 
+    def unsure(self) -> frozenset[str]:
+        """Return the keys of rows that are told by what was asked, or else by the order in which they began.
+
+        A row is sure where the SDK stored it in a file of its own (``store_run=True`` of the sub task).
+        """
+        return self._asked().unsure()
+
     def sizes(self) -> list[tuple[int, int]]:
         """Return for each column how many samples it has, and how many of them errored."""
         return self._asked().sizes()

@@ -118,6 +118,12 @@ class Query:
         keys = self.keys(where, order, column)[offset:][:limit]
         return [row for page in _pages(keys) for row in self._grid_rows(where, page)]
 
+    def unsure(self) -> frozenset[str]:
+        """Return the keys of rows that no file of their own tells."""
+        sql, values = self._where(Filter())
+        asked = f"{self._with(Filter())} SELECT DISTINCT s.key {sql} AND s.evaluated AND NOT s.certain"
+        return frozenset(key for (key,) in self._store.ask(asked, values))
+
     def row(self, key: str) -> GridRow | None:
         """Return all that there is of a key."""
         return next(self._grid_rows(Filter(), [key]), None)
