@@ -51,7 +51,8 @@ def test_another_wording_of_all_rows_is_paired_by_their_order(tmp_path: Path) ->
     put(tmp_path, "1/a/1", evaluated(True, False))
     put(tmp_path, "2/a/2", evaluated(True, True, question="now {}"))
     index = SampleIndex.open(tmp_path, "t")
-    assert [(row.key, len(row.cells)) for row in index.keys()] == [
+    rows = index.keys()
+    assert [(row.key, len(row.cells)) for row in rows] == [
         ("One#0", 2),
         ("One#1", 2),
     ]
