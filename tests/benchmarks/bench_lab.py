@@ -150,9 +150,9 @@ class Side:
         page.wait_for_timeout(1000)
         page.evaluate(_LAG)
         for number in range(4):
-            page.keyboard.type("z = (", delay=40)
-            page.wait_for_function(f"() => window.kbLag.length > {number}", timeout=10_000)
-            for _ in range(5):
+            page.keyboard.type("f0(", delay=40)  # code until its last key
+            page.wait_for_function(f"() => window.kbLag.length > {number}", timeout=30_000)
+            for _ in range(3):
                 page.keyboard.press("Backspace")
             page.wait_for_timeout(1000)
         return page.evaluate("window.kbLag")
