@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import logging
 import os
 import sqlite3
@@ -33,7 +32,7 @@ from kbench_jupyter.local.models import Models
 from kbench_jupyter.local.queue import Queue
 from kbench_jupyter.local.rows import GOING, QUEUED, RUNNING, Run
 from kbench_jupyter.local.store import Store
-from kbench_jupyter.local.web import CallError, Guard, envelope, number_of
+from kbench_jupyter.local.web import CallError, Guard, envelope, json_of, number_of
 
 log = logging.getLogger("kbench.local")
 
@@ -112,7 +111,7 @@ class Api:
             return envelope(404, f"This server has no call {service}/{method}.")
         raw = await request.body()
         try:
-            body = json.loads(raw) if raw.strip() else {}
+            body = await json_of(raw) if raw.strip() else {}
         except (ValueError, RecursionError):
             return envelope(400, "The request is not JSON.")
         if not isinstance(body, dict):

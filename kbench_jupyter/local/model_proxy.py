@@ -7,7 +7,6 @@ into ``usage`` where ``kaggle_benchmarks`` reads them.
 
 from __future__ import annotations
 
-import json
 import time
 import uuid
 from typing import Any
@@ -18,6 +17,7 @@ from starlette.responses import JSONResponse, Response
 
 from kbench_jupyter.local.models import ModelError, Models, canonical
 from kbench_jupyter.local.store import Store
+from kbench_jupyter.local.web import json_of
 
 
 class ModelProxy:
@@ -94,7 +94,7 @@ class ModelProxy:
 
 async def _body(request: Request) -> dict[str, Any]:
     try:
-        body = json.loads(await request.body())
+        body = await json_of(await request.body())
     except (ValueError, RecursionError):
         body = None
     if not isinstance(body, dict):

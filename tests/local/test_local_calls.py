@@ -7,6 +7,7 @@ import hmac
 import json
 import stat
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
@@ -299,6 +300,14 @@ def test_a_body_that_is_too_large_or_no_json_is_turned_away(server):
     assert requests.post(url, data=b"", headers=claimed, timeout=10).status_code == 413
     assert error_of(requests.post(url, data=b"{", headers=headers, timeout=10))[0] == 400
     assert error_of(requests.post(url, data=b"[1]", headers=headers, timeout=10))[0] == 400
+
+
+def test_a_request_of_many_values_is_answered_like_a_short_one_and_others_are_answered_meanwhile(server):
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(server.post, "ListBenchmarkTasks", {"left out": [{"a": []}] * 200_000})
+        while not slow.done():
+            assert server.post("ListBenchmarkTasks").status_code == 200
+    assert slow.result().status_code == 200
 
 
 def test_the_server_proves_itself_before_anybody_shows_a_token(server):
