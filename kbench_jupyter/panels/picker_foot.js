@@ -2,7 +2,7 @@
 import { button, clamp, fill, h, plural, say } from "../widgets/elements.js";
 import { click, enable, teller } from "./base.js";
 
-const MOST = 100; // runs of each model by one click
+const MOST_REPEATS = 100; // runs of each model by one click
 
 export function pickerFoot(store, part) {
   const counts = h("span", { class: "kbp-quiet", role: "status" });
@@ -16,12 +16,12 @@ export function pickerFoot(store, part) {
   const repeat = h("input", {
     type: "number",
     min: "1",
-    max: String(MOST),
+    max: String(MOST_REPEATS),
     step: "1",
     value: "1",
     oninput: () => tellRepeat(Number(repeat.value)),
     onchange: () => {
-      repeat.value = String(clamp(Math.round(Number(repeat.value)) || 1, 1, MOST));
+      repeat.value = String(clamp(Math.round(Number(repeat.value)) || 1, 1, MOST_REPEATS));
       tellRepeat(Number(repeat.value));
     },
   });
@@ -33,7 +33,7 @@ export function pickerFoot(store, part) {
 
   // While it is typed, what is no such number is not told.
   function tellRepeat(times) {
-    if (Number.isInteger(times) && times >= 1 && times <= MOST && times !== part.state.repeat)
+    if (Number.isInteger(times) && times >= 1 && times <= MOST_REPEATS && times !== part.state.repeat)
       store.tell(part.name, "repeat", { repeat: times });
   }
 
