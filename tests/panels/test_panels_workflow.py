@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from pathlib import Path
 
 import faults
 import nbformat
@@ -20,6 +21,7 @@ from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
 from kbench_jupyter.errors import TaskNotReadyError, ValidationError
 from kbench_jupyter.panels.workflow.workflow import WorkflowPart
+from kbench_jupyter.results.samples import SampleIndex
 
 TASK = """@kbench.task(name="Quiz")
 def ask(llm):
@@ -60,7 +62,7 @@ def compared(session, slug, **_more):
     session.compared |= {
         origin_of(session.target().base_url, run) for run in session.client().list_runs(slug)
     }
-    return Results(slug)
+    return Results(slug, opened=SampleIndex.open(Path(), slug))
 
 
 @pytest.fixture
