@@ -23,6 +23,7 @@ from kbench_jupyter.actions.standing import standing
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.execution.events import Outcome
 from kbench_jupyter.panels import log_panel, status_panel
+from kbench_jupyter.panels.log.source import EVERY
 from kbench_jupyter.panels.model_picker import ModelPicker
 from kbench_jupyter.panels.part import Part
 from kbench_jupyter.panels.results import ResultsPart
@@ -292,7 +293,8 @@ def log_view(place: Place) -> Callable[[], Seen]:
         for log in source.runs.values():
             if log.problem:
                 raise Problem(log.problem)
-        return Seen("\n".join(line for log in source.runs.values() for _, line in log.buffer.texts(0)))
+        each = [log for log in source.runs.values() if log.run_id != EVERY]
+        return Seen("\n".join(line for log in each for _, line in log.buffer.texts(0)))
 
     return do
 

@@ -61,7 +61,7 @@ class Results(Shown):
     @cached_property
     def index(self) -> SampleIndex:
         """The runs down to the sample: rows of a grid, transcripts."""
-        return self.opened or SampleIndex.of(self.rows)
+        return SampleIndex.of(self.rows) if self.opened is None else self.opened
 
     @cached_property
     def measuring(self) -> Measuring:
