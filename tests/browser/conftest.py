@@ -242,6 +242,7 @@ TIDY = """async () => {
     await app.serviceManager.sessions.shutdownAll();
     await app.serviceManager.kernels.shutdownAll();
     if (app.shell.leftCollapsed) app.shell.expandLeft();
+    if (app.shell.rightCollapsed === false) app.shell.collapseRight();
     return !document.querySelector('.jp-Dialog, .jp-NotebookPanel');
 }"""
 OPEN = "path => window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'})"
@@ -370,7 +371,7 @@ def lab(browser, jupyter, kept, request):
         yield lab
     finally:
         failed = getattr(request.node, "failed_in_call", False)
-        if failed:
+        if failed and not page.is_closed():
             ARTIFACTS.mkdir(exist_ok=True)
             name = "".join(c if c.isalnum() else "_" for c in request.node.name)
             page.screenshot(path=ARTIFACTS / f"{name}.png")

@@ -36,6 +36,14 @@ SET = """async ([name, value]) => {
 }"""
 
 
+@pytest.fixture(autouse=True)
+def a_page_of_its_own(lab):
+    """Each of these tests finds the sidebar as it is at first, and leaves none open."""
+    lab.page.goto("about:blank")
+    yield
+    lab.page.close()
+
+
 class Presence(PanelLab):
     """A notebook in a JupyterLab that has the extension."""
 

@@ -1,5 +1,6 @@
 // What is asked before all steps are done, before something becomes public, or before what nobody tried is sent.
 import { button, fill, h } from "../../widgets/elements.js";
+import { click, enable } from "../base.js";
 
 // `backing` is the box for the notebook behind the task; `on` says what a yes and a way out lead to.
 export function confirmation(store, part, backing, on) {
@@ -23,6 +24,8 @@ export function confirmation(store, part, backing, on) {
   function draw() {
     el.hidden = !asking;
     fill(el, asking ? { publish: publishing, push: pushing, chain: chaining }[asking]() : null);
+    // A yes while the work that asked has not quite ended would be lost.
+    for (const node of el.querySelectorAll("button")) enable(node, !part.state.busy);
   }
 
   // Draws it anew, and leaves the keyboard where it was.
@@ -40,13 +43,12 @@ export function confirmation(store, part, backing, on) {
       label ? button(label, act, { class: "kbp-primary" }) : null,
       button("Cancel", () => close(asking)),
     );
-  const yes =
-    (verb, more = () => {}) =>
-    () => {
+  const yes = (verb, more = () => {}) =>
+    click(() => {
       store.tell(part.name, verb, { ...more(), confirmed: true });
       on.agreed();
       close();
-    };
+    });
 
   function publishing() {
     const behind = backing.checked ? "becomes public, too" : "stays private";
