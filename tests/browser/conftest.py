@@ -259,6 +259,7 @@ class Lab:
         self.page = page
         self.jupyter = jupyter
         self._opened = False
+        self.leaves_order = True  # whether another test may go on with this page
         self.workspace = secrets.token_hex(4)  # JupyterLab would open what an earlier test had open
         # Two workers share the machine: what takes a moment on a quiet one may take many here.
         page.set_default_timeout(60_000)
@@ -371,13 +372,13 @@ def lab(browser, jupyter, kept, request):
         yield lab
     finally:
         failed = getattr(request.node, "failed_in_call", False)
-        if failed and not page.is_closed():
+        if failed:
             ARTIFACTS.mkdir(exist_ok=True)
             name = "".join(c if c.isalnum() else "_" for c in request.node.name)
             page.screenshot(path=ARTIFACTS / f"{name}.png")
         for opened in [opened for opened in browser.pages if opened not in others and opened is not page]:
             opened.close()
-        if not failed and lab.tidy():
+        if not failed and lab.leaves_order and lab.tidy():
             kept.append(page)
         else:
             page.close()
