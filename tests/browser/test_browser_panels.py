@@ -160,6 +160,7 @@ def test_the_keyboard_alone_does_the_whole_chain_after_one_yes(lab, jupyter):
         panels.stands(step, "later")
     panels.step("push").click()
     panels.button("Push").click()
+    panels.button("Push all the same").click()
     panels.stands("push", "failed")  # a rule refuses it; what failed stays to be seen
     panels.expect(panels.panel.get_by_role("alert").first).to_contain_text("Push did not work")
     panels.expect(panels.step("push")).to_have_attribute("aria-pressed", "true")

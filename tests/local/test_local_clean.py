@@ -32,7 +32,7 @@ def kept(tmp_path):
     store.set_version(version.id, COMPLETED)
     put(home.creations / str(version.id), 500)
     for number in range(1, 7):
-        run_id, _ = store.add_run(version.id, f"m{number}", "", lambda _last: None)
+        run_id, _ = store.add_run(version.id, f"m{number}", "", "", lambda _last: None)
         put(home.runs / str(run_id), 1000)
         if number < 6:
             store.end_run(run_id, COMPLETED, None, {"booleanResult": True})

@@ -307,7 +307,7 @@ def test_what_the_database_acknowledged_is_there_and_what_it_refused_is_not_howe
         run = []
         if told and attempt(
             lambda run=run: run.append(
-                store.add_run(store.newest_versions()[0].id, "m", "", lambda _last: None)
+                store.add_run(store.newest_versions()[0].id, "m", "", "", lambda _last: None)
             )
         ):
             attempt(lambda run=run: store.end_run(run[0][0], COMPLETED, None, {"x": 1}))
