@@ -38,6 +38,7 @@ TOKEN = "good"
 Call = tuple[str, dict[str, Any]]
 QUIZ = {"taskSlug": "quiz"}
 RUNS: Call = ("ListBenchmarkTaskRuns", {"taskSlug": QUIZ})
+QUOTA_CALL: Call = ("GetBenchmarkTaskQuota", {})
 TASK_CALL: Call = ("GetBenchmarkTask", {"slug": QUIZ})
 
 
@@ -95,8 +96,9 @@ COMMANDS = [
     Command(
         "b t run quiz -m p/m1@1 -m m2",
         "run quiz -m p/m1@1 -m m2",
-        ours=(runs_of("m1-1", "m2"), runs_of("m1-1", "m2")),
-        why="The answer names no run: those that were not there before are the ones just scheduled.",
+        ours=(runs_of("m1-1", "m2"), runs_of("m1-1", "m2"), QUOTA_CALL),
+        why="The answer names no run: those that were not there before are the ones just scheduled. The forecast says "
+        "what quota is left.",
     ),
     Command(
         "b t run quiz -m m1 --wait --poll-interval 1",
@@ -106,13 +108,14 @@ COMMANDS = [
             runs_of("m1"),
             runs_of("m1"),
             ("ListBenchmarkTaskRuns", {"taskSlug": QUIZ}),
+            QUOTA_CALL,
         ),
         why="As above; then exactly those run ids are followed, and an old run of the model is none of them.",
     ),
     Command(
         "b t run quiz -m p/m1@1 -m m2",
         "run quiz -m p/m1@1 -m m2",
-        ours=(runs_of("m1-1", "m2"),),
+        ours=(runs_of("m1-1", "m2"), QUOTA_CALL),
         why="Should the answer be lost, the runs there were before tell whether it landed.",
         names_runs=True,
     ),
@@ -120,7 +123,7 @@ COMMANDS = [
         "b t run quiz -m m1 --wait --poll-interval 1",
         "run quiz -m m1 --wait --poll-interval 1",
         theirs=(runs_of("m1"),),
-        ours=(runs_of("m1"), ("ListBenchmarkTaskRuns", {"taskSlug": QUIZ})),
+        ours=(runs_of("m1"), ("ListBenchmarkTaskRuns", {"taskSlug": QUIZ}), QUOTA_CALL),
         why="As above; the runs that the answer names are followed at once.",
         names_runs=True,
     ),
