@@ -58,14 +58,12 @@ def told(session: Session, page: str, *, wait: float = 0.0) -> MirroredNotebook 
 
 def listen(session: Session, page: str, changed: Callable[[], None]) -> Callable[[], None]:
     """Have `changed` called, quickly, whenever a page tells of an edit; return what ends that."""
-    listeners = link_of(session.shell).state.listeners
 
     def heard(other: str) -> None:
         if other == page:
             changed()
 
-    listeners.append(heard)
-    return lambda: listeners.remove(heard)
+    return link_of(session.shell).state.listen(heard)
 
 
 def marks(session: Session, page: str) -> tuple[Mark, ...]:

@@ -10,7 +10,7 @@ from itertools import islice
 
 from kbench_jupyter.actions.address import address
 from kbench_jupyter.actions.cards import RUN_COLUMNS, run_rows
-from kbench_jupyter.actions.choose_runs import choose_runs, newest_first
+from kbench_jupyter.actions.choose_runs import Which
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
 from kbench_jupyter.api import Client, LogEntry, LogStream, Run, TaskSlug
 from kbench_jupyter.display.view import Shown, Table, View, count, told
@@ -133,7 +133,8 @@ def log(
     target = session.target()
     client = session.client(target)
     slug = address(task)
-    runs = newest_first(choose_runs(session, client, slug, models, run_ids=run_ids, version=version))
+    which = Which(tuple(models), run_ids=frozenset(run_ids), version=version)
+    runs = which.of(session, client, slug)
     early = errors_of_runs(session, target, str(slug), errored=any(run.error_message for run in runs))
     names = {run.id: f"[{run.candidate} #{run.id}] " for run in runs} if len(runs) > 1 else {}
     screen = Screen(session.reporter, names)

@@ -21,7 +21,7 @@ class ModelList(Shown):
     """The models tasks can run on, and why there may be fewer than expected."""
 
     models: tuple[Model, ...] = ()
-    #: The reasoning efforts of each model, as `efforts_of` returns them; None where the server does not list them.
+    #: The reasoning efforts of each model, as `configs_of` returns them; None where the server does not list them.
     efforts: Mapping[str, Mapping[str, str]] | None = None
     notes: tuple[str, ...] = ()
     #: All that the server lists, where none of them fits.

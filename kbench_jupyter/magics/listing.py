@@ -60,15 +60,18 @@ class Listing:
 
     def _text(self, found: Any) -> tuple[str, str]:
         """Return the listing as text, which any file and terminal can take, and what it is, in words."""
-        what = count(len(found.records()), "row")
         if self.form == "page":
             text, what = found.source, "the page"
-        elif self.form == "table":
-            view = found.view()
-            text = to_text(self._cut(found, view) if self.columns else view) + "\n"
         else:
-            text = (as_csv if self.form == "csv" else as_json)(self._picked(found.records()))
+            records = found.records()
+            text, what = self._drawn(found, records), count(len(records), "row")
         return text.encode("utf-8", "backslashreplace").decode(), what
+
+    def _drawn(self, found: Shown, records: Sequence[Mapping[str, Any]]) -> str:
+        if self.form != "table":
+            return (as_csv if self.form == "csv" else as_json)(self._picked(records))
+        view = found.view()
+        return to_text(self._cut(records, view) if self.columns else view) + "\n"
 
     def _picked(self, records: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
         if not self.columns or not records:
@@ -76,9 +79,8 @@ class Listing:
         self._refuse_other(list(records[0]))
         return [{name: record[name] for name in self.columns} for record in records]
 
-    def _cut(self, found: Shown, view: View) -> View:
+    def _cut(self, records: Sequence[Mapping[str, Any]], view: View) -> View:
         """Return the wanted columns of the records, drawn as in the view's table where that has them."""
-        records = found.records()
         table = next((part for part in view.parts if isinstance(part, Table)), Table((), ()))
         heads = [head.removesuffix(">") for head in table.columns]
         if records and list(records[0]) != heads:

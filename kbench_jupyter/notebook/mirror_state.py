@@ -74,11 +74,9 @@ class MirrorState:
         self._lock = threading.Condition()
         self._documents: dict[str, _Document] = {}
         self._asked = 0
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[str], None]] = []
         self.ask: Callable[[int], None] = lambda _number: None
         """Asks all pages for everything; set by the widget. The answer comes by the subshell that asks."""
-        self.listeners: list[Callable[[str], None]] = []
-        """Called with a page's session after each of its words; they must return at once."""
 
     def receive(self, content: Any, session: str) -> bool:
         """Take in one message that came by a session; anything malformed is ignored.
@@ -108,20 +106,22 @@ class MirrorState:
             edited = document.complete and before != (document.order, document.cells)
             listeners = self._listeners if edited else []
         for listener in listeners:
-            listener()
-        for heard in list(self.listeners):
-            heard(session)
+            listener(session)
         return known
 
-    def listen(self, listener: Callable[[], None]) -> None:
-        """Call `listener` whenever a document was edited, in the thread and context in which its page told so."""
+    def listen(self, listener: Callable[[str], None]) -> Callable[[], None]:
+        """Call `listener` with a page's session whenever its document was edited; return what ends that.
+
+        It is called in the thread and context in which the page told so, and must return at once.
+        """
         with self._lock:
             self._listeners = [*self._listeners, listener]
 
-    def ignore(self, listener: Callable[[], None]) -> None:
-        """Call `listener` no more."""
-        with self._lock:
-            self._listeners = [other for other in self._listeners if other != listener]
+        def end() -> None:
+            with self._lock:
+                self._listeners = [other for other in self._listeners if other != listener]
+
+        return end
 
     def notebook(self, session: str | None, cell_id: str | None = None) -> MirroredNotebook | None:
         """Return the document of the page that asks, by its session and perhaps its cell, if it has told of it."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-from kbench_jupyter.results.runfiles import RunResult, Usage, read_run_file
+from kbench_jupyter.results.runfiles import RunResult, Usage
 from kbench_jupyter.results.statistics import has_scipy, mean
 
 By = Literal["candidate", "version", "model"]
@@ -30,16 +30,6 @@ class Row:
     result: RunResult  #: without conversations and subruns
     folder: Path  #: where its files lie
     model: str  #: canonical slug; the candidate where nobody told
-
-    def read(self) -> RunResult:
-        """Return the run with its conversations and subruns, read from its file.
-
-        Raises
-        ------
-        ValueError
-            If that cannot be read any more.
-        """
-        return self.result if self.result.path is None else read_run_file(self.result.path)
 
 
 @dataclass(frozen=True)

@@ -228,9 +228,7 @@ class Session:
             return lambda: None
         from kbench_jupyter.notebook.mirror import link_of
 
-        state = link_of(self.shell).state
-        state.listen(listener)
-        return lambda: state.ignore(listener)
+        return link_of(self.shell).state.listen(lambda _page: listener())
 
     @property
     def next_kernel(self) -> NextKernel:

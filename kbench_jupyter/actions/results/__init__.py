@@ -72,7 +72,9 @@ class Results(Shown):
     def groups(self) -> Groups:
         """The runs put together by task version and candidate; of different candidates only `by` model."""
         found = group(self.rows, self.asked.by)
-        return Groups(found, self.measuring.sides(found, "passed"), self.measuring.sides(found))
+        sides = self.measuring.sides(found)
+        passes = sides if self.measuring.measure == "passed" else self.measuring.sides(found, "passed")
+        return Groups(found, passes, sides)
 
     @property
     def samples(self) -> Samples:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
-from kbench_jupyter.actions.results.listings import Samples
+from kbench_jupyter.actions.results.listings import Samples, record
 from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count, shortened
 from kbench_jupyter.results.samples import Sample, Transcript
 from kbench_jupyter.results.samples.contents import plain
@@ -76,9 +76,9 @@ class SampleListing(Shown):
             }
 
     def _all(self) -> Iterator[dict[str, Any]]:
-        for sample, record in zip(self.samples, self.samples.records(), strict=True):
+        for sample in self.samples:
             said, answer = self._texts(sample)
-            whole = record | {"input": said, "answer": answer}
+            whole = record(sample) | {"input": said, "answer": answer}
             yield {
                 name: self.clean(value) if isinstance(value, str) else value for name, value in whole.items()
             }

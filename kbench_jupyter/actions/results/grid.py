@@ -15,6 +15,7 @@ from kbench_jupyter.notebook.source import place_in_words
 from kbench_jupyter.results.comparison import Row
 from kbench_jupyter.results.runfiles import Assertion
 from kbench_jupyter.results.samples import Column, Filter, GridRow, Sample, Transcript
+from kbench_jupyter.results.samples.extract import listed, values_of
 from kbench_jupyter.session.session import Session
 
 __all__ = ["SampleGrid"]
@@ -153,7 +154,6 @@ def _filter(where: Mapping[str, Any]) -> Filter:
 def _whole_run(row: Row, ident: str) -> Transcript:
     """Return what is known of a run that its samples do not say: its result, assertions of its own, its error."""
     run = row.result
-    failed = tuple(made.expectation or made.definition for made in run.assertions if not made.passed)
     sample = Sample(
         id=ident,
         key="",
@@ -161,26 +161,8 @@ def _whole_run(row: Row, ident: str) -> Transcript:
         candidate=row.candidate,
         model=row.model,
         run_id=row.run_id,
-        task=run.task,
         row=None,
-        state=run.state,
-        passed=run.passed,
-        score=run.score,
-        interval=run.interval,
-        result="" if run.score is None else f"{run.score:.4g}",
-        held=len(run.assertions) - len(failed),
-        checks=len(run.assertions),
-        failed=failed,
-        input="",
-        answer="",
-        error="",
-        input_tokens=run.usage.input_tokens,
-        output_tokens=run.usage.output_tokens,
-        cost=run.usage.cost,
-        latency=run.usage.latency,
-        elapsed=run.elapsed,
         retries=0,
-        children=len(run.subruns),
-        started=run.started,
+        **values_of(listed(run, "", "")),
     )
     return Transcript(sample, (), run.assertions, run.error_message, ())

@@ -111,7 +111,7 @@ class Samples(Shown):
 
     def records(self) -> list[dict[str, Any]]:
         """Return one record a sample, with plain values (cost in USD, times in seconds)."""
-        return [dict(zip(_FIELDS, _values(one), strict=True)) for one in self]
+        return [record(one) for one in self]
 
     def to_dataframe(self) -> Any:
         """Return :meth:`records` as a ``pandas.DataFrame``, made column by column, for less memory.
@@ -127,6 +127,11 @@ class Samples(Shown):
             for add, value in zip(adders, _values(one), strict=True):
                 add(value)
         return dataframe(columns)
+
+
+def record(sample: Sample) -> dict[str, Any]:
+    """Return a sample as plain values (cost in USD, times in seconds)."""
+    return dict(zip(_FIELDS, _values(sample), strict=True))
 
 
 _FIELDS = [one.name for one in fields(Sample)]

@@ -8,7 +8,9 @@ from kbench_jupyter.actions.results import Results
 from kbench_jupyter.actions.results.grid import SampleGrid
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, Value, View, duration, money
 from kbench_jupyter.errors import NotFoundError
-from kbench_jupyter.results.samples import Media, Transcript, TranscriptMessage
+from kbench_jupyter.results.samples import Part as Said
+from kbench_jupyter.results.samples import Reasoning, ToolCall, ToolResult, Transcript, TranscriptMessage
+from kbench_jupyter.results.samples.contents import plain
 from kbench_jupyter.session.session import Session
 
 __all__ = ["ShownSample", "sample"]
@@ -26,21 +28,13 @@ class ShownSample(Shown):
         """Describe the sample."""
         said = self.transcript
         one = said.sample
-        word, tone = (
-            ("errored", "bad")
-            if one.errored
-            else ("passed", "good")
-            if one.passed
-            else ("failed", "bad")
-            if one.passed is False
-            else (one.state.lower(), "busy")
-        )
+        tones = {"errored": "bad", "passed": "good", "failed": "bad"}
         parts: list[Part] = [
             Facts(
                 {
                     "candidate": f"{one.candidate}{f' v{one.version}' if one.version else ''}",
                     "run": str(one.run_id),
-                    "verdict": Cell(word, tone),
+                    "verdict": Cell(one.verdict, tones.get(one.verdict, "busy")),
                     "result": one.result,
                     "tokens": f"{one.input_tokens:,} in, {one.output_tokens:,} out",
                     "cost": money(one.cost),
@@ -75,15 +69,15 @@ def _parts(message: TranscriptMessage) -> list[Part]:
     return [Text(who, "quiet"), *(Text(_words(part), code=True) for part in message.parts)]
 
 
-def _words(part: object) -> str:
-    if isinstance(part, Media):
-        return f"[{part.mime or part.kind}{f' {part.uri}' if part.uri else ''}]"
-    for name in ("text", "arguments", "json"):
-        if (text := getattr(part, name, None)) is not None:
-            kind = type(part).__name__
-            named = f"{getattr(part, 'name', '')} " if kind in ("ToolCall", "ToolResult") else ""
-            return f"[{kind.lower()}] {named}{text}" if kind not in ("Text", "Structured") else str(text)
-    return ""
+def _words(part: Said) -> str:
+    match part:
+        case Reasoning(text):
+            return f"[reasoning] {text}"
+        case ToolCall(name, arguments):
+            return f"[toolcall] {name} {arguments}"
+        case ToolResult(name, text):
+            return f"[toolresult] {name} {text}"
+    return plain([part])
 
 
 def sample(session: Session, found: Results, ident: str) -> ShownSample:

@@ -45,11 +45,8 @@ def plain(text: str) -> str:
 
 def verdict(sample: Sample) -> tuple[str, str]:
     """Return a tone and a word for what a sample came to."""
-    if sample.errored:
-        return "error", "errored"
-    if sample.passed is None:
-        return "quiet", sample.state.lower()
-    return ("good", "passed") if sample.passed else ("bad", "failed")
+    tones = {"errored": "error", "passed": "good", "failed": "bad"}
+    return tones.get(sample.verdict, "quiet"), sample.verdict
 
 
 def summary(sample: Sample) -> str:

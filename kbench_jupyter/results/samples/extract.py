@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from kbench_jupyter.display.numbers import score_text
 from kbench_jupyter.results.runfiles import RunResult, as_object, as_objects, parse_run
 from kbench_jupyter.results.samples.contents import messages, plain
 from kbench_jupyter.results.samples.sample import ERROR, TEXT
@@ -210,7 +211,7 @@ def _below(result: RunResult) -> Iterator[RunResult]:
 
 def _result_text(result: RunResult) -> str:
     if result.score is not None:
-        return f"{result.score:.6g}"
+        return score_text(result.score)
     if result.outcome is not None:
         return str(result.outcome).lower()
     return json.dumps(result.values, ensure_ascii=False) if result.values is not None else ""

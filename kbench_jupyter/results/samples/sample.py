@@ -49,6 +49,13 @@ class Sample:
         """Whether the task function itself failed."""
         return self.state == "ERRORED"
 
+    @property
+    def verdict(self) -> str:
+        """What it came to in a word: errored, passed or failed, or its state while it has not ended."""
+        if self.errored:
+            return "errored"
+        return self.state.lower() if self.passed is None else "passed" if self.passed else "failed"
+
 
 @dataclass(frozen=True, slots=True)
 class Filter:
