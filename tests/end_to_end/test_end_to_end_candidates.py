@@ -5,15 +5,14 @@ from __future__ import annotations
 import csv
 import json
 import re
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from door import Door
 from IPython.core.interactiveshell import InteractiveShell
+from json_endpoint import JsonHandler, serving
 
 from kbench_jupyter.display.view import Table, forms
 from kbench_jupyter.panels.results import ResultsPart
@@ -45,7 +44,7 @@ ANSWERS = {
 SCORES = {"calc-7b": "0.84312", "calc-7b-high": "0.84347", "helper": "9999999"}
 
 
-class Numbers(BaseHTTPRequestHandler):
+class Numbers(JsonHandler):
     """An endpoint whose models say one number each."""
 
     def do_GET(self) -> None:
@@ -63,17 +62,6 @@ class Numbers(BaseHTTPRequestHandler):
         about = {"id": "x", "object": "chat.completion", "created": 0, "model": asked["model"]}
         self.answer({**about, "usage": usage, "choices": [choice]})
 
-    def answer(self, body: object) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
-
 
 @pytest.fixture
 def own(shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Door]:
@@ -82,15 +70,11 @@ def own(shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("KBENCH_TARGET", "local")
     monkeypatch.setenv("KBENCH_UPSTREAM_EFFORTS", "low,high")
     monkeypatch.setenv("KBENCH_UPSTREAM_AGENTS", "lab/helper=lab/calc-7b")
-    with ThreadingHTTPServer(("127.0.0.1", 0), Numbers) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
+    with serving(Numbers) as url:
         door = Door(shell)
-        door(f"local start --upstream http://127.0.0.1:{running.server_port}/v1")
+        door(f"local start --upstream {url}")
         yield door
         local_server.stop(tmp_path / "home")
-        running.shutdown()
-        thread.join()
 
 
 def column(shown: Any, name: str, who: str = "candidate") -> dict[str, str]:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import json
 import os
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psutil
 import pytest
 from door import Door
 from IPython.core.interactiveshell import InteractiveShell
+from json_endpoint import JsonHandler, serving
 
 from kbench_jupyter import start_local
 from kbench_jupyter.errors import UsageError
@@ -33,7 +31,7 @@ sums.run(kbench.llm)
 """
 
 
-class Locked(BaseHTTPRequestHandler):
+class Locked(JsonHandler):
     """Answers those who know the key."""
 
     answered = 0
@@ -49,27 +47,15 @@ class Locked(BaseHTTPRequestHandler):
         self.answer({"id": "x", "object": "chat.completion", "created": 0, "model": "lab/calc-7b", "usage": usage,
                      "choices": [{"index": 0, "message": message, "finish_reason": "stop"}]})  # fmt: skip
 
-    def answer(self, body: object) -> None:
+    def answer(self, body: object, status: int = 200) -> None:
         allowed = self.headers["Authorization"] == f"Bearer {KEY}"
-        data = json.dumps(body if allowed else {"error": {"message": "no"}}).encode()
-        self.send_response(200 if allowed else 401)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        super().answer(body if allowed else {"error": {"message": "no"}}, 200 if allowed else 401)
 
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Locked) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_port}/v1"
-        running.shutdown()
-        thread.join()
+    with serving(Locked) as url:
+        yield url
 
 
 @pytest.fixture

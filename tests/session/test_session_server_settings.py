@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+from json_endpoint import JsonHandler, serving
 
 from kbench_jupyter.actions import local
 from kbench_jupyter.actions.config import settings
@@ -36,28 +35,17 @@ quiz.run(kbench.llm)
 """
 
 
-class Endpoint(BaseHTTPRequestHandler):
+class Endpoint(JsonHandler):
     """Lists one model."""
 
     def do_GET(self) -> None:
-        data = b'{"data": [{"id": "lab/calc-7b"}]}'
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        pass
+        self.answer({"data": [{"id": "lab/calc-7b"}]})
 
 
 @pytest.fixture
 def endpoint() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as running:
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{running.server_port}/v1"
-        running.shutdown()
-        thread.join()
+    with serving(Endpoint) as url:
+        yield url
 
 
 @pytest.fixture
