@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from kbench_jupyter.display.text import visible
 from kbench_jupyter.display.view import View
-from kbench_jupyter.results.samples import Filter, GridRow, Sample, SampleIndex
+from kbench_jupyter.results.samples import Column, Filter, GridRow, Sample, SampleIndex
 
-__all__ = ["Content", "Drawing"]
+__all__ = ["LONGEST", "Content", "Drawing", "clipped", "column_names", "row_name", "summary", "verdict"]
+
+#: Characters of one text that are shown.
+LONGEST = 100_000
 
 #: What a report shows unless it is to show all: rows of the grid, and transcripts.
 _ROWS, _TRANSCRIPTS = 2_000, 500
@@ -81,3 +85,35 @@ class Content:
                     f"Transcripts are those of {f'{transcripts:,} of ' if transcripts < failed else ''}{of}."
                 )
         return [*said, "A report with all of them: --all"] if said else []
+
+
+def clipped(text: str) -> str:
+    """Return as much of a text as is shown; what a screen would act on in it is spelled out."""
+    left = len(text) - LONGEST
+    return visible(text[:LONGEST]) + (f"\n[{left:,} more characters]" if left > 0 else "")
+
+
+def column_names(columns: Sequence[Column]) -> list[str]:
+    """Name the grid's columns: by candidate, and by version where there are several."""
+    several = len({column.version for column in columns}) > 1
+    return [
+        f"{one.candidate} v{one.version}" if several and one.version else one.candidate for one in columns
+    ]
+
+
+def row_name(row: GridRow) -> str:
+    """Name a row of the grid: its sub task and number."""
+    return row.task if row.row is None else f"{row.task} {row.row}"
+
+
+def verdict(sample: Sample) -> tuple[str, str]:
+    """Return a tone and a word for what a sample came to."""
+    tones = {"errored": "error", "passed": "good", "failed": "bad"}
+    return tones.get(sample.verdict, "quiet"), sample.verdict
+
+
+def summary(sample: Sample) -> str:
+    """Name a sample: its candidate, version, sub task and row."""
+    version = f"version {sample.version}" if sample.version else ""
+    row = "" if sample.row is None else f"row {sample.row}"
+    return ", ".join(filter(None, [sample.candidate, version, sample.task, row, f"run {sample.run_id}"]))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from kbench_jupyter.display.html import to_html
 from kbench_jupyter.display.numbers import score_texts
-from kbench_jupyter.results.report.content import Content
-from kbench_jupyter.results.report.transcript import Raw, plain, summary, transcript_html, verdict
+from kbench_jupyter.results.report.content import Content, column_names, row_name, summary, verdict
+from kbench_jupyter.results.report.transcript import Raw, plain, transcript_html
 from kbench_jupyter.results.samples import Column, GridCell, GridRow, Sample
 
 __all__ = ["html_pages"]
@@ -66,8 +66,7 @@ def _grid(content: Content, shown: Mapping[str, int]) -> Iterator[str]:
         ("differing", "differing", ""),
     ):
         yield f'<input type="radio" name="show" id="show-{name}"{checked}><label for="show-{name}">{word}</label>'
-    several = len({column.version for column in columns}) > 1
-    heads = "".join(f'<th scope="col">{plain(_head(column, several))}</th>' for column in columns)
+    heads = "".join(f'<th scope="col">{plain(name)}</th>' for name in column_names(columns))
     yield (
         '<div class="scroll" tabindex="0" role="region" aria-label="Samples"><table>'
         f'<thead><tr><th scope="col">sample</th><th scope="col">input</th>{heads}</tr></thead><tbody>'
@@ -77,18 +76,14 @@ def _grid(content: Content, shown: Mapping[str, int]) -> Iterator[str]:
     yield "</tbody></table></div></section>"
 
 
-def _head(column: Column, several: bool) -> str:
-    return f"{column.candidate} v{column.version}" if several and column.version else column.candidate
-
-
 def _row(row: GridRow, columns: list[Column], shown: Mapping[str, int]) -> str:
     cells = [row.cells.get(column) for column in columns]
     scores = score_texts([None if cell is None else cell.score for cell in cells])
     failed = any(cell is not None and cell.passed < len(cell.ids) for cell in cells)
     kinds = " ".join(word for word, holds in (("failed", failed), ("differing", row.differing)) if holds)
-    name = row.task if row.row is None else f"{row.task} {row.row}"
     drawn = "".join(_cell(cell, score, shown) for cell, score in zip(cells, scores, strict=True))
-    return f'<tr class="{kinds}"><th scope="row">{plain(name)}</th><td>{plain(_line(row.input))}</td>{drawn}</tr>'
+    head = f'<th scope="row">{plain(row_name(row))}</th><td>{plain(_line(row.input))}</td>'
+    return f'<tr class="{kinds}">{head}{drawn}</tr>'
 
 
 def _cell(cell: GridCell | None, score: str, shown: Mapping[str, int]) -> str:

@@ -8,10 +8,16 @@ from collections.abc import Iterator, Sequence
 from kbench_jupyter.display.numbers import score_texts
 from kbench_jupyter.display.text import SIGNS, visible
 from kbench_jupyter.display.view import Cell, Facts, Table, Text, Value, duration, money
-from kbench_jupyter.results.report.content import Content
-from kbench_jupyter.results.report.transcript import summary, verdict
+from kbench_jupyter.results.report.content import (
+    LONGEST,
+    Content,
+    clipped,
+    column_names,
+    row_name,
+    summary,
+    verdict,
+)
 from kbench_jupyter.results.samples import (
-    Column,
     GridCell,
     Media,
     Part,
@@ -26,7 +32,7 @@ from kbench_jupyter.results.samples import Text as Written
 
 __all__ = ["markdown_pages"]
 
-_LONGEST, _INPUT = 100_000, 160
+_INPUT = 160
 #: What Markdown, or HTML in it, would act on.
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~&@:^$-])")
 
@@ -55,21 +61,15 @@ def _pieces(content: Content) -> Iterator[str]:
 
 def _grid(content: Content) -> Iterator[str]:
     columns = content.index.columns()
-    several = len({column.version for column in columns}) > 1
     yield "## Samples\n\n"
     yield from (f"{_inert(said)}\n\n" for said in content.left_out)
-    yield _head(["sample", "input", *(_named(column, several) for column in columns)])
+    yield _head(["sample", "input", *column_names(columns)])
     for row in content.rows():
         cells = [row.cells.get(column) for column in columns]
         scores = score_texts([None if cell is None else cell.score for cell in cells])
-        name = row.task if row.row is None else f"{row.task} {row.row}"
         drawn = [_result(cell, score) for cell, score in zip(cells, scores, strict=True)]
-        yield _line([_inert(name), _inert(_short(row.input)), *drawn])
+        yield _line([_inert(row_name(row)), _inert(_short(row.input)), *drawn])
     yield "\n"
-
-
-def _named(column: Column, several: bool) -> str:
-    return f"{column.candidate} v{column.version}" if several and column.version else column.candidate
 
 
 def _result(cell: GridCell | None, score: str) -> str:
@@ -155,13 +155,12 @@ def _cell(value: Value) -> str:
 
 def _inert(text: str) -> str:
     """Write a text in one line of which Markdown takes nothing for a mark."""
-    return _MARKS.sub(r"\\\1", " ".join(visible(text[:_LONGEST]).split()))
+    return _MARKS.sub(r"\\\1", " ".join(visible(text[:LONGEST]).split()))
 
 
 def _fenced(text: str) -> str:
     """Put a text between fences longer than any run of backticks in it."""
-    left = len(text) - _LONGEST
-    shown = visible(text[:_LONGEST]) + (f"\n[{left:,} more characters]" if left > 0 else "")
+    shown = clipped(text)
     longest = max(map(len, re.findall("`+", shown)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{shown}\n{fence}\n\n"

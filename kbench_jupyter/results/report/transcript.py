@@ -7,13 +7,12 @@ import re
 from collections.abc import Iterator
 from html import escape
 
-from kbench_jupyter.display.text import visible
 from kbench_jupyter.display.view import duration, money
+from kbench_jupyter.results.report.content import clipped
 from kbench_jupyter.results.samples import (
     Media,
     Part,
     Reasoning,
-    Sample,
     Structured,
     Text,
     ToolCall,
@@ -22,10 +21,8 @@ from kbench_jupyter.results.samples import (
     TreeNode,
 )
 
-__all__ = ["Raw", "plain", "summary", "transcript_html", "verdict"]
+__all__ = ["Raw", "plain", "transcript_html"]
 
-#: Characters of one text that are shown.
-_LONGEST = 100_000
 _ELEMENTS = {"image": "img", "audio": "audio", "video": "video"}
 _MIME = re.compile(r"(image|audio|video)/[\w.+-]{1,60}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*")
@@ -39,21 +36,7 @@ class Raw(str):
 
 def plain(text: str) -> str:
     """Escape a text; what a browser would act on in it is spelled out."""
-    left = len(text) - _LONGEST
-    return escape(visible(text[:_LONGEST])) + (f"\n[{left:,} more characters]" if left > 0 else "")
-
-
-def verdict(sample: Sample) -> tuple[str, str]:
-    """Return a tone and a word for what a sample came to."""
-    tones = {"errored": "error", "passed": "good", "failed": "bad"}
-    return tones.get(sample.verdict, "quiet"), sample.verdict
-
-
-def summary(sample: Sample) -> str:
-    """Name a sample: its candidate, version, sub task and row."""
-    version = f"version {sample.version}" if sample.version else ""
-    row = "" if sample.row is None else f"row {sample.row}"
-    return ", ".join(filter(None, [sample.candidate, version, sample.task, row, f"run {sample.run_id}"]))
+    return escape(clipped(text))
 
 
 def transcript_html(found: Transcript) -> Iterator[str]:
