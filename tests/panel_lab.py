@@ -22,7 +22,7 @@ class PanelLab:
 
     @property
     def panel(self):
-        return self.page.locator(".kbp").first
+        return self.lab.panel.locator(".kbp").first  # the sidebar has one, too
 
     def button(self, name, exact=True):
         return self.panel.get_by_role("button", name=name, exact=exact)

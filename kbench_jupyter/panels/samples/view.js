@@ -186,7 +186,7 @@ export class SamplesView {
     this.at = answer.shapes.map(({ id, key, column }) => ({ id, key, column }));
     this.grid.setOpened(this.at);
     this.drawPane(answer);
-    this.look();
+    this.tellLook(); // at once: a page that is loaded again right after it opens the same sample
     if (reveal) this.reveal();
   }
 
@@ -238,7 +238,7 @@ export class SamplesView {
     this.grid.setOpened([]);
     this.fit();
     this.grid.focus();
-    this.look();
+    this.tellLook();
   }
 
   async copy(shape) {
@@ -261,11 +261,14 @@ export class SamplesView {
   look(more = {}) {
     Object.assign(this.more, more);
     clearTimeout(this.looking);
-    this.looking = setTimeout(() => {
-      const { where } = this.filters;
-      const look = { where, order: this.order, at: this.at, height: this.split.style.height, ...this.more };
-      this.store.send({ part: this.part.name, do: "look", look });
-    }, LOOK_MS);
+    this.looking = setTimeout(() => this.tellLook(), LOOK_MS);
+  }
+
+  tellLook() {
+    clearTimeout(this.looking);
+    const { where } = this.filters;
+    const look = { where, order: this.order, at: this.at, height: this.split.style.height, ...this.more };
+    this.store.send({ part: this.part.name, do: "look", look });
   }
 
   pressed(event) {
