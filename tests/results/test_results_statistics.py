@@ -74,10 +74,11 @@ def test_mcnemars_exact_test_is_that_of_armitage_and_berry() -> None:
     assert found.value == pytest.approx((12 - 2) / 50)
 
 
-def test_a_difference_of_pairs_is_that_of_agrestis_approval_of_a_prime_minister() -> None:
-    """A. Agresti, Categorical Data Analysis, on 1,600 voters asked twice: 944 approved first, 880 then.
+def test_a_difference_of_pairs_is_that_of_agrestis_approval_ratings() -> None:
+    """A. Agresti, Categorical Data Analysis (1990), p. 350; R's manual has the table (``mcnemar.test``).
 
-    150 changed from approval, 86 to it; the difference is -0.04, its interval -0.06 to -0.02.
+    Of 1,600 voters asked twice, 944 approved first, 880 then: 150 changed from approval, 86 to it. The difference is
+    -0.04, its interval -0.06 to -0.02.
     """
     first = passes(944, 1600)
     second = passes(794, 944) + passes(86, 656)
