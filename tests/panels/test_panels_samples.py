@@ -106,6 +106,7 @@ def test_the_grid_is_sent_by_pages_with_a_cell_a_candidate(panel):
         ({"failed": True}, ["solve#1", "solve#2"]),
         ({"errored": True}, ["solve#2"]),
         ({"differing": True}, ["solve#1", "solve#2"]),
+        ({"worse": True}, []),
         ({"text": "NINE"}, ["solve#1"]),
         ({"assertion": "Answer is right"}, ["solve#1"]),
         ({"failed": True, "text": "ValueError"}, ["solve#2"]),

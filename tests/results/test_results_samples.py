@@ -197,6 +197,27 @@ def test_the_grid_has_a_row_a_key_and_pages_in_any_order(tmp_path: Path) -> None
     assert index.count_keys(Filter(differing=True, candidates=("a",))) == 0
 
 
+def test_what_got_worse_is_told_by_a_candidates_two_newest_versions(tmp_path: Path) -> None:
+    put(tmp_path, "1/a/1", evaluated(False, False, False, False))
+    put(tmp_path, "2/a/2", evaluated(True, True, True, False))
+    put(tmp_path, "2/b/3", evaluated(True, True, True, True))
+    index = SampleIndex.open(tmp_path, "t")
+    assert index.successions() == [(Column(1, "a"), Column(2, "a"))]
+    assert index.count_keys(Filter(worse=True)) == 0
+    put(tmp_path, "3/a/4", evaluated(False, True, "OSError: gone", True))
+    index = SampleIndex.open(tmp_path, "t")
+    assert [row.key for row in index.keys(Filter(worse=True))] == ["One#0"]
+    assert [one.key for one in index.samples(Filter(worse=True, versions=(3,)))] == ["One#0"]
+    assert index.count_keys(Filter(worse=True, failed=True, text="question 1")) == 0
+
+
+@pytest.mark.parametrize(("before", "now", "found"), [(0.5, 0.4, 1), (0.4, 0.5, 0), (0.1 + 0.2, 0.3, 0)])
+def test_a_lower_score_is_worse(tmp_path: Path, before: float, now: float, found: int) -> None:
+    put(tmp_path, "1/a/1", run(result=before))
+    put(tmp_path, "2/a/2", run(result=now))
+    assert SampleIndex.open(tmp_path, "t").count_keys(Filter(worse=True)) == found
+
+
 def test_the_same_scores_in_another_order_do_not_differ(tmp_path: Path) -> None:
     for n, score in enumerate((0.1, 0.2, 0.3)):
         put(tmp_path, f"1/a/{n}", run(result=score))

@@ -53,6 +53,11 @@ class SampleGrid:
         """How many samples each column has, and how many of them errored."""
         return self._index.sizes()
 
+    @cached_property
+    def has_successions(self) -> bool:
+        """Whether a candidate has samples of several versions, so that some may have got worse."""
+        return bool(self._index.successions())
+
     def count(self, where: Mapping[str, Any]) -> int:
         """Return how many rows there are for which a filter holds."""
         return self._index.count_keys(_filter(where))
@@ -145,6 +150,7 @@ def _filter(where: Mapping[str, Any]) -> Filter:
         failed=bool(where.get("failed")),
         errored=bool(where.get("errored")),
         differing=bool(where.get("differing")),
+        worse=bool(where.get("worse")),
         text=str(where.get("text") or ""),
         assertion=str(where.get("assertion") or ""),
         versions=tuple(versions),

@@ -70,8 +70,9 @@ class Samples(Shown):
         Parameters
         ----------
         **given
-            As `Filter` takes them: ``failed``, ``errored`` and ``differing`` (bool), ``text`` and ``assertion`` (str),
-            ``candidates`` and ``versions`` (sequences). What was given before and is not given again holds on.
+            As `Filter` takes them: ``failed``, ``errored``, ``differing`` and ``worse`` (bool), ``text`` and
+            ``assertion`` (str), ``candidates`` and ``versions`` (sequences). What was given before and is not given
+            again holds on.
         """
         changes: dict[str, Any] = dict(given)
         changes |= {name: tuple(given[name]) for name in ("candidates", "versions") if name in given}

@@ -1,4 +1,4 @@
-// What the grid is limited to: failed, errored, differing, an assertion, a text.
+// What the grid is limited to: failed, errored, differing, worse than before, an assertion, a text.
 import { button, fill, h, number, say } from "../../widgets/elements.js";
 
 const TYPED_MS = 250; // after the last key, until what was typed is searched for
@@ -6,6 +6,7 @@ const CHIPS = [
   ["failed", "Failed", "Only samples that a candidate did not pass, errored ones included"],
   ["errored", "Errored", "Only samples where a candidate's task ended with an error"],
   ["differing", "Differing", "Only samples that candidates or versions came to different ends with"],
+  ["worse", "Got worse", "Only samples where a candidate's newest version did worse than the version before"],
 ];
 const LONGEST = 70;
 
@@ -48,8 +49,9 @@ export class Filters {
     );
   }
 
-  // Assertions that failed, with how many samples; the most frequent first.
-  offer(expectations) {
+  // Assertions that failed, with how many samples; the most frequent first. Whether there are versions to compare.
+  offer(expectations, versions) {
+    for (const chip of this.chips) chip.hidden = chip.dataset.name === "worse" && !versions;
     const short = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
     fill(
       this.assertion,
@@ -81,7 +83,8 @@ export class Filters {
   only(wanted) {
     clearTimeout(this.timer);
     this.search.value = "";
-    this.set({ failed: false, errored: false, differing: false, text: "", assertion: "", ...wanted });
+    const nothing = { failed: false, errored: false, differing: false, worse: false, text: "", assertion: "" };
+    this.set({ ...nothing, ...wanted });
   }
 
   // The controls as what is wanted says.
@@ -93,8 +96,8 @@ export class Filters {
   }
 
   get limits() {
-    const { failed, errored, differing, text, assertion } = this.where;
-    return !!(failed || errored || differing || text || assertion);
+    const { failed, errored, differing, worse, text, assertion } = this.where;
+    return !!(failed || errored || differing || worse || text || assertion);
   }
 
   tell(total, every) {

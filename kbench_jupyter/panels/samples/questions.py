@@ -36,6 +36,7 @@ class SampleQuestions:
             "columns": [[column.version, column.candidate] for column in self._grid.columns],
             "total": self._grid.count({}),
             "several": len({row.task for row in self._grid.rows({}, "", 0, _ROWS)}) > 1,
+            "versions": self._grid.has_successions,
             "expectations": [[text, sum(counts)] for text, counts in failures.items()][:_MENU],
             "failures": [[text, counts] for text, counts in failures.items()][:_MENU],
             "sizes": [list(size) for size in sizes],

@@ -95,7 +95,7 @@ export class SamplesView {
       !this.version || String(version) === this.version ? [index] : [],
     );
     this.grid.setColumns(columns, shown, !!samples?.several);
-    this.filters.offer(samples?.expectations ?? []);
+    this.filters.offer(samples?.expectations ?? [], samples?.versions);
     this.filters.el.hidden = (samples?.total ?? 0) < 2;
     this.el.hidden = false;
     this.fit();

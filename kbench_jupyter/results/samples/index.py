@@ -154,8 +154,8 @@ class SampleIndex:
         ----------
         where : Filter
         order : str
-            One of `query.ORDERS`, with ``-`` before it for the largest first; by version (newest first), candidate,
-            sub task and row where "". What has no value comes last.
+            One of `conditions.ORDERS`, with ``-`` before it for the largest first; by version (newest first),
+            candidate, sub task and row where "". What has no value comes last.
         offset : int
             How many to pass over.
         limit : int, optional
@@ -195,6 +195,10 @@ class SampleIndex:
     def columns(self) -> list[Column]:
         """Return the grid's columns: newest version first, then by candidate."""
         return self._asked().columns()
+
+    def successions(self) -> list[tuple[Column, Column]]:
+        """Return, for each candidate of several versions, the column before the newest one, and that."""
+        return self._asked().successions()
 
     def row_number(
         self,

@@ -1,4 +1,4 @@
-"""What is asked of the index: filters and orders as SQL, and the values that come back."""
+"""What is asked of the index, and the values that come back."""
 
 from __future__ import annotations
 
@@ -6,29 +6,16 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeVar
 
-from kbench_jupyter.errors import UsageError
 from kbench_jupyter.results.downloads import StoredRun
-from kbench_jupyter.results.samples.extract import LISTED, clean, values_of
+from kbench_jupyter.results.samples.conditions import conditions, ordering, worse
+from kbench_jupyter.results.samples.extract import LISTED, values_of
 from kbench_jupyter.results.samples.grid import Column, GridCell, GridRow
-from kbench_jupyter.results.samples.sample import TEXT, Filter, Sample
+from kbench_jupyter.results.samples.sample import Filter, Sample
 from kbench_jupyter.results.samples.store import Store
 
-#: What samples can be ordered by; text first, then what has a mean.
-_TEXTS = ("task", "state", "input", "answer", "result", "error", "started")
-_NUMBERS = {
-    "row": "s.row",
-    "passed": "s.passed",
-    "score": "s.score",
-    "checks": "1.0 * s.held / nullif(s.checks, 0)",
-    "cost": "s.cost",
-    "latency": "s.latency",
-    "tokens": "s.input_tokens + s.output_tokens",
-    "elapsed": "s.elapsed",
-    "retries": "s.retries",
-}
-ORDERS = (*_TEXTS, *_NUMBERS)
 _PAGE = 500  # samples read at a time; SQLite takes 999 values before version 3.32
 _KEPT = 12  # orders that are remembered, so that the next page comes at once
 _READ = f"s.number, s.folder, s.top, s.place, s.key, s.row, s.retries, {', '.join('s.' + name for name in LISTED)}"
@@ -67,11 +54,18 @@ class Query:
         """Return the grid's columns in order."""
         return list(self._columns)
 
+    def successions(self) -> list[tuple[Column, Column]]:
+        """Return, for each candidate of several versions, the column before the newest one, and that."""
+        by_name: dict[str, list[Column]] = defaultdict(list)
+        for column in self._columns:  # the newest version first
+            by_name[column.candidate].append(column)
+        return [(several[1], several[0]) for several in by_name.values() if len(several) > 1]
+
     def numbers(self, where: Filter, order: str) -> list[int]:
         """Return the numbers of samples in order."""
 
         def ask() -> list[int]:
-            by = _by(order, "{}") if order else ""
+            by = ordering(order, "{}") if order else ""
             natural = "c.place, s.task, s.row IS NULL, s.row, s.rank, s.number"
             sql, values = self._where(where)
             return [
@@ -96,7 +90,7 @@ class Query:
             within = (
                 "{}" if column is None else f"CASE WHEN c.col = {self._columns.index(column)} THEN {{}} END"
             )
-            by = _by(order, f"avg({within})", f"min({within})") if order else ""
+            by = ordering(order, f"avg({within})", f"min({within})") if order else ""
             natural = "min(s.task), min(s.row) IS NULL, min(s.row), min(s.rank), s.key"
             sql, values = self._where(where)
             every, _ = self._where(_columns_only(where))
@@ -223,23 +217,16 @@ class Query:
         return f"WITH chosen (folder, place, col) AS (VALUES {values or '(-1, 0, 0)'})"
 
     def _where(self, where: Filter) -> tuple[str, list[Any]]:
-        terms, values = ["1"], list[Any]()
-        if where.failed:
-            terms.append("s.passed = 0")
-        if where.errored:
-            terms.append("s.state = 'ERRORED'")
-        if where.text:
-            texts = " || char(10) || ".join(
-                f"coalesce(s.{name}, '')" for name in ("input", "answer", "result", "error", "task", "failed")
-            )
-            terms.append(f"instr(folded({texts}), ?) > 0")
-            values.append(clean(where.text.casefold(), TEXT))
-        if where.assertion:
-            terms.append("instr(s.failed, ?) > 0")
-            values.append(json.dumps(clean(where.assertion, TEXT), ensure_ascii=False))
-        if where.differing:
-            terms.append(f"s.key IN ({_DIFFERING})")
-        return f"FROM samples s JOIN chosen c USING (folder) WHERE {' AND '.join(terms)}", values
+        held, values = conditions(where)
+        if where.worse:
+            held.append(f"s.key IN ({self._worse})")
+        return f"FROM samples s JOIN chosen c USING (folder) WHERE {' AND '.join(held)}", values
+
+    @cached_property
+    def _worse(self) -> str:
+        columns = {column: n for n, column in enumerate(self._columns)}
+        listed = [(folder, columns[_column(run)]) for folder, run in self._runs.items()]
+        return worse(listed, [(columns[old], columns[new]) for old, new in self.successions()])
 
     def _once(self, asked: Any, ask: Callable[[], T]) -> T:
         if asked not in self._known:
@@ -248,18 +235,6 @@ class Query:
             self._known[asked] = ask()
         found: T = self._known[asked]
         return found
-
-
-#: Keys at which columns came to something else: in passing, in score, or in having one. Means of the same scores may
-#: differ in their last digits, by the order they were added in.
-_DIFFERING = """
-SELECT key FROM (
-    SELECT s.key AS key, avg(s.passed) AS passed, round(avg(s.score), 12) AS score, avg(s.state = 'ERRORED') AS errored
-    FROM samples s JOIN chosen c USING (folder) GROUP BY s.key, c.col
-) GROUP BY key
-HAVING min(passed) IS NOT max(passed) OR min(score) IS NOT max(score) OR min(errored) IS NOT max(errored)
-    OR count(score) NOT IN (0, count(*)) OR count(passed) NOT IN (0, count(*))
-"""
 
 
 def _column(run: StoredRun) -> Column:
@@ -272,14 +247,6 @@ def _pages(every: Sequence[T]) -> Iterator[Sequence[T]]:
 
 def _columns_only(where: Filter) -> Filter:
     return Filter(candidates=where.candidates, versions=where.versions)
-
-
-def _by(order: str, number: str, text: str = "{}") -> str:
-    name = order.removeprefix("-")
-    if name not in ORDERS:
-        raise UsageError(f"Samples have no {name!r} to order by.", hint=f"One of {', '.join(ORDERS)}")
-    shown = text.format(f"nullif(s.{name}, '')") if name in _TEXTS else number.format(_NUMBERS[name])
-    return f"{shown} IS NULL, {shown}{' DESC' if order.startswith('-') else ''}, "
 
 
 def _grid_row(key: str, samples: Sequence[Sample], columns: Sequence[Column]) -> GridRow:
