@@ -83,8 +83,8 @@ export class Filters {
   only(wanted) {
     clearTimeout(this.timer);
     this.search.value = "";
-    const nothing = { failed: false, errored: false, differing: false, worse: false, text: "", assertion: "" };
-    this.set({ ...nothing, ...wanted });
+    const nothing = Object.fromEntries(CHIPS.map(([name]) => [name, false]));
+    this.set({ ...nothing, text: "", assertion: "", ...wanted });
   }
 
   // The controls as what is wanted says.
@@ -96,8 +96,8 @@ export class Filters {
   }
 
   get limits() {
-    const { failed, errored, differing, worse, text, assertion } = this.where;
-    return !!(failed || errored || differing || worse || text || assertion);
+    const { text, assertion } = this.where;
+    return !!(text || assertion || CHIPS.some(([name]) => this.where[name]));
   }
 
   tell(total, every) {
