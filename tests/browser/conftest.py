@@ -24,6 +24,8 @@ import own_kernel
 import pytest
 from faults import FaultServer
 
+from kbench_jupyter.session import local_server
+
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 VIEWPORT = {"width": 1400, "height": 1000}
@@ -180,9 +182,12 @@ class Jupyter:
         nbformat.write(notebook, path)
         return path
 
-    def stop(self) -> None:
-        from kbench_jupyter.session import local_server
+    def as_new(self) -> None:
+        """Take back what `%kbench init` has left here, in a test before: the embedded server and its credentials."""
+        local_server.stop(self.kbench_home)
+        (self.root / ".env").unlink(missing_ok=True)
 
+    def stop(self) -> None:
         local_server.stop(self.kbench_home)
         self.process.terminate()
         try:

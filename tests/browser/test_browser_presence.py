@@ -105,6 +105,7 @@ def server():
 
 
 def test_the_sidebar_shows_the_panel_of_the_notebook_in_front_and_it_is_the_one_in_the_cell(lab, jupyter):
+    jupyter.as_new()
     jupyter.write("other.ipynb", "x = 1")
     here = Presence(lab, jupyter, "quiz.ipynb", LOAD, QUIZ, "%kbench")
     here.opener.click()  # nothing was typed: it is loaded because its panel is looked at
