@@ -119,6 +119,10 @@ def test_runs_are_counted_after_a_command_and_their_end_is_told_once(kernel, ser
     number = kernel.word(mirror, "content", lambda told: told.get("ask"))["ask"]
     kernel.tell(mirror, **TOLD, seq=2, order=["one"], cells=[CELL], reset=True, answers=number)
     assert kernel.word(page, "runs") == {"task": "quiz", "going": 1, "failed": 1, "ended": 1}
+    later = kernel.page()  # one that was loaded again, or came after the command
+    number = kernel.word(mirror, "content", lambda told: told.get("ask"))["ask"]
+    kernel.tell(mirror, **TOLD, seq=3, order=["one"], cells=[CELL], reset=True, answers=number)
+    assert kernel.word(later, "runs") == {"task": "quiz", "going": 1, "failed": 1, "ended": 1}
     server.api.runs[0]["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
     assert kernel.word(page, "over") == {"task": "quiz", "completed": 1, "failed": 1}
 

@@ -44,33 +44,32 @@ class Door:
     def __init__(self, shell: Any, session_of: Callable[[], Session]) -> None:
         self._shell, self._session_of = shell, session_of
         self._pages: list[Page] = []
+        self._used = False  # whether a command ran: a page that comes later looks at the runs at once
+        shell.events.register("post_run_cell", self._ran)
 
     def open(self, comm: Any, _message: Any) -> None:
         """Answer a browser; called by the kernel."""
         from kbench_jupyter.panels.presence.page import Page
 
-        if not self._pages:
-            self._shell.events.register("post_run_cell", self._ran)
-        self._pages.append(Page(self._session_of(), comm, self._leave))
+        self._pages.append(Page(self._session_of(), comm, self._leave, used=self._used))
         while len(self._pages) > _MAX_PAGES:
             self._pages[0].close()
 
     def _leave(self, page: Page) -> None:
-        if page not in self._pages:
-            return
-        self._pages.remove(page)
-        if not self._pages:
-            self._shell.events.unregister("post_run_cell", self._ran)
+        if page in self._pages:
+            self._pages.remove(page)
 
     def _ran(self, result: Any) -> None:
         """Look at the runs after a cell that may have scheduled or stopped some."""
         code = getattr(getattr(result, "info", None), "raw_cell", "") or ""
         if "%kbench" in code:
+            self._used = True
             for page in self._pages:
                 page.look()
 
     def close(self) -> None:
         """Say the last word to every page."""
+        self._shell.events.unregister("post_run_cell", self._ran)
         for page in list(self._pages):
             page.close()
 

@@ -40,9 +40,13 @@ class Page:
         The page's end of the line.
     leave : callable
         Called once, when the page is closed.
+    used : bool
+        Whether a command ran before the page came.
     """
 
-    def __init__(self, session: Session, comm: Any, leave: Callable[[Page], None]) -> None:
+    def __init__(
+        self, session: Session, comm: Any, leave: Callable[[Page], None], *, used: bool = False
+    ) -> None:
         self._session, self._comm, self._leave = session, comm, leave
         self._closed = False
         self._opening = threading.Lock()
@@ -57,7 +61,7 @@ class Page:
         session.at_close(self.close)
         self.send({"hello": {"version": __version__, "protocol": PROTOCOL}})
         self._tell_panel()
-        if self._newest.panel is not None or session.pushed:  # a page that was loaded anew, perhaps
+        if used or self._newest.panel is not None or session.pushed:  # a page that was loaded anew, perhaps
             self.look()
 
     def send(self, message: Mapping[str, Any]) -> None:
