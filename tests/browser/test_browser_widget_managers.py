@@ -85,6 +85,9 @@ def test_a_click_under_this_manager_reaches_python_and_is_answered(lab, opened, 
     page.get_by_role("option", name="quick-1").click()
     page.get_by_role("button", name="Run quiz on 1 model").click()
     lab.expect(page.locator("tr[data-run]")).to_contain_text("quick-1")
+    page.locator("tr[data-run]").get_by_text("Log", exact=True).click()
+    lab.expect(page.locator(".kbl")).to_contain_text("0 lines so far")
+    ARTIFACTS.mkdir(exist_ok=True)
     page.screenshot(path=ARTIFACTS / f"manager-{name}.png")
     [sent] = [seen.json for seen in server.calls("BatchScheduleBenchmarkTaskRuns")]
     assert sent["modelVersionSlugs"] == ["quick-1"]
