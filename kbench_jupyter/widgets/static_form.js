@@ -209,7 +209,6 @@ export class StaticForm {
     if (html === undefined || html === this.told) return;
     this.told = html;
     const whole = (text) => (Array.isArray(text) ? text.join("") : text);
-    if (this.outputs().some((output) => whole(output.data["text/html"]) !== html))
-      setDirty(this.doc, true);
+    if (this.outputs().some((output) => whole(output.data["text/html"]) !== html)) setDirty(this.doc, true);
   }
 }
