@@ -28,16 +28,16 @@ __all__ = [
     "workflow_panel",
 ]
 
-#: Whoever it is that uses nbclassic (nbclassic/static/services/kernels/kernel.js, 1.3); other clients have a
-#: name of the system's, or none.
-_CLASSIC = "username"
+#: How nbclassic's requests begin (nbclassic/static/services/kernels/kernel.js, 1.3). Python's clients speak newer
+#: versions of the protocol, and JupyterLab, which may speak this one, names its cells.
+_CLASSIC = {"username": "username", "version": "5.2"}
 
 
 def draws_widgets(session: Session) -> bool:
     """Return whether a panel would be drawn for the cell that is running.
 
     A terminal has no kernel. nbclient, and so nbconvert, has one but nobody to click; unlike the front ends
-    people use it names no cell with its requests. nbclassic names none either, but calls its user "username";
+    people use it names no cell with its requests. nbclassic names none either, but has a heading of its own;
     Voila, which executes as nbclient does, leaves its address in the environment. Colab shows nothing that
     comes from a thread.
 
@@ -54,7 +54,8 @@ def draws_widgets(session: Session) -> bool:
         return False
     if (parent.get("metadata") or {}).get("cellId") or "VOILA_SERVER_URL" in os.environ:
         return True
-    return (parent.get("header") or {}).get("username") == _CLASSIC
+    header = parent.get("header") or {}
+    return all(header.get(name) == value for name, value in _CLASSIC.items())
 
 
 def picker_panel(session: Session, task: str | None = None, *, repeat: int = 1) -> Any:
