@@ -4,11 +4,15 @@
 const MIME = "application/vnd.jupyter.widget-view+json";
 
 const amd = (...names) =>
-  new Promise((resolve, reject) => requirejs(names, (...modules) => resolve(modules), reject));
+  new Promise((resolve, reject) => window.requirejs(names, (...modules) => resolve(modules), reject));
 
 function script(src, attributes = {}) {
   return new Promise((resolve, reject) => {
-    const element = Object.assign(document.createElement("script"), { src, onload: resolve, onerror: reject });
+    const element = Object.assign(document.createElement("script"), {
+      src,
+      onload: resolve,
+      onerror: reject,
+    });
     for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
     document.head.append(element);
   });
@@ -42,8 +46,8 @@ async function htmlManager(kernel) {
 
 // What VS Code's Jupyter extension loads into a notebook's outputs.
 async function vscodeManager(kernel) {
-  requirejs.config({ paths: { anywidget: "npm/anywidget/dist/index" } });
-  const loaded = await import("./vscode/dist/ipywidgets.js");
+  window.requirejs.config({ paths: { anywidget: "npm/anywidget/dist/index" } });
+  const loaded = await import(new URL("vscode/dist/ipywidgets.js", import.meta.url));
   loaded.activate();
   window.vscIPyWidgets8.load();
   const scripts = {
