@@ -28,6 +28,9 @@ _ELSEWHERE = re.compile(r"[A-Za-z][\w+.-]*:|[/\\]")
 _LINE = "var(--jp-border-color2, rgba(128,128,128,.35))"
 _QUIET = TONES["quiet"]
 _MONO = "font-family: var(--jp-code-font-family, monospace); font-size: var(--jp-code-font-size, 13px)"
+#: A view's own class, and those by which MathJax 3 and 2 leave text alone, which typeset whatever stands between
+#: two dollars or in backslashed brackets: here dollars are money, and what a model says is data.
+CLASSES = "kbench-view mathjax_ignore tex2jax_ignore"
 #: The style of text whose lines and spaces are kept.
 CODE = f"{_MONO}; margin: 4px 0; max-height: 24em; overflow: auto; white-space: pre-wrap"
 #: The style of a whole view.
@@ -63,7 +66,7 @@ def to_html(view: View) -> str:
         blocks.append(
             f'<div style="color: {_QUIET}; font-size: 11px; margin-top: 6px">{_escape(view.footer)}</div>'
         )
-    return f'<div class="kbench-view" style="{frame}">{"".join(blocks)}</div>'
+    return f'<div class="{CLASSES}" style="{frame}">{"".join(blocks)}</div>'
 
 
 def _draw(part: Part) -> str:

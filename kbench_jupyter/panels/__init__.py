@@ -6,6 +6,7 @@ This room must never know the wire (HTTP) nor how a command is typed.
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -27,12 +28,18 @@ __all__ = [
     "workflow_panel",
 ]
 
+#: How nbclassic's requests begin (nbclassic/static/services/kernels/kernel.js, 1.3). Python's clients speak newer
+#: versions of the protocol, and JupyterLab, which may speak this one, names its cells.
+_CLASSIC = {"username": "username", "version": "5.2"}
+
 
 def draws_widgets(session: Session) -> bool:
     """Return whether a panel would be drawn for the cell that is running.
 
     A terminal has no kernel. nbclient, and so nbconvert, has one but nobody to click; unlike the front ends
-    people use it names no cell with its requests. Colab shows nothing that comes from a thread.
+    people use it names no cell with its requests. nbclassic names none either, but has a heading of its own;
+    Voila, which executes as nbclient does, leaves its address in the environment. Colab shows nothing that
+    comes from a thread.
 
     Parameters
     ----------
@@ -45,7 +52,10 @@ def draws_widgets(session: Session) -> bool:
         parent: dict[str, Any] = kernel.get_parent()
     except Exception:  # noqa: BLE001 - an ipykernel too old to tell: the static form will do
         return False
-    return bool((parent.get("metadata") or {}).get("cellId"))
+    if (parent.get("metadata") or {}).get("cellId") or "VOILA_SERVER_URL" in os.environ:
+        return True
+    header = parent.get("header") or {}
+    return all(header.get(name) == value for name, value in _CLASSIC.items())
 
 
 def picker_panel(session: Session, task: str | None = None, *, repeat: int = 1) -> Any:

@@ -18,8 +18,8 @@ Object.assign(COMPONENTS, {
 export default widget(PanelStore, (store, el) => {
   const silence = h("div", { role: "status" });
   const host = h("div", {}, h("div", { class: "kbp-quiet" }, "Loading…"));
-  // Keys pressed here are meant for the panel: "a" must not add a cell.
-  const root = h("div", { class: "kbp", "data-lm-suppress-shortcuts": "true" }, silence, host);
+  // Keys pressed here are meant for the panel: "a" must not add a cell. nbclassic would take dollars for formulas.
+  const root = h("div", { class: "kbp tex2jax_ignore", "data-lm-suppress-shortcuts": "true" }, silence, host);
   const view = {
     name: ident("view") + Math.random().toString(36).slice(2),
     setSilent: (silent) =>

@@ -14,7 +14,7 @@ const DOUBT_MS = 3000; // a kernel that is asked answers much sooner
 
 const shownIn = (output) => output.metadata?.kbench?.panel;
 
-// The outputs of a document (JupyterLab's notebook model) that can be changed.
+// The outputs of a document (JupyterLab's notebook model, or nbclassic's notebook) that can be changed.
 function* outputsOf(doc) {
   for (const cell of doc?.cells ?? []) {
     for (let i = 0; i < (cell.outputs?.length ?? 0); i++) {
@@ -22,6 +22,24 @@ function* outputsOf(doc) {
       if (output?.data && output.setData) yield output;
     }
   }
+  for (const { output_area: area } of doc?.get_cells?.() ?? []) {
+    for (const [i, { data, metadata }] of (area?.outputs ?? []).entries()) {
+      if (data) yield { data, metadata, setData: (now) => redraw(area, i, now) };
+    }
+  }
+}
+
+// nbclassic draws an output when it is appended, and never again.
+function redraw(area, i, now) {
+  const all = area.toJSON();
+  all[i] = { ...all[i], ...now };
+  area.clear_output(false, true);
+  area.fromJSON(all);
+}
+
+function setDirty(doc, dirty) {
+  if (doc.set_dirty) doc.set_dirty(dirty);
+  else doc.dirty = dirty;
 }
 
 function withoutWidget(data) {
@@ -32,6 +50,7 @@ function withoutWidget(data) {
 // Has the document written without widgets from now on; returns the forms to write, by model id.
 function formsOf(doc) {
   if (doc[FORMS]) return doc[FORMS];
+  const own = Object.isExtensible(doc) ? doc : Object.getPrototypeOf(doc); // nbclassic seals its one notebook
   const forms = new Map();
   const whole = doc.toJSON;
   const still = (output) => {
@@ -45,14 +64,14 @@ function formsOf(doc) {
     }
     return { ...output, data: { ...withoutWidget(output.data), ...form } };
   };
-  doc.toJSON = function (...args) {
+  own.toJSON = function (...args) {
     const saved = whole.apply(this, args);
     const cells = saved.cells?.map((cell) =>
       cell.outputs ? { ...cell, outputs: cell.outputs.map(still) } : cell,
     );
     return { ...saved, cells };
   };
-  doc[FORMS] = forms;
+  own[FORMS] = forms;
   return forms;
 }
 
@@ -80,15 +99,20 @@ export function healDocument(manager) {
 export class StaticForm {
   constructor(model, { form, ask, gone }) {
     Object.assign(this, { model, form, ask, onGone: gone, left: false, ident: model.get("ident") });
-    const context = model.widget_manager?.context;
+    const { context, notebook } = model.widget_manager ?? {};
     this.context = context?.model?.cells && context.model.toJSON && context.sessionContext ? context : null;
+    this.doc = this.context?.model ?? (notebook?.get_cells ? notebook : null); // nbclassic's has no context
     this.doubt = this.doubt.bind(this);
     this.kernelChanged = this.kernelChanged.bind(this);
     this.statusChanged = this.statusChanged.bind(this);
     this.connectionChanged = this.connectionChanged.bind(this);
     model.on("comm_live_update", this.doubt);
-    if (!this.context) return;
-    formsOf(context.model).set(this.ident, form);
+    if (!this.doc) return;
+    formsOf(this.doc).set(this.ident, form);
+    if (!this.context) {
+      this.putBack();
+      return;
+    }
     this.kernel = this.kernelId;
     context.sessionContext.kernelChanged.connect(this.kernelChanged);
     context.sessionContext.statusChanged.connect(this.statusChanged);
@@ -100,9 +124,9 @@ export class StaticForm {
     clearTimeout(this.doubting);
     this.disposed = true;
     this.model.off("comm_live_update", this.doubt);
+    if (this.doc?.[FORMS]?.get(this.ident) === this.form) this.doc[FORMS].delete(this.ident);
     if (!this.context) return;
-    const { sessionContext, model } = this.context;
-    if (model?.[FORMS]?.get(this.ident) === this.form) model[FORMS].delete(this.ident);
+    const { sessionContext } = this.context;
     sessionContext.kernelChanged.disconnect(this.kernelChanged);
     sessionContext.statusChanged.disconnect(this.statusChanged);
     sessionContext.connectionStatusChanged.disconnect(this.connectionChanged);
@@ -115,7 +139,7 @@ export class StaticForm {
   outputs() {
     return this.context?.isDisposed
       ? []
-      : [...outputsOf(this.context?.model)].filter((output) => shownIn(output) === this.ident);
+      : [...outputsOf(this.doc)].filter((output) => shownIn(output) === this.ident);
   }
 
   // -- Whether the kernel that knows the widget is there
@@ -168,16 +192,15 @@ export class StaticForm {
 
   // Shows the widget again where a save left it out. The file lacks nothing by that.
   putBack() {
-    if (this.disposed || !this.context) return;
+    if (this.disposed || !this.doc) return;
     this.left = false;
-    const { model } = this.context;
-    const dirty = model?.dirty;
+    const { dirty } = this.doc;
     for (const output of this.outputs()) {
       if (output.data[WIDGET_MIME]) continue;
       const widget = { version_major: 2, version_minor: 0, model_id: this.ident };
       output.setData({ data: { ...output.data, [WIDGET_MIME]: widget }, metadata: output.metadata });
     }
-    if (model && !dirty) model.dirty = false;
+    if (!dirty) setDirty(this.doc, false);
   }
 
   // The form is another one: that is worth a save, once.
@@ -186,7 +209,6 @@ export class StaticForm {
     if (html === undefined || html === this.told) return;
     this.told = html;
     const whole = (text) => (Array.isArray(text) ? text.join("") : text);
-    if (this.outputs().some((output) => whole(output.data["text/html"]) !== html))
-      this.context.model.dirty = true;
+    if (this.outputs().some((output) => whole(output.data["text/html"]) !== html)) setDirty(this.doc, true);
   }
 }

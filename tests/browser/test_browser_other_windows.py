@@ -3,8 +3,11 @@
 import json
 
 import pytest
-from conftest import Lab
+from candidates import CandidateApi
+from conftest import ARTIFACTS, Lab
+from faults import FaultServer
 from jupyter_client import BlockingKernelClient
+from panel_lab import away
 
 pytestmark = pytest.mark.slow
 
@@ -97,6 +100,34 @@ def test_a_kernel_that_jupyterlab_left_shows_nbclassic_its_own_text(lab, classic
     told = seen(classic.run(2))
     assert told["cells"][1] == "x = 'NEW'"
     assert told["probe"] == "the Jupyter server"
+
+
+def test_nbclassic_draws_panels_whose_clicks_are_answered_and_saves_their_static_form(lab, classic, jupyter):
+    with FaultServer(CandidateApi()) as server:
+        server.api.add_task("quiz")
+        path = jupyter.write("classic.ipynb", *away(server, "%kbench run quiz"))
+        classic.open("classic.ipynb")
+        classic.run(0)
+        classic.run(1)
+        page, panel, run = classic.page, classic.page.locator(".kbp"), classic.page.locator("tr[data-run]")
+        panel.get_by_role("option", name="quick-1").click()
+        panel.get_by_role("button", name="Run quiz on 1 model").click()
+        lab.expect(run).to_contain_text("quick-1")
+        run.get_by_text("Log", exact=True).click()
+        lab.expect(panel.locator(".kbl")).to_be_visible()
+        classic.cell(0).locator(".CodeMirror-lines").click()  # nbclassic's keys are not a widget's
+        classic.save()
+        [output] = json.loads(path.read_text())["cells"][1]["outputs"]
+        assert sorted(output["data"]) == ["text/html", "text/plain"]
+
+        classic.open("classic.ipynb")  # the kernel is there still, and so is the panel
+        lab.expect(run).to_contain_text("quick-1")
+        lab.expect(panel).to_contain_text("$1.50 of $10.00")  # which MathJax would take for a formula
+        page.screenshot(path=ARTIFACTS / "panel-nbclassic.png")
+        jupyter.end_kernels()
+        page.get_by_role("button", name="Don't Restart").click()
+        lab.expect(page.locator(".kbench-view")).to_contain_text("2 models")
+        lab.expect(panel).to_have_count(0)
 
 
 def test_a_text_that_a_closed_tab_ran_and_never_saved_is_not_told_to_another_window(lab, classic, jupyter):

@@ -109,3 +109,16 @@ def test_the_main_outputs_fit_are_coloured_and_free_of_errors(outputs):
 def use_theme(page, name):
     page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{name}'}})")
     page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
+
+
+def test_dollars_are_money_and_begin_no_formula(lab, jupyter, recorder, recorded):
+    recorder.api.add_task("prices", description="Sums of $1 and $2")
+    formula = "from IPython.display import HTML\nHTML('<p>$x^2$</p>')"
+    jupyter.write("dollars.ipynb", "%load_ext kbench_jupyter", "%kbench describe prices", formula)
+    lab.open("dollars.ipynb")
+    for index in range(3):
+        lab.run(index)
+    lab.cell(2).locator(
+        "mjx-container"
+    ).wait_for()  # JupyterLab looks for formulas in HTML, after it is drawn
+    lab.expect(lab.cell(1).locator(".kbench-view")).to_contain_text("Sums of $1 and $2")

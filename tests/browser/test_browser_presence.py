@@ -163,6 +163,7 @@ def test_findings_are_marked_while_one_types_and_one_click_fixes_them(lab, jupyt
     here = Presence(lab, jupyter, "marks.ipynb", LOAD, task + "\n\n\nquiz.run(kbench.llm)", "import os")
     lab.run(0)
     here.expect(here.page.locator(".kbx-gutter")).to_have_count(3, timeout=30_000)
+    here.expect(here.page.locator(".kbx-gutter").first).to_have_css("background-color", "rgba(0, 0, 0, 0)")
     signs = here.page.locator(".kbx-sign")
     here.expect(signs).to_have_count(0)
     lab.editor(1).click()

@@ -173,6 +173,12 @@ def test_without_a_front_end_that_draws_widgets_the_present_forms_stand(kernel):
     assert "%kbench -h" in bundle["text/plain"]
 
 
+def test_voila_which_executes_as_nbclient_does_is_shown_panels(kernel):
+    kernel.cell("os.environ['VOILA_SERVER_URL'] = '/'")
+    [bundle] = kernel.cell("%kbench status quiz --live", {"from": "nbclient"})
+    assert WIDGET in bundle
+
+
 def test_no_state_of_a_widget_holds_what_it_shows(kernel):
     kernel.cell("%kbench run quiz")
     kernel.cell("%kbench status quiz --live")

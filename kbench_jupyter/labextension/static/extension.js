@@ -176,6 +176,7 @@ async function activate(lab, app, tracker, services) {
 // `lab` holds JupyterLab's own packages by their names (packages.js).
 export function plugin(lab) {
   const wanted = {
+    tracker: lab.INotebookTracker,
     palette: lab.ICommandPalette,
     launcher: lab.ILauncher,
     mainMenu: lab.IMainMenu,
@@ -189,10 +190,10 @@ export function plugin(lab) {
     id: ID,
     description: "Kaggle Benchmarks: the panel of the notebook in front, its runs, findings while one types.",
     autoStart: true,
-    requires: [lab.INotebookTracker],
     optional: names.map((name) => wanted[name]),
-    activate: (app, tracker, ...got) => {
-      const services = Object.fromEntries(names.map((name, i) => [name, got[i]]));
+    activate: (app, ...got) => {
+      const { tracker, ...services } = Object.fromEntries(names.map((name, i) => [name, got[i]]));
+      if (!tracker) return; // Voila loads what JupyterLab does, and has no notebooks
       // JupyterLab waits for what `activate` returns: nothing of this is needed to start.
       activate(lab, app, tracker, services).catch((error) => console.error("kbench:", error));
     },

@@ -48,7 +48,7 @@ export function formOf(store) {
     h("div", { style: `margin: 4px 0; color: ${STYLES.tones[tone] ?? "inherit"}` }, text);
   const box = h(
     "div",
-    { class: "kbench-view", style: STYLES.view },
+    { class: STYLES.classes, style: STYLES.view },
     h("div", { style: "font-weight: 600; margin-bottom: 4px" }, title),
     runs.map((run) => [
       coloured(run.tone, run.head),

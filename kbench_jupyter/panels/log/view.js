@@ -56,7 +56,7 @@ class View {
     return h(
       "div",
       {
-        class: "kbl",
+        class: "kbl tex2jax_ignore", // to nbclassic, dollars would begin a formula
         role: "group",
         "aria-label": `Log of ${model.get("task")}`,
         "data-lm-suppress-shortcuts": "true",

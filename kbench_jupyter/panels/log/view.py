@@ -14,7 +14,7 @@ from typing import Any
 import traitlets
 
 from kbench_jupyter.actions.choose_runs import Which
-from kbench_jupyter.display.html import CODE, FRAME, TONES
+from kbench_jupyter.display.html import CLASSES, CODE, FRAME, TONES
 from kbench_jupyter.display.view import Cell, Part, Text, View, count, forms
 from kbench_jupyter.following.logs.terminal import strip_codes
 from kbench_jupyter.panels.log.pump import LogPump
@@ -35,7 +35,7 @@ _HERE = Path(__file__).parent
 class LogView(Widget):
     """Shows the logs of a task's runs, and releases their source when it is closed."""
 
-    _esm = joined(_HERE / "view.js", STYLES={"view": FRAME, "code": CODE, "tones": TONES})
+    _esm = joined(_HERE / "view.js", STYLES={"classes": CLASSES, "view": FRAME, "code": CODE, "tones": TONES})
     _css = styles(_HERE / "view.css")
     task = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
