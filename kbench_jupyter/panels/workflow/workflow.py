@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.actions import auth, dry_run, init, publish, push, results, validate
+from kbench_jupyter.actions.remembered import downloads_folder
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.standing import Standing
 from kbench_jupyter.display.view import Facts, Table, Text, count
@@ -40,7 +41,7 @@ class WorkflowPart(StandingPart):
 
     kind = "workflow"
 
-    def __init__(self, session: Session, found: Standing, output: Path = Path()) -> None:
+    def __init__(self, session: Session, found: Standing, output: Path | None = None) -> None:
         super().__init__(session, found, output)
         self._steps: dict[str, _Work] = {
             "init": self._init,
@@ -81,6 +82,10 @@ class WorkflowPart(StandingPart):
         if unknown and not self.get("busy"):  # a step that is going on looks when it is over
             with suppress(KBenchError):
                 self._look()
+
+    def do_open(self, message: Mapping[str, Any]) -> None:
+        """Keep which step was opened, for a page that is loaded again and for another kernel."""
+        self.keep_open(str(message.get("step") or ""))
 
     def do_auth(self, _message: Mapping[str, Any]) -> None:
         """Fetch new model proxy credentials."""
@@ -242,8 +247,9 @@ class WorkflowPart(StandingPart):
         return lines(f"{many} ended, {len(failed)} of them not well." if failed else f"{many} completed.")
 
     def _results(self) -> dict[str, Any]:
-        found = results.results(self.session, self._found.slug, output=self._output)
-        self.add("results", ResultsPart(self.outer, found, output=self._output))
+        folder = self._output or downloads_folder(self.session, self._found.slug)
+        found = results.results(self.session, self._found.slug, output=folder)
+        self.add("results", ResultsPart(self.outer, found, output=folder))
         return told(found)
 
     def _publish(self, *, notebook: bool) -> dict[str, Any]:

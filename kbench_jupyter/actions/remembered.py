@@ -1,0 +1,59 @@
+"""What is remembered of a task from one kernel to the next: where its downloads lie, which step of its panel is open.
+
+It stands in the folder where the embedded server keeps its state, by the task and the folder that is worked in, and
+holds no source and no secret. Losing it costs a click, or an ``-o``.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from kbench_jupyter.session import kept
+from kbench_jupyter.session.session import Session
+
+__all__ = ["downloads_folder", "keep", "recall"]
+
+_FILE = "tasks.json"
+#: Tasks that are remembered, those that were used last.
+_MOST = 500
+
+
+def downloads_folder(session: Session, slug: str, given: Path | None = None) -> Path:
+    """Return the folder of a task's downloads: the one that is `given`, else the last one, else the current one.
+
+    All doors ask here, so that what was fetched by one is found by the others, also after a restart of the kernel.
+
+    Parameters
+    ----------
+    slug : str
+        With or without owner.
+    given : Path, optional
+        What the user names; it is remembered.
+    """
+    name = slug.rpartition("/")[2]
+    if given is not None:
+        session.folders[name] = given
+        keep(session, name, folder=str(given))
+        return given
+    last = session.folders.get(name) or Path(str(recall(session, name).get("folder", "")))
+    return last if last.is_dir() else Path()
+
+
+def recall(session: Session, slug: str) -> dict[str, Any]:
+    """Return what is remembered of a task."""
+    known = kept.read(session.state_folder, _FILE).get(_key(slug))
+    return known if isinstance(known, dict) else {}
+
+
+def keep(session: Session, slug: str, **values: str) -> None:
+    """Remember something of a task; a folder that cannot be written is no reason for anything to fail."""
+    known = kept.read(session.state_folder, _FILE)
+    before = known.pop(_key(slug), None)
+    now = (before if isinstance(before, dict) else {}) | values
+    if now != before:
+        kept.write(session.state_folder, _FILE, dict([*known.items(), (_key(slug), now)][-_MOST:]))
+
+
+def _key(slug: str) -> str:
+    return f"{slug.rpartition('/')[2]} in {Path.cwd()}"
