@@ -114,7 +114,7 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
     if nothing_said and panels.draws_widgets(session):
         return panels.picker_panel(session, slug, repeat=call.repeat)
     if nothing_said:
-        models = actions.ask_models.ask_models(session)
+        models = actions.ask_models.ask_models(session, slug)
     scheduled = actions.run.run(
         session,
         slug,

@@ -132,7 +132,9 @@ export function statusPart(store, part, host) {
   const versionOf = (row) => row.version ?? part.state.version;
   function shownRows() {
     const every = [...part.rows.values()];
-    return versions.value === ALL_VERSIONS ? every : every.filter((row) => String(versionOf(row)) === chosenVersion());
+    return versions.value === ALL_VERSIONS
+      ? every
+      : every.filter((row) => String(versionOf(row)) === chosenVersion());
   }
   const chosenVersion = () => versions.value || String(part.state.version);
 
@@ -183,8 +185,7 @@ export function statusPart(store, part, host) {
     say(stopAll, `Stop all ${going}…`);
     enable(stopAll, !part.state.busy);
     for (const { stop } of lines.values()) enable(stop, !part.state.busy);
-    for (const node of [refresh, logs])
-      enable(node, !part.state.busy && (node !== logs || part.rows.size));
+    for (const node of [refresh, logs]) enable(node, !part.state.busy && (node !== logs || part.rows.size));
   }
 
   const timer = setInterval(() => {
@@ -236,7 +237,8 @@ export function statusPart(store, part, host) {
       made.tr.hidden = !seen.has(key);
       if (made.detail) made.detail.hidden = made.tr.hidden;
     }
-    const which = versions.value === ALL_VERSIONS ? ", all versions" : version ? `, version ${chosenVersion()}` : "";
+    const which =
+      versions.value === ALL_VERSIONS ? ", all versions" : version ? `, version ${chosenVersion()}` : "";
     say(who, whose(part));
     say(title, `Runs of ${task ?? ""}${which}${seen.size ? "" : ": none yet"}`);
     page.hidden = !/^https:\/\//.test(href ?? "");

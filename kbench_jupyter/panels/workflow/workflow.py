@@ -6,7 +6,7 @@ Nothing is done that was not clicked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -52,8 +52,8 @@ class WorkflowPart(StandingPart):
             "results": self._results,
         }
         self._pushed: push.PushResult | None = None
-        self.picker = ModelPicker(session, on_select=lambda names: self.set(models=list(names)))
-        self.set(running="", models=[], chain=list(CHAIN), unrehearsed=False)
+        self.picker = ModelPicker(session, on_select=self._models_chosen)
+        self.set(running="", models=[], again=False, chain=list(CHAIN), unrehearsed=False)
         self.add("picker", self.picker)
         self._take(found)
 
@@ -73,6 +73,11 @@ class WorkflowPart(StandingPart):
         """Fetch the models to choose from, once."""
         if not self.picker.rows or self.picker.about != self._found.slug:
             self.picker.start("load", self._load_models)
+        else:
+            self.picker.recall()
+
+    def _models_chosen(self, names: Sequence[str]) -> None:
+        self.set(models=list(names), again=bool(names) and self.picker.own)
 
     def _load_models(self) -> None:
         unknown = self._found.target is None
@@ -123,8 +128,8 @@ class WorkflowPart(StandingPart):
     def _open(self) -> set[str]:
         """The steps of the chain that are to be done, as things stand now."""
         left = {step.name for step in self._found.steps if step.state != "done"}
-        # Models that were chosen are to be run on, whatever ran before.
-        return left | {"run"} if self.picker.selected else left
+        # Models that the user has chosen are to be run on, whatever ran before.
+        return left | {"run"} if self.get("again") else left
 
     def _alone(self, name: str, step: _Work) -> None:
         # What earlier clicks came to would mislead beside what this one comes to.
@@ -200,7 +205,7 @@ class WorkflowPart(StandingPart):
         self._refuse_if_edited()
         slug = self._found.slug
         scheduled = self.picker.run(self.session, slug, lambda _: self._begun(slug))
-        self.picker.select(())
+        self.picker.select((), own=False)
         self._follow(slug)
         return lines(*scheduling(scheduled))
 
