@@ -25,7 +25,8 @@ from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, V
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.session.session import Session
 
-_ELAPSED = "elapsed: the whole run on the server, its kernel's start included; `results` says what the task itself took"
+#: What the results' panel and `results --sample` call "task took" is the task alone.
+_ELAPSED = "elapsed: the whole run on the server, its kernel's start included"
 
 
 @dataclass(frozen=True)

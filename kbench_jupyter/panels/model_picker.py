@@ -50,7 +50,7 @@ class ModelPicker(Part):
         self._past = Past()
         self._last: list[Batch] = []
         self._own = False
-        self._told: object = None
+        self._told: object = ((), False)
         self.set(
             task=task or "", selected=[], quota="", notes=[], place="", label="", outcome=[], status=None,
             effort="", efforts=[], repeat=1, forecast=[], last={}, recalled=False,

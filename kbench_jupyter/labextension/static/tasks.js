@@ -81,14 +81,14 @@ export function putCell({ NotebookActions }, panel, text, run) {
   return NotebookActions.run(content, sessionContext);
 }
 
-// Writes a text into the active cell, and leaves the cursor behind it.
-function fillCell(content, text) {
+// Writes a text into the active cell, and leaves the cursor behind it once the cell has its editor.
+async function fillCell(content, text) {
   const cell = content.activeCell;
   cell.model.sharedModel.setSource(text);
   content.mode = "edit";
+  await cell.ready;
   const lines = text.split("\n");
   cell.editor?.setCursorPosition({ line: lines.length - 1, column: lines.at(-1).length });
-  return true;
 }
 
 export async function putPattern(lab, panel, pattern) {
