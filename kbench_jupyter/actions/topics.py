@@ -91,7 +91,7 @@ class TopicShown(Shown):
         authors = {comment.id: _author(comment) for comment in self.comments}
         for comment in self.comments:
             answers = f", in reply to {authors[comment.reply_to]}" if comment.reply_to in authors else ""
-            posted = f" on {moment(comment.posted, zone=True).text}" if comment.posted else ""
+            posted = f" on {moment(comment.posted).text}" if comment.posted else ""
             head = f"{_author(comment)}{answers}{posted}, {count(comment.votes, 'vote')}"
             parts += [Text(head, "quiet"), Text(plain(comment.text) or "(deleted)", code=True)]
         title = f"Topic {topic.id}: {topic.title}"

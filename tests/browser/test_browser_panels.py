@@ -122,7 +122,7 @@ def test_the_keyboard_alone_does_the_whole_chain_after_one_yes(lab, jupyter):
     lab.run(3)
     panels.step("init").wait_for()
     keys = panels.page.keyboard
-    panels.button("Read the state again").focus()  # where Tab goes from the cell depends on JupyterLab
+    panels.button("Refresh the state").focus()  # where Tab goes from the cell depends on JupyterLab
     focused = panels.page.locator(":focus")
 
     def tab_to(what):
@@ -154,7 +154,7 @@ def test_the_keyboard_alone_does_the_whole_chain_after_one_yes(lab, jupyter):
     panels.stands("publish", "next")
     # After an edit all of it is to be done again, on the version that follows.
     lab.type_at_end(2, "\nsay_something.run(kbench.llm, 3)")
-    panels.button("Read the state again").click()
+    panels.button("Refresh the state").click()
     panels.stands("validate", "next")
     for step in ("push", "run", "watch", "results"):
         panels.stands(step, "later")

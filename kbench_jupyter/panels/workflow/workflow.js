@@ -174,6 +174,7 @@ export function workflowPart(store, part, host) {
     act.classList.toggle("kbp-primary", shown !== "publish" && (one.state !== "done" || shown === "run"));
     say(act, verbOf(one.name) + (one.state === "done" && shown !== "run" ? " again" : ""));
     enable(act, !doing && isReady(shown));
+    act.hidden = shown === "results" && one.state === "done" && !!part.state.results; // they are fetched again there
     enable(chain, !doing && task);
     enable(dry, !doing);
     drawOutcome();
