@@ -16,12 +16,14 @@ export function commandsIn(text) {
   const lines = text.split("\n");
   const first = lines.findIndex((line) => line.startsWith("→ "));
   if (first < 0 || !OURS.test(lines[0])) return [];
-  const found = lines.slice(first).map((line) => {
-    if (!/^(?:→| )/.test(line)) return "";
-    const [, named = ""] = HINT.exec(line) ?? [];
-    const command = named.split(/ {3}|\?(?: {3}|$)| \(/)[0].trim();
-    return /[.,:;]$/.test(command) ? "" : command;
-  });
+  const said = lines.slice(first).filter((line) => /^(?:→| )/.test(line));
+  const found = said
+    .flatMap((line) => line.split(/(?<=\S) {3,}/))
+    .map((part) => {
+      const [, named = ""] = part.startsWith("(") ? [] : (HINT.exec(part) ?? []);
+      const command = named.split(/\?$| [([]/)[0].trim();
+      return /[.,:;]$/.test(command) ? "" : command;
+    });
   return [...new Set(found.filter(Boolean))];
 }
 
