@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from contextlib import suppress
 
-from kbench_jupyter.actions.wanted_candidates import last_time
+from kbench_jupyter.actions.wanted_candidates import ran_last
 from kbench_jupyter.actions.wanted_models import expand, usable
-from kbench_jupyter.api import Client
-from kbench_jupyter.errors import KBenchError, UsageError
+from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session.session import Session
 
 #: Models up to which all are listed; of more, a pattern is typed.
@@ -21,12 +19,12 @@ def ask_models(session: Session, slug: str) -> list[str]:
     """Show the models that can run, numbered, and return the slugs of those that the user names.
 
     The answer holds numbers, ranges (``2-4``), names and patterns (``gemini*``), parted by blanks or commas. None
-    means what the task was last run on, as in the panel.
+    means what the task was last run on from here, as in the panel.
 
     Returns
     -------
     list of str
-        Empty where nobody can be asked, or nothing was answered and the task was not run before.
+        Empty where nobody can be asked, or nothing was answered and nothing is remembered.
 
     Raises
     ------
@@ -36,10 +34,9 @@ def ask_models(session: Session, slug: str) -> list[str]:
     if not session.reporter.can_ask:
         return []
     target = session.target()
-    client = session.client(target)
-    models = usable(client.list_models())
+    models = usable(session.client(target).list_models())
     slugs = [model.slug for model in models]
-    last = _last(session, client, slug, slugs)
+    last = _last(session, slug, slugs)
     width = len(str(len(models)))
     for number, model in enumerate(models[:_LISTED], 1):
         session.reporter.say(f"{number:>{width}}  {model.slug}")
@@ -53,17 +50,11 @@ def ask_models(session: Session, slug: str) -> list[str]:
     return expand(session, target, named, models) if named else last
 
 
-def _last(session: Session, client: Client, slug: str, usable: Sequence[str]) -> list[str]:
-    """Return the models that a task was last run on, where names alone say it and all can run."""
-    with suppress(KBenchError):  # it is a convenience
-        known = last_time(session, client, slug, list(client.list_runs(slug)))
-        if (
-            len(known) == 1
-            and known[0].models
-            and not known[0].effort
-            and set(known[0].models) <= set(usable)
-        ):
-            return list(known[0].models)
+def _last(session: Session, slug: str, usable: Sequence[str]) -> list[str]:
+    """Return the models that a task was last run on from here, where names alone say it and all can run."""
+    known = ran_last(session, slug)
+    if len(known) == 1 and known[0].models and not known[0].effort and set(known[0].models) <= set(usable):
+        return list(known[0].models)
     return []
 
 

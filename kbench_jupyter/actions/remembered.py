@@ -1,4 +1,4 @@
-"""What is remembered of a task from one kernel to the next: where its downloads lie, which step of its panel is open.
+"""What is remembered of a task from one kernel to the next: its folder of downloads, what it ran on, the open step.
 
 It stands in the folder where the embedded server keeps its state, by the task and the folder that is worked in, and
 holds no source and no secret. Losing it costs a click, or an ``-o``.
@@ -46,7 +46,7 @@ def recall(session: Session, slug: str) -> dict[str, Any]:
     return known if isinstance(known, dict) else {}
 
 
-def keep(session: Session, slug: str, **values: str) -> None:
+def keep(session: Session, slug: str, **values: Any) -> None:
     """Remember something of a task; a folder that cannot be written is no reason for anything to fail."""
     known = kept.read(session.state_folder, _FILE)
     before = known.pop(_key(slug), None)

@@ -9,7 +9,7 @@ from typing import Any
 from kbench_jupyter.actions.forecast import Lookup, Past, candidates_of
 from kbench_jupyter.actions.models import ModelList, availability, list_models
 from kbench_jupyter.actions.run import ScheduledRuns, run
-from kbench_jupyter.actions.wanted_candidates import Batch, last_time
+from kbench_jupyter.actions.wanted_candidates import Batch, last_time, ran_last
 from kbench_jupyter.display.view import Text, View, money
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part
@@ -32,9 +32,9 @@ _INTERVAL = 5.0
 class ModelPicker(Part):
     """Chooses models, and where all of those have some the reasoning effort; `selected` holds the models' slugs.
 
-    What the task was last run on is chosen at first. With a task to run on them it has a button for that. It calls
-    `on_select` with what was chosen, in words, whenever another choice was made. Of the task, or of the one that
-    `load` names, it says what runs will take.
+    What the task was last run on from here is chosen at first. With a task to run on them it has a button for that. It
+    calls `on_select` with what was chosen, in words, whenever another choice was made. Of the task, or of the one
+    that `load` names, it says what runs will take.
     """
 
     kind = "picker"
@@ -69,8 +69,9 @@ class ModelPicker(Part):
         self.recall()
 
     def recall(self) -> None:
-        """Choose what the task was last run on, unless the user has chosen since."""
-        if not self._own and not self.selected and (batch := self._last_choice()):
+        """Choose what the task was last run on from here, unless the user has chosen since."""
+        here = ran_last(self.outer, self.about) if self.about else []
+        if here and not self._own and not self.selected and (batch := self._last_choice()):
             self.select(batch.models, batch.effort, own=False)
 
     def _ask(self) -> Lookup:

@@ -179,7 +179,7 @@ export function statusPart(store, part, host) {
     retry.hidden = !errored;
     say(retry, `Retry ${errored} errored`);
     enable(retry, !part.state.busy);
-    const going = every.filter((row) => row.stops).length;
+    const going = [...part.rows.values()].filter((row) => row.stops).length; // of any version, as it stops them
     if (going < 2 && document.activeElement === stopAll) refresh.focus();
     stopAll.hidden = going < 2;
     say(stopAll, `Stop all ${going}…`);

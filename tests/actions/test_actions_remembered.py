@@ -9,6 +9,7 @@ from loopback_session import LoopbackSession, add_run, zipped
 
 from kbench_jupyter import scripts
 from kbench_jupyter.actions.remembered import downloads_folder, keep, recall
+from kbench_jupyter.actions.wanted_candidates import Batch, ran_last, remember_ran
 
 
 @pytest.fixture
@@ -54,7 +55,15 @@ def test_other_things_of_a_task_are_kept_beside_and_a_damaged_file_is_none(kerne
     session = kernel()
     keep(session, "quiz", step="push")
     downloads_folder(session, "quiz", folder)
-    assert recall(kernel(), "quiz") == {"step": "push", "folder": str(folder)}
+    remember_ran(session, "quiz", [Batch(("m1", "m2"), "high"), Batch(agents=("a1",))])
+    assert ran_last(kernel(), "quiz") == [Batch(("m1", "m2"), "high"), Batch(agents=("a1",))]
+    assert recall(kernel(), "quiz") == {
+        "step": "push",
+        "folder": str(folder),
+        "ran": [[["m1", "m2"], "high", []], [[], "", ["a1"]]],
+    }
+    keep(session, "quiz", ran="odd")
+    assert ran_last(kernel(), "quiz") == []
     (tmp_path / "home" / "tasks.json").write_text("[")
     assert recall(kernel(), "quiz") == {}
 

@@ -289,6 +289,13 @@ def test_two_hundred_runs_with_hostile_errors_are_shown_and_change_in_place(lab,
     panels.expect(panels.button("Retry 22 errored")).to_have_count(0)  # their newest runs are queued now
     assert max(server.api.schedules.values()) == 1
     assert panels.pictures("status") == []
+    # The head covers what passes below it, to the region's very edge.
+    assert panels.panel.locator(".kbp-scroll").first.evaluate(
+        """e => { e.scrollTop = 137.5;
+        const head = e.querySelector('thead th').getBoundingClientRect();
+        return head.top <= e.getBoundingClientRect().top + e.clientTop; }"""
+    )
+    panels.picture("status-scrolled")
     panels.panel.get_by_role("button", name="Open the log of openai-198").first.click()
     panels.expect(panels.panel.locator(".kbl")).to_be_visible(timeout=20_000)
     panels.button("Close logs").click()

@@ -18,6 +18,7 @@ from kbench_jupyter.actions.remembered import downloads_folder
 from kbench_jupyter.actions.results import Results
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.standing import standing
+from kbench_jupyter.actions.wanted_candidates import Batch, remember_ran
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
 from kbench_jupyter.errors import TaskNotReadyError, ValidationError
@@ -250,7 +251,10 @@ def test_the_step_that_was_opened_and_the_folder_of_downloads_outlive_the_kernel
         later.close()
 
 
-def test_models_of_last_time_are_chosen_again_but_nothing_is_run_on_them_unasked(part, server, tmp_path):
+def test_models_of_last_time_are_chosen_again_but_nothing_is_run_on_them_unasked(
+    part, server, session, tmp_path
+):
+    remember_ran(session, "quiz", [Batch(("m1",))])
     part.picker.load("quiz")
     assert (part.get("models"), part.get("again")) == (["m1"], False)
     click(part, "chain", confirmed=True)
