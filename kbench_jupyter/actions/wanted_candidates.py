@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from kbench_jupyter.actions.remembered import keep, recall
 from kbench_jupyter.actions.wanted_models import settle_models, unknown_models
 from kbench_jupyter.api import Client, Model, ModelConfig, Run, ScheduleResult, Task
-from kbench_jupyter.errors import ApiError, NotOfferedError, UsageError
+from kbench_jupyter.errors import ApiError, KBenchError, NotOfferedError, UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.session.session import Session
 
@@ -150,16 +150,16 @@ def ran_last(session: Session, slug: str) -> list[Batch]:
     try:
         return [
             Batch(tuple(map(str, models)), str(effort), tuple(map(str, agents)))
-            for models, effort, agents in recall(session, slug).get("ran", ())
+            for models, effort, agents in recall(session, slug, session.target(start=False).place).get("ran", ())
         ]
-    except (TypeError, ValueError):  # the file is not as it was written
+    except (KBenchError, TypeError, ValueError):  # no target, or the file is not as it was written
         return []
 
 
-def remember_ran(session: Session, slug: str, batches: Iterable[Batch]) -> None:
-    """Remember what was scheduled of a task."""
+def remember_ran(session: Session, slug: str, place: str, batches: Iterable[Batch]) -> None:
+    """Remember what was scheduled of a task at a target."""
     session.ran[slug] = tuple((batch.models, batch.effort, batch.agents) for batch in batches)
-    keep(session, slug, ran=[list(one) for one in session.ran[slug]])
+    keep(session, slug, place, ran=[list(one) for one in session.ran[slug]])
 
 
 def batches_of(client: Client, runs: Sequence[Run]) -> tuple[list[Batch], list[ScheduleResult]]:

@@ -53,19 +53,20 @@ def test_a_folder_that_is_gone_or_of_another_place_is_no_default(kernel, folder,
 
 def test_other_things_of_a_task_are_kept_beside_and_a_damaged_file_is_none(kernel, folder, tmp_path):
     session = kernel()
-    keep(session, "quiz", step="push")
+    place = session.target().place
+    keep(session, "quiz", place, step="push")
     downloads_folder(session, "quiz", folder)
-    remember_ran(session, "quiz", [Batch(("m1", "m2"), "high"), Batch(agents=("a1",))])
+    remember_ran(session, "quiz", place, [Batch(("m1", "m2"), "high"), Batch(agents=("a1",))])
     assert ran_last(kernel(), "quiz") == [Batch(("m1", "m2"), "high"), Batch(agents=("a1",))]
-    assert recall(kernel(), "quiz") == {
+    assert recall(kernel(), "quiz", place) == {
         "step": "push",
         "folder": str(folder),
         "ran": [[["m1", "m2"], "high", []], [[], "", ["a1"]]],
     }
-    keep(session, "quiz", ran="odd")
+    keep(session, "quiz", place, ran="odd")
     assert ran_last(kernel(), "quiz") == []
     (tmp_path / "home" / "tasks.json").write_text("[")
-    assert recall(kernel(), "quiz") == {}
+    assert recall(kernel(), "quiz", place) == {}
 
 
 def test_a_state_folder_that_cannot_be_written_is_no_reason_to_fail(server, tmp_path, folder):

@@ -254,7 +254,7 @@ def test_the_step_that_was_opened_and_the_folder_of_downloads_outlive_the_kernel
 def test_models_of_last_time_are_chosen_again_but_nothing_is_run_on_them_unasked(
     part, server, session, tmp_path
 ):
-    remember_ran(session, "quiz", [Batch(("m1",))])
+    remember_ran(session, "quiz", session.target().place, [Batch(("m1",))])
     part.picker.load("quiz")
     assert (part.get("models"), part.get("again")) == (["m1"], False)
     click(part, "chain", confirmed=True)

@@ -184,7 +184,7 @@ def run(
         scheduled = _schedule(client, slug, batches, before, each=retry_errored) + lost
     except NotFoundError as error:
         raise (unknown_models(session, target, client.list_models(), filtered) or error) from error
-    remember_ran(session, slug, batches)
+    remember_ran(session, slug, target.place, batches)
     began = time.monotonic()
     patience = 0 if wait is None and repeat == 1 else wait or None
     found = find_scheduled(client, slug, scheduled, before, timeout=patience)

@@ -39,7 +39,7 @@ class StandingPart(Part):
         self._moved = threading.Event()
         self._edits: Callable[[], None] | None = None  # ends the listening to edits
         self._calm: dict[str, threading.Timer] = {}
-        opened = str(recall(session, found.slug).get("step", "")) if found.slug else ""
+        opened = str(recall(session, found.slug, found.place).get("step", "")) if found.slug else ""
         self.set(broken="", outcome={}, status=None, results=None, open=opened)
 
     def view(self) -> View:
@@ -53,7 +53,7 @@ class StandingPart(Part):
         with self._lock:
             self._state["open"] = step
         if self._found.slug:
-            keep(self.session, self._found.slug, step=step)
+            keep(self.session, self._found.slug, self._found.place, step=step)
 
     def _take(self, found: Standing) -> None:
         self._found = found
