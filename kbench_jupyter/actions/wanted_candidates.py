@@ -150,7 +150,9 @@ def ran_last(session: Session, slug: str) -> list[Batch]:
     try:
         return [
             Batch(tuple(map(str, models)), str(effort), tuple(map(str, agents)))
-            for models, effort, agents in recall(session, slug, session.target(start=False).place).get("ran", ())
+            for models, effort, agents in recall(session, slug, session.target(start=False).place).get(
+                "ran", ()
+            )
         ]
     except (KBenchError, TypeError, ValueError):  # no target, or the file is not as it was written
         return []

@@ -167,6 +167,11 @@ def test_the_keyboard_alone_does_the_whole_chain_after_one_yes(lab, jupyter):
     panels.picture("workflow-failed")
     panels.button("Do all steps…").click()
     confirm = panels.panel.get_by_role("group", name="Confirm")
+    panels.expect(confirm).to_contain_text(f"Run version 2 of by-keys on {MODEL}")  # as the version before
+    panels.button("Cancel").click()
+    panels.step("run").click()
+    panels.button("Clear").click()
+    panels.button("Do all steps…").click()
     panels.expect(confirm).to_contain_text("Choose the models to run on first")
     panels.button("Choose models").click()
     panels.panel.get_by_role("option", name=MODEL).click()

@@ -76,6 +76,11 @@ class WorkflowPart(StandingPart):
         else:
             self.picker.recall()
 
+    def _take(self, found: Standing) -> None:
+        super()._take(found)
+        if self.picker.rows and any(step.name == "run" and step.state != "done" for step in found.steps):
+            self.picker.recall()  # another version is to be run, on what the one before ran on
+
     def _models_chosen(self, names: Sequence[str]) -> None:
         self.set(models=list(names), again=bool(names) and self.picker.own)
 
