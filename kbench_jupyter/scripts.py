@@ -344,7 +344,7 @@ def compare(
     models : str or sequence of str
         Only these models or other candidates.
     output : path, optional
-        The folder downloads lie in; by default the one this task was last compared in, or this one.
+        The folder downloads lie in; by default the one where this task's downloads were last, or this one.
     measure : {"score", "passed", "checks", "cost", "latency", "tokens"}, optional
         What is compared.
     by : {"candidate", "version", "model"}
@@ -365,11 +365,12 @@ def compare(
     """
     from kbench_jupyter.actions import compare as sample_by_sample
     from kbench_jupyter.actions import results
+    from kbench_jupyter.actions.remembered import downloads_folder
     from kbench_jupyter.actions.results.measuring import Asked, check_words
 
     check_words(measure, by)
     slug = _slug(task)
-    folder = session().folders.get(slug, Path()) if output is None else Path(output)
+    folder = downloads_folder(session(), slug, None if output is None else Path(output))
     if one is not None and other is not None:
         if by != "candidate" or baseline or fail_if:
             raise UsageError("by, baseline and fail_if go with one task, not with two sides.")

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         pull,
         push,
         quota,
+        remembered,
         results,
         rule,
         run,

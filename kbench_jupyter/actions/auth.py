@@ -95,11 +95,11 @@ class AuthResult(Shown):
 
 
 def say_expiry(expiry: datetime | None) -> str:
-    """Say when a token ends: ``"in 1 h 59 min (12:30 UTC)"``."""
+    """Say when a token ends: ``"in 1 h 59 min (12:30 CET)"``, in local time."""
     if expiry is None:
         return "unknown"
     left = (expiry - datetime.now(UTC)).total_seconds()
-    return f"in {duration(left)} ({expiry:%H:%M} UTC)" if left > 0 else "expired"
+    return f"in {duration(left)} ({expiry.astimezone():%H:%M %Z})" if left > 0 else "expired"
 
 
 def expiry_of(values: Mapping[str, str]) -> datetime | None:

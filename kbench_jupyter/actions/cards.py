@@ -87,13 +87,10 @@ def names_of(runs: Sequence[Run]) -> str:
     return ", ".join(shown + more)
 
 
-def when(time: datetime | None) -> str:
-    """Say a moment, in UTC, to the second."""
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}" if time else ""
-
-
 def elapsed(run: Run) -> Cell:
-    """Say how long a run took, or has been going, in seconds."""
+    """Say how long a run took, or has been going, in seconds; one that waits for its turn has not begun."""
+    if run.state == "QUEUED":
+        return told(None)
     end = run.end_time or (None if run.state.is_terminal else datetime.now(UTC))
     return told((end - run.start_time).total_seconds() if run.start_time and end else None, duration)
 
@@ -142,7 +139,7 @@ def run_parts(run: RunResult, source: TaskSource) -> list[Part]:
         "tokens": f"{run.usage.input_tokens:,} in, {run.usage.output_tokens:,} out",
         "cost": money(run.usage.cost),
         "latency": duration(run.usage.latency),
-        "elapsed": duration(run.elapsed),
+        "task took": duration(run.elapsed),
     }
     parts: list[Part] = [Facts(facts)]
     if run.assertions:

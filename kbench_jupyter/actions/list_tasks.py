@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass
 
 from kbench_jupyter.actions.address import benchmark_address
-from kbench_jupyter.actions.cards import page_of, state_cell, when
+from kbench_jupyter.actions.cards import page_of, state_cell
 from kbench_jupyter.api import CreationState, Task
-from kbench_jupyter.display.view import Cell, Shown, Table, View, count, told
+from kbench_jupyter.display.view import Cell, Shown, Table, View, count, moment, told
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.session.session import Session
@@ -37,7 +37,7 @@ class TaskList(Shown):
                     Cell(str(task.slug) if self.of else task.slug.task, href=page_of(task)),
                     told(task.version or None),
                     state_cell(task.creation_state),
-                    told(task.create_time, when),
+                    moment(task.create_time),
                     "everybody"
                     if task.is_public
                     else f"{task.slug.owner or 'you'} only"

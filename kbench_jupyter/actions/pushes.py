@@ -11,12 +11,12 @@ import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import suppress
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.api import Task
 from kbench_jupyter.errors import KBenchError, NotebookError, ValidationError
+from kbench_jupyter.session import kept
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
@@ -52,7 +52,7 @@ def digest_of(chosen: ChosenTask, task: Task | None) -> str:
 
 def pushed_digest(session: Session, target: Target, task: Task) -> str:
     """Return the digest of a task's newest version, "" unless that was pushed from here."""
-    match _read(session.state_folder).get(f"{target.base_url} {task.slug.task}"):
+    match kept.read(session.state_folder, _FILE).get(f"{target.base_url} {task.slug.task}"):
         case [int(version), str(pushed)] if version == task.version:
             return pushed
     return ""
@@ -78,17 +78,5 @@ def edits_since(session: Session, target: Target, task: Task) -> str:
 def remember(session: Session, target: Target, slug: str, version: int | None, digest: str) -> None:
     """Remember a push of a task; a folder that cannot be written is no reason for a push to fail."""
     folder = session.state_folder
-    known = _read(folder) | {f"{target.base_url} {slug}": [version, digest]}
-    with suppress(OSError):
-        folder.mkdir(parents=True, exist_ok=True)
-        temporary = folder / f".{_FILE}.new"
-        temporary.write_text(json.dumps(known, indent=1), encoding="utf-8")
-        temporary.replace(folder / _FILE)
-
-
-def _read(folder: Path) -> dict[str, Any]:
-    try:
-        known = json.loads((folder / _FILE).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known if isinstance(known, dict) else {}
+    known = kept.read(folder, _FILE) | {f"{target.base_url} {slug}": [version, digest]}
+    kept.write(folder, _FILE, known)

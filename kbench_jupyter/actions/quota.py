@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from kbench_jupyter.actions.at_once import both
-from kbench_jupyter.actions.cards import when
 from kbench_jupyter.api import QuotaBalance, TaskQuota
-from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, money, told
+from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, moment, money, told
 from kbench_jupyter.errors import ApiError
 from kbench_jupyter.session.session import Session
 
@@ -65,7 +64,7 @@ def quota_table(tasks: TaskQuota | None, proxy: Sequence[QuotaBalance]) -> Table
     if tasks:
         rows.append([RUNS, "daily", told(tasks.used, money), _limit(tasks.allowed), None])
     for b in proxy:
-        used, refilled = told(b.used, money), told(b.refill_time, when)
+        used, refilled = told(b.used, money), moment(b.refill_time)
         rows.append([PROXY, b.period.lower(), used, _limit(b.allowed), refilled])
     return Table(["for", "period", "used>", "allowed>", "refilled (UTC)"], rows, drop_empty=True)
 

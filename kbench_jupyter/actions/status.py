@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 
 from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.cards import (
@@ -13,15 +14,19 @@ from kbench_jupyter.actions.cards import (
     run_rows,
     score_column,
     state_cell,
-    when,
     who_word,
 )
 from kbench_jupyter.actions.choose_runs import models_of, none_of, runs_on
 from kbench_jupyter.actions.pushed_task import creation_notes, get_task
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
+from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.api import Run, Task
-from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View, told
+from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View, moment
+from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.session.session import Session
+
+#: What the results' panel and `results --sample` call "task took" is the task alone.
+_ELAPSED = "elapsed: the whole run on the server, its kernel's start included"
 
 
 @dataclass(frozen=True)
@@ -34,6 +39,8 @@ class TaskStatus(Shown):
     missing: str = ""
     hint: str = ""
     explained: RunErrors = NO_SOURCE
+    #: What tries the task again here, where its version could not be created and the notebook holds it.
+    mend: str = ""
 
     def view(self) -> View:
         """Describe the task, its runs, and what went wrong with each."""
@@ -42,7 +49,7 @@ class TaskStatus(Shown):
             {
                 "state": state_cell(task.creation_state),
                 "error": task.creation_error_message if task.creation_state != "COMPLETED" else None,
-                "created": f"{when(task.create_time)} UTC" if task.create_time else "",
+                "created": moment(task.create_time, zone=True),
                 "seen by": "everybody" if task.is_public else "you only",
                 "page": page_cell(task),
                 "datasets": ", ".join(task.datasets),
@@ -58,25 +65,37 @@ class TaskStatus(Shown):
         )
 
     def _steps(self) -> list[tuple[str, str]]:
-        slug = self.task.slug.task
+        """Say what to type next: nothing that the server, or a command before it asks, would refuse."""
+        slug, created = self.task.slug.task, self.task.creation_state
         if self.missing:
             return [(f"%kbench status {slug}", "all its runs")]
-        if not any(run.state.is_terminal for run in self.runs):
-            return [(f"%kbench run {slug} -m MODEL", "run it")]
-        steps = [(f"%kbench results {slug}", "compare what they came to")]
+        newest = [run for run in self.runs if run.task.version in (self.task.version, None)]
+        steps: list[tuple[str, str]] = []
+        if created == "COMPLETED" and not newest:
+            steps.append((f"%kbench run {slug} -m MODEL", "run it"))
+        elif created.is_pending:
+            steps.append((f"%kbench status {slug}", "how far its creation has come"))
+        elif created != "COMPLETED" and self.mend:
+            steps.append((self.mend, "what happens in a fresh kernel"))
+        compared = any(run.state == "COMPLETED" for run in self.runs)
+        if compared:
+            steps.append((f"%kbench results {slug}", "compare what they came to"))
         if any(run.error_message for run in self.runs) and not self.whole_errors:
             steps.append((f"%kbench status {slug} --errors", "the whole of each error"))
-        return [
-            *steps,
-            (f"%kbench log {slug}", "what the runs printed"),
-            (f"%kbench download {slug}", "what they left"),
-        ]
+        if created == "COMPLETED" and _errored_last(newest):
+            steps.append((f"%kbench run {slug} --retry-errored", "those that errored, once more"))
+        if self.runs:
+            going = not all(run.state.is_terminal for run in self.runs)
+            steps.append((f"%kbench log {slug}", "watch them live" if going else "what the runs printed"))
+        if compared:
+            steps.append((f"%kbench download {slug}", "what they left"))
+        return steps
 
     def _run_parts(self) -> list[Part]:
         columns = [*RUN_COLUMNS, "score>", "started (UTC)", "elapsed>"]
         scores = score_column([run.score for run in self.runs], missing="")
         rows = [
-            [*first, score, told(run.start_time, when), elapsed(run)]
+            [*first, score, moment(run.start_time), elapsed(run)]
             for run, first, score in zip(self.runs, run_rows(self.runs), scores, strict=True)
         ]
         parts: list[Part] = [Table(columns, rows, self.missing or "No runs yet.", drop_empty=True)]
@@ -92,6 +111,8 @@ class TaskStatus(Shown):
             ]
             word = who_word((run.model, run.candidate) for run, _ in failed)
             parts.append(Table([word, "run", "error"], errors))
+        if any(elapsed(run).text for run in self.runs):
+            parts.append(Text(_ELAPSED, "quiet"))
         return parts
 
 
@@ -117,4 +138,22 @@ def status(session: Session, slug: str, *, models: Sequence[str] = (), errors: b
     missing = f"No run is on {none_of(models, others)}." if others else ""
     hint = models_of(others) if others else ""
     known = errors_of(session, target, task) if any(run.error_message for run in runs) else NO_SOURCE
-    return TaskStatus(task, tuple(runs), errors, missing, hint, known, footer=target.label)
+    mend = _mend(session, task) if task.creation_state.is_terminal else ""
+    return TaskStatus(task, tuple(runs), errors, missing, hint, known, mend, footer=target.label)
+
+
+def _errored_last(runs: Sequence[Run]) -> bool:
+    """Return whether the newest run of a candidate errored."""
+    newest = {run.candidate: run for run in sorted(runs, key=lambda run: run.id)}
+    return any(run.state == "ERRORED" for run in newest.values())
+
+
+def _mend(session: Session, task: Task) -> str:
+    """Return what tries a task of the notebook; "" where the notebook holds none of that name, or none is needed."""
+    if task.creation_state == "COMPLETED":
+        return ""
+    with suppress(KBenchError):
+        chosen = choose_task(session, required=False)
+        if task.slug.task in chosen.stored:
+            return replace(chosen, slug=task.slug.task).line("validate")
+    return ""

@@ -8,9 +8,20 @@ from html.parser import HTMLParser
 from typing import Any
 
 from kbench_jupyter.actions.address import benchmark_address
-from kbench_jupyter.actions.cards import when
 from kbench_jupyter.api import Comment, Topic
-from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, Value, View, count, told
+from kbench_jupyter.display.view import (
+    Cell,
+    Facts,
+    Part,
+    Shown,
+    Table,
+    Text,
+    Value,
+    View,
+    count,
+    moment,
+    told,
+)
 from kbench_jupyter.errors import NotFoundError, UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.session.session import Session
@@ -42,7 +53,7 @@ class TopicList(Shown):
                     topic.author,
                     told(topic.votes),
                     told(topic.comments),
-                    told(topic.posted, when),
+                    moment(topic.posted),
                     Cell(topic.web_url, href=topic.web_url),
                 ]
                 for topic in self.topics
@@ -70,7 +81,7 @@ class TopicShown(Shown):
         topic = self.topic
         facts: dict[str, Value] = {
             "author": topic.author,
-            "posted (UTC)": told(topic.posted, when),
+            "posted": moment(topic.posted, zone=True),
             "votes": told(topic.votes),
             "comments": told(topic.comments),
             "link": Cell(topic.web_url, href=topic.web_url),
@@ -80,7 +91,7 @@ class TopicShown(Shown):
         authors = {comment.id: _author(comment) for comment in self.comments}
         for comment in self.comments:
             answers = f", in reply to {authors[comment.reply_to]}" if comment.reply_to in authors else ""
-            posted = f" on {when(comment.posted)}" if comment.posted else ""
+            posted = f" on {moment(comment.posted).text}" if comment.posted else ""
             head = f"{_author(comment)}{answers}{posted}, {count(comment.votes, 'vote')}"
             parts += [Text(head, "quiet"), Text(plain(comment.text) or "(deleted)", code=True)]
         title = f"Topic {topic.id}: {topic.title}"

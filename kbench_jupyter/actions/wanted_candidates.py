@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from kbench_jupyter.actions.remembered import keep, recall
 from kbench_jupyter.actions.wanted_models import settle_models, unknown_models
 from kbench_jupyter.api import Client, Model, ModelConfig, Run, ScheduleResult, Task
-from kbench_jupyter.errors import ApiError, NotOfferedError, UsageError
+from kbench_jupyter.errors import ApiError, KBenchError, NotOfferedError, UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.session.session import Session
 
@@ -129,17 +130,38 @@ def errored_runs(client: Client, task: Task) -> list[Run]:
 def last_time(session: Session, client: Client, slug: str, runs: Sequence[Run]) -> list[Batch]:
     """Return what a task was run on last, those first that ran last.
 
-    That is what this session scheduled last; else, as far as the server's list (`runs`) tells, every candidate of the
+    That is what was scheduled last from here; else, as far as the server's list (`runs`) tells, every candidate of the
     newest version that has runs.
     """
-    if slug in session.ran:
-        return [Batch(*one) for one in session.ran[slug]]
+    if here := ran_last(session, slug):
+        return here
     version = max((run.task.version or 0 for run in runs), default=0)
     newest: dict[str, Run] = {}
     for run in sorted(runs, key=lambda run: -run.id):
         if (run.task.version or 0) == version:
             newest.setdefault(run.candidate, run)
     return batches_of(client, list(newest.values()))[0]
+
+
+def ran_last(session: Session, slug: str) -> list[Batch]:
+    """Return what was scheduled last of a task from here, in this kernel or one before it; else nothing."""
+    if slug in session.ran:
+        return [Batch(*one) for one in session.ran[slug]]
+    try:
+        return [
+            Batch(tuple(map(str, models)), str(effort), tuple(map(str, agents)))
+            for models, effort, agents in recall(session, slug, session.target(start=False).place).get(
+                "ran", ()
+            )
+        ]
+    except (KBenchError, TypeError, ValueError):  # no target, or the file is not as it was written
+        return []
+
+
+def remember_ran(session: Session, slug: str, place: str, batches: Iterable[Batch]) -> None:
+    """Remember what was scheduled of a task at a target."""
+    session.ran[slug] = tuple((batch.models, batch.effort, batch.agents) for batch in batches)
+    keep(session, slug, place, ran=[list(one) for one in session.ran[slug]])
 
 
 def batches_of(client: Client, runs: Sequence[Run]) -> tuple[list[Batch], list[ScheduleResult]]:

@@ -7,6 +7,7 @@ JupyterLab's CSS variables come first, with fallbacks that read well on light an
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from html import escape
 from urllib.parse import quote
 
@@ -60,7 +61,7 @@ def to_html(view: View) -> str:
         )
         blocks.append(
             f'<div style="margin-top: 6px; color: {_QUIET}">Next</div>'
-            f'<ul style="margin: 0; padding-left: 18px">{steps}</ul>'
+            f'<ul class="kbench-next" style="margin: 0; padding-left: 18px">{steps}</ul>'
         )
     if view.footer:
         blocks.append(
@@ -127,6 +128,9 @@ def _cell(value: str | Cell | None) -> str:
         text = f'<a href="{escape(value.href)}" target="_blank" rel="noopener noreferrer">{text}</a>'
     elif value.href and not _ELSEWHERE.match(value.href):  # a file beside the notebook: JupyterLab opens it
         text = f'<a href="{escape(quote(value.href))}">{text}</a>'
+    if isinstance(value.value, datetime) and text:
+        utc = value.value.astimezone(UTC)
+        text = f'<time datetime="{utc.isoformat()}" title="{utc:%Y-%m-%d %H:%M:%S} UTC">{text}</time>'
     sign, colour = SIGNS.get(value.tone, ""), TONES.get(value.tone)
     if not colour or not value.text:
         return text

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any
 
 #: What a word or a row means for its reader; drawn as colour *and* as a sign.
 TONES = ("good", "bad", "busy", "warn", "quiet", "")
+
+UTC_HEAD = " (UTC)"
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,8 @@ class Facts:
 class Table:
     """Rows under column heads."""
 
-    #: A head that ends in ``">"`` aligns its column to the right (the sign is not drawn).
+    #: A head that ends in ``">"`` aligns its column to the right (the sign is not drawn). One that ends in `UTC_HEAD`
+    #: stands over moments, which are UTC in data and files; it is drawn with the zone that they are shown in.
     columns: Sequence[str]
     rows: Sequence[Sequence[Value]]
     empty: str = "none"  #: What to say when there are no rows.
@@ -60,7 +64,18 @@ class Table:
             return any(str(getattr(row[i], "text", row[i]) or "") for row in self.rows)
 
         keep = [i for i in range(len(self.columns)) if not self.drop_empty or filled(i)]
-        return [self.columns[i] for i in keep], [[row[i] for i in keep] for row in self.rows]
+        return [self._head(i) for i in keep], [[row[i] for i in keep] for row in self.rows]
+
+    def _head(self, i: int) -> str:
+        """Return the head of a column; of moments it names their local zone, or both where clocks changed between."""
+        head = self.columns[i]
+        if not head.endswith(UTC_HEAD):
+            return head
+        moments = [
+            value for row in self.rows if isinstance(value := getattr(row[i], "value", None), datetime)
+        ]
+        zones = dict.fromkeys(local(moment).tzname() or "UTC" for moment in moments) or {"UTC": None}
+        return f"{head.removesuffix(UTC_HEAD)} ({'/'.join(zones)})"
 
 
 @dataclass(frozen=True)
@@ -101,6 +116,27 @@ def shortened(view: View, most: int) -> View:
 def told(value: Any, write: Callable[[Any], str] = str, tone: str = "") -> Cell:
     """Return a cell that holds a number, time or truth beside its text; one that says nothing where there is none."""
     return Cell("" if value is None else write(value), tone, value=value)
+
+
+def local(time: datetime) -> datetime:
+    """Return a moment on this machine's clock; one that has no place on it stays as it is."""
+    try:
+        return time.astimezone()
+    except (OverflowError, ValueError, OSError):  # a server's "never" is the first moment of the year 1
+        return time
+
+
+def moment(time: datetime | None, *, zone: bool = False) -> Cell:
+    """Return a cell that says a moment in local time, to the second; the head of a table's column names the zone.
+
+    Parameters
+    ----------
+    time : datetime, optional
+        Aware; the cell holds it, and HTML says it in UTC, too.
+    zone : bool
+        Name the zone here, where there is no such head.
+    """
+    return told(time, lambda time: f"{local(time):{'%Y-%m-%d %H:%M:%S %Z' if zone else '%Y-%m-%d %H:%M:%S'}}")
 
 
 def count(number: int, thing: str, things: str | None = None) -> str:

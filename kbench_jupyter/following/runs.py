@@ -48,6 +48,8 @@ class Watch:
         Seconds to follow, by default to the end, and most seconds between two looks, by default 30.
     on_look : callable, optional
         Called after every look, also one that changed nothing.
+    on_word : callable, optional
+        Called in another thread, with `streams`, once for each run id whose log has begun.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Watch:
         timeout: float | None = None,
         max_interval: float | None = None,
         on_look: Callable[[Watch], None] | None = None,
+        on_word: Callable[[int], None] | None = None,
         clock: Clock | None = None,
     ) -> None:
         self._client = client
@@ -73,8 +76,12 @@ class Watch:
         self._since: dict[int, tuple[object, float]] = {}
         self._busy = threading.Lock()
         self._readers: LogReaders | None = None
+        self._on_word = on_word
+        self._heard: set[int] = set()
         if streams:
-            self._readers = LogReaders(client, on_end=lambda *_: self.look_now())
+            self._readers = LogReaders(
+                client, on_entry=lambda run_id, _: self._hear(run_id), on_end=lambda *_: self.look_now()
+            )
 
     @property
     def statuses(self) -> tuple[RunStatus, ...]:
@@ -151,6 +158,12 @@ class Watch:
         self._rounds.close()
         if self._readers is not None:
             self._readers.close()
+
+    def _hear(self, run_id: int) -> None:
+        if run_id not in self._heard:
+            self._heard.add(run_id)
+            if self._on_word is not None:
+                self._on_word(run_id)
 
     def _follow(self) -> Iterator[RunChange | Trouble]:
         if self.done:

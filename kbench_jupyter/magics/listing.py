@@ -137,7 +137,7 @@ def asked(call: Call) -> tuple[Listing, ...]:
 def samples_file(call: Call) -> str | None:
     """Return the file that -o names where samples are listed; everywhere else it names the folder of downloads."""
     lists = call.values.get("samples") or call.values.get("failed")
-    if not lists or call.to or Path(call.output).suffix.lower() not in _ENDINGS:
+    if not lists or call.to or Path(call.output or "").suffix.lower() not in _ENDINGS:
         return None
     return str(call.output)
 

@@ -114,7 +114,7 @@ def _run(session: Session, call: Call, cell: str | None) -> Any:
     if nothing_said and panels.draws_widgets(session):
         return panels.picker_panel(session, slug, repeat=call.repeat)
     if nothing_said:
-        models = actions.ask_models.ask_models(session)
+        models = actions.ask_models.ask_models(session, slug)
     scheduled = actions.run.run(
         session,
         slug,
@@ -189,11 +189,12 @@ def _log(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _download(session: Session, call: Call, cell: str | None) -> Any:
+    slug = resolve_slug(session, call.task)
     return actions.download.download(
         session,
-        resolve_slug(session, call.task),
+        slug,
         models=call.model,
-        output=Path(call.output).expanduser(),
+        output=actions.remembered.downloads_folder(session, slug, file_path(call.output)),
         include_source=call.include_source,
         force=call.force,
     )
@@ -202,12 +203,14 @@ def _download(session: Session, call: Call, cell: str | None) -> Any:
 def _results(session: Session, call: Call, cell: str | None) -> Any:
     from kbench_jupyter.actions.results.measuring import Asked
 
-    # Where samples are listed, -o may name their file.
-    output = Path("." if samples_file(call) else call.output).expanduser()
     hand_on = _handing_on(call)
+    slug = resolve_slug(session, call.task)
+    # Where samples are listed, -o may name their file.
+    named = None if samples_file(call) else file_path(call.output)
+    output = actions.remembered.downloads_folder(session, slug, named)
     found = actions.results.results(
         session,
-        resolve_slug(session, call.task),
+        slug,
         models=call.model,
         output=output,
         asked=Asked(call.measure, call.by, call.baseline or ""),
@@ -286,8 +289,8 @@ def _drawn(session: Session, found: Any, models: Any, output: Path) -> Any:
 
 
 def _up(session: Session, call: Call, cell: str | None) -> Any:
-    output = Path(call.output).expanduser()
     chosen = _chosen(session, call, cell)
+    output = actions.remembered.downloads_folder(session, chosen.slug, file_path(call.output))
     found = actions.up.up(
         session, chosen, call.model, repeat=call.repeat, output=output, confirmed=call.no_confirm
     )

@@ -130,7 +130,9 @@ export function pickerPart(store, part, host) {
     say(all, `Select all ${selectable().length} shown`);
     enable(all, selectable().length > 0);
     enable(none, chosen.length > 0);
-    foot.draw(`${seen.length} of ${plural(part.rows.size, "model")} shown, ${chosen.length} chosen`, chosen);
+    const recalled = part.state.recalled && chosen.length ? ", as last time" : "";
+    const counted = `${seen.length} of ${plural(part.rows.size, "model")} shown, ${chosen.length} chosen${recalled}`;
+    foot.draw(counted, chosen);
   }
 
   function drawChosen() {

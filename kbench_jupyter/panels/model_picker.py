@@ -9,7 +9,7 @@ from typing import Any
 from kbench_jupyter.actions.forecast import Lookup, Past, candidates_of
 from kbench_jupyter.actions.models import ModelList, availability, list_models
 from kbench_jupyter.actions.run import ScheduledRuns, run
-from kbench_jupyter.actions.wanted_candidates import Batch, last_time
+from kbench_jupyter.actions.wanted_candidates import Batch, last_time, ran_last
 from kbench_jupyter.display.view import Text, View, money
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part
@@ -32,8 +32,9 @@ _INTERVAL = 5.0
 class ModelPicker(Part):
     """Chooses models, and where all of those have some the reasoning effort; `selected` holds the models' slugs.
 
-    With a task to run on them it has a button for that. It calls `on_select` with what was chosen, in words,
-    whenever another choice was made. Of the task, or of the one that `load` names, it says what runs will take.
+    What the task was last run on from here is chosen at first. With a task to run on them it has a button for that. It
+    calls `on_select` with what was chosen, in words, whenever another choice was made. Of the task, or of the one
+    that `load` names, it says what runs will take.
     """
 
     kind = "picker"
@@ -48,9 +49,11 @@ class ModelPicker(Part):
         self.about = task or ""
         self._past = Past()
         self._last: list[Batch] = []
+        self._own = False
+        self._told: object = ((), False)
         self.set(
             task=task or "", selected=[], quota="", notes=[], place="", label="", outcome=[], status=None,
-            effort="", efforts=[], repeat=1, forecast=[], last={},
+            effort="", efforts=[], repeat=1, forecast=[], last={}, recalled=False,
         )  # fmt: skip
 
     def load(self, about: str = "") -> None:
@@ -62,7 +65,14 @@ class ModelPicker(Part):
         self.put_rows(map(_row, self._models.models), replace=True)
         self.set(place=target.place, label=target.label, notes=list(self._models.notes))
         self._take(asked)
-        self.select(self.selected, self.effort)
+        self.select(self.selected, self.effort, own=self._own)
+        self.recall()
+
+    def recall(self) -> None:
+        """Choose what the task was last run on from here, unless the user has chosen since."""
+        here = ran_last(self.outer, self.about) if self.about else []
+        if here and not self._own and not self.selected and (batch := self._last_choice()):
+            self.select(batch.models, batch.effort, own=False)
 
     def _ask(self) -> Lookup:
         return Lookup(self.session, self.session.target(), self.about, runs=bool(self.about))
@@ -100,18 +110,30 @@ class ModelPicker(Part):
         """The chosen models in words, with the effort if one is named."""
         return tuple(Batch(self.selected, self.effort).names)
 
-    def select(self, slugs: Sequence[str], effort: str = "") -> None:
+    @property
+    def own(self) -> bool:
+        """Whether the choice is the user's, and not what was chosen last time."""
+        return self._own
+
+    def select(self, slugs: Sequence[str], effort: str = "", *, own: bool = True) -> None:
         """Choose these models at an effort; those that cannot run, or are unknown, are left out.
 
-        An effort that one of them does not have is none.
+        An effort that one of them does not have is none. `own` says whether this is the user's choice.
         """
         usable = {row["id"] for row in self.rows if row["usable"]}
         chosen = [slug for slug in dict.fromkeys(slugs) if slug in usable]
-        before = self.names
+        self._own = own
         efforts = self._efforts(chosen)
-        self.set(selected=chosen, efforts=efforts, effort=effort if effort in efforts else "")
+        self.set(
+            selected=chosen,
+            efforts=efforts,
+            effort=effort if effort in efforts else "",
+            recalled=bool(chosen) and not own,
+        )
         self._foretell()
-        if self.names != before and self._on_select is not None:
+        told = self.names, own
+        if told != self._told and self._on_select is not None:
+            self._told = told
             self._on_select(self.names)
 
     @property
@@ -181,7 +203,7 @@ class ModelPicker(Part):
         task = self._task or ""
         scheduled = self.run(self.session, task, lambda _: self._follow(task))
         self.set(outcome=scheduling(scheduled))
-        self.select(())
+        self.select((), own=False)
         self._follow(task)
         self._take(self._ask())
 
@@ -197,6 +219,7 @@ class ModelPicker(Part):
             on_begun=on_begun,
         )
         self.set(repeat=1)
+        self._last = [Batch(self.selected, self.effort)]
         return scheduled
 
     def _follow(self, task: str) -> None:

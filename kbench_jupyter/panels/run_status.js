@@ -4,6 +4,8 @@ import { activity, click, enable, mark, span, teller } from "./base.js";
 import { card, cards, narrowVersion, region, wholeError, whose } from "./cards.js";
 import { stopping } from "./stopping.js";
 
+const ALL_VERSIONS = "all";
+
 export function statusPart(store, part, host) {
   const title = h("h3", { class: "kbp-title" });
   const page = h("a", { target: "_blank", rel: "noopener noreferrer" }, "Open on Kaggle");
@@ -20,6 +22,7 @@ export function statusPart(store, part, host) {
   const stops = stopping(store, part, refresh);
   const trouble = h("div", { class: "kbp-note", role: "status" });
   const note = h("div", { class: "kbp-quiet", role: "status" });
+  const versions = h("select", { "aria-label": "Task version", onchange: () => drawAll() });
   const body = h("tbody");
   const who = h("span");
   const heads = [
@@ -27,7 +30,7 @@ export function statusPart(store, part, host) {
     ["name", who],
     ["id", "Run"],
     ["version", "Version"],
-    ["time", "Elapsed", "The whole run on the server, from its start to its end"],
+    ["time", "Elapsed", "The whole run on the server, its kernel's start included; below it the task itself"],
     ["result", "Result"],
     ["acts", "", "Actions"],
   ];
@@ -101,10 +104,10 @@ export function statusPart(store, part, host) {
     if (before.result !== row.result || before.error !== row.error || before.note !== row.note)
       fill(
         result,
-        row.result
-          ? mark(row.result, row.resultTone)
-          : row.error
-            ? h("span", { class: "kbp-why" }, row.error)
+        row.error
+          ? h("span", { class: "kbp-why" }, row.error)
+          : row.result
+            ? mark(row.result, row.resultTone)
             : row.note
               ? h("span", { class: "kbp-why kbp-quiet" }, row.note)
               : null,
@@ -115,14 +118,47 @@ export function statusPart(store, part, host) {
     made.stop.hidden = !row.stops;
   }
 
+  // What a run waited before it began is no part of it, and the server need not tell since when it waits.
   function elapsed(made) {
-    const { start, end, ended } = made.row;
+    const { start, end, ended, waits, took } = made.row;
     const until = end ?? (ended ? null : Date.now() - store.skew);
-    say(made.cells[4], start && until ? span(until - start) : "");
+    const text = waits || !start || !until ? "" : span(until - start);
+    if (made.spent !== text || made.took !== took)
+      fill(made.cells[4], text, took ? h("div", { class: "kbp-quiet" }, `task took ${took}`) : null);
+    Object.assign(made, { spent: text, took });
+  }
+
+  // Runs of the version that is chosen: the newest one unless somebody wants another.
+  const versionOf = (row) => row.version ?? part.state.version;
+  function shownRows() {
+    const every = [...part.rows.values()];
+    return versions.value === ALL_VERSIONS
+      ? every
+      : every.filter((row) => String(versionOf(row)) === chosenVersion());
+  }
+  const chosenVersion = () => versions.value || String(part.state.version);
+
+  function drawVersions() {
+    const { version } = part.state;
+    const known = [...new Set([version, ...[...part.rows.values()].map(versionOf)])].sort((a, b) => b - a);
+    versions.hidden = known.length < 2;
+    const key = known.join();
+    if (versions.dataset.key === key) return;
+    versions.dataset.key = key;
+    const before = versions.value;
+    fill(
+      versions,
+      h("option", { value: "" }, `Version ${version}`),
+      known
+        .filter((one) => one !== version)
+        .map((one) => h("option", { value: String(one) }, `Version ${one}`)),
+      h("option", { value: ALL_VERSIONS }, "All versions"),
+    );
+    versions.value = before;
   }
 
   function summary() {
-    const every = [...part.rows.values()];
+    const every = shownRows();
     const ended = every.filter((row) => row.ended).length;
     const words = new Map();
     for (const row of every) words.set(row.word, { n: (words.get(row.word)?.n ?? 0) + 1, tone: row.tone });
@@ -135,7 +171,7 @@ export function statusPart(store, part, host) {
     say(heard, `${ended} of ${plural(every.length, "run")} ended`);
     // What "retry" means: candidates whose newest run of the newest version errored.
     const newest = new Map();
-    for (const row of every) {
+    for (const row of part.rows.values()) {
       const now = row.version === part.state.version || row.version === null;
       if (now && row.id > (newest.get(row.model)?.id ?? -1)) newest.set(row.model, row);
     }
@@ -143,13 +179,13 @@ export function statusPart(store, part, host) {
     retry.hidden = !errored;
     say(retry, `Retry ${errored} errored`);
     enable(retry, !part.state.busy);
-    const going = every.filter((row) => row.stops).length;
+    const going = [...part.rows.values()].filter((row) => row.stops).length; // of any version, as it stops them
     if (going < 2 && document.activeElement === stopAll) refresh.focus();
     stopAll.hidden = going < 2;
     say(stopAll, `Stop all ${going}…`);
     enable(stopAll, !part.state.busy);
     for (const { stop } of lines.values()) enable(stop, !part.state.busy);
-    for (const node of [refresh, logs]) enable(node, !part.state.busy && (node !== logs || every.length));
+    for (const node of [refresh, logs]) enable(node, !part.state.busy && (node !== logs || part.rows.size));
   }
 
   const timer = setInterval(() => {
@@ -189,24 +225,30 @@ export function statusPart(store, part, host) {
       }
       draw(made, row);
     }
+    drawAll();
+  }
+
+  // What hangs on all rows, and on the version that is chosen.
+  function drawAll() {
     const { task, version, page: href, trouble: what, note: text } = part.state;
-    const versions = new Set([...part.rows.values()].map((row) => row.version ?? version));
-    const which = !version
-      ? ""
-      : versions.size > 1
-        ? ", all versions"
-        : versions.size && !versions.has(version)
-          ? `: none of version ${version} yet`
-          : `, version ${version}`;
+    drawVersions();
+    const seen = new Set(shownRows().map((row) => String(row.id)));
+    for (const [key, made] of lines) {
+      made.tr.hidden = !seen.has(key);
+      if (made.detail) made.detail.hidden = made.tr.hidden;
+    }
+    const which =
+      versions.value === ALL_VERSIONS ? ", all versions" : version ? `, version ${chosenVersion()}` : "";
     say(who, whose(part));
-    say(title, `Runs of ${task ?? ""}${which}`);
+    say(title, `Runs of ${task ?? ""}${which}${seen.size ? "" : ": none yet"}`);
     page.hidden = !/^https:\/\//.test(href ?? "");
     if (!page.hidden) page.href = href;
     say(trouble, what);
     trouble.hidden = !what;
     say(note, text);
     note.hidden = !text;
-    area.hidden = !part.rows.size;
+    area.hidden = !seen.size;
+    bar.hidden = !seen.size;
     busy.update();
     summary();
     stops.update();
@@ -224,6 +266,7 @@ export function statusPart(store, part, host) {
         title,
         h("span", { class: "kbp-gap" }),
         page,
+        versions,
         retry,
         stopAll,
         logs,

@@ -13,7 +13,7 @@ from kbench_jupyter.actions.cards import page_of, state_cell, who_word
 from kbench_jupyter.actions.run import run
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
 from kbench_jupyter.actions.status import TaskStatus
-from kbench_jupyter.display.view import View
+from kbench_jupyter.display.view import View, duration
 from kbench_jupyter.errors import KBenchError, UsageError
 from kbench_jupyter.following.status import RunStatus
 from kbench_jupyter.panels.log.view import LogView, open_log_view
@@ -77,6 +77,7 @@ class RunStatusPart(Part):
             tone = "warn"
         outcome = self.watch.outcome(status.run_id)
         error = _error(status)
+        took = self.watch.took(status.run_id)
         return {
             "id": status.run_id,
             "model": run.candidate if run else "",
@@ -87,11 +88,21 @@ class RunStatusPart(Part):
             "stops": _can_stop(status),
             "start": _millis(run.start_time if run else None),
             "end": _millis(run.end_time if run else None),
+            "waits": status.state == "QUEUED",
+            "took": duration(took),
             "result": outcome[0] if outcome else "",
             "resultTone": outcome[1] if outcome else "",
             "error": self._explained(status).line(error)[:300],
-            "note": status.note,
+            "note": status.note or self._stage(status),
         }
+
+    def _stage(self, status: RunStatus) -> str:
+        """Say of a run that goes on what its state alone does not: whether its task can have begun."""
+        if status.state == "QUEUED":
+            return "waits for its turn"
+        if status.state == "RUNNING" and not status.ended and not self.watch.spoke(status.run_id):
+            return "nothing printed yet: its kernel may still be starting"
+        return ""
 
     def _explained(self, status: RunStatus) -> RunErrors:
         """Return what explains a run's error: of the newest version, where it is what the notebook holds."""

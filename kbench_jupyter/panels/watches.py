@@ -48,6 +48,8 @@ class TaskWatch:
         self._watch: Watch | None = None
         self._following: frozenset[int] = frozenset()
         self._outcomes: dict[int, Outcome] = {}
+        self._took: dict[int, float] = {}
+        self._spoke: set[int] = set()
         self._tried: set[int] = set()
         self._fetching = False
         self._folder: Path | None = None
@@ -73,6 +75,14 @@ class TaskWatch:
     def outcome(self, run_id: int) -> Outcome | None:
         """Return what an ended run came to, once that is known."""
         return self._outcomes.get(run_id)
+
+    def took(self, run_id: int) -> float | None:
+        """Return how many seconds the task itself took in an ended run, once that is known."""
+        return self._took.get(run_id)
+
+    def spoke(self, run_id: int) -> bool:
+        """Whether a run that is followed has printed anything."""
+        return run_id in self._spoke
 
     def refresh(self) -> None:
         """Ask the server for all runs now, in the calling thread, and follow those that are going."""
@@ -146,12 +156,23 @@ class TaskWatch:
                 return
             before = self._watch
             client = self._session.client()
-            watch = Watch(client, self.slug, sorted(going), streams=True, max_interval=_INTERVAL)
+            watch = Watch(
+                client,
+                self.slug,
+                sorted(going),
+                streams=True,
+                max_interval=_INTERVAL,
+                on_word=self._heard,
+            )
             self._watch, self._following = watch, going
         if before is not None:
             before.close()
         watch.start(self._changed, lambda error: self._ended(watch, error))
         self._fetch()
+
+    def _heard(self, run_id: int) -> None:
+        self._spoke.add(run_id)
+        self._tell()
 
     def _changed(self, change: Any) -> None:
         with self._lock:
@@ -191,6 +212,8 @@ class TaskWatch:
             quiet = PartSession(self._session, SilentReporter())
             found = results.results(quiet, self.slug, output=folder)
             outcomes = outcomes_of([row.result for row in found.rows])
+            took = {row.run_id: row.result.elapsed for row in found.rows}
+            self._took |= {run_id: seconds for run_id, seconds in took.items() if seconds is not None}
             self._outcomes |= {row.run_id: outcome for row, outcome in zip(found.rows, outcomes, strict=True)}
             self._tell()
         except (KBenchError, OSError, ValueError):

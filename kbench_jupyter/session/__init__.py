@@ -3,5 +3,5 @@
 This room knows which server is spoken to and where each choice was made. It must never know the verbs.
 
 Others use ``session.Session`` and ``session.Reporter``, ``target.Target``, ``settings``, ``server_settings``,
-``envfile``, ``local_server`` and ``interrupted.Interrupted``.
+``envfile``, ``kept``, ``local_server`` and ``interrupted.Interrupted``.
 """

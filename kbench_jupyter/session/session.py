@@ -103,7 +103,7 @@ class Session:
         self.validated: set[str] = set()
         #: Sources that ran through a dry run here, by the same digest.
         self.tried: set[str] = set()
-        #: The folder that a task's downloads were last compared in, by its slug.
+        #: The folder of a task's downloads that was named last, by its slug without owner.
         self.folders: dict[str, Path] = {}
         #: Tokens of a task's last rehearsal here, by its slug.
         self.rehearsed: dict[str, int] = {}

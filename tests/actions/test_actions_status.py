@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import nbformat
 import pytest
 from loopback_session import LoopbackSession, add_run
 
@@ -27,6 +28,55 @@ def test_a_task_that_has_not_been_run_is_to_be_run(server, session):
     assert commands(status(session, "quiz")) == ["%kbench run quiz -m MODEL"]
 
 
+@pytest.mark.parametrize(
+    ("creation", "run", "next_"),
+    [
+        ("RUNNING", None, ["status quiz"]),
+        ("ERRORED", None, []),  # there is nothing to run, and no notebook to mend
+        ("COMPLETED", "QUEUED", ["log quiz"]),
+        ("COMPLETED", "RUNNING", ["log quiz"]),
+        ("COMPLETED", "ERRORED", ["run quiz --retry-errored", "log quiz"]),
+        ("VALIDATING", "COMPLETED", ["status quiz", "results quiz", "log quiz", "download quiz"]),
+    ],
+)
+def test_nothing_is_proposed_that_would_be_refused(server, session, creation, run, next_):
+    server.api.add_task("quiz", creationState=f"BENCHMARK_TASK_VERSION_CREATION_STATE_{creation}")
+    if run:
+        add_run(server.api, 11, state=run)
+    assert commands(status(session, "quiz")) == [f"%kbench {line}" for line in next_]
+
+
+def test_a_version_without_runs_is_to_be_run_whatever_the_older_ones_came_to(server, session):
+    add_run(server.api, 11, version=1)
+    server.api.add_task("quiz")
+    assert commands(status(session, "quiz"))[:2] == ["%kbench run quiz -m MODEL", "%kbench results quiz"]
+
+
+def test_a_version_that_failed_is_to_be_tried_where_the_notebook_holds_it(
+    server, session, tmp_path, monkeypatch
+):
+    notebook = tmp_path / "quiz.ipynb"
+    cells = [
+        "import kaggle_benchmarks as kbench",
+        '@kbench.task(name="Quiz")\ndef quiz(llm): ...\nquiz.run(kbench.llm)',
+    ]
+    nbformat.write(
+        nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells]), notebook
+    )
+    monkeypatch.setenv("KBENCH_NOTEBOOK", str(notebook))
+    server.api.add_task("quiz", creationState="BENCHMARK_TASK_VERSION_CREATION_STATE_ERRORED")
+    assert commands(status(session, "quiz")) == ["%kbench validate"]
+
+
+def test_what_waits_for_its_turn_has_no_elapsed_time(server, session):
+    start = {"startTime": "2026-01-01T12:00:00Z"}
+    add_run(server.api, 11, state="QUEUED", **start)
+    assert "elapsed" not in str(status(session, "quiz"))
+    add_run(server.api, 12, endTime="2026-01-01T12:00:40Z", **start)
+    assert "elapsed: the whole run on the server" in str(status(session, "quiz"))
+    assert [row["elapsed"] for row in status(session, "quiz").records()] == [None, 40.0]
+
+
 def test_ended_runs_are_to_be_compared_first(server, session):
     add_run(server.api, 11)
     assert commands(status(session, "me/quiz")) == [
@@ -39,7 +89,7 @@ def test_ended_runs_are_to_be_compared_first(server, session):
 def test_the_whole_of_an_error_is_offered_until_it_is_shown(server, session):
     add_run(server.api, 11, state="ERRORED", errorMessage="Traceback (most recent)\nValueError: no")
     shown = status(session, "quiz")
-    assert commands(shown)[:2] == ["%kbench results quiz", "%kbench status quiz --errors"]
+    assert commands(shown)[0] == "%kbench status quiz --errors"
     assert "Traceback" not in str(shown)
     whole = status(session, "quiz", errors=True)
     assert "Traceback" in str(whole)

@@ -124,7 +124,7 @@ def test_the_keyboard_alone_does_the_whole_chain_after_one_yes(lab, jupyter):
     lab.run(3)
     panels.step("init").wait_for()
     keys = panels.page.keyboard
-    panels.button("Read the state again").focus()  # where Tab goes from the cell depends on JupyterLab
+    panels.button("Refresh the state").focus()  # where Tab goes from the cell depends on JupyterLab
     focused = panels.page.locator(":focus")
 
     def tab_to(what):
@@ -156,7 +156,7 @@ def test_the_keyboard_alone_does_the_whole_chain_after_one_yes(lab, jupyter):
     panels.stands("publish", "next")
     # After an edit all of it is to be done again, on the version that follows.
     lab.type_at_end(2, "\nsay_something.run(kbench.llm, 3)")
-    panels.button("Read the state again").click()
+    panels.button("Refresh the state").click()
     panels.stands("validate", "next")
     for step in ("push", "run", "watch", "results"):
         panels.stands(step, "later")
@@ -169,6 +169,11 @@ def test_the_keyboard_alone_does_the_whole_chain_after_one_yes(lab, jupyter):
     panels.picture("workflow-failed")
     panels.button("Do all steps…").click()
     confirm = panels.panel.get_by_role("group", name="Confirm")
+    panels.expect(confirm).to_contain_text(f"Run version 2 of by-keys on {MODEL}")  # as the version before
+    panels.button("Cancel").click()
+    panels.step("run").click()
+    panels.button("Clear").click()
+    panels.button("Do all steps…").click()
     panels.expect(confirm).to_contain_text("Choose the models to run on first")
     panels.button("Choose models").click()
     panels.panel.get_by_role("option", name=MODEL).click()
@@ -291,6 +296,13 @@ def test_two_hundred_runs_with_hostile_errors_are_shown_and_change_in_place(lab,
     panels.expect(panels.button("Retry 22 errored")).to_have_count(0)  # their newest runs are queued now
     assert max(server.api.schedules.values()) == 1
     assert panels.pictures("status") == []
+    # The head covers what passes below it, to the region's very edge.
+    assert panels.panel.locator(".kbp-scroll").first.evaluate(
+        """e => { e.scrollTop = 137.5;
+        const head = e.querySelector('thead th').getBoundingClientRect();
+        return head.top <= e.getBoundingClientRect().top + e.clientTop; }"""
+    )
+    panels.picture("status-scrolled")
     panels.panel.get_by_role("button", name="Open the log of openai-198").first.click()
     panels.expect(panels.panel.locator(".kbl")).to_be_visible(timeout=20_000)
     panels.button("Close logs").click()

@@ -33,7 +33,7 @@ from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation.rehearsal.run import Rehearsal
 
 #: What differs between two times the same is shown.
-_PASSING = re.compile(r"127\.0\.0\.1:\d+|\b\d[\d.]*\s?(?:ms|s|min|h|d)\b|\(\d\d:\d\d UTC\)|/tmp/\S+")
+_PASSING = re.compile(r"127\.0\.0\.1:\d+|\b\d[\d.]*\s?(?:ms|s|min|h|d)\b|\(\d\d:\d\d [A-Z]+\)|/tmp/\S+")
 #: What a step says of an answer that was lost, among the lines of what it came to.
 _REMARK = re.compile(r"(?:, '[^']*|; [^;]*)answer was lost[^';]*'?")
 #: Longest that any of it may take, however often it is tried again.

@@ -58,6 +58,11 @@ def test_models_are_chosen_by_number_range_name_or_pattern(
     assert sorted(answers(text)) == sorted(models)
 
 
+def test_no_answer_means_what_the_task_was_last_run_on_as_in_the_panel(answers: Any) -> None:
+    answers("gpt-c gemini-b")
+    assert answers("") == ["gpt-c", "gemini-b", "gpt-c", "gemini-b"]
+
+
 @pytest.mark.parametrize(
     ("text", "said"), [("5", "from 1 to 4"), ("3-1", "from 1 to 4"), ("x*", "x"), ("", "Which")]
 )

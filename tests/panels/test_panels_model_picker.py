@@ -114,13 +114,18 @@ def test_last_time_is_what_this_session_ran_else_what_the_server_lists_of_the_ne
         listed = ModelPicker(session, "quiz")
         listed.load()
         assert listed.get("last") == {"names": ["quick-1 (high)", "quick-1"], "left": ["quick-1"]}
+        assert listed.names == ()  # it was not run from here: that may be hundreds
         listed.receive({"do": "last"})
         assert listed.names == ("quick-1 (high)",)
         run(session, "quiz", ["plain-1", "quick-1"])
         known = ModelPicker(session, "quiz")
         known.load()
+        assert (known.names, known.own, known.get("recalled")) == (("plain-1", "quick-1"), False, True)
+        known.receive({"do": "select", "slugs": []})  # somebody wants none of them
+        known.load()
+        assert known.names == ()
         known.receive({"do": "last"})
-        assert known.names == ("plain-1", "quick-1")
+        assert (known.names, known.own) == (("plain-1", "quick-1"), True)
     finally:
         session.close()
 

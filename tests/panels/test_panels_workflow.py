@@ -14,9 +14,11 @@ from loopback_session import LoopbackSession, add_run
 from kbench_jupyter.actions.download import origin_of
 from kbench_jupyter.actions.push import push
 from kbench_jupyter.actions.pushes import source_digest
+from kbench_jupyter.actions.remembered import downloads_folder
 from kbench_jupyter.actions.results import Results
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.standing import standing
+from kbench_jupyter.actions.wanted_candidates import Batch, remember_ran
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
 from kbench_jupyter.errors import TaskNotReadyError, ValidationError
@@ -206,6 +208,88 @@ def test_the_runs_shown_know_of_a_new_version_that_has_none_yet(part, tmp_path):
     click(part, "step", step="push", confirmed=True)
     assert part.parts["status"].get("version") == 2
     assert [row["version"] for row in part.parts["status"].rows] == [1]
+
+
+def test_steps_and_table_count_the_same_runs_of_the_newest_version_as_they_move(part, server):
+    part.awake()  # somebody looks
+    part.parts["status"].awake()
+    add_run(server.api, 6, state="RUNNING")
+    click(part, "look")
+
+    def counted():
+        rows = part.parts["status"].rows
+        return f"{sum(row['ended'] for row in rows)} of {len(rows)} runs of version 1 ended"
+
+    def note():
+        return next(step["note"] for step in part.get("steps") if step["name"] == "watch")
+
+    assert note() == counted() == "1 of 2 runs of version 1 ended"
+    part.set(problem=["read me"])  # so that the end of the runs is no reason to look
+    asked = len(server.calls("GetBenchmarkTask"))
+    complete(server.api)
+    end = time.monotonic() + 20
+    while note() != "2 of 2 runs of version 1 ended" and time.monotonic() < end:
+        time.sleep(0.02)
+    assert note() == counted() == "2 of 2 runs of version 1 ended"
+    assert len(server.calls("GetBenchmarkTask")) == asked  # the table's own look told the step
+
+
+def test_the_step_that_was_opened_and_the_folder_of_downloads_outlive_the_kernel(
+    part, server, session, tmp_path
+):
+    (tmp_path / "kept").mkdir()
+    downloads_folder(session, "me/quiz", Path("kept"))
+    part.receive({"do": "open", "step": "push"})
+    later = LoopbackSession(server, KBENCH_HOME=str(tmp_path / "home"))
+    try:
+        again = WorkflowPart(later, standing(later))
+        assert again.get("open") == "push"
+        assert downloads_folder(later, "quiz") == Path("kept")
+        again.receive({"do": "open", "step": ""})  # something was done: the step that is due is shown again
+        assert WorkflowPart(later, standing(later)).get("open") == ""
+    finally:
+        later.close()
+
+
+def test_models_of_last_time_are_chosen_again_but_nothing_is_run_on_them_unasked(
+    part, server, session, tmp_path
+):
+    remember_ran(session, "quiz", session.target().place, [Batch(("m1",))])
+    part.picker.load("quiz")
+    assert (part.get("models"), part.get("again")) == (["m1"], False)
+    click(part, "chain", confirmed=True)
+    assert part.get("outcome") == {}  # all is done: a choice that nobody made is no wish for more runs
+    edit(tmp_path)
+    complete_once_watched(part, server.api)
+    click(part, "chain", confirmed=True)
+    assert list(part.get("outcome")) == ["validate", "push", "run", "watch", "results"]
+    assert server.api.schedules == {"m1": 1}
+    click(part, "models")
+    assert part.get("models") == ["m1"]
+
+
+def test_an_errored_run_keeps_its_message_whatever_else_is_known_of_it(part, server, tmp_path):
+    add_run(server.api, 7, state="ERRORED", errorMessage="Traceback (most recent call last)\nValueError: no")
+    table = part.parts["status"]
+    table.watch.refresh()
+    table.watch._outcomes[7] = ("errored", "bad")
+    table._show()
+    row = next(row for row in table.rows if row["id"] == 7)
+    assert row["error"] == "ValueError: no"
+
+
+def test_a_run_that_waits_and_one_that_has_printed_nothing_are_told_from_one_that_goes(part, server):
+    table = part.parts["status"]
+    add_run(server.api, 7, state="QUEUED", startTime="2026-01-01T12:00:00Z")
+    add_run(server.api, 8, state="RUNNING", startTime="2026-01-01T12:00:00Z")
+    table.watch.refresh()
+    table._show()
+    rows = {row["id"]: (row["waits"], row["note"]) for row in table.rows}
+    assert rows[7] == (True, "waits for its turn")
+    assert rows[8] == (False, "nothing printed yet: its kernel may still be starting")
+    table.watch._heard(8)
+    table._show()
+    assert {row["id"]: row["note"] for row in table.rows}[8] == ""
 
 
 def test_what_validate_found_is_shown_as_data(part):

@@ -10,6 +10,7 @@ from statistics import fmean
 from typing import Any
 
 from kbench_jupyter.actions.compare.tables import facts, listed
+from kbench_jupyter.actions.remembered import downloads_folder
 from kbench_jupyter.actions.results.sides import pairs_of
 from kbench_jupyter.actions.results.wording import measure_note, name_of, said
 from kbench_jupyter.display.view import Part, Shown, Text, View, count
@@ -187,7 +188,7 @@ def compare(
     """
     from kbench_jupyter.actions.results import results
 
-    found = results(session, slug, models=models, output=output or session.folders.get(slug, Path()))
+    found = results(session, slug, models=models, output=downloads_folder(session, slug, output))
     samples = list(found.index.samples())
     return compare_samples(
         slug,

@@ -268,7 +268,6 @@ def results(
     )
     known = explained() if explained else NO_SOURCE
     index.limit(rows)
-    session.folders[slug] = output
     found = Results(slug, tuple(rows), tuple(notes), known, asked, opened=index, footer=target.label)
     if asked.baseline:
         _ = found.pairs  # a baseline that there is not is refused now, not when this is shown

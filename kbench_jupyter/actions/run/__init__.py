@@ -18,6 +18,7 @@ from kbench_jupyter.actions.wanted_candidates import (
     batches_of,
     check_effort,
     errored_runs,
+    remember_ran,
     schedule_batch,
     schedule_each,
 )
@@ -183,7 +184,7 @@ def run(
         scheduled = _schedule(client, slug, batches, before, each=retry_errored) + lost
     except NotFoundError as error:
         raise (unknown_models(session, target, client.list_models(), filtered) or error) from error
-    session.ran[slug] = tuple((batch.models, batch.effort, batch.agents) for batch in batches)
+    remember_ran(session, slug, target.place, batches)
     began = time.monotonic()
     patience = 0 if wait is None and repeat == 1 else wait or None
     found = find_scheduled(client, slug, scheduled, before, timeout=patience)

@@ -11,6 +11,7 @@ from kbench_jupyter.actions.auth import expiry_of, say_expiry, why_stale
 from kbench_jupyter.actions.download import origin_of
 from kbench_jupyter.actions.pushed_task import find_task, first_run_raised
 from kbench_jupyter.actions.pushes import digest_of, pushed_digest, source_digest
+from kbench_jupyter.actions.remembered import downloads_folder
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.standing.changes import changes_between
 from kbench_jupyter.actions.standing.shown import Standing
@@ -22,14 +23,14 @@ from kbench_jupyter.session import envfile
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
-__all__ = ["Standing", "standing", "standing_after_edit"]
+__all__ = ["Standing", "standing", "standing_after_edit", "standing_after_runs"]
 
 
 def standing(
     session: Session,
     task: str | None = None,
     *,
-    output: Path = Path(),
+    output: Path | None = None,
     start: bool = False,
 ) -> Standing:
     """Find out how far the current notebook's task has come. Changes nothing.
@@ -38,8 +39,8 @@ def standing(
     ----------
     task : str, optional
         The task meant, where the notebook stores several.
-    output : Path
-        Where downloads lie.
+    output : Path, optional
+        Where downloads lie; see `remembered.downloads_folder`.
     start : bool
         Whether the embedded server may be started.
 
@@ -64,7 +65,7 @@ def standing(
 
 
 def standing_after_edit(
-    session: Session, before: Standing, task: str | None = None, *, output: Path = Path()
+    session: Session, before: Standing, task: str | None = None, *, output: Path | None = None
 ) -> Standing:
     """Find out how far the task has come by what the server said `before` and what the notebook holds now.
 
@@ -82,6 +83,23 @@ def standing_after_edit(
     return _judged(session, found, output)
 
 
+def standing_after_runs(
+    session: Session, before: Standing, runs: Collection[Run], *, output: Path | None = None
+) -> Standing:
+    """Find out how far the task has come by what is known of it and where its newest version's runs stand now.
+
+    It asks no server and reads no notebook, so it may follow every change.
+
+    Parameters
+    ----------
+    before : Standing
+    runs : collection of Run
+    output
+        As `standing` takes it.
+    """
+    return _judged(session, replace(before, runs=tuple(runs)), output)
+
+
 def _read(session: Session, found: Standing, task: str | None) -> Standing:
     """Read the notebook, and say which task is meant."""
     notes = list(found.notes)
@@ -89,7 +107,7 @@ def _read(session: Session, found: Standing, task: str | None) -> Standing:
     return replace(found, chosen=chosen, slug=slug, origin=origin, notes=tuple(notes))
 
 
-def _judged(session: Session, found: Standing, output: Path) -> Standing:
+def _judged(session: Session, found: Standing, output: Path | None) -> Standing:
     """Say of each step what it has come to, by what is known of notebook and server."""
     chosen, server_task, runs = found.chosen, found.task, found.runs
     values = envfile.read(session.env_file)
@@ -116,7 +134,8 @@ def _judged(session: Session, found: Standing, output: Path) -> Standing:
         # Runs of another source say nothing about this one: after an edit they are to be made again.
         "run": pushed and bool(runs),
         "watch": pushed and bool(runs) and all(run.state.is_terminal for run in runs),
-        "results": pushed and _compared(found, session.compared, output),
+        "results": pushed
+        and _compared(found, session.compared, output or downloads_folder(session, found.slug)),
         "publish": bool(server_task and server_task.is_public),
     }
     found = replace(found, changes=changes)

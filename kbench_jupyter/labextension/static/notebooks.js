@@ -1,6 +1,7 @@
 // The open notebooks: what each is about, its line to its kernel, and which is in front.
 import { settled } from "./dom.js";
 import { KernelLine } from "./kernel.js";
+import { Puts } from "./puts.js";
 
 const SDK = "kaggle_benchmarks";
 const TASK = /^[ \t]*@[ \t]*(?:\w+\.)*task\b/m;
@@ -33,11 +34,13 @@ class OpenNotebook {
     this.aboutTask = sources.some((text) => text.includes(SDK));
     this.definesTask = this.aboutTask && sources.some((text) => TASK.test(text));
     this.mentions = this.aboutTask || sources.some((text) => text.includes("kbench"));
+    if (this.mentions) this.puts ??= new Puts(this.owner.lab, this.panel);
     this.owner.looked(this);
   }
 
   dispose() {
     this.lookSoon.cancel();
+    this.puts?.dispose();
     this.line.dispose();
     this.context.model?.contentChanged.disconnect(this.lookSoon);
     this.owner.forget(this);
@@ -45,8 +48,9 @@ class OpenNotebook {
 }
 
 export class Notebooks {
-  constructor(tracker, { NotebookActions, Signal }) {
-    this.tracker = tracker;
+  constructor(tracker, lab) {
+    const { NotebookActions, Signal } = lab;
+    Object.assign(this, { tracker, lab });
     this.known = new Map(); // by panel
     this.shown = () => false; // whether the sidebar is looked at
     this.settings = { marks: true, load: true, notify: true };

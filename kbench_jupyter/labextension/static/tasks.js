@@ -76,13 +76,19 @@ export async function newTask(app, pattern, folder = "") {
 export function putCell({ NotebookActions }, panel, text, run) {
   const { content, sessionContext } = panel;
   NotebookActions.insertBelow(content);
+  if (!run) return fillCell(content, text);
+  content.activeCell.model.sharedModel.setSource(text);
+  return NotebookActions.run(content, sessionContext);
+}
+
+// Writes a text into the active cell, and leaves the cursor behind it once the cell has its editor.
+async function fillCell(content, text) {
   const cell = content.activeCell;
   cell.model.sharedModel.setSource(text);
-  if (run) return NotebookActions.run(content, sessionContext);
   content.mode = "edit";
+  await cell.ready;
   const lines = text.split("\n");
   cell.editor?.setCursorPosition({ line: lines.length - 1, column: lines.at(-1).length });
-  return true;
 }
 
 export async function putPattern(lab, panel, pattern) {
@@ -91,3 +97,15 @@ export async function putPattern(lab, panel, pattern) {
 }
 
 export const commandCell = (line, isOpen) => (isOpen ? line : `${LOAD}\n${line}`);
+
+// Puts a text into the cell below the one that holds `node`: into an empty one that is there, else into a new one.
+export function putNext(lab, panel, node, text) {
+  const { content } = panel;
+  const index = content.widgets.findIndex((cell) => cell.node.contains(node));
+  if (index >= 0) content.activeCellIndex = index;
+  const below = content.widgets[index + 1];
+  if (below?.model.type !== "code" || below.model.sharedModel.getSource().trim())
+    return putCell(lab, panel, text, false);
+  content.activeCellIndex = index + 1;
+  return fillCell(content, text);
+}

@@ -19,7 +19,9 @@ def value(names: str, help: str, metavar: str, kind: str = "text", **more: Any) 
 
 def folder(help: str) -> Arg:
     """Declare the folder that a command writes into."""
-    return value("-o --output", f"{help} (default: here)", "DIR", "file", default=".")
+    return value(
+        "-o --output", f"{help} (default: where this task's downloads were last, or here)", "DIR", "file"
+    )
 
 
 TASK = value(

@@ -189,7 +189,7 @@ OF_RUNS = (
             MEASURE,
             value(
                 "--downloads",
-                "folder of downloads (default: where they were last compared, or here)",
+                "folder of downloads (default: where this task's downloads were last, or here)",
                 "DIR",
                 "file",
             ),

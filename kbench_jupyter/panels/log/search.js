@@ -48,7 +48,12 @@ export class Search {
     this.found = h("span", { class: "kbl-found", role: "status" });
     const step = (sign, label, direction) =>
       button(sign, () => this.find(direction), { title: label, "aria-label": label });
-    const steps = [step("↑", "Previous match", -1), step("↓", "Next match", 1)];
+    const steps = h(
+      "span",
+      { class: "kbl-steps" },
+      step("↑", "Previous match", -1),
+      step("↓", "Next match", 1),
+    );
     this.el = h("div", { class: "kbl-search" }, this.field, this.errors, steps, this.found);
   }
 

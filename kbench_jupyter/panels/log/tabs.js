@@ -82,7 +82,7 @@ export class Tabs {
     tab.node.dataset.tone = run.problem ? "warn" : run.tone;
     tab.name.textContent = named(run);
     tab.size.textContent = number(run.n);
-    const which = run.id === EVERY ? "" : `, run ${run.id}`;
+    const which = run.id === EVERY ? "" : `, run #${run.id}`;
     tab.node.title = `${named(run)}${which}: ${run.state}, ${plural(run.n, "line")}`;
     tab.node.setAttribute("aria-label", tab.node.title);
     tab.node.setAttribute("aria-selected", String(active));

@@ -80,8 +80,8 @@ export function confirmation(store, part, backing, on) {
 
   function chaining() {
     const { models = [], chain, steps } = part.state;
-    // Running on models that were chosen makes runs to follow and to compare, whatever was done before.
-    const again = models.length ? ["run", "watch", "results"] : [];
+    // Running on models that the user has chosen makes runs to follow and to compare, whatever was done before.
+    const again = part.state.again ? ["run", "watch", "results"] : [];
     const todo = steps.filter(
       ({ name, state }) => chain.includes(name) && (state !== "done" || again.includes(name)),
     );

@@ -19,7 +19,7 @@ export function headOf(store, part) {
   });
   const small = (meant) => ({ class: "kbp-small", "aria-label": meant });
   const renew = teller(store, part, "Renew", "auth", small("Renew credentials"));
-  const look = teller(store, part, "Refresh", "look", small("Read the state again"));
+  const look = teller(store, part, "Refresh", "look", small("Refresh the state"));
 
   function draw() {
     const { busy, place, notebook, task, tasks: known = [], version, page, expiry, expires } = part.state;

@@ -9,7 +9,8 @@ from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
-from kbench_jupyter.actions.standing import Standing, standing, standing_after_edit
+from kbench_jupyter.actions.remembered import keep, recall
+from kbench_jupyter.actions.standing import Standing, standing, standing_after_edit, standing_after_runs
 from kbench_jupyter.display.view import View
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part
@@ -19,14 +20,17 @@ from kbench_jupyter.session.session import Session
 
 __all__ = ["StandingPart"]
 
-#: Seconds without another edit after which the steps are looked at again.
+#: Seconds without another edit, or another change of a run, after which the steps are looked at again.
 _CALM = 0.3
 
 
 class StandingPart(Part):
-    """Knows how far the current notebook's task has come; results are downloaded to `output`."""
+    """Knows how far the current notebook's task has come.
 
-    def __init__(self, session: Session, found: Standing, output: Path) -> None:
+    Results are downloaded to `output`, without it where this task's downloads were last.
+    """
+
+    def __init__(self, session: Session, found: Standing, output: Path | None) -> None:
         super().__init__(session)
         self._found = found
         self._output = output
@@ -34,14 +38,22 @@ class StandingPart(Part):
         self._watch: TaskWatch | None = None
         self._moved = threading.Event()
         self._edits: Callable[[], None] | None = None  # ends the listening to edits
-        self._calm: threading.Timer | None = None
-        self.set(broken="", outcome={}, status=None, results=None)
+        self._calm: dict[str, threading.Timer] = {}
+        opened = str(recall(session, found.slug, found.place).get("step", "")) if found.slug else ""
+        self.set(broken="", outcome={}, status=None, results=None, open=opened)
 
     def view(self) -> View:
         """Describe the way as it was last seen, and how to see it again: this is what is saved of the panel."""
         found = self._found.view()
         again = ("%kbench", "the panel again; after a restart of the kernel: %load_ext kbench_jupyter first")
         return replace(found, next=[*found.next, again])
+
+    def keep_open(self, step: str) -> None:
+        """Keep which step was opened by a click, "" for none; views that are there stand as they do."""
+        with self._lock:
+            self._state["open"] = step
+        if self._found.slug:
+            keep(self.session, self._found.slug, self._found.place, step=step)
 
     def _take(self, found: Standing) -> None:
         self._found = found
@@ -70,11 +82,26 @@ class StandingPart(Part):
 
     def _heard(self) -> None:
         """Look at the steps once the typing pauses: in the context of the window in which it was typed."""
-        if self._calm is not None:
-            self._calm.cancel()
-        self._calm = threading.Timer(_CALM, contextvars.copy_context().run, (self._edited,))
-        self._calm.daemon = True
-        self._calm.start()
+        self._once_calm("edits", self._edited)
+
+    def _once_calm(self, what: str, look: Callable[[], None]) -> None:
+        if (before := self._calm.get(what)) is not None:
+            before.cancel()
+        self._calm[what] = timer = threading.Timer(_CALM, contextvars.copy_context().run, (look,))
+        timer.daemon = True
+        timer.start()
+
+    def _counted(self) -> None:
+        """Say of the runs in the steps what the table of runs says."""
+        watch = self._watch
+        found = self._found
+        if self.closed or watch is None or watch.task is None or watch.task.version != found.version:
+            return
+        runs = [status.run for status in watch.newest if status.run is not None]
+        if tuple(runs) != found.runs:
+            now = standing_after_runs(self.session, found, runs, output=self._output)
+            if self._found is found:  # nobody has looked meanwhile
+                self._take(now)
 
     def _edited(self) -> None:
         if self.closed or self.get("busy"):  # a step looks when it is over
@@ -123,6 +150,8 @@ class StandingPart(Part):
     def _runs_moved(self) -> None:
         self._moved.set()
         watch = self._watch
+        if watch is not None and not self.closed:
+            self._once_calm("runs", self._counted)
         # A look would take away what went wrong, before anybody has read it.
         if watch is not None and watch.newest and not self.get("busy") and not self.get("problem"):
             over = all(status.ended for status in watch.newest)
@@ -142,8 +171,8 @@ class StandingPart(Part):
         edits, self._edits = self._edits, None
         if edits is not None:
             edits()
-        if self._calm is not None:
-            self._calm.cancel()
+        for timer in self._calm.values():
+            timer.cancel()
         if not self.get("busy"):
             self._leave()
 

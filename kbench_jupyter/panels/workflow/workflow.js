@@ -59,15 +59,20 @@ export function workflowPart(store, part, host) {
     h("label", { for: backing.id }, "and the notebook behind it"),
   );
   const confirm = confirmation(store, part, backing, {
-    agreed: () => {
-      mine = false;
-    },
+    agreed: () => keep(false),
     closed: (what) => (what === "chain" ? chain : act).focus(),
     chooseModels: () => select("run", true),
   });
   const picker = slot(store);
   const status = slot(store);
   const results = slot(store);
+  const offer = button(
+    "Publish…",
+    click(() => {
+      select("publish", true);
+      confirm.open("publish");
+    }),
+  );
   const step = h(
     "div",
     { class: "kbp-step", role: "region", "aria-label": "Step" },
@@ -77,28 +82,45 @@ export function workflowPart(store, part, host) {
     edits.el,
     picker.el,
     also,
-    h("div", { class: "kbp-row" }, act, dry, chain),
+    h("div", { class: "kbp-row" }, act, dry, offer, chain),
     confirm.el,
+    results.el,
   );
-  let shown = "";
-  let mine = false; // the step was chosen by a click, so it stays until something is done
+  let shown = part.state.open ?? ""; // what a page showed that was left
+  let mine = !!shown; // the step was chosen by a click, so it stays until something is done
 
   function select(name, byUser) {
     shown = name;
-    mine = byUser;
+    keep(byUser);
     confirm.close();
     draw();
     if (byUser && name === "run") store.tell(part.name, "models");
   }
 
+  // The kernel is told which step was chosen, for a page that is loaded again.
+  function keep(byUser) {
+    mine = byUser;
+    const open = byUser ? shown : "";
+    if (open !== (part.state.open ?? "")) store.tell(part.name, "open", { step: open });
+    part.state.open = open;
+  }
+
+  // What is offered and cannot be taken back is never turned to by itself.
+  function due() {
+    const { broken, next } = part.state;
+    if (broken) return broken; // what failed is what there is to see
+    if (next && next !== "publish") return next;
+    return ["results", "publish"].includes(shown) ? shown : "results";
+  }
+
   function doStep() {
     if (shown !== "publish") return tell(shown);
-    mine = false;
+    keep(false);
     confirm.open("publish");
   }
 
   function tell(step) {
-    mine = false;
+    keep(false);
     store.tell(part.name, "step", { step });
   }
 
@@ -145,9 +167,14 @@ export function workflowPart(store, part, host) {
     picker.el.hidden = shown !== "run";
     also.hidden = shown !== "publish";
     dry.hidden = shown !== "validate";
-    act.classList.toggle("kbp-primary", shown !== "publish"); // it is offered, never urged
+    offer.hidden = shown !== "results" || one.state !== "done" || part.state.next !== "publish";
+    enable(offer, !doing);
+    results.el.hidden = shown !== "results";
+    // What is offered, or is done already, is not urged.
+    act.classList.toggle("kbp-primary", shown !== "publish" && (one.state !== "done" || shown === "run"));
     say(act, verbOf(one.name) + (one.state === "done" && shown !== "run" ? " again" : ""));
     enable(act, !doing && isReady(shown));
+    act.hidden = shown === "results" && one.state === "done" && !!part.state.results; // they are fetched again there
     enable(chain, !doing && task);
     enable(dry, !doing);
     drawOutcome();
@@ -156,14 +183,12 @@ export function workflowPart(store, part, host) {
   }
 
   function update() {
-    const { running, broken, next } = part.state;
-    const due = broken || next; // what failed is what there is to see
+    const { running } = part.state;
     if (running && running !== shown) select(running, false);
-    else if (!running && !mine && due !== shown) {
-      shown = due || shown || "init";
+    else if (!running && !mine && due() !== shown) {
+      shown = due();
       if (shown === "run") store.tell(part.name, "models");
     }
-    if (!shown) shown = next || "init";
     if (part.state.unrehearsed && !confirm.asking()) confirm.open("push");
     else if (!part.state.unrehearsed && confirm.asking() === "push") confirm.close();
     notes.update();
@@ -194,10 +219,10 @@ export function workflowPart(store, part, host) {
       last,
       step,
       status.el,
-      results.el,
     ),
   );
   part.listeners.add(update);
+  if (shown === "run") store.tell(part.name, "models");
   update();
   return () => {
     part.listeners.delete(update);

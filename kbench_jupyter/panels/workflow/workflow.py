@@ -6,13 +6,14 @@ Nothing is done that was not clicked.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.actions import auth, dry_run, init, publish, push, results, validate
+from kbench_jupyter.actions.remembered import downloads_folder
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.standing import Standing
 from kbench_jupyter.display.view import Facts, Table, Text, count
@@ -40,7 +41,7 @@ class WorkflowPart(StandingPart):
 
     kind = "workflow"
 
-    def __init__(self, session: Session, found: Standing, output: Path = Path()) -> None:
+    def __init__(self, session: Session, found: Standing, output: Path | None = None) -> None:
         super().__init__(session, found, output)
         self._steps: dict[str, _Work] = {
             "init": self._init,
@@ -51,8 +52,8 @@ class WorkflowPart(StandingPart):
             "results": self._results,
         }
         self._pushed: push.PushResult | None = None
-        self.picker = ModelPicker(session, on_select=lambda names: self.set(models=list(names)))
-        self.set(running="", models=[], chain=list(CHAIN), unrehearsed=False)
+        self.picker = ModelPicker(session, on_select=self._models_chosen)
+        self.set(running="", models=[], again=False, chain=list(CHAIN), unrehearsed=False)
         self.add("picker", self.picker)
         self._take(found)
 
@@ -72,6 +73,16 @@ class WorkflowPart(StandingPart):
         """Fetch the models to choose from, once."""
         if not self.picker.rows or self.picker.about != self._found.slug:
             self.picker.start("load", self._load_models)
+        else:
+            self.picker.recall()
+
+    def _take(self, found: Standing) -> None:
+        super()._take(found)
+        if self.picker.rows and any(step.name == "run" and step.state != "done" for step in found.steps):
+            self.picker.recall()  # another version is to be run, on what the one before ran on
+
+    def _models_chosen(self, names: Sequence[str]) -> None:
+        self.set(models=list(names), again=bool(names) and self.picker.own)
 
     def _load_models(self) -> None:
         unknown = self._found.target is None
@@ -81,6 +92,10 @@ class WorkflowPart(StandingPart):
         if unknown and not self.get("busy"):  # a step that is going on looks when it is over
             with suppress(KBenchError):
                 self._look()
+
+    def do_open(self, message: Mapping[str, Any]) -> None:
+        """Keep which step was opened, for a page that is loaded again and for another kernel."""
+        self.keep_open(str(message.get("step") or ""))
 
     def do_auth(self, _message: Mapping[str, Any]) -> None:
         """Fetch new model proxy credentials."""
@@ -118,8 +133,8 @@ class WorkflowPart(StandingPart):
     def _open(self) -> set[str]:
         """The steps of the chain that are to be done, as things stand now."""
         left = {step.name for step in self._found.steps if step.state != "done"}
-        # Models that were chosen are to be run on, whatever ran before.
-        return left | {"run"} if self.picker.selected else left
+        # Models that the user has chosen are to be run on, whatever ran before.
+        return left | {"run"} if self.get("again") else left
 
     def _alone(self, name: str, step: _Work) -> None:
         # What earlier clicks came to would mislead beside what this one comes to.
@@ -195,7 +210,7 @@ class WorkflowPart(StandingPart):
         self._refuse_if_edited()
         slug = self._found.slug
         scheduled = self.picker.run(self.session, slug, lambda _: self._begun(slug))
-        self.picker.select(())
+        self.picker.select((), own=False)
         self._follow(slug)
         return lines(*scheduling(scheduled))
 
@@ -242,8 +257,9 @@ class WorkflowPart(StandingPart):
         return lines(f"{many} ended, {len(failed)} of them not well." if failed else f"{many} completed.")
 
     def _results(self) -> dict[str, Any]:
-        found = results.results(self.session, self._found.slug, output=self._output)
-        self.add("results", ResultsPart(self.outer, found, output=self._output))
+        folder = self._output or downloads_folder(self.session, self._found.slug)
+        found = results.results(self.session, self._found.slug, output=folder)
+        self.add("results", ResultsPart(self.outer, found, output=folder))
         return told(found)
 
     def _publish(self, *, notebook: bool) -> dict[str, Any]:
