@@ -31,18 +31,14 @@ class TaskList(Shown):
     def view(self) -> View:
         """Describe the tasks."""
         table = Table(
-            ["task", "version>", "state", "created (UTC)", "seen by"],
+            ["task", "version>", "state", "created (UTC)", "public"],
             [
                 [
                     Cell(str(task.slug) if self.of else task.slug.task, href=page_of(task)),
                     told(task.version or None),
                     state_cell(task.creation_state),
                     moment(task.create_time),
-                    "everybody"
-                    if task.is_public
-                    else f"{task.slug.owner or 'you'} only"
-                    if self.of
-                    else "you only",
+                    told(task.is_public, lambda public: "yes" if public else "no"),
                 ]
                 for task in self.tasks
             ],

@@ -177,21 +177,23 @@ class _Parser(argparse.ArgumentParser):
             repeated = self._repeated(extra)
             flags = [name for arg in self.command.args for name in arg.names if name.startswith("--")]
             if repeated:
-                hint = f"Repeat {repeated.split()[0]} for several: {repeated}\n{hint}"
+                hint = f"{repeated}\n{hint}"
             elif meant := did_you_mean(extra, flags):
                 hint = f"{meant}\n{hint}"
         raise UsageError(f"%kbench {self.command.name}: {message}.", hint=hint)
 
     def _repeated(self, extra: str) -> str:
-        """Return how a flag is repeated for the words after it, where `extra` is one of those; "" where it is not."""
+        """Say how a flag takes the words after it, where `extra` is one of those; "" where it is not."""
         before = self._words[: self._words.index(extra) + 1] if extra in self._words else []
         values: list[str] = []
         while before and not before[-1].startswith("-"):
             values.insert(0, before.pop())
         arg = next((a for a in self.command.args if before and before[-1] in a.names), None)
-        return (
-            " ".join(f"{before[-1]} {value}" for value in values) if arg and arg.many and not arg.flag else ""
-        )
+        if arg is None or arg.flag or len(values) < 2:
+            return ""
+        if not arg.many:
+            return f"{before[-1]} takes one: {before[-1]} {values[0]}"
+        return f"Repeat {before[-1]} for several: " + " ".join(f"{before[-1]} {value}" for value in values)
 
 
 def _options(arg: Arg) -> dict[str, Any]:

@@ -65,8 +65,8 @@ def records(
     [
         (
             "list",
-            {"task": "old", "version": 1, "state": "completed", "created (UTC)": WHEN},
-            {"task": "quiz", "version": None, "created (UTC)": None},
+            {"task": "old", "version": 1, "state": "completed", "created (UTC)": WHEN, "public": True},
+            {"task": "quiz", "version": None, "created (UTC)": None, "public": False},
         ),
         (
             "status quiz",

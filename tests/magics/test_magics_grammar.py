@@ -115,6 +115,7 @@ def test_help_on_a_command_explains_that_command(line: str) -> None:
         ("logz", "Did you mean %kbench log?"),
         ("push --wiat", "Did you mean --wait?"),
         ("run -m a b c", "Repeat -m for several: -m a -m b -m c"),
+        ("validate t -m a b", "-m takes one: -m a"),
         ("run quiz --agent a b", "Repeat --agent for several: --agent a --agent b"),
         ("push --wait soon", "%kbench push -h"),
         ("target mars kaggle", "%kbench target -h"),
