@@ -38,7 +38,7 @@ class TaskList(Shown):
                     told(task.version or None),
                     state_cell(task.creation_state),
                     moment(task.create_time),
-                    told(task.is_public, lambda public: "yes" if public else "no"),
+                    told(bool(task.is_public), lambda public: "yes" if public else "no"),
                 ]
                 for task in self.tasks
             ],
