@@ -42,9 +42,15 @@ _EFFORTS = ("minimal", "low", "medium", "high", "xhigh")
 
 def from_environment() -> Upstream | None:
     """Return the endpoint that the environment names, if it names one; raises LocalServerError as `named`."""
+    given = given_by_environment()
+    return named(*given, by="KBENCH_UPSTREAM_URL") if given else None
+
+
+def given_by_environment() -> tuple[str, str, str] | None:
+    """Return the address, the key and the key's variable that the environment names."""
     url = os.environ.get("KBENCH_UPSTREAM_URL", "").strip()
     key = os.environ.get("KBENCH_UPSTREAM_API_KEY", "").strip()
-    return named(url, key, "KBENCH_UPSTREAM_API_KEY", by="KBENCH_UPSTREAM_URL") if url else None
+    return (url, key, "KBENCH_UPSTREAM_API_KEY") if url else None
 
 
 def named(url: str, key: str, key_from: str, *, by: str = "--upstream") -> Upstream:
