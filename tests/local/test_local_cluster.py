@@ -1,0 +1,248 @@
+"""Runs on a Dask cluster: what happens when workers, the scheduler or the server go, and who gets to know the keys."""
+
+from __future__ import annotations
+
+import json
+import threading
+from http.server import ThreadingHTTPServer
+
+import psutil
+import pytest
+from local_server_process import Server, plain, wait_for
+from test_local_executors import quick_at_first, text_of
+from test_local_models import Endpoint
+
+from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.local.executors.address import check, prompt_limits
+
+pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
+from dask_cluster import DaskCluster, has_slots, status
+
+pytestmark = pytest.mark.slow
+
+KEY = "upstream-s3cret"
+
+#: Ends the worker that it runs on, as often as a number in a file says.
+KILLS = """
+counter = pathlib.Path({counter!r})
+left = int(counter.read_text())
+print("left", left, flush=True)
+pathlib.Path("half-done").write_text("x") if left else pathlib.Path("done").write_text("x")
+if left:
+    counter.write_text(str(left - 1))
+    import psutil
+    worker = next(p for p in psutil.Process().parents() if "worker" in p.cmdline())
+    worker.kill()
+    time.sleep(600)
+"""
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as running:
+        running.seen = []
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    running = DaskCluster(tmp_path_factory.mktemp("cluster"))
+    running.add(2)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def server(cluster, endpoint, tmp_path_factory):
+    url = f"http://127.0.0.1:{endpoint.server_port}/v1"
+    env = {"KBENCH_UPSTREAM_URL": url, "KBENCH_UPSTREAM_API_KEY": KEY, "KBENCH_PROMPTS": "big-one-7b=1"}
+    running = Server(tmp_path_factory.mktemp("server") / "home", "--cluster", cluster.address, env=env)
+    has_slots(running, 2)
+    yield running
+    running.stop()
+
+
+def pushed(server, slug, tmp_path, code):
+    cell = plain(slug, quick_at_first(tmp_path, code), model="x")
+    server.push(slug, cell.replace("'x'", "os.environ['LLM_DEFAULT']"))
+    assert server.creation(slug) == ("COMPLETED", "")
+    return server
+
+
+def log_of(server, run):
+    return text_of(server.call("GetBenchmarkTaskRunLogs", {"runId": run}))
+
+
+def test_a_run_whose_worker_is_killed_goes_again_on_another_and_nothing_half_done_counts(
+    server, cluster, tmp_path
+):
+    counter = tmp_path / "counter"
+    pushed(server, "kills-once", tmp_path, KILLS.format(counter=str(counter)))
+    counter.write_text("1")
+    ended = server.run_now("kills-once")
+    assert ended["state"] == "COMPLETED"
+    log = log_of(server, ended["id"])
+    assert ["left 1" in log, "was lost" in log, "attempt 2 of 3" in log, "left 0" in log] == [True] * 4
+    files = server.post("DownloadBenchmarkTaskRunOutput", {"runId": ended["id"]}).content
+    assert (b"half-done" in files, b"done" in files) == (False, True)
+    cluster.add()
+    has_slots(server, 2)
+
+
+def test_a_run_that_loses_its_worker_three_times_ends_and_says_so(server, cluster, tmp_path):
+    counter = tmp_path / "counter"
+    pushed(server, "kills", tmp_path, KILLS.format(counter=str(counter)))
+    counter.write_text("9")
+    cluster.add(2)
+    has_slots(server, 4)
+    ended = server.run_now("kills")
+    assert (ended["state"], "lost 3 times" in ended["errorMessage"]) == ("ERRORED", True)
+    assert counter.read_text() == "6", "three attempts, and no fourth"
+    cluster.add()
+    has_slots(server, 2)
+
+
+def test_after_kill_9_of_the_server_a_run_that_goes_is_found_and_none_is_begun_twice(
+    server, cluster, tmp_path
+):
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    code = f"""
+print("first", flush=True)
+with pathlib.Path({str(begun)!r}).open("a") as file:
+    file.write("x")
+while not os.path.exists({str(go)!r}):
+    time.sleep(0.05)
+print("last")"""
+    pushed(server, "steady", tmp_path, code)
+    going, also = (server.schedule("steady", name)[0]["runId"] for name in ("plain", "lab/Big-One:7b"))
+    wait_for(lambda: begun.exists() and begun.read_text() == "xx", 60, "both to begin")
+    server.kill()
+    server.start()
+    has_slots(server, 2)
+    assert server.run(going, "steady")["state"] == "RUNNING"
+    server.kill()
+    go.touch()  # it ends while no server is there
+    server.start()
+    for run in (going, also):
+        assert server.ended(run, "steady")["state"] == "COMPLETED"
+        assert log_of(server, run) == "first\nlast\n"
+    assert begun.read_text() == "xx"
+
+
+def test_without_its_scheduler_a_run_waits_and_goes_again_when_it_is_back(server, cluster, tmp_path):
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    code = f"""
+with pathlib.Path({str(begun)!r}).open("a") as file:
+    file.write("x")
+while not os.path.exists({str(go)!r}):
+    time.sleep(0.05)"""
+    pushed(server, "patient", tmp_path, code)
+    run = server.schedule("patient")[0]["runId"]
+    wait_for(begun.exists, 60, "the run to begin")
+    cluster.kill(cluster.scheduler)
+    wait_for(lambda: "lost" in status(server)["cluster"]["problem"], 60, "the loss to be seen")
+    assert server.run(run, "patient")["state"] == "RUNNING"
+    for worker in list(cluster.workers):
+        cluster.kill(worker)
+    go.touch()
+    cluster.start()
+    cluster.add(2)
+    assert server.ended(run, "patient")["state"] == "COMPLETED"
+    assert begun.read_text() == "xx"
+    has_slots(server, 2)
+
+
+def test_workers_that_join_are_used_at_once_and_status_says_what_each_runs(server, cluster, tmp_path):
+    go = tmp_path / "go"
+    pushed(server, "fill", tmp_path, f"while not os.path.exists({str(go)!r}):\n    time.sleep(0.05)")
+    runs = [
+        server.schedule("fill", name)[0]["runId"]
+        for name in ("plain", "lab/Big-One:7b", "smollm2-135m-instruct")
+    ]
+    wait_for(lambda: status(server)["going"] == 2, 60, "two to begin")
+    cluster.add()
+
+    def shown():
+        return sorted(job for worker in status(server)["cluster"]["workers"] for job in worker["jobs"])
+
+    expected = ["fill on big-one-7b", "fill on plain", "fill on smollm2-135m-instruct"]
+    wait_for(lambda: shown() == expected, 60, "the third on the new worker")
+    go.touch()
+    assert [server.ended(run, "fill")["state"] for run in runs] == ["COMPLETED"] * 3
+    cluster.kill(cluster.workers[0])
+    has_slots(server, 2)
+
+
+LOOK = """
+import psutil, urllib.request
+found = []
+for process in psutil.process_iter():
+    try:
+        if b"upstream-" + b"s3cret" in open(f"/proc/{process.pid}/environ", "rb").read():
+            found.append(process.cmdline())
+    except OSError:
+        pass
+print("FOUND", [line for line in found if "pytest" not in str(line)])
+asked = {"model": os.environ["LLM_DEFAULT"], "messages": [{"role": "user", "content": "from a worker"}]}
+request = urllib.request.Request(
+    os.environ["MODEL_PROXY_URL"] + "/openapi/chat/completions", json.dumps(asked).encode(),
+    {"Authorization": "Bearer " + os.environ["MODEL_PROXY_API_KEY"]},
+)
+print("ANSWER", urllib.request.urlopen(request).read().decode())
+"""
+
+
+def test_a_job_asks_the_endpoint_by_a_proxy_beside_it_and_no_environment_has_the_key(
+    server, endpoint, tmp_path
+):
+    pushed(server, "asks", tmp_path, LOOK)
+    run = server.schedule("asks", "lab/Big-One:7b")[0]["runId"]
+    assert server.ended(run, "asks")["state"] == "COMPLETED", log_of(server, run)
+    log = log_of(server, run)
+    assert "FOUND []" in log
+    reply = json.loads(log.partition("ANSWER ")[2].splitlines()[0])
+    assert reply["usage"]["cost"]["output_tokens_cost_nanodollars"] == 2_000_000
+    path, headers, body = endpoint.seen[-1]
+    assert (path, body["model"]) == ("/v1/chat/completions", "lab/Big-One:7b")
+    assert headers["Authorization"] == f"Bearer {KEY}"
+    texts = [path.read_bytes() for path in server.home.parent.rglob("*") if path.is_file()]
+    assert not [text for text in texts if KEY.encode() in text]
+
+
+def test_ended_and_cancelled_jobs_leave_nothing_on_the_workers(server, cluster, tmp_path):
+    pushed(server, "tidy", tmp_path, "print('x')\ntime.sleep(600)")
+    run = server.schedule("tidy")[0]["runId"]
+    wait_for(lambda: server.run(run, "tidy")["state"] == "RUNNING", 60, "it to begin")
+    assert server.cancel(run, active=True) == {"activeTerminatedCount": 1}
+    places = list(cluster.folder.glob("worker-*/dask/**/kbench"))
+
+    def left():
+        alive = [psutil.Process(worker.pid).children(recursive=True) for worker in cluster.workers]
+        jobs = [
+            folder for place in places for folder in place.iterdir() if not folder.name.startswith("proxy-")
+        ]
+        lost = [f for f in jobs if not any(w.poll() is None for w in cluster.workers)]
+        return lost or [p for family in alive for p in family if "runner" in " ".join(p.cmdline())]
+
+    wait_for(lambda: not left(), 20, "everything to be tidied up")
+
+
+@pytest.mark.parametrize(
+    "wrong", ["10.0.0.5", "http://10.0.0.5:8786", "new:", "new:0", "tcp://host", "tcp://a b:1"]
+)
+def test_an_address_that_can_be_none_is_told(wrong):
+    with pytest.raises(LocalServerError, match="address of a Dask scheduler") as raised:
+        check(wrong)
+    assert "--cluster" in "\n".join(raised.value.lines())
+
+
+def test_limits_to_prompts_are_read_and_what_cannot_be_is_told(monkeypatch):
+    monkeypatch.setenv("KBENCH_PROMPTS", "gpt-5=8, *=32")
+    assert prompt_limits() == {"gpt-5": 8, "*": 32}
+    monkeypatch.setenv("KBENCH_PROMPTS", "gpt-5=none")
+    with pytest.raises(LocalServerError, match="KBENCH_PROMPTS"):
+        prompt_limits()
