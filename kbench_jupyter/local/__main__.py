@@ -76,6 +76,8 @@ def main() -> int:
         timeout=timeout,
         idle=idle * 60,
         ahead=arguments.ahead,
+        # Only if somebody says so.
+        least=int(workers) if arguments.workers or os.environ.get("KBENCH_WORKERS") else 0,
         cluster=(arguments.cluster or os.environ.get("KBENCH_CLUSTER", "")).strip(),
         endpoint=tuple(told["endpoint"]) if told["endpoint"] else None,
     )

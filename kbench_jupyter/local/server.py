@@ -54,6 +54,7 @@ class Settings:
     timeout: float = 3600.0  # seconds for one notebook
     idle: float = 0.0  # seconds without a call or a job after which it stops; 0 is never
     ahead: bool = True  # whether the next job's kernel is kept ready
+    least: int = 0  # jobs that a cluster is handed at once, also where it has fewer threads
     cluster: str = ""  # address of a Dask scheduler whose workers carry the jobs out; else this machine does
     #: Address, key and the key's variable of a model endpoint; None is what the environment names.
     endpoint: tuple[str, str, str] | None = field(default=None, repr=False)
@@ -151,6 +152,7 @@ async def _on_cluster(
             address=address,
             timeout=settings.timeout,
             endpoint=cluster.Endpoint(given, prompts),
+            least=settings.least,
         ),
     )
 

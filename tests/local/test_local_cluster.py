@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import random
 import threading
+import time
+import zipfile
+from collections import Counter
 from http.server import ThreadingHTTPServer
 
 import psutil
@@ -151,7 +157,8 @@ while not os.path.exists({str(go)!r}):
     go.touch()
     cluster.start()
     cluster.add(2)
-    assert server.ended(run, "patient")["state"] == "COMPLETED"
+    ended = server.ended(run, "patient")
+    assert ended["state"] == "COMPLETED", ended
     assert begun.read_text() == "xx"
     has_slots(server, 2)
 

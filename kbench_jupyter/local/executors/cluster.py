@@ -34,19 +34,23 @@ _PARTING = 8.0
 
 
 class Cluster:
-    """The workers of the scheduler at an address; each of their threads carries out one job at a time."""
+    """The workers of the scheduler at an address; each of their threads carries out one job at a time.
+
+    At `least` so many jobs are handed over, also to fewer threads: a cluster that adapts grows by what waits for it.
+    """
 
     lasting = True
 
     def __init__(
         self, home: Home, store: Store, models: Models, children: Children, *,
-        address: str, timeout: float, endpoint: Endpoint,
+        address: str, timeout: float, endpoint: Endpoint, least: int = 0,
     ) -> None:  # fmt: skip
         self._home = home
         self._store = store
         self._models = models
         self._timeout = timeout
         self._endpoint = endpoint
+        self._least = least
         self._server = hashlib.sha256(home.token.encode()).hexdigest()[:8]
         self._prefix = f"kbench-{self._server}"  # of the keys of its tasks; and its topic
         self._linking = Linking(address, self._prefix, children, home.work / "cluster")
@@ -54,9 +58,9 @@ class Cluster:
 
     @property
     def slots(self) -> int:
-        """How many threads the workers have now."""
+        """How many threads the workers have now, or how many jobs are handed over all the same."""
         link = self._linking.link
-        return sum(link.workers.values()) if link else 0
+        return max(self._least, sum(link.workers.values())) if link else 0
 
     async def start(self, wake: Callable[[], Awaitable[None]]) -> None:
         """Begin to link to the scheduler."""

@@ -67,6 +67,12 @@ class Link:
             await asyncio.sleep(_PULSE)
         self.lost.set()
 
+    async def raise_if_lost(self) -> None:
+        """Raise LinkError if the connection is lost, or about to be found so."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.lost.wait(), 3 * _PULSE)
+            raise LinkError("the connection was lost")
+
     async def call(self, what: Awaitable[_Answer]) -> _Answer:
         """Await something of Dask's; raises LinkError if the scheduler does not answer."""
         try:

@@ -192,6 +192,8 @@ class Pursuit:
 
     async def _failure(self, future: Future) -> Verdict:
         if future.status != "error":
+            # So it is with all tasks, too, in the moment in which the scheduler is lost.
+            await self._link.raise_if_lost()
             return Verdict(ERRORED, "Its task was cancelled on the cluster; schedule the run again.")
         error = await self._link.call(future.exception())
         if isinstance(error, ModuleNotFoundError):
