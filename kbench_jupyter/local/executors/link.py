@@ -27,8 +27,8 @@ _CONNECT = 10.0
 """Seconds that one may take."""
 _PULSE = 0.5
 """Seconds between two looks whether the connection still is: Dask tells nobody."""
-_LOOK = 3.0
-"""Seconds without a word of a job after which the scheduler is asked where it is."""
+_LOOK, _LONGEST_LOOK = 3.0, 60.0
+"""Seconds without a word of a job after which the scheduler is asked where it is: at first, and in the end."""
 _START = 60.0
 """Seconds that a cluster on this machine gets to start."""
 
@@ -99,15 +99,17 @@ class Link:
 
     async def place_of(self, key: str, future: Future) -> str | None:
         """Wait for a worker to have a job, and return its address; None when the task has failed or was cancelled."""
+        patience = _LOOK
         while future.status in ("pending", "finished"):
             if (place := self._places.get(key)) in self.workers:
                 return place
             async with self._news:
                 known = self._news.wait_for(lambda: self._places.get(key) in self.workers)
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(known, _LOOK)
+                    await asyncio.wait_for(known, patience)
                     continue
             await self._look_for(key, future)
+            patience = min(2 * patience, _LONGEST_LOOK)
         return None
 
     def forget(self, key: str) -> None:
@@ -189,7 +191,7 @@ class Linking:
         while True:
             try:
                 client = await self._connect()
-            except (OSError, TimeoutError, ValueError, TypeError, RuntimeError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever Dask makes of an address: it is said, and tried again
                 self._say(f"The Dask scheduler at {self.address} cannot be reached: {str(error)[:300]}")
                 await asyncio.sleep(_PAUSE)
                 continue

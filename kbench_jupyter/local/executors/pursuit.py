@@ -19,6 +19,7 @@ from typing import IO, Any
 
 from distributed import Future
 
+from kbench_jupyter._version import __version__
 from kbench_jupyter.local.executors import workplace
 from kbench_jupyter.local.executors.link import Link, WorkerGone
 from kbench_jupyter.local.executors.work import Work
@@ -147,7 +148,7 @@ class Pursuit:
                 self._link.forget(key)
                 return None
             if seen["attempt"] not in self._ticket.attempts[-1:]:
-                await self._note_attempt(seen["attempt"], place)
+                await self._note_attempt(seen["attempt"], place, seen["version"])
                 continue
             if not seen["supplied"]:
                 await self._link.ask(place, workplace.supply, key, await self._supplies(self._work))
@@ -159,7 +160,7 @@ class Pursuit:
                 return result
             patience = _PATIENCE
 
-    async def _note_attempt(self, attempt: str, place: str) -> None:
+    async def _note_attempt(self, attempt: str, place: str, version: str) -> None:
         if self._ticket.attempts and self._ticket.lost < len(self._ticket.attempts):
             await self._note_lost()
         self._offset = 0
@@ -170,6 +171,9 @@ class Pursuit:
             await self._work.log.note(
                 f"This is attempt {number} of {ATTEMPTS}, from its beginning, on {place}."
             )
+
+        if version != __version__:
+            await self._work.log.note(f"{place} has kbench_jupyter {version}, the server {__version__}.")
 
     async def _note_lost(self) -> bool:
         """Note that the last attempt is lost; say whether another one may be begun."""

@@ -55,6 +55,10 @@ class WorkerProxy:
         """Let a job's token in."""
         self._tokens[token] = model, effort
 
+    def forget(self, token: str) -> None:
+        """Let a token in no more: its job has ended."""
+        self._tokens.pop(token, None)
+
     async def use(self, endpoint: Endpoint, worker: Worker) -> None:
         """Send prompts to an endpoint, beside the worker's own model."""
         if endpoint == self._endpoint:

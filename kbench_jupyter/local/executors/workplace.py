@@ -52,6 +52,7 @@ class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
         self._folder.mkdir(mode=0o700, exist_ok=True)
         self._jobs: dict[str, WorkerJob] = {}
         self._proxies: dict[str, WorkerProxy] = {}
+        self._admitted: dict[str, tuple[WorkerProxy, str]] = {}  # each job's token
         self._starting = asyncio.Lock()
 
     def begin(self, key: str) -> WorkerJob:
@@ -67,6 +68,8 @@ class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
         """Let a job go that the scheduler does not want any more."""
         if finish in ("cancelled", "released", "forgotten") and (job := self._jobs.pop(key, None)):
             job.drop()
+            if admitted := self._admitted.pop(key, None):
+                admitted[0].forget(admitted[1])
 
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002
         """End all jobs, and the proxies."""
@@ -87,6 +90,7 @@ class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
             await proxy.use(told.endpoint, self._worker)
         token = "kbp_" + secrets.token_urlsafe(32)
         proxy.admit(token, told.candidate, told.effort)
+        self._admitted[key] = proxy, token
 
         def make(job: WorkerJob) -> Job:
             home, scratch = str(job.home), str(job.scratch)
