@@ -301,6 +301,13 @@ def test_an_address_that_can_be_none_is_told(wrong):
     assert "--cluster" in "\n".join(raised.value.lines())
 
 
+def test_without_dask_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(LocalServerError) as raised:
+        check("new:2")
+    assert "pip install 'kbench-jupyter[cluster]'" in "\n".join(raised.value.lines())
+
+
 def test_limits_to_prompts_are_read_and_what_cannot_be_is_told(monkeypatch):
     monkeypatch.setenv("KBENCH_PROMPTS", "gpt-5=8, *=32")
     assert prompt_limits() == {"gpt-5": 8, "*": 32}

@@ -222,14 +222,14 @@ class Linking:
 
     async def _connect(self) -> Client:
         address, security = await self._whereabouts()
-        return await Client(
-            address,
-            asynchronous=True,
-            set_as_default=False,
-            security=security,
-            timeout=_CONNECT,
-            name="kbench",
-        )
+        options = {"security": security, "timeout": _CONNECT, "name": "kbench", "set_as_default": False}
+        client = Client(address, asynchronous=True, **options)
+        try:
+            return await client
+        except BaseException:
+            with contextlib.suppress(OSError, TimeoutError):
+                await client.close(timeout=1)
+            raise
 
     async def _whereabouts(self) -> tuple[str, Security | None]:
         if not self.address.startswith("new:"):
