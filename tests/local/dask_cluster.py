@@ -42,6 +42,13 @@ class DaskCluster:
             ]
             self.workers.append(self._run(name, "worker", self.address, "--name", name, *options))
 
+    def settle(self, workers):
+        """Have so many workers that live."""
+        self.workers = [worker for worker in self.workers if worker.poll() is None]
+        for worker in self.workers[workers:]:
+            self.kill(worker)
+        self.add(workers - len(self.workers))
+
     def _run(self, name, *command):
         home = self.folder / name
         home.mkdir(exist_ok=True)

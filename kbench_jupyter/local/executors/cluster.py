@@ -28,6 +28,8 @@ from kbench_jupyter.local.rows import ERRORED, RUNNING
 from kbench_jupyter.local.store import Store
 
 log = logging.getLogger("kbench.local.cluster")
+# What Dask has to say of a connection that is lost, with its traceback, is said here in a line.
+logging.getLogger("distributed").setLevel(logging.CRITICAL)
 
 _PARTING = 8.0
 """Seconds that the end of a job on the cluster is waited for."""

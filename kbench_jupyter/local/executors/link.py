@@ -52,6 +52,7 @@ class Link:
         self._comm = client.scheduler_comm
         self._gone: dict[str, asyncio.Future[None]] = {}
         self._places: dict[str, str] = {}
+        self._begun: dict[str, dict[str, str]] = {}  # of each job, the places of its attempts
         self._news = asyncio.Condition()
         self._pending: set[asyncio.Task[None]] = set()
 
@@ -112,6 +113,10 @@ class Link:
             patience = min(2 * patience, _LONGEST_LOOK)
         return None
 
+    def begun(self, key: str) -> dict[str, str]:
+        """Return the attempts at a job that were heard of, the oldest first, each with its place."""
+        return dict(self._begun.get(key, {}))
+
     def forget(self, key: str) -> None:
         """Forget where a job is: it is not there."""
         self._places.pop(key, None)
@@ -127,8 +132,10 @@ class Link:
             self._places[key] = places[0]
 
     async def _on_job(self, event: tuple[float, dict[str, str]]) -> None:
+        key, place, attempt = (event[1][name] for name in ("key", "place", "attempt"))
         async with self._news:
-            self._places[event[1]["key"]] = event[1]["place"]
+            self._places[key] = place
+            self._begun.setdefault(key, {})[attempt] = place
             self._news.notify_all()
 
     async def _on_worker(self, event: tuple[float, dict[str, Any]]) -> None:

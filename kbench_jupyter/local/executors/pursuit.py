@@ -149,6 +149,8 @@ class Pursuit:
                 return None
             if seen["attempt"] not in self._ticket.attempts[-1:]:
                 await self._note_attempt(seen["attempt"], place, seen["version"])
+                if self._ticket.lost >= ATTEMPTS:
+                    raise WorkerGone(place)
                 continue
             if not seen["supplied"]:
                 await self._link.ask(place, workplace.supply, key, await self._supplies(self._work))
@@ -161,11 +163,14 @@ class Pursuit:
             patience = _PATIENCE
 
     async def _note_attempt(self, attempt: str, place: str, version: str) -> None:
-        if self._ticket.attempts and self._ticket.lost < len(self._ticket.attempts):
-            await self._note_lost()
+        # One may have been lost before anybody looked at it.
+        for begun, where in {**self._link.begun(self._ticket.key), attempt: place}.items():
+            if begun not in self._ticket.attempts:
+                if self._ticket.attempts:
+                    await self._note_lost()
+                self._ticket.attempts.append(begun)
+                self._ticket.places.append(where)
         self._offset = 0
-        self._ticket.attempts.append(attempt)
-        self._ticket.places.append(place)
         await asyncio.to_thread(self._ticket.write, self._work.folder)
         if (number := len(self._ticket.attempts)) > 1:
             await self._work.log.note(

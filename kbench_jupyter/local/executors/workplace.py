@@ -120,7 +120,7 @@ def carry_out(key: str, topic: str, timeout: float) -> str:
     worker = get_worker()
     opening = asyncio.run_coroutine_threadsafe(open_workplace(worker), worker.loop.asyncio_loop)
     job = opening.result().begin(key)
-    worker.log_event(topic, {"key": key, "place": worker.address})
+    worker.log_event(topic, {"key": key, "place": worker.address, "attempt": job.attempt})
     job.carry_out(timeout)
     return job.attempt
 
