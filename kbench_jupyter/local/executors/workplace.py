@@ -56,8 +56,13 @@ class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
         self._starting = asyncio.Lock()
 
     def begin(self, key: str) -> WorkerJob:
-        """Take up a job."""
-        self._jobs[key] = job = WorkerJob(key, self._folder, self._worker.loop.asyncio_loop)
+        """Take up a job, unless it was cancelled a moment ago: then it is dropped at once."""
+        job = WorkerJob(key, self._folder, self._worker.loop.asyncio_loop)
+        task = self._worker.state.tasks.get(key)
+        if task is not None and task.state == "executing":
+            self._jobs[key] = job
+        else:
+            job.drop()
         return job
 
     def job(self, key: str) -> WorkerJob | None:
@@ -118,11 +123,15 @@ async def open_workplace(worker: Worker) -> Workplace:
 def carry_out(key: str, topic: str, timeout: float) -> str:
     """Carry a job out: in a thread of a worker, to its end. Returns the attempt."""
     worker = get_worker()
-    opening = asyncio.run_coroutine_threadsafe(open_workplace(worker), worker.loop.asyncio_loop)
-    job = opening.result().begin(key)
+    job = asyncio.run_coroutine_threadsafe(_begin(worker, key), worker.loop.asyncio_loop).result()
     worker.log_event(topic, {"key": key, "place": worker.address, "attempt": job.attempt})
     job.carry_out(timeout)
     return job.attempt
+
+
+async def _begin(worker: Worker, key: str) -> WorkerJob:
+    # In the event loop, in which the scheduler's word arrives too.
+    return (await open_workplace(worker)).begin(key)
 
 
 # -- called by the server ----------------------------------------------------------------------------
