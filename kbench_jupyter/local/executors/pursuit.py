@@ -86,8 +86,16 @@ class Pursuit:
     async def verdict(self) -> Verdict:
         """Find the job or hand it over, and follow it to its end."""
         future = await self._find() or await self._hand_over()
+        cancelled = 0
         while True:
             place = await self._link.place_of(self._ticket.key, future)
+            if place is None and future.status != "error" and cancelled < ATTEMPTS:
+                # So it is with every task in the moment in which the scheduler is lost. Or somebody has cancelled it,
+                # or a server was killed before the scheduler had it whole.
+                await self._link.raise_if_lost()
+                cancelled += 1
+                future = await self._hand_over()
+                continue
             if place is None:
                 return await self._failure(future)
             try:
@@ -201,8 +209,6 @@ class Pursuit:
 
     async def _failure(self, future: Future) -> Verdict:
         if future.status != "error":
-            # So it is with all tasks, too, in the moment in which the scheduler is lost.
-            await self._link.raise_if_lost()
             return Verdict(ERRORED, "Its task was cancelled on the cluster; schedule the run again.")
         error = await self._link.call(future.exception())
         if isinstance(error, ModuleNotFoundError):
