@@ -373,6 +373,8 @@ def test_the_status_says_which_endpoint_is_in_force_and_never_what_is_secret_of_
         "run_timeout": "90",
         "idle_minutes": "0",
         "sandbox": "",
+        "cluster": "",
+        "prompts": "",
     }
     assert "hush" not in str(said)
 
