@@ -225,7 +225,9 @@ def cancel(
     return cancel.cancel(session(), _slug(task), **how, confirmed=True)
 
 
-def start_local(upstream: str | None = None, *, key_from: str | None = None) -> LocalShown:
+def start_local(
+    upstream: str | None = None, *, key_from: str | None = None, cluster: str | None = None
+) -> LocalShown:
     """Start the embedded server, which otherwise starts when it is first needed.
 
     Parameters
@@ -234,15 +236,18 @@ def start_local(upstream: str | None = None, *, key_from: str | None = None) -> 
         Address of an OpenAI-compatible endpoint whose models it offers beside its own.
     key_from : str, optional
         The environment variable, or the line of ``.env``, that holds the endpoint's key.
+    cluster : str, optional
+        Address of a Dask scheduler whose workers run the tasks (``"tcp://10.0.0.5:8786"``), or ``"new:4"`` for four
+        workers on this machine.
 
     Raises
     ------
     UsageError, LocalServerError
-        As ``%kbench local start`` does: also where it runs already with another endpoint.
+        As ``%kbench local start`` does: also where it runs already with another endpoint or cluster.
     """
     from kbench_jupyter.actions import local
 
-    return local.command(session(), "start", upstream=upstream, key_from=key_from)
+    return local.command(session(), "start", upstream=upstream, key_from=key_from, cluster=cluster)
 
 
 def status(task: str, *, models: _Names = ()) -> TaskStatus:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.display.view import Cell, Facts, Shown, Text, View, count, size, told
+from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View, count, size, told
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.session import envfile, local_server
 from kbench_jupyter.session.local_process import Endpoint
@@ -23,6 +23,7 @@ _LOG_LINES = 60
 _CLEAN = "%kbench local clean --older-than 30d --keep 2GB"
 _AGES = {"h": 3600, "d": 86400, "w": 604800}
 _SIZES = {"mb": 10**6, "gb": 10**9, "tb": 10**12}
+_WITH_CLUSTER = "%kbench local start --cluster ADDRESS"
 _WITH_ENDPOINT = "%kbench local start --upstream URL --key-from VARIABLE"
 
 
@@ -37,10 +38,18 @@ class LocalShown(Shown):
     facts: Mapping[str, Any]
     text: str = ""
     notes: tuple[str, ...] = ()
+    workers: tuple[
+        Mapping[str, Any], ...
+    ] = ()  #: A cluster's, each with its ``address``, ``slots`` and ``jobs``.
 
     def view(self) -> View:
         """Describe the server."""
-        parts = [Facts(self.facts), *([Text(self.text, code=True)] if self.text else ())]
+        parts: list[Part] = [Facts(self.facts)]
+        if self.workers:
+            rows = [[one["address"], told(one["slots"]), ", ".join(one["jobs"])] for one in self.workers]
+            parts.append(Table(["worker", "slots>", "runs"], rows))
+        if self.text:
+            parts.append(Text(self.text, code=True))
         steps = {
             "good": [("%kbench local stop", "stop it")],
             "bad": [("%kbench local stop", "end it"), ("%kbench local start", "end it and start another")],
@@ -55,6 +64,7 @@ def command(
     confirmed: bool = False,
     upstream: str | None = None,
     key_from: str | None = None,
+    cluster: str | None = None,
     older_than: str | None = None,
     keep: str | None = None,
 ) -> LocalShown:
@@ -70,6 +80,8 @@ def command(
         For a start: the address of an OpenAI-compatible endpoint whose models it offers.
     key_from : str, optional
         The environment variable, or the line of ``.env``, that holds the endpoint's key.
+    cluster : str, optional
+        For a start: the address of a Dask scheduler whose workers run the tasks, or ``"new:4"`` for workers here.
     older_than, keep : str, optional
         For cleaning: the age from which logs and outputs go (``"30d"``), and how much of them may stay (``"2GB"``).
 
@@ -79,15 +91,14 @@ def command(
         If it does not start or stop.
     UsageError
         If a reset was not agreed to, the key is not where it is said to be, or the server runs with another
-        endpoint.
+        endpoint or cluster.
     """
     place = home(session.environ)
     if what == "start":
-        return _start(session, place, _endpoint(session, upstream, key_from))
-    if upstream or key_from:
-        raise UsageError(
-            f"%kbench local {what} takes no model endpoint, only start does.", hint=_WITH_ENDPOINT
-        )
+        return _start(session, place, _endpoint(session, upstream, key_from), (cluster or "").strip() or None)
+    if upstream or key_from or cluster:
+        given, hint = ("cluster", _WITH_CLUSTER) if cluster else ("model endpoint", _WITH_ENDPOINT)
+        raise UsageError(f"%kbench local {what} takes no {given}, only start does.", hint=hint)
     if what == "clean":
         return _clean(session, place, _limits(older_than, keep), confirmed)
     if older_than or keep:
@@ -117,7 +128,7 @@ def _silent(place: Any) -> LocalShown | None:
     return LocalShown(Cell("The embedded server runs, but does not answer", "bad"), facts, notes=(note,))
 
 
-def _start(session: Session, place: Any, endpoint: Endpoint | None) -> LocalShown:
+def _start(session: Session, place: Any, endpoint: Endpoint | None, cluster: str | None) -> LocalShown:
     if local_server.find(place) is None:
         if (silent := local_server.silent(place)) and silent[1]:
             session.reporter.say(
@@ -126,9 +137,15 @@ def _start(session: Session, place: Any, endpoint: Endpoint | None) -> LocalShow
         if endpoint:
             key = f", its key from {endpoint.key_from}" if endpoint.key else ""
             session.reporter.say(f"Starting the embedded server with the models of {_shown(endpoint)}{key}.")
-    server = local_server.ensure_running(place, endpoint=endpoint)
-    if endpoint and not server.started:
-        _refuse_other(local_server.status(place, models=False), endpoint)
+        if cluster:
+            session.reporter.say(f"Starting the embedded server for a cluster: {cluster}.")
+    server = local_server.ensure_running(place, endpoint=endpoint, cluster=cluster)
+    if not server.started and (endpoint or cluster):
+        running = local_server.status(place, models=False)
+        if endpoint:
+            _refuse_other(running, endpoint)
+        if cluster:
+            _refuse_other_cluster(running, cluster)
     return _running(session, server, "started" if server.started else "was running already")
 
 
@@ -166,9 +183,20 @@ def _refuse_other(status: LocalStatus | None, endpoint: Endpoint) -> None:
         started += ", and with another key"
     again = f"%kbench local start --upstream {shlex.quote(_shown(endpoint))}"
     again += f" --key-from {endpoint.key_from}" if endpoint.key_from else ""
+    raise _runs_already(status, started, _shown(endpoint), again)
+
+
+def _refuse_other_cluster(status: LocalStatus | None, cluster: str) -> None:
+    """Refuse to go on with a running server whose tasks run elsewhere."""
+    if status is not None and (has := status.settings.get("cluster", "")) != cluster:
+        started = f"with the cluster {has}" if has else "without a cluster"
+        raise _runs_already(status, started, cluster, f"%kbench local start --cluster {shlex.quote(cluster)}")
+
+
+def _runs_already(status: LocalStatus, started: str, given: str, again: str) -> UsageError:
     going = f" ({count(status.going, 'job')} would end)" if status.going else ""
-    raise UsageError(
-        f"The embedded server runs already, started {started}: {_shown(endpoint)} was not taken.",
+    return UsageError(
+        f"The embedded server runs already, started {started}: {given} was not taken.",
         hint=f"Stop it first{going}: %kbench local stop\n{again}",
     )
 
@@ -180,8 +208,13 @@ def _running(session: Session, server: Any, how: str) -> LocalShown:
         facts["models"] = told(len(status.models))
         facts["model endpoint"] = status.settings.get(UPSTREAM) or "none"
         facts["its key from"] = status.settings.get("upstream_key_from") or ""
-    notes = notes_on(session, status)
-    return LocalShown(Cell(f"The embedded server {how}", "good"), facts, notes=notes)
+        facts["jobs"] = f"{status.going} going, {status.waiting} waiting, {count(status.workers, 'slot')}"
+    notes, cluster = notes_on(session, status), status.cluster if status else {}
+    if cluster:
+        facts["cluster"], facts["dashboard"] = cluster["address"], cluster["dashboard"]
+        notes = (*notes, *filter(None, [cluster["problem"]]))
+    workers = tuple(cluster.get("workers", ()))
+    return LocalShown(Cell(f"The embedded server {how}", "good"), facts, notes=notes, workers=workers)
 
 
 def _stop(session: Session, place: Any) -> LocalShown:

@@ -22,7 +22,7 @@ _DIRECT = "127.0.0.1,localhost,::1"
 _SERVER = frozenset({
     "HOME", "APPDATA", "LOCALAPPDATA", "KBENCH_HOME", "KBENCH_WORKERS", "KBENCH_RUN_TIMEOUT", "KBENCH_IDLE_MINUTES",
     "KBENCH_PASS_ENV", "KBENCH_SANDBOX", "KBENCH_UPSTREAM_EFFORTS",
-    "KBENCH_UPSTREAM_AGENTS",
+    "KBENCH_UPSTREAM_AGENTS", "KBENCH_CLUSTER", "KBENCH_PROMPTS",
 })  # fmt: skip
 
 
@@ -66,6 +66,7 @@ def server_environment(source: Mapping[str, str] | None = None) -> tuple[dict[st
         for name, value in source.items()
         if name in ("KBENCH_UPSTREAM_URL", "KBENCH_UPSTREAM_API_KEY")
         or (name.upper() in _PROXIES and name not in kept)
+        or name.startswith("DASK_")  # how a scheduler lets one in, among others
     }
     return kept, told
 

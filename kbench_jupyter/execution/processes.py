@@ -21,7 +21,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-_SET_PARENT_DEATH_SIGNAL, _SET_CHILD_SUBREAPER = 1, 36  # linux/prctl.h
+_SET_PARENT_DEATH_SIGNAL, _SET_DUMPABLE, _SET_CHILD_SUBREAPER = 1, 4, 36  # linux/prctl.h
 #: How often to look again for what was forked while its parent was being killed.
 _ROUNDS = 20
 #: Seconds that a killed process may take to end.
@@ -48,6 +48,11 @@ def _prctl(option: int, value: int) -> None:
         # Another C library, or a sandbox: then the other ways must do.
         with suppress(OSError, AttributeError):
             ctypes.CDLL(None).prctl(option, ctypes.c_ulong(value), 0, 0, 0)
+
+
+def close_memory() -> None:
+    """Have the system refuse other programs of this user, tasks among them, a look into this process's memory."""
+    _prctl(_SET_DUMPABLE, 0)
 
 
 def adopt_orphans() -> None:

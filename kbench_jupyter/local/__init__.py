@@ -18,7 +18,7 @@ the models answer for real.
 ``engine*``             SmolLM2 in a child process of its own, started on the first prompt
 ``upstream``            any OpenAI-compatible endpoint
 ``queue``               which job goes when, cancel, what a restart finds
-``executors``           where jobs are carried out: on this machine, each in a runner process of its own
+``executors``           where jobs are carried out: on this machine or a Dask cluster, each in a process of its own
 ``children``            the processes it starts, and their end
 ``job``, ``runner``     one execution: what it is given, and the process that does it
 ``notebooks``             reading what was pushed

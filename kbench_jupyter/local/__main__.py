@@ -7,7 +7,6 @@ Exit codes: 0 stopped, 1 cannot serve (the reason is on stderr), 3 a part of ``[
 from __future__ import annotations
 
 import argparse
-import ctypes
 import json
 import os
 import sys
@@ -17,6 +16,7 @@ from typing import Any, NamedTuple
 
 from kbench_jupyter.errors import LocalServerError
 from kbench_jupyter.execution.environment import server_environment
+from kbench_jupyter.execution.processes import close_memory
 
 CANNOT_SERVE, MISSING, ALREADY_RUNNING = 1, 3, 4
 
@@ -59,7 +59,7 @@ def main() -> int:
     arguments = _parser().parse_args()
     told = json.loads(sys.stdin.readline()) if arguments.told_on_stdin else _become_clean()
     os.environ.update(told["environment"])
-    _close_memory()
+    close_memory()
     try:
         port, workers, timeout, idle = (one.value(getattr(arguments, one.name)) for one in _NUMBERS)
         from kbench_jupyter.local.home import default_home
@@ -76,6 +76,9 @@ def main() -> int:
         timeout=timeout,
         idle=idle * 60,
         ahead=arguments.ahead,
+        # Only if somebody says so.
+        least=int(workers) if arguments.workers or os.environ.get("KBENCH_WORKERS") else 0,
+        cluster=(arguments.cluster or os.environ.get("KBENCH_CLUSTER", "")).strip(),
         endpoint=tuple(told["endpoint"]) if told["endpoint"] else None,
     )
     try:
@@ -108,13 +111,6 @@ def _become_clean() -> dict[str, Any]:
     return told
 
 
-def _close_memory() -> None:
-    """Have the system refuse other programs of this user, tasks among them, a look into this process's memory."""
-    if sys.platform == "linux":
-        with suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(4, 0, 0, 0, 0)  # PR_SET_DUMPABLE
-
-
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m kbench_jupyter.local", description=__doc__.splitlines()[0]
@@ -124,6 +120,12 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{number.name.replace('_', '-')}", metavar="N", help=number.help)
     parser.add_argument(
         "--no-ahead", dest="ahead", action="store_false", help="start no kernel before its job comes"
+    )
+    parser.add_argument(
+        "--cluster",
+        metavar="ADDRESS",
+        help="a Dask scheduler whose workers execute the notebooks (tcp://HOST:8786, tls://...), or new:N for N "
+        "workers on this machine (default: KBENCH_CLUSTER)",
     )
     parser.add_argument(
         "--told-on-stdin",

@@ -20,7 +20,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from kbench_jupyter._version import __version__
-from kbench_jupyter.local import archive, clean, logs
+from kbench_jupyter.local import archive, clean, logs, model_proxy
 from kbench_jupyter.local.calls_benchmarks import BenchmarkCalls
 from kbench_jupyter.local.calls_models import ModelCalls
 from kbench_jupyter.local.calls_runs import RunCalls
@@ -222,10 +222,8 @@ def make_app(api: Api, proxy: ModelProxy, token: str) -> ASGIApp:
     routes = [
         Route("/v1/{service}/{method}", api.answer, methods=["POST"]),
         Route("/api/v1/{service}/{method}", api.answer, methods=["POST"]),
-        Route("/openapi/chat/completions", proxy.openai, methods=["POST"]),
-        Route("/openapi/models", proxy.openai_models, methods=["GET"]),
-        Route("/genai/v1/models/{call:path}", proxy.genai, methods=["POST"]),
         Route("/ping", api.ping, methods=["GET"]),
+        *model_proxy.routes(proxy),
     ]
     handlers: Any = {HTTPException: _refuse, Exception: _fail}
     inner = Starlette(routes=routes, exception_handlers=handlers)

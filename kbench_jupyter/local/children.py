@@ -20,11 +20,13 @@ _PATIENCE = 3.0
 class Children:
     """The server's children: runners and the small model's engine. The home of each lies in `work`.
 
-    Each ends by itself when its stdin does, which is when the server ends, in whatever way.
+    Each ends by itself when its stdin does, which is when the server ends, in whatever way. Unless they are `alone`,
+    this process has other children too, which are nobody's business here.
     """
 
-    def __init__(self, work: Path) -> None:
+    def __init__(self, work: Path, *, alone: bool = True) -> None:
         self._work = work
+        self._alone = alone
         self._pids: set[int] = set()
         # While one starts, it is a child that is not known yet.
         self._starting = asyncio.Lock()
@@ -56,5 +58,6 @@ class Children:
             await ending
         async with self._starting:
             self._pids.discard(process.pid)
-            # What was below one that died is adopted: nobody else's child is unknown here.
-            await asyncio.to_thread(processes.end_children, frozenset(self._pids))
+            if self._alone:
+                # What was below one that died is adopted: nobody else's child is unknown here.
+                await asyncio.to_thread(processes.end_children, frozenset(self._pids))

@@ -75,9 +75,9 @@ class LogWriter:
 class LiveLog:
     """The log, in its folder, of a job that is going."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, anew: bool = False) -> None:
         self._path = folder / NAME
-        self._file = self._path.open("ab", buffering=0)
+        self._file = self._path.open("wb" if anew else "ab", buffering=0)
         self._missing = 0
         self._ended = False
         self.problem = ""
@@ -104,6 +104,11 @@ class LiveLog:
             self._file.seek(before)
             self._missing += 1
             self.problem = not_stored(error)
+
+    async def note(self, text: str) -> None:
+        """Add a line of our own."""
+        entry = {"stream_name": "stderr", "time": 0, "data": f"[{text}]\n"}
+        await self.append(json.dumps(entry).encode() + b"\n")
 
     async def end(self) -> None:
         """Tell the followers that nothing more will come."""

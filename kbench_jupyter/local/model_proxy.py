@@ -9,23 +9,30 @@ from __future__ import annotations
 
 import time
 import uuid
-from typing import Any
+from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from kbench_jupyter.local.models import ModelError, Models, canonical
-from kbench_jupyter.local.store import Store
 from kbench_jupyter.local.web import json_of
 
 
-class ModelProxy:
-    """The two routes."""
+class Tokens(Protocol):
+    """Who knows which tokens may ask."""
 
-    def __init__(self, models: Models, store: Store) -> None:
-        self._models = models
-        self._store = store
+    def effort_of(self, token: str) -> tuple[str, str] | None:
+        """Return the model and the effort of the run that a token is for; None for a token that may not ask."""
+
+
+class ModelProxy:
+    """The two routes, to `models`."""
+
+    def __init__(self, models: Models, tokens: Tokens) -> None:
+        self.models = models
+        self._tokens = tokens
 
     async def openai(self, request: Request) -> Response:
         """Answer a chat completion."""
@@ -49,7 +56,7 @@ class ModelProxy:
             return JSONResponse({"error": {"message": error.message}}, error.status)
         listed = [
             {"id": m.proxy_slug, "object": "model", "created": 0, "owned_by": m.organization}
-            for m in await self._models.all()
+            for m in await self.models.all()
         ]
         return JSONResponse({"object": "list", "data": listed})
 
@@ -70,7 +77,7 @@ class ModelProxy:
         """Return the model and the effort of the run that asks, if one does."""
         bearer = request.headers.get("authorization", "").removeprefix("Bearer ").strip()
         token = request.headers.get("x-goog-api-key", "").strip() or bearer
-        run = await run_in_threadpool(self._store.effort_of, token)
+        run = await run_in_threadpool(self._tokens.effort_of, token)
         if run is None:
             raise ModelError(
                 401,
@@ -85,11 +92,20 @@ class ModelProxy:
         # The run's effort is its model's, not that of another one that judges; and a task that asks for one gets that.
         if effort and body.get("reasoning_effort") is None and canonical(name) == model:
             body = {**body, "reasoning_effort": effort}
-        reply = await self._models.chat(name, body)
+        reply = await self.models.chat(name, body)
         usage = reply.setdefault("usage", {})
         if isinstance(usage, dict):
             usage.setdefault("total_backend_latency_ms", round((time.monotonic() - began) * 1000))
         return reply
+
+
+def routes(proxy: ModelProxy) -> list[Route]:
+    """Return where a model proxy is found."""
+    return [
+        Route("/openapi/chat/completions", proxy.openai, methods=["POST"]),
+        Route("/openapi/models", proxy.openai_models, methods=["GET"]),
+        Route("/genai/v1/models/{call:path}", proxy.genai, methods=["POST"]),
+    ]
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -140,7 +140,10 @@ class Models:
             problem = f"{self.problem()} " if self.problem() else ""
             message = f"There is no model {name!r} here. {problem}Models that can be had now: {known}."
             raise ModelError(404, message, "model_not_found")
-        model, provider = pair
+        return await self.answer(*pair, body)
+
+    async def answer(self, model: Model, provider: Provider, body: dict[str, Any]) -> dict[str, Any]:
+        """Have a model's provider answer a request."""
         return await provider.chat(model, body)
 
     async def close(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import json
 import logging
 import logging.handlers
@@ -15,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import cast
 
 import uvicorn
 from filelock import FileLock, Timeout
@@ -26,7 +28,9 @@ from kbench_jupyter.execution.processes import adopt_orphans, birth
 from kbench_jupyter.local import upstream, wire
 from kbench_jupyter.local.app import Api, make_app
 from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.executors.address import check, prompt_limits
 from kbench_jupyter.local.executors.processes import Processes
+from kbench_jupyter.local.executors.work import Executor
 from kbench_jupyter.local.home import Home, write_private
 from kbench_jupyter.local.model_proxy import ModelProxy
 from kbench_jupyter.local.models import Models, Provider
@@ -50,6 +54,8 @@ class Settings:
     timeout: float = 3600.0  # seconds for one notebook
     idle: float = 0.0  # seconds without a call or a job after which it stops; 0 is never
     ahead: bool = True  # whether the next job's kernel is kept ready
+    least: int = 0  # jobs that a cluster is handed at once, also where it has fewer threads
+    cluster: str = ""  # address of a Dask scheduler whose workers carry the jobs out; else this machine does
     #: Address, key and the key's variable of a model endpoint; None is what the environment names.
     endpoint: tuple[str, str, str] | None = field(default=None, repr=False)
 
@@ -88,17 +94,21 @@ async def _serve(settings: Settings, home: Home) -> None:
     children = Children(home.work)
     providers: list[Provider] = [SmolLM(children, home.work / "engine"), *([others] if others else [])]
     models = Models(providers)
-    executor = Processes(
-        home.work,
-        store,
-        models,
-        children,
-        slots=settings.workers,
-        timeout=settings.timeout,
-        ahead=settings.ahead,
-        url=lambda: url,
-        sandbox=sandbox,
-    )
+    executor: Executor
+    if settings.cluster:
+        executor = await _on_cluster(settings, home, store, models, children)
+    else:
+        executor = Processes(
+            home.work,
+            store,
+            models,
+            children,
+            slots=settings.workers,
+            timeout=settings.timeout,
+            ahead=settings.ahead,
+            url=lambda: url,
+            sandbox=sandbox,
+        )
     queue = Queue(home, store, children, executor)
     server = _Server(lambda: _announce(home, url, port))
     in_force = _in_force(settings, others, home.token)
@@ -120,6 +130,33 @@ async def _serve(settings: Settings, home: Home) -> None:
         log.info("stopped")
 
 
+async def _on_cluster(
+    settings: Settings, home: Home, store: Store, models: Models, children: Children
+) -> Executor:
+    address, prompts = check(settings.cluster), prompt_limits()
+    if wanted():
+        raise LocalServerError(
+            "KBENCH_SANDBOX=bwrap: on a cluster there is no sandbox.",
+            hint="%env KBENCH_SANDBOX=\nor do without a cluster: %env KBENCH_CLUSTER=",
+        )
+    # Dask takes a second to import, and not everybody has it.
+    cluster = await asyncio.to_thread(importlib.import_module, "kbench_jupyter.local.executors.cluster")
+    given = settings.endpoint or upstream.given_by_environment()
+    return cast(
+        "Executor",
+        cluster.Cluster(
+            home,
+            store,
+            models,
+            children,
+            address=address,
+            timeout=settings.timeout,
+            endpoint=cluster.Endpoint(given, prompts),
+            least=settings.least,
+        ),
+    )
+
+
 def _in_force(settings: Settings, others: upstream.Upstream | None, token: str) -> dict[str, str]:
     """Return what others compare with what their environment says now."""
     return {
@@ -132,6 +169,8 @@ def _in_force(settings: Settings, others: upstream.Upstream | None, token: str) 
         "run_timeout": f"{settings.timeout:.15g}",
         "idle_minutes": f"{settings.idle / 60:.15g}",
         "sandbox": "bwrap" if wanted() else "",
+        "cluster": settings.cluster,
+        "prompts": os.environ.get("KBENCH_PROMPTS", "").strip(),
     }
 
 

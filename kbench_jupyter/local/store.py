@@ -240,6 +240,12 @@ class Store:
         """Return all runs in the given states, the oldest first."""
         return self._runs(f"WHERE r.state IN ({_marks(states)}) ORDER BY r.id", *states)
 
+    def first_queued(self, but: Iterable[int]) -> list[Run]:
+        """Return of each task the run that has been queued longest, certain runs left aside."""
+        where = """WHERE r.id IN (SELECT min(q.id) FROM runs q JOIN versions w ON w.id = q.version_id WHERE q.state = ?
+                   AND q.id NOT IN (SELECT value FROM json_each(?)) GROUP BY w.slug)"""
+        return self._runs(where, QUEUED, json.dumps(list(but)))
+
     def counts(self, since: float, not_counted: str) -> list[tuple[str, int | None, str | None, str, int]]:
         """Count the runs that go, or ended since then with another error: by model, benchmark and state."""
         sql = """

@@ -16,6 +16,8 @@ import os
 import socket
 import time
 from collections.abc import Sequence
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -32,6 +34,8 @@ _NOW = 2.0
 """Seconds it is good for when somebody asks what there is, or when the last look failed."""
 _MOST = 64 * 2**20
 """Bytes an answer may have."""
+_MOST_WAIT = 300.0
+"""Seconds that a prompt waits in all for an endpoint that says ``Retry-After``."""
 _LOOK = 3.0
 """Seconds a look may take: every listing waits for it."""
 
@@ -42,9 +46,15 @@ _EFFORTS = ("minimal", "low", "medium", "high", "xhigh")
 
 def from_environment() -> Upstream | None:
     """Return the endpoint that the environment names, if it names one; raises LocalServerError as `named`."""
+    given = given_by_environment()
+    return named(*given, by="KBENCH_UPSTREAM_URL") if given else None
+
+
+def given_by_environment() -> tuple[str, str, str] | None:
+    """Return the address, the key and the key's variable that the environment names."""
     url = os.environ.get("KBENCH_UPSTREAM_URL", "").strip()
     key = os.environ.get("KBENCH_UPSTREAM_API_KEY", "").strip()
-    return named(url, key, "KBENCH_UPSTREAM_API_KEY", by="KBENCH_UPSTREAM_URL") if url else None
+    return (url, key, "KBENCH_UPSTREAM_API_KEY") if url else None
 
 
 def named(url: str, key: str, key_from: str, *, by: str = "--upstream") -> Upstream:
@@ -153,7 +163,19 @@ class Upstream:
                 body += piece
                 if len(body) > _MOST:
                     raise httpx.DecodingError(f"an answer of more than {_MOST >> 20} MB")
-        return httpx.Response(answer.status_code, content=bytes(body), request=answer.request)
+        kept = {name: answer.headers[name] for name in ("Retry-After",) if name in answer.headers}
+        return httpx.Response(answer.status_code, headers=kept, content=bytes(body), request=answer.request)
+
+    async def _patiently(self, method: str, path: str, **options: Any) -> httpx.Response:
+        """Send a request, and again when an endpoint that has too much to do has said when."""
+        left = _MOST_WAIT
+        while True:
+            answer = await self._ask(method, path, **options)
+            wait = _told_to_wait(answer)
+            if wait is None or wait > left:
+                return answer
+            left -= max(wait, 1.0)
+            await asyncio.sleep(wait)
 
     async def prepare(self) -> None:
         """Nothing to get ready."""
@@ -163,7 +185,7 @@ class Upstream:
         request = {name: value for name, value in body.items() if value is not None}
         try:
             body = {**request, "model": model.proxy_slug}
-            answer = await self._ask("POST", "/chat/completions", json=body)
+            answer = await self._patiently("POST", "/chat/completions", json=body)
         except httpx.HTTPError as error:
             message = f"The model endpoint at {self.address} does not answer: {self._why(error)}."
             raise ModelError(502, message, "upstream_error") from error
@@ -208,6 +230,16 @@ class Upstream:
     async def close(self) -> None:
         """Close its connections."""
         await self._client.aclose()
+
+
+def _told_to_wait(answer: httpx.Response) -> float | None:
+    """Return the seconds after which an endpoint wants to be asked again; None unless it has said so."""
+    said = answer.headers.get("Retry-After", "") if answer.status_code in (429, 503) else ""
+    if said.strip().isascii() and said.strip().isdigit():
+        return float(said)
+    with suppress(ValueError, TypeError):  # or a date: RFC 9110, 10.2.3
+        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+    return None
 
 
 def _model(item: dict[str, Any], efforts: tuple[str, ...], agents: dict[str, str]) -> Model:

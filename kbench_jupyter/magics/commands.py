@@ -99,6 +99,7 @@ def _local(session: Session, call: Call, cell: str | None) -> Any:
         confirmed=call.no_confirm,
         upstream=call.upstream,
         key_from=call.key_from,
+        cluster=call.cluster,
         older_than=call.older_than,
         keep=call.keep,
     )

@@ -124,7 +124,7 @@ def check_folder(folder: Path) -> None:
 
 
 def launch(
-    folder: Path, port: int, endpoint: Endpoint | None = None
+    folder: Path, port: int, endpoint: Endpoint | None = None, cluster: str | None = None
 ) -> tuple[subprocess.Popen[bytes], Mapping[str, int]]:
     """Start the process; return it and where in each log its words begin."""
     path = folder / "start.log"
@@ -140,6 +140,8 @@ def launch(
         descriptor = os.open(os.devnull, os.O_WRONLY)
     command = [sys.executable, "-m", "kbench_jupyter.local", "--told-on-stdin"]
     command += ["--home", str(folder), "--port", str(port)]
+    if cluster:
+        command += ["--cluster", cluster]
     if not os.environ.get("KBENCH_IDLE_MINUTES"):
         command += ["--idle-minutes", "720"]
     try:

@@ -60,6 +60,8 @@ class LocalStatus:
     waiting: int
     #: The settings it was started with, by their names. Holds no secret.
     settings: Mapping[str, str] = field(default_factory=dict)
+    #: Of a cluster its ``address``, ``dashboard``, ``problem``, and ``workers`` with ``address``, ``slots``, ``jobs``.
+    cluster: Mapping[str, Any] = field(default_factory=dict)
 
 
 def home_folder(home: str | Path | None = None) -> Path:
@@ -108,6 +110,7 @@ def ensure_running(
     timeout: float = 30.0,
     port: int = 0,
     endpoint: Endpoint | None = None,
+    cluster: str | None = None,
 ) -> LocalServer:
     """Find the server, or start it and wait until it answers. Several callers at once get the same one.
 
@@ -121,6 +124,9 @@ def ensure_running(
         For a server to be started: 0 takes the port used last if it is free, else any.
     endpoint : Endpoint, optional
         For a server to be started: the models it offers beside its own; by default what the environment names.
+    cluster : str, optional
+        For a server to be started: the Dask scheduler whose workers run the tasks; by default what the environment
+        names.
 
     Raises
     ------
@@ -138,7 +144,7 @@ def ensure_running(
     if (left := silent(folder)) and left[1]:
         stop_silent(left[0])
     deadline = time.monotonic() + timeout
-    process, begin = launch(folder, port, endpoint)
+    process, begin = launch(folder, port, endpoint, cluster)
     while time.monotonic() < deadline:
         if (server := find(folder)) is not None:
             return LocalServer(server.url, server.token, server.pid, server.pid == process.pid, folder)
@@ -148,7 +154,7 @@ def ensure_running(
             # in peace for a while first: launching against it again and again only slows its start.
             if (server := _wait_for_holder(folder, deadline)) is not None:
                 return server
-            process, begin = launch(folder, port, endpoint)
+            process, begin = launch(folder, port, endpoint, cluster)
         elif code is not None:
             raise did_not_start(folder, begin, f"it ended at once (exit code {code})")
     process.kill()
@@ -215,6 +221,7 @@ def status(home: str | Path | None = None, *, models: bool = True) -> LocalStatu
         going=int(said.get("going", 0)),
         waiting=int(said.get("waiting", 0)),
         settings={str(name): str(value) for name, value in dict(said.get("settings") or {}).items()},
+        cluster=dict(said.get("cluster") or {}),
     )
 
 

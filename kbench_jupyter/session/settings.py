@@ -167,4 +167,6 @@ SERVER_SETTINGS = (
     Setting("run_timeout", "seconds it gives a run", "3600"),
     Setting("idle_minutes", "minutes without a call after which it stops", "720"),
     Setting("sandbox", "what it keeps tasks in: bwrap", "none"),
+    Setting("cluster", "a Dask scheduler whose workers run the tasks, or new: and a number of them", "none"),
+    Setting("prompts", "most prompts of a model on their way at once in the cluster (gpt-5=8,*=32)", "none"),
 )

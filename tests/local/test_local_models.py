@@ -163,6 +163,10 @@ class Endpoint(BaseHTTPRequestHandler):
         text = json.dumps(body["messages"])
         if "teapot" in text:
             self.answer(401, {"error": {"message": "bad key"}})
+        elif "busy for an hour" in text:
+            self.answer(429, {"error": {"message": "slow down"}}, after="3600")
+        elif "busy twice" in text and len([1 for _, _, other in self.server.seen if other == body]) < 3:
+            self.answer(429, {"error": {"message": "slow down"}}, after="0")
         elif "broken" in text:
             self.answer(500, {"error": {"message": "out of memory"}})
         elif "html" in text:
@@ -174,9 +178,11 @@ class Endpoint(BaseHTTPRequestHandler):
             choice = {"index": 0, "finish_reason": "tool_calls", "message": message}
             self.answer(200, {"id": "x", "model": body["model"], "choices": [choice], "usage": usage})
 
-    def answer(self, status, value):
+    def answer(self, status, value, after=None):
         data = (value if isinstance(value, str) else json.dumps(value)).encode()
         self.send_response(status)
+        if after:
+            self.send_header("Retry-After", after)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)
@@ -235,6 +241,15 @@ def test_a_failing_endpoint_is_told_with_its_own_words(upstream):
     assert "KBENCH_UPSTREAM_API_KEY" in upstream.chat(502, model="plain", messages=[{"content": "teapot"}])
     assert "out of memory" in upstream.chat(502, model="plain", messages=[{"content": "broken"}])
     assert "not JSON" in upstream.chat(502, model="plain", messages=[{"content": "html"}])
+
+
+def test_a_prompt_waits_as_long_as_an_endpoint_says_that_has_too_much_to_do(upstream, endpoint):
+    asked = len(endpoint.seen)
+    upstream.chat(model="plain", messages=[{"role": "user", "content": "busy twice"}])
+    assert len(endpoint.seen) == asked + 3
+    hour = [{"role": "user", "content": "busy for an hour"}]
+    assert "slow down" in upstream.chat(429, model="plain", messages=hour)
+    assert len(endpoint.seen) == asked + 4
 
 
 def test_a_run_on_an_endpoints_model_is_that_models(upstream):
@@ -358,6 +373,8 @@ def test_the_status_says_which_endpoint_is_in_force_and_never_what_is_secret_of_
         "run_timeout": "90",
         "idle_minutes": "0",
         "sandbox": "",
+        "cluster": "",
+        "prompts": "",
     }
     assert "hush" not in str(said)
 

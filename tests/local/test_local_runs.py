@@ -284,3 +284,18 @@ def test_models_missing_or_given_are_what_the_task_sees(server):
     assert MODEL in server.call("ListBenchmarkModels", {}, "benchmarks.BenchmarksApiService")[
         "benchmarkModels"
     ][0]["slug"]  # fmt: skip
+
+
+def test_a_task_with_many_runs_holds_no_other_one_up(make_server):
+    one = make_server("--workers", "1")
+    for slug in ("many", "few"):
+        one.push(slug, plain(slug))
+        assert one.creation(slug) == ("COMPLETED", "")
+    again = {"enqueue": True, "skipPolicy": "BENCHMARK_ENQUEUE_SKIP_POLICY_ALL", "modelVersionSlugs": [MODEL]}
+    asked = [(slug, {**again, "taskSlugs": [{"taskSlug": slug}]}) for slug in ("many", "many", "many", "few")]
+    runs = [
+        (one.call("BatchScheduleBenchmarkTaskRuns", body)["results"][0]["runId"], slug)
+        for slug, body in asked
+    ]
+    begun = sorted((one.ended(run, slug)["startTime"], slug) for run, slug in runs)
+    assert [slug for _, slug in begun][1:] == ["few", "many", "many"]

@@ -252,7 +252,7 @@ def test_a_number_that_cannot_be_is_refused_with_one_line_as_the_server_is_start
 def test_the_same_on_its_command_line(option, value, monkeypatch, capsys, tmp_path):
     monkeypatch.setattr(sys, "argv", ["kbench_jupyter.local", "--home", str(tmp_path), f"--{option}={value}"])
     monkeypatch.setattr(__main__, "_become_clean", lambda: {"endpoint": None, "environment": {}})
-    monkeypatch.setattr(__main__, "_close_memory", lambda: None)  # of this very process
+    monkeypatch.setattr(__main__, "close_memory", lambda: None)  # of this very process
     assert __main__.main() == __main__.CANNOT_SERVE
     first, _, hint = capsys.readouterr().err.splitlines()
     assert first.startswith(f"--{option} takes a ")

@@ -8,12 +8,13 @@ import os
 import secrets
 import time
 from asyncio import to_thread
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 from kbench_jupyter.local.children import Children
 from kbench_jupyter.local.executors.runners import Runner, Runners, remove_scratch
-from kbench_jupyter.local.executors.work import Work
+from kbench_jupyter.local.executors.work import SLACK, Work, candidate_of, offered
 from kbench_jupyter.local.home import not_stored
 from kbench_jupyter.local.job import BEGUN, END, NOT_STORED, Job, Verdict, task_environment
 from kbench_jupyter.local.models import Model, Models
@@ -23,8 +24,6 @@ from kbench_jupyter.local.store import Store
 
 _PATIENCE = 5.0
 """Seconds a runner gets to end by itself once it was told to."""
-_SLACK = 60.0
-"""Seconds beyond a job's own limit after which its runner is taken for stuck."""
 
 
 class Processes:
@@ -33,6 +32,8 @@ class Processes:
     The server's own address is asked for, because it is known only once the server listens; `waiting` says whether
     other jobs wait.
     """
+
+    lasting = False
 
     def __init__(
         self,
@@ -56,9 +57,16 @@ class Processes:
         self._warming: dict[str, asyncio.Task[None]] = {}
         self._going = 0
 
+    async def start(self, wake: Callable[[], Awaitable[None]]) -> None:
+        """Nothing to begin: a runner is started when it is needed."""
+
     def expect(self) -> None:
         """Get ready: somebody who asks for a token will validate, push or run soon."""
         self._runners.expect()
+
+    def about(self) -> dict[str, Any]:
+        """Nothing to tell."""
+        return {}
 
     async def close(self) -> None:
         """End the runner that is ready, and the models' warming up."""
@@ -69,17 +77,9 @@ class Processes:
 
     async def execute(self, work: Work) -> Verdict:
         """Carry a job out in a runner of its own."""
-        run = work.run
-        model = await (
-            self._models.find(run.agent or run.model, agent=bool(run.agent))
-            if run
-            else self._models.default()
-        )
-        if model is None:
-            what = "agent" if run and run.agent else "model"
-            return Verdict(ERRORED, f"Its {what} is gone. {self._models.problem()}".strip())
-        if run and run.effort not in ("", *model.efforts):
-            return Verdict(ERRORED, f"{model.slug} takes no reasoning effort {run.effort!r} any more.")
+        model = await candidate_of(work, self._models)
+        if isinstance(model, Verdict):
+            return model
         self._warm_up(model)
         self._going += 1
         try:
@@ -130,13 +130,11 @@ class Processes:
             proxy_url=self._url(),
             token=token,
             model=model.proxy_slug,
-            models=[
-                known.proxy_slug for known in (*await self._models.all(), *([model] if model.agent else []))
-            ],
+            models=await offered(model, self._models),
         )
 
         def order() -> bytes:
-            self._store.add_token(token, time.time() + self._timeout + _SLACK, work.key)
+            self._store.add_token(token, time.time() + self._timeout + SLACK, work.key)
             return Job(
                 kind="run" if work.run else "creation",
                 slug=work.version.slug,
@@ -159,7 +157,7 @@ class Processes:
         try:
             await runner.tell(order)
             await asyncio.wait(
-                {reading, stopping}, timeout=self._timeout + _SLACK, return_when=asyncio.FIRST_COMPLETED
+                {reading, stopping}, timeout=self._timeout + SLACK, return_when=asyncio.FIRST_COMPLETED
             )
             if not reading.done():
                 await runner.tell(END)

@@ -138,7 +138,7 @@ OF_A_SERVER = (
     Command("config", "show each setting and where its value came from", (), ("%kbench config",)),
     Command(
         "local",
-        "the embedded server: runs tasks on this machine",
+        "the embedded server: runs tasks on this machine, or on a cluster",
         (
             value(
                 "what",
@@ -159,6 +159,11 @@ OF_A_SERVER = (
                 "VARIABLE",
                 "variable",
             ),
+            value(
+                "--cluster",
+                "start with a Dask scheduler, whose workers run the tasks, or on N workers of this machine",
+                "ADDRESS|new:N",
+            ),
             Arg(
                 ("--older-than",),
                 "clean: delete logs and outputs from this age on (default: 30d, unless --keep is given)",
@@ -171,6 +176,7 @@ OF_A_SERVER = (
             "%kbench local",
             "%kbench local start --upstream http://127.0.0.1:11434/v1",
             "%kbench local start --upstream https://models.example.org/v1 --key-from LAB_KEY",
+            "%kbench local start --cluster tcp://10.0.0.5:8786",
             "%kbench local clean --older-than 2w --keep 500MB",
             "%kbench local stop",
         ),

@@ -1,0 +1,160 @@
+"""What a cluster's worker has of ours: the jobs on it, and a model proxy beside them.
+
+`carry_out` is the task that Dask schedules. All else here is called by the server through the scheduler
+(``Client.run``), so no port of either needs to be reachable. A job's folder lives as long as its task's key: when the
+scheduler forgets that, because the job was cancelled, its server has gone for good, or everything was fetched, the
+job's processes end and its folder goes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from distributed import Worker, WorkerPlugin, get_worker
+
+from kbench_jupyter._version import __version__
+from kbench_jupyter.local.executors.worker_job import WorkerJob
+from kbench_jupyter.local.executors.worker_proxy import Endpoint, WorkerProxy
+from kbench_jupyter.local.job import Job, task_environment
+
+_NAME = "kbench"
+
+
+@dataclass(frozen=True)
+class Supplies:
+    """What a job is told by its server when it has begun. The scheduler hands it on and keeps nothing of it."""
+
+    server: str  # whose model proxy it is to use: a worker may have several servers
+    endpoint: Endpoint
+    kind: str
+    slug: str
+    text: str  # the pushed notebook
+    candidate: str  # the run's model, as the API names it; empty for a creation
+    effort: str
+    model: str  # proxy slug of the model under test
+    models: tuple[str, ...]
+    timeout: float
+
+
+class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
+    """A worker's jobs by their keys, and a model proxy for each server."""
+
+    name = _NAME
+
+    def setup(self, worker: Worker) -> None:
+        """Make the folder in which everything lies."""
+        self._worker = worker
+        self._folder = Path(worker.local_directory) / "kbench"
+        self._folder.mkdir(mode=0o700, exist_ok=True)
+        self._jobs: dict[str, WorkerJob] = {}
+        self._proxies: dict[str, WorkerProxy] = {}
+        self._admitted: dict[str, tuple[WorkerProxy, str]] = {}  # each job's token
+        self._starting = asyncio.Lock()
+
+    def begin(self, key: str) -> WorkerJob:
+        """Take up a job, unless it was cancelled a moment ago: then it is dropped at once."""
+        job = WorkerJob(key, self._folder, self._worker.loop.asyncio_loop)
+        task = self._worker.state.tasks.get(key)
+        if task is not None and task.state == "executing":
+            self._jobs[key] = job
+        else:
+            job.drop()
+        return job
+
+    def job(self, key: str) -> WorkerJob | None:
+        """Return the job of a key."""
+        return self._jobs.get(key)
+
+    def transition(self, key: Any, start: str, finish: str, **_more: Any) -> None:  # noqa: ARG002
+        """Let a job go that the scheduler does not want any more."""
+        if finish in ("cancelled", "released", "forgotten") and (job := self._jobs.pop(key, None)):
+            job.drop()
+            if admitted := self._admitted.pop(key, None):
+                admitted[0].forget(admitted[1])
+
+    async def teardown(self, worker: Worker) -> None:  # noqa: ARG002
+        """End all jobs, and the proxies."""
+        await asyncio.gather(*(job.end() for job in self._jobs.values()))
+        for proxy in self._proxies.values():
+            await proxy.close()
+
+    async def supply(self, key: str, told: Supplies) -> None:
+        """Tell a job what it is to do."""
+        if (job := self._jobs.get(key)) is None or job.supplied:
+            return
+        async with self._starting:
+            proxy = self._proxies.get(told.server)
+            if proxy is None:
+                proxy = WorkerProxy(self._folder / f"proxy-{told.server}")
+                await proxy.serve()
+                self._proxies[told.server] = proxy
+            await proxy.use(told.endpoint, self._worker)
+        token = "kbp_" + secrets.token_urlsafe(32)
+        proxy.admit(token, told.candidate, told.effort)
+        self._admitted[key] = proxy, token
+
+        def make(job: WorkerJob) -> Job:
+            home, scratch = str(job.home), str(job.scratch)
+            env = task_environment(
+                home=home, proxy_url=proxy.url, token=token, model=told.model, models=list(told.models)
+            )
+            return Job(
+                told.kind, told.slug, told.text, str(job.folder), scratch, env, told.model, told.timeout, []
+            )
+
+        job.supply(make)
+
+
+async def open_workplace(worker: Worker) -> Workplace:
+    """Return a worker's workplace, made on first use: workers that do nothing for us notice nothing."""
+    if _NAME not in worker.plugins:
+        await worker.plugin_add(plugin=Workplace(), name=_NAME, catch_errors=False)
+    place: Workplace = worker.plugins[_NAME]
+    return place
+
+
+# -- the task ----------------------------------------------------------------------------------------
+
+
+def carry_out(key: str, topic: str, timeout: float) -> str:
+    """Carry a job out: in a thread of a worker, to its end. Returns the attempt."""
+    worker = get_worker()
+    job = asyncio.run_coroutine_threadsafe(_begin(worker, key), worker.loop.asyncio_loop).result()
+    worker.log_event(topic, {"key": key, "place": worker.address, "attempt": job.attempt})
+    job.carry_out(timeout)
+    return job.attempt
+
+
+async def _begin(worker: Worker, key: str) -> WorkerJob:
+    # In the event loop, in which the scheduler's word arrives too.
+    return (await open_workplace(worker)).begin(key)
+
+
+# -- called by the server ----------------------------------------------------------------------------
+
+
+async def look(key: str, offset: int, patience: float, dask_worker: Worker) -> dict[str, Any] | None:
+    """Look at a job's log, as `WorkerJob.look`; None where no such job is."""
+    job = (await open_workplace(dask_worker)).job(key)
+    return {**await job.look(offset, patience), "version": __version__} if job else None
+
+
+async def supply(key: str, told: Supplies, dask_worker: Worker) -> None:
+    """Tell a job what it is to do."""
+    await (await open_workplace(dask_worker)).supply(key, told)
+
+
+async def part(key: str, offset: int, size: int, dask_worker: Worker) -> bytes:
+    """Return a part of a job's archive; empty where no such job is."""
+    job = (await open_workplace(dask_worker)).job(key)
+    return await job.part(offset, size) if job else b""
+
+
+async def end(key: str, dask_worker: Worker) -> None:
+    """End a job, and return when its processes have ended."""
+    if job := (await open_workplace(dask_worker)).job(key):
+        await job.end()

@@ -1,0 +1,313 @@
+"""Runs on a Dask cluster: what happens when workers, the scheduler or the server go, and who gets to know the keys."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import random
+import threading
+import time
+import zipfile
+from collections import Counter
+from http.server import ThreadingHTTPServer
+
+import psutil
+import pytest
+from local_server_process import Server, plain, wait_for
+from test_local_executors import quick_at_first, text_of
+from test_local_models import Endpoint
+
+from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.local.executors.address import check, prompt_limits
+
+pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
+from dask_cluster import DaskCluster, has_slots, status
+
+pytestmark = pytest.mark.slow
+
+KEY = "upstream-s3cret"
+
+#: Ends the worker that it runs on, as often as a number in a file says.
+KILLS = """
+counter = pathlib.Path({counter!r})
+left = int(counter.read_text())
+print("left", left, flush=True)
+pathlib.Path("half-done").write_text("x") if left else pathlib.Path("done").write_text("x")
+if left:
+    counter.write_text(str(left - 1))
+    import psutil
+    worker = next(p for p in psutil.Process().parents() if "worker" in p.cmdline())
+    worker.kill()
+    time.sleep(600)
+"""
+
+
+@pytest.fixture(scope="module")
+def endpoint():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as running:
+        running.seen = []
+        thread = threading.Thread(target=running.serve_forever)
+        thread.start()
+        yield running
+        running.shutdown()
+        thread.join()
+
+
+@pytest.fixture(scope="module")
+def cluster(tmp_path_factory):
+    running = DaskCluster(tmp_path_factory.mktemp("cluster"))
+    running.add(2)
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def server(cluster, endpoint, tmp_path_factory):
+    url = f"http://127.0.0.1:{endpoint.server_port}/v1"
+    env = {"KBENCH_UPSTREAM_URL": url, "KBENCH_UPSTREAM_API_KEY": KEY, "KBENCH_PROMPTS": "big-one-7b=1"}
+    running = Server(tmp_path_factory.mktemp("server") / "home", "--cluster", cluster.address, env=env)
+    has_slots(running, 2)
+    yield running
+    running.stop()
+
+
+@pytest.fixture
+def two(server, cluster):
+    """The server, with two workers whatever a test before has done to them."""
+    cluster.settle(2)
+    has_slots(server, 2)
+    return server
+
+
+def pushed(server, slug, tmp_path, code):
+    cell = plain(slug, quick_at_first(tmp_path, code), model="x")
+    server.push(slug, cell.replace("'x'", "os.environ['LLM_DEFAULT']"))
+    assert server.creation(slug) == ("COMPLETED", "")
+    return server
+
+
+def log_of(server, run):
+    return text_of(server.call("GetBenchmarkTaskRunLogs", {"runId": run}))
+
+
+def test_a_run_whose_worker_is_killed_goes_again_on_another_and_nothing_half_done_counts(
+    two, cluster, tmp_path
+):
+    counter = tmp_path / "counter"
+    pushed(two, "kills-once", tmp_path, KILLS.format(counter=str(counter)))
+    counter.write_text("1")
+    ended = two.run_now("kills-once")
+    assert ended["state"] == "COMPLETED"
+    log = log_of(two, ended["id"])
+    assert ["was lost" in log, "attempt 2 of 3" in log, log.endswith("left 0\n")] == [True] * 3
+    files = two.post("DownloadBenchmarkTaskRunOutput", {"runId": ended["id"]}).content
+    assert (b"half-done" in files, b"done" in files) == (False, True)
+
+
+def test_a_run_that_loses_its_worker_three_times_ends_and_says_so(two, cluster, tmp_path):
+    counter = tmp_path / "counter"
+    pushed(two, "kills", tmp_path, KILLS.format(counter=str(counter)))
+    counter.write_text("9")
+    cluster.add(2)
+    has_slots(two, 4)
+    ended = two.run_now("kills")
+    assert (ended["state"], "lost 3 times" in ended["errorMessage"]) == ("ERRORED", True)
+    assert counter.read_text() == "6", "three attempts, and no fourth"
+
+
+def test_after_kill_9_of_the_server_a_run_that_goes_is_found_and_none_is_begun_twice(two, cluster, tmp_path):
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    code = f"""
+print("first", flush=True)
+with pathlib.Path({str(begun)!r}).open("a") as file:
+    file.write("x")
+while not os.path.exists({str(go)!r}):
+    time.sleep(0.05)
+print("last")"""
+    pushed(two, "steady", tmp_path, code)
+    going, also = (two.schedule("steady", name)[0]["runId"] for name in ("plain", "lab/Big-One:7b"))
+    wait_for(lambda: begun.exists() and begun.read_text() == "xx", 60, "both to begin")
+    two.kill()
+    two.start()
+    has_slots(two, 2)
+    assert two.run(going, "steady")["state"] == "RUNNING"
+    two.kill()
+    go.touch()  # it ends while no server is there
+    two.start()
+    for run in (going, also):
+        assert two.ended(run, "steady")["state"] == "COMPLETED"
+        assert log_of(two, run) == "first\nlast\n"
+    assert begun.read_text() == "xx"
+
+
+def test_without_its_scheduler_a_run_waits_and_goes_again_when_it_is_back(two, cluster, tmp_path):
+    begun, go = tmp_path / "begun", tmp_path / "go"
+    code = f"""
+with pathlib.Path({str(begun)!r}).open("a") as file:
+    file.write("x")
+while not os.path.exists({str(go)!r}):
+    time.sleep(0.05)"""
+    pushed(two, "patient", tmp_path, code)
+    run = two.schedule("patient")[0]["runId"]
+    wait_for(begun.exists, 60, "the run to begin")
+    cluster.kill(cluster.scheduler)
+    wait_for(lambda: "lost" in status(two)["cluster"]["problem"], 60, "the loss to be seen")
+    assert two.run(run, "patient")["state"] == "RUNNING"
+    for worker in list(cluster.workers):
+        cluster.kill(worker)
+    go.touch()
+    cluster.start()
+    cluster.add(2)
+    ended = two.ended(run, "patient")
+    assert ended["state"] == "COMPLETED", ended
+    assert begun.read_text() == "xx"
+
+
+def test_workers_that_join_are_used_at_once_and_status_says_what_each_runs(two, cluster, tmp_path):
+    go = tmp_path / "go"
+    pushed(two, "fill", tmp_path, f"while not os.path.exists({str(go)!r}):\n    time.sleep(0.05)")
+    runs = [
+        two.schedule("fill", name)[0]["runId"]
+        for name in ("plain", "lab/Big-One:7b", "smollm2-135m-instruct")
+    ]
+    wait_for(lambda: status(two)["going"] == 2, 60, "two to begin")
+    cluster.add()
+
+    def shown():
+        return sorted(job for worker in status(two)["cluster"]["workers"] for job in worker["jobs"])
+
+    expected = ["fill on big-one-7b", "fill on plain", "fill on smollm2-135m-instruct"]
+    wait_for(lambda: shown() == expected, 60, "the third on the new worker")
+    go.touch()
+    assert [two.ended(run, "fill")["state"] for run in runs] == ["COMPLETED"] * 3
+
+
+LOOK = """
+import psutil, urllib.request
+found = []
+for process in psutil.process_iter():
+    try:
+        if b"upstream-" + b"s3cret" in open(f"/proc/{process.pid}/environ", "rb").read():
+            found.append(process.cmdline())
+    except OSError:
+        pass
+print("FOUND", [line for line in found if "pytest" not in str(line)])
+asked = {"model": os.environ["LLM_DEFAULT"], "messages": [{"role": "user", "content": "from a worker"}]}
+request = urllib.request.Request(
+    os.environ["MODEL_PROXY_URL"] + "/openapi/chat/completions", json.dumps(asked).encode(),
+    {"Authorization": "Bearer " + os.environ["MODEL_PROXY_API_KEY"]},
+)
+print("ANSWER", urllib.request.urlopen(request).read().decode())
+"""
+
+
+def test_a_job_asks_the_endpoint_by_a_proxy_beside_it_and_no_environment_has_the_key(two, endpoint, tmp_path):
+    pushed(two, "asks", tmp_path, LOOK)
+    run = two.schedule("asks", "lab/Big-One:7b")[0]["runId"]
+    assert two.ended(run, "asks")["state"] == "COMPLETED", log_of(two, run)
+    log = log_of(two, run)
+    assert "FOUND []" in log
+    reply = json.loads(log.partition("ANSWER ")[2].splitlines()[0])
+    assert reply["usage"]["cost"]["output_tokens_cost_nanodollars"] == 2_000_000
+    path, headers, body = endpoint.seen[-1]
+    assert (path, body["model"]) == ("/v1/chat/completions", "lab/Big-One:7b")
+    assert headers["Authorization"] == f"Bearer {KEY}"
+    texts = [path.read_bytes() for path in two.home.parent.rglob("*") if path.is_file()]
+    assert not [text for text in texts if KEY.encode() in text]
+
+
+def test_ended_and_cancelled_jobs_leave_nothing_on_the_workers(two, cluster, tmp_path):
+    pushed(two, "tidy", tmp_path, "print('x')\ntime.sleep(600)")
+    run = two.schedule("tidy")[0]["runId"]
+    wait_for(lambda: two.run(run, "tidy")["state"] == "RUNNING", 60, "it to begin")
+    assert two.cancel(run, active=True) == {"activeTerminatedCount": 1}
+    places = list(cluster.folder.glob("worker-*/dask/**/kbench"))
+
+    def left():
+        alive = [psutil.Process(worker.pid).children(recursive=True) for worker in cluster.workers]
+        jobs = [
+            folder for place in places for folder in place.iterdir() if not folder.name.startswith("proxy-")
+        ]
+        lost = [f for f in jobs if not any(w.poll() is None for w in cluster.workers)]
+        return lost or [p for family in alive for p in family if "runner" in " ".join(p.cmdline())]
+
+    wait_for(lambda: not left(), 20, "everything to be tidied up")
+
+
+@pytest.mark.faults
+@pytest.mark.timeout(0)
+def test_whatever_is_killed_under_many_runs_none_is_lost_and_each_has_its_output(tmp_path):
+    """``CLUSTER_FAULTS`` workers, schedulers and servers are killed under ``CLUSTER_RUNS`` runs."""
+    faults, wanted = (int(os.environ.get(name, "30")) for name in ("CLUSTER_FAULTS", "CLUSTER_RUNS"))
+    chance, counted = random.Random(faults), Counter()
+    (tmp_path / "cluster").mkdir()
+    cluster = DaskCluster(tmp_path / "cluster")
+    cluster.add(3)
+    one = Server(tmp_path / "home", "--cluster", cluster.address)
+    try:
+        pushed(one, "many", tmp_path, "print('begun', flush=True)\ntime.sleep(1)\nprint('ended')")
+        body = {
+            "taskSlugs": [{"taskSlug": "many"}],
+            "modelVersionSlugs": ["smollm2-135m-instruct"],
+            "enqueue": True,
+        }
+        body["skipPolicy"] = "BENCHMARK_ENQUEUE_SKIP_POLICY_ALL"
+        runs = [
+            one.call("BatchScheduleBenchmarkTaskRuns", body)["results"][0]["runId"] for _ in range(wanted)
+        ]
+        for _ in range(faults):
+            time.sleep(chance.uniform(0, 5))  # not for anything to happen: a moment is chosen
+            what = chance.choices(["worker", "scheduler", "server"], [8, 1, 1])[0]
+            counted[what] += 1
+            if what == "worker":
+                cluster.kill(chance.choice(cluster.workers))
+            elif what == "server":
+                one.kill()
+                one.start()
+            else:
+                for process in [cluster.scheduler, *cluster.workers]:
+                    cluster.kill(process)
+                cluster.start()
+            cluster.add(3 - len(cluster.workers))
+        for run in runs:
+            counted[said(one, one.ended(run, "many", timeout=60 * 60))] += 1
+        print(dict(counted))
+        assert counted["whole"] + counted["lost 3 times"] == wanted
+    finally:
+        one.stop()
+        cluster.stop()
+
+
+def said(server, run):
+    """Return how a run ended: with all that belongs to it, or given up."""
+    if run["state"] == "ERRORED":
+        return "lost 3 times" if "lost 3 times" in run["errorMessage"] else run["errorMessage"]
+    log = log_of(server, run["id"]).rpartition("attempt")[2]
+    files = server.post("DownloadBenchmarkTaskRunOutput", {"runId": run["id"]}).content
+    names = zipfile.ZipFile(io.BytesIO(files)).namelist()
+    return "whole" if log.endswith("begun\nended\n") and "many-run.run.json" in names else log
+
+
+@pytest.mark.parametrize(
+    "wrong", ["10.0.0.5", "http://10.0.0.5:8786", "new:", "new:0", "tcp://host", "tcp://a b:1"]
+)
+def test_an_address_that_can_be_none_is_told(wrong):
+    with pytest.raises(LocalServerError, match="address of a Dask scheduler") as raised:
+        check(wrong)
+    assert "--cluster" in "\n".join(raised.value.lines())
+
+
+def test_without_dask_it_is_said_what_to_install(monkeypatch):
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    with pytest.raises(LocalServerError) as raised:
+        check("new:2")
+    assert "pip install 'kbench-jupyter[cluster]'" in "\n".join(raised.value.lines())
+
+
+def test_limits_to_prompts_are_read_and_what_cannot_be_is_told(monkeypatch):
+    monkeypatch.setenv("KBENCH_PROMPTS", "gpt-5=8, *=32")
+    assert prompt_limits() == {"gpt-5": 8, "*": 32}
+    monkeypatch.setenv("KBENCH_PROMPTS", "gpt-5=none")
+    with pytest.raises(LocalServerError, match="KBENCH_PROMPTS"):
+        prompt_limits()

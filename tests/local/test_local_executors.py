@@ -1,0 +1,132 @@
+"""What holds wherever jobs are carried out: on this machine, and on the workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+
+import psutil
+import pytest
+from local_server_process import LOCAL, Server, plain, wait_for
+
+pytestmark = pytest.mark.slow
+
+LIMIT = 15
+"""Seconds that a notebook gets here."""
+
+
+@pytest.fixture(scope="module", params=["processes", "cluster"])
+def server(request, tmp_path_factory):
+    options = ["--run-timeout", str(LIMIT), "--workers", "2"]
+    if request.param == "cluster":
+        pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
+        options += ["--cluster", "new:2"]
+    running = Server(tmp_path_factory.mktemp(request.param) / "home", *options)
+    running.clustered = request.param == "cluster"
+    wait_for(lambda: running.call("GetStatus", {"brief": True}, LOCAL)["workers"] == 2, 60, "two slots")
+    yield running
+    running.stop()
+
+
+def text_of(entries):
+    return "".join(entry["data"] for entry in entries)
+
+
+def quick_at_first(tmp_path, code):
+    """Return code that is run from the second time on: the first is the creation."""
+    lines = "".join(f"    {line}\n" for line in code.splitlines())
+    created = str(tmp_path / "created")
+    return (
+        f"import os, pathlib, time\nif os.path.exists({created!r}):\n{lines}pathlib.Path({created!r}).touch()"
+    )
+
+
+def test_a_runs_log_is_live_and_in_order_and_its_files_are_those_it_wrote(server, tmp_path):
+    go = tmp_path / "go"
+    code = f"""
+for number in range(300):
+    print("line", number)
+print("half", flush=True)
+while not os.path.exists({str(go)!r}):
+    time.sleep(0.05)
+pathlib.Path("big.bin").write_bytes(os.urandom(9_000_000))
+print("whole")"""
+    server.push("steady", plain("steady", quick_at_first(tmp_path, code)))
+    assert server.creation("steady") == ("COMPLETED", "")
+    run = server.schedule("steady")[0]["runId"]
+    wait_for(lambda: server.run(run, "steady")["state"] == "RUNNING", 60, "the run to start")
+    entries = []
+    with server.post("GetBenchmarkTaskRunLogs", {"runId": run}, stream=True) as stream:
+        for line in stream.iter_lines(decode_unicode=True):
+            if line.startswith("data: {"):
+                entries.append(json.loads(line.removeprefix("data: ")))
+                if "half" in entries[-1]["data"]:
+                    assert server.run(run, "steady")["state"] == "RUNNING", "it is told while it goes"
+                    go.touch()
+    assert text_of(entries) == "".join(f"line {n}\n" for n in range(300)) + "half\nwhole\n"
+    assert server.run(run, "steady")["result"] == {"booleanResult": True}
+    assert server.call("GetBenchmarkTaskRunLogs", {"runId": run}) == entries
+    body = {"runId": run, "includeSource": True}
+    packed = zipfile.ZipFile(io.BytesIO(server.post("DownloadBenchmarkTaskRunOutput", body).content))
+    assert packed.testzip() is None
+    assert packed.getinfo("big.bin").file_size == 9_000_000
+    assert {"__notebook__.ipynb", "__notebook_source__.ipynb", "steady-run.run.json"} <= {*packed.namelist()}
+
+
+def test_jobs_that_kill_their_kernel_or_their_runner_end_and_nothing_else_does(server):
+    server.push("exits", plain("exits", "import os\nprint('last words', flush=True)\nos._exit(3)"))
+    server.push("kills", plain("kills", "import os\nos.kill(os.getppid(), 9)\nimport time\ntime.sleep(60)"))
+    state, error = server.creation("exits")
+    assert (state, "kernel died" in error) == ("ERRORED", True)
+    state, error = server.creation("kills")
+    assert (state, "ended unexpectedly" in error) == ("ERRORED", True)
+    server.push("after", plain("after"))
+    assert server.creation("after") == ("COMPLETED", "")
+
+
+def test_a_cancelled_run_ends_with_its_processes(server, tmp_path):
+    code = "print('pid', os.getpid(), flush=True)\ntime.sleep(600)"
+    server.push("long", plain("long", quick_at_first(tmp_path, code)))
+    assert server.creation("long") == ("COMPLETED", "")
+    run = server.schedule("long")[0]["runId"]
+    log = server.home / "runs" / str(run) / "log.jsonl"
+    wait_for(lambda: log.exists() and log.read_text(), 60, "its notebook to run")
+    kernel = psutil.Process(int(text_of(map(json.loads, log.read_text().splitlines())).split()[1]))
+    family = [kernel, kernel.parent()]
+    assert server.cancel(run, active=True) == {"activeTerminatedCount": 1}
+    assert not [process for process in family if process.is_running()], "gone when the answer comes"
+    assert server.run(run, "long")["errorMessage"] == "Cancelled."
+
+
+def test_output_without_end_is_stopped_by_the_time_out_and_its_log_is_bounded(server):
+    server.push("flood", plain("flood", "while True:\n    print('x' * 200)"))
+    state, error = server.creation("flood")
+    assert (state, f"Stopped after {LIMIT} s" in error) == ("ERRORED", True)
+    folder = server.home / "creations" / str(len(list((server.home / "creations").iterdir())))
+    log = folder / "log.jsonl"
+    assert 2**20 < log.stat().st_size < 40 * 2**20
+    assert "too long" in log.read_text()
+
+
+def test_after_kill_9_of_the_server_every_run_is_told_and_what_waited_goes_on(server, tmp_path):
+    begun = tmp_path / "begun"
+    code = f"""
+pathlib.Path({str(begun)!r}).open("a").write("x")
+if len(pathlib.Path({str(begun)!r}).read_text()) == 1:
+    time.sleep(600)"""
+    server.push("goes", plain("goes", quick_at_first(tmp_path, code)))
+    server.push("waits", plain("waits"))
+    assert server.creation("goes") == ("COMPLETED", "")
+    assert server.creation("waits") == ("COMPLETED", "")
+    going = server.schedule("goes")[0]["runId"]
+    wait_for(begun.exists, 60, "the run to begin")
+    waiting = server.schedule("waits")[0]["runId"]
+    server.kill()
+    server.start()
+    assert server.ended(waiting, "waits")["state"] == "COMPLETED"
+    ended = server.ended(going, "goes")
+    if server.clustered:  # the cluster was the server's own, and went with it: the run was begun anew
+        assert (ended["state"], begun.read_text()) == ("COMPLETED", "xx")
+    else:
+        assert "schedule the run again" in ended["errorMessage"]
