@@ -21,12 +21,15 @@ IDLE = 900.0
 #: Bytes of memory that must be free to start one ahead; it takes about 300 MB.
 ROOM = 2 * 2**30
 
-# What a kernel that waits for a task imports: nearly all that the task SDK imports (0.6.2), most of the time of
-# its own import, and nothing that reads the environment which only the task brings.
-WARM_UP = """
+#: What a kernel that waits for a task imports: nearly all that the task SDK imports (0.6.2), most of the time of
+#: its own import, and nothing that reads the environment which only the task brings.
+PACKAGES = (
+    "openai", "google.genai", "pandas", "panel", "jupyter_bokeh", "httpx", "jupyter_client", "docker",
+    "playwright.async_api",
+)  # fmt: skip
+WARM_UP = f"""
 import importlib
-for name in ("openai", "google.genai", "pandas", "panel", "jupyter_bokeh", "httpx", "jupyter_client", "docker",
-             "playwright.async_api"):
+for name in {PACKAGES!r}:
     try:
         importlib.import_module(name)
     except ImportError:

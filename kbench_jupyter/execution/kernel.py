@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from kbench_jupyter.errors import ExecutionError
 from kbench_jupyter.execution.processes import end_marked
@@ -25,6 +25,9 @@ _POLITE = 0.6
 
 # These make a kernel run somebody's own code or read their configuration before the first cell.
 _STRAY = ("PYTHONSTARTUP", "IPYTHONDIR", "JUPYTER_CONFIG_PATH", "JPY_SESSION_NAME", "JPY_PARENT_PID")
+
+#: What ipykernel's debugger is told: to say nothing of modules that it cannot see into.
+SETTINGS = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 _CHANGE = """
 import os
@@ -50,15 +53,30 @@ def check_installed() -> None:
         )
 
 
+class ToBe(Protocol):
+    """A process that is there already and becomes a kernel: see `forked`."""
+
+    def provisioner(self, manager: Any) -> Any:
+        """Return what launches this kernel for a kernel manager of jupyter_client's."""
+
+
 class FreshKernel:
     """One kernel process with its manager and client.
 
     `env` is its whole environment; where that names no home folder, the kernel gets an empty one, which goes with
     it. `around` comes before the command that starts the kernel; ``{own}`` in it is a folder that the kernel needs.
+    With a `to_be` no command is started: that becomes the kernel.
     """
 
-    def __init__(self, cwd: Path, env: Mapping[str, str], around: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        cwd: Path,
+        env: Mapping[str, str],
+        around: Sequence[str] = (),
+        to_be: ToBe | None = None,
+    ) -> None:
         self._around = around
+        self._to_be = to_be
         self._cwd = cwd
         self.env = dict(env)
         self.manager: Any = None
@@ -90,7 +108,7 @@ class FreshKernel:
         env = {name: value for name, value in self.env.items() if name not in _STRAY}
         # The user's profile may run startup files, load extensions or change how tracebacks look.
         env["IPYTHONDIR"] = str(self._folder / "ipython")
-        env["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
+        env |= SETTINGS
         (self._folder / "ipython").mkdir()
         if "HOME" not in env:
             env["HOME"] = env["USERPROFILE"] = str(self._folder / "home")
@@ -124,6 +142,8 @@ class FreshKernel:
             # Sockets in a folder of mode 0700 instead of TCP ports that every local user could reach.
             manager.transport = "ipc"
             manager.ip = str(self._folder / "s")
+        if self._to_be is not None:
+            manager.provisioner = self._to_be.provisioner(manager)
         return manager
 
     async def quietly(self, code: str) -> None:

@@ -21,7 +21,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-_SET_PARENT_DEATH_SIGNAL, _SET_DUMPABLE, _SET_CHILD_SUBREAPER = 1, 4, 36  # linux/prctl.h
+_SET_PARENT_DEATH_SIGNAL, _SET_DUMPABLE = 1, 4  # linux/prctl.h
+_SET_CHILD_SUBREAPER, _GET_CHILD_SUBREAPER = 36, 37
 #: How often to look again for what was forked while its parent was being killed.
 _ROUNDS = 20
 #: Seconds that a killed process may take to end.
@@ -58,6 +59,15 @@ def close_memory() -> None:
 def adopt_orphans() -> None:
     """Become the parent of those among this process's descendants that lose theirs, where the system can do so."""
     _prctl(_SET_CHILD_SUBREAPER, 1)
+
+
+def adopts_orphans() -> bool:
+    """Whether this process has become that parent."""
+    answer = ctypes.c_int(0)
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(_GET_CHILD_SUBREAPER, ctypes.byref(answer), 0, 0, 0)
+    return bool(answer.value)
 
 
 def signal_when_parent_dies(name: str) -> None:

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.errors import ExecutionError
 from kbench_jupyter.execution.events import CellFailed, CellFinished, CellStarted, Event, Outcome
-from kbench_jupyter.execution.kernel import FreshKernel, check_installed
+from kbench_jupyter.execution.kernel import FreshKernel, ToBe, check_installed
 from kbench_jupyter.quick_import import load
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class KernelAhead:
     """A fresh kernel, started at once, and the thread that executes a notebook in it when one comes.
 
     `env` is its environment as far as it is known. Meanwhile it executes `warm_up`, of which the notebook sees nothing.
-    What comes `around` the kernel's command: see `FreshKernel`.
+    What comes `around` the kernel's command, and what is `to_be` the kernel: see `FreshKernel`.
 
     Raises
     ------
@@ -55,10 +55,16 @@ class KernelAhead:
     """
 
     def __init__(
-        self, cwd: Path, env: Mapping[str, str], *, warm_up: str = "", around: Sequence[str] = ()
+        self,
+        cwd: Path,
+        env: Mapping[str, str],
+        *,
+        warm_up: str = "",
+        around: Sequence[str] = (),
+        to_be: ToBe | None = None,
     ) -> None:
         check_installed()
-        self._kernel = FreshKernel(cwd, env, around)
+        self._kernel = FreshKernel(cwd, env, around, to_be)
         self._warm_up = warm_up
         self._order: _Order | None = None
         self._events: queue.SimpleQueue[Any] = queue.SimpleQueue()

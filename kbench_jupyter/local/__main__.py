@@ -79,6 +79,7 @@ def main() -> int:
         # Only if somebody says so.
         least=int(workers) if arguments.workers or os.environ.get("KBENCH_WORKERS") else 0,
         cluster=(arguments.cluster or os.environ.get("KBENCH_CLUSTER", "")).strip(),
+        fork=arguments.fork,
         endpoint=tuple(told["endpoint"]) if told["endpoint"] else None,
     )
     try:
@@ -126,6 +127,12 @@ def _parser() -> argparse.ArgumentParser:
         metavar="ADDRESS",
         help="a Dask scheduler whose workers execute the notebooks (tcp://HOST:8786, tls://...), or new:N for N "
         "workers on this machine (default: KBENCH_CLUSTER)",
+    )
+    parser.add_argument(
+        "--no-fork",
+        dest="fork",
+        action="store_false",
+        help="start each job's processes, and fork none (Linux)",
     )
     parser.add_argument(
         "--told-on-stdin",

@@ -1,4 +1,4 @@
-"""The process of one job: ``python -m kbench_jupyter.local.runner``, started by `queue`.
+"""The process of one job: ``python -m kbench_jupyter.local.runner``, or a fork of `template`.
 
 It is told what to do in one line on stdin, writes log entries as JSON lines to stdout while the notebook
 runs, and leaves the output and then the verdict in the job's folder. A line before that of the job may tell
@@ -18,7 +18,7 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.errors import ExecutionError
 from kbench_jupyter.execution import (
@@ -42,6 +42,9 @@ from kbench_jupyter.local.rows import ERRORED
 from kbench_jupyter.local.temporary import make_temporary
 from kbench_jupyter.quick_import import load
 
+if TYPE_CHECKING:
+    from kbench_jupyter.execution.forked import KernelToBe
+
 _LAST_WORDS = 5.0
 """Seconds to end in good order once the server is gone."""
 
@@ -55,8 +58,8 @@ with open(%r, "w") as _file:
 """
 
 
-def main() -> None:
-    """Do the job on stdin."""
+def main(to_be: KernelToBe | None = None) -> None:
+    """Do the job on stdin, in a kernel that is forked already if there is one."""
     _own_what_is_started()
     line = sys.stdin.buffer.readline()
     early = Ahead.loads(line) if line else None
@@ -74,7 +77,7 @@ def main() -> None:
     threading.Thread(target=_watch_stdin, args=(gone,), daemon=True).start()
     log = LogWriter(sys.stdout)
     try:
-        verdict = _run(job, kernel, log, gone)
+        verdict = _run(job, kernel, to_be, log, gone)
     except ExecutionError as error:
         log("stderr", "\n".join(error.lines()) + "\n")
         verdict = Verdict(ERRORED, "\n".join(error.lines()))
@@ -135,9 +138,13 @@ def _working(scratch: str) -> Path:
     return folder
 
 
-def _run(job: Job, kernel: KernelAhead | None, log: LogWriter, gone: threading.Event) -> Verdict:
-    nbformat, notebook = load("nbformat"), read_notebook(job.text)
+def _run(
+    job: Job, kernel: KernelAhead | None, to_be: KernelToBe | None, log: LogWriter, gone: threading.Event
+) -> Verdict:
     working = _working(job.scratch)
+    if to_be is not None:
+        kernel = KernelAhead(working, job.env, to_be=to_be)  # it starts while the notebook is read
+    nbformat, notebook = load("nbformat"), read_notebook(job.text)
     names = Path(job.scratch) / "names.json"
     choice = find_choice(notebook.cells)
     if choice:

@@ -56,6 +56,7 @@ class Settings:
     ahead: bool = True  # whether the next job's kernel is kept ready
     least: int = 0  # jobs that a cluster is handed at once, also where it has fewer threads
     cluster: str = ""  # address of a Dask scheduler whose workers carry the jobs out; else this machine does
+    fork: bool = True  # whether it is forked, where that is possible
     #: Address, key and the key's variable of a model endpoint; None is what the environment names.
     endpoint: tuple[str, str, str] | None = field(default=None, repr=False)
 
@@ -106,6 +107,7 @@ async def _serve(settings: Settings, home: Home) -> None:
             slots=settings.workers,
             timeout=settings.timeout,
             ahead=settings.ahead,
+            fork=settings.fork,
             url=lambda: url,
             sandbox=sandbox,
         )

@@ -1,67 +1,169 @@
-"""A task on the embedded server, with a runner that waits for it and with one that is started for it.
+"""Small runs on the embedded server: forked off a template, and in processes started for them.
 
-Each round starts two servers of its own: a job after the first may find the next runner half ready.
+How many go a minute, two at a time, on models that answer at once; what one run costs; and how long it is from a click
+to the first line of the log.
 """
 
 from __future__ import annotations
 
+import json
+import os
+import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from sides import in_turns, report
+import psutil
+from json_endpoint import JsonHandler, serving
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "local"))
 from local_server_process import PROXY, Server, wait_for
 
-ROUNDS = 5
+FORKED, STARTED = 100, 8
+"""Runs of each kind: those that are started take too long for as many."""
+CLICKS = 3
+_MODELS = [f"lab/quick-{number}" for number in range(CLICKS + FORKED)]
+# What it is created with is the small model, which takes its time.
 _TASK = """
+import os
+
 import kaggle_benchmarks as kbench
+
+print("It begins.", flush=True)
 
 @kbench.task(name="Sums")
 def sums(llm) -> bool:
-    return 1 + 1 == 2
+    return "quick" not in os.environ["LLM_DEFAULT"] or "2" in llm.prompt("What is 1 + 1?")
 
 sums.run(kbench.llm)
 """
-_KERNEL = "ipykernel_launcher"
 
 
-def _kernel_is_idle(server: Any) -> bool:
-    """Whether a kernel waits that has nothing left to import."""
-    for process in server.family():
-        if _KERNEL in " ".join(process.cmdline()):
-            before = sum(process.cpu_times()[:2])
-            time.sleep(0.5)  # what is measured here is that it does nothing
-            return sum(process.cpu_times()[:2]) - before < 0.05
-    return False
+class _Model(JsonHandler):
+    def do_GET(self) -> None:
+        self.answer({"data": [{"id": model} for model in _MODELS]})
+
+    def do_POST(self) -> None:
+        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        message = {"role": "assistant", "content": "1 + 1 is 2."}
+        usage = {"prompt_tokens": 9, "completion_tokens": 8, "total_tokens": 17}
+        choice = {"index": 0, "finish_reason": "stop", "message": message}
+        about = {"id": "1", "object": "chat.completion", "created": 1, "model": asked["model"]}
+        self.answer({**about, "choices": [choice], "usage": usage})
 
 
-def _created(*, ahead: bool) -> Callable[[], float]:
-    def run() -> float:
-        with tempfile.TemporaryDirectory() as folder:
-            server = Server(Path(folder) / "home", ahead=ahead)
-            try:
-                if ahead:
-                    server.call("CreateDefaultModelProxyToken", {}, PROXY)
-                    wait_for(lambda: _kernel_is_idle(server), 120, "a kernel that waits")
-                start = time.perf_counter()
-                server.push("sums", _TASK)
-                assert server.creation("sums")[0] == "COMPLETED"
-                return time.perf_counter() - start
-            finally:
-                server.stop()
+@contextmanager
+def _server(endpoint: str, *options: str) -> Iterator[Server]:
+    with tempfile.TemporaryDirectory() as folder:
+        server = Server(Path(folder) / "home", *options, env={"KBENCH_UPSTREAM_URL": endpoint}, ahead=True)
+        try:
+            server.call("CreateDefaultModelProxyToken", {}, PROXY)
+            wait_for(lambda: _idle(server), 120, "all to be imported")
+            start = time.perf_counter()
+            server.push("sums", _TASK)
+            assert server.creation("sums") == ("COMPLETED", "")
+            print(f"  {_named(options)}: created in {time.perf_counter() - start:.2f} s", flush=True)
+            yield server
+        finally:
+            server.stop()
 
-    return run
+
+def _named(options: tuple[str, ...]) -> str:
+    return "started" if options else "forked"
+
+
+def _idle(server: Server) -> bool:
+    """Whether what waits has nothing left to import."""
+    family = server.family()
+    before = _used(family)
+    time.sleep(0.5)  # what is measured here is that nothing happens
+    return before > 2 and _used(family) - before < 0.05
+
+
+def _used(family: list[psutil.Process]) -> float:
+    used = 0.0
+    for process in family:
+        try:
+            used += sum(process.cpu_times()[:2])
+        except psutil.Error:
+            return 0.0
+    return used
+
+
+def _busy() -> float:
+    """Return the seconds that all cores have been busy, other processes' among them."""
+    times = psutil.cpu_times()
+    return float(times.user + times.system)
+
+
+def _minute(server: Server, models: list[str]) -> dict[str, float]:
+    """Return runs a minute, seconds of a core for each, and the most memory that all of the server's processes took."""
+    start, used, memory = time.perf_counter(), _busy(), 0
+    assert all(one["runScheduled"] for one in server.schedule("sums", *(m.partition("/")[2] for m in models)))
+
+    def all_ended() -> list[Any]:
+        nonlocal memory
+        memory = max(memory, sum(map(_memory, server.family())))
+        time.sleep(0.2)  # looking takes a core's time, too
+        runs = server.runs("sums", pageSize=1000)
+        return [] if [run for run in runs if run["state"].endswith(("QUEUED", "RUNNING"))] else runs
+
+    runs = wait_for(all_ended, 600, "all runs to end")
+    took, used = time.perf_counter() - start, _busy() - used
+    assert {run["state"] for run in runs} == {"BENCHMARK_TASK_RUN_STATE_COMPLETED"}
+    return {"rate": 60 * len(models) / took, "cores": used / len(models), "memory": memory / 2**20}
+
+
+def _memory(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_full_info().pss)
+    except psutil.Error:
+        return 0
+
+
+def _click(server: Server, model: str) -> tuple[float, float]:
+    """Return the seconds from a click to the first line of the log, and to the run's end."""
+    start = time.perf_counter()
+    server.schedule("sums", model.partition("/")[2])
+    run = max(server.runs("sums", pageSize=1000), key=lambda one: one["id"])["id"]
+    wait_for(lambda: not server.run(run, "sums")["state"].startswith("QUEUED"), 60, "the run to begin")
+    with server.post("GetBenchmarkTaskRunLogs", {"runId": run}, stream=True) as answer:
+        lines = (line for line in answer.iter_lines() if line.startswith(b"data: {") and b"It begins" in line)
+        next(lines)
+        first = time.perf_counter() - start
+        for _ in answer.iter_lines():
+            pass
+    return first, time.perf_counter() - start
 
 
 def main() -> None:
-    """Print medians, from the push to a version that is created."""
-    report(
-        in_turns(
-            {"a runner waits": _created(ahead=True), "a runner is started": _created(ahead=False)}, ROUNDS
+    """Print the ratio first, then what each way takes."""
+    with serving(_Model) as endpoint, _server(endpoint) as forked, _server(endpoint, "--no-fork") as started:
+        sides = {"forked": forked, "started": started}
+        clicks: dict[str, list[tuple[float, float]]] = {name: [] for name in sides}
+        for number in range(CLICKS):
+            for name, server in sides.items():
+                wait_for(lambda one=server: _idle(one), 120, "it to be idle")
+                clicks[name].append(_click(server, _MODELS[number]))
+        left = _MODELS[CLICKS:]
+        done = {
+            "started": _minute(started, left[:STARTED]),
+            "forked": _minute(forked, left),
+        }
+    ratio = done["forked"]["rate"] / done["started"]["rate"]
+    print(f"  runs a minute, two at a time: {ratio:.1f} x  ({os.cpu_count()} cores)")
+    for name, found in done.items():
+        first, whole = (statistics.median(column) for column in zip(*clicks[name], strict=True))
+        print(
+            f"  {name:<10} {found['rate']:6.1f} a minute, {found['cores']:5.2f} s of a core a run, "
+            f"{found['memory']:5.0f} MB (PSS) with the server; one alone: first line after {first:.2f} s, "
+            f"its end after {whole:.2f} s"
         )
-    )
+
+
+if __name__ == "__main__":
+    main()

@@ -9,7 +9,7 @@ from local_server_process import Server
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """A server for tests that leave it as they find it, but for tasks of their own."""
-    running = Server(tmp_path_factory.mktemp("local") / "home")
+    running = Server(tmp_path_factory.mktemp("local") / "home", ahead=True)
     yield running
     running.stop()
 

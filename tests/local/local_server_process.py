@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -110,6 +111,15 @@ class Server:
 
     def proxy_token(self):
         return self.call("CreateDefaultModelProxyToken", service=PROXY)["token"]
+
+    def kernels(self):
+        """Return the processes of kernels: started for it, or forked and named."""
+        found = []
+        for process in self.family():
+            with contextlib.suppress(psutil.Error):
+                if process.name() == "kbench-kernel" or "ipykernel_launcher" in " ".join(process.cmdline()):
+                    found.append(process)
+        return found
 
     def family(self):
         return psutil.Process(self.process.pid).children(recursive=True)

@@ -101,8 +101,7 @@ def test_a_daemon_of_a_job_that_ends_early_ends_too(make_server, how):
     if how == "cancelled":
         assert one.cancel(run, active=True) == {"activeTerminatedCount": 1}
     elif how == "its runner is killed":
-        kernel = next(p for p in one.family() if "ipykernel_launcher" in " ".join(p.cmdline()))
-        kernel.parent().kill()
+        one.kernels()[0].parent().kill()
     else:
         one.kill()
     wait_for(lambda: not there(daemon), SECONDS, "the daemon to end")

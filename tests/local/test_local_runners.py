@@ -1,4 +1,4 @@
-"""The runner that is kept ready for the next job: quicker, and not otherwise to be noticed."""
+"""Where nothing is forked, the runner that is kept ready for the next job: quicker, and not otherwise to be noticed."""
 
 from __future__ import annotations
 
@@ -20,14 +20,10 @@ print("loaded", len(sys.modules) - before)
 needs_memory = pytest.mark.skipif(free_memory() < 2 * ROOM, reason="too little memory for a runner ahead")
 
 
-def kernels(server):
-    return [p for p in server.family() if "ipykernel_launcher" in " ".join(p.cmdline())]
-
-
 def ready(server):
     """Have a runner ready, and return its kernel."""
     server.call("CreateDefaultModelProxyToken", {}, PROXY)
-    return wait_for(lambda: kernels(server), 60, "a kernel that waits")[0]
+    return wait_for(lambda: server.kernels(), 60, "a kernel that waits")[0]
 
 
 def created(server, slug):
@@ -38,22 +34,22 @@ def created(server, slug):
 
 @needs_memory
 def test_a_job_gets_the_kernel_that_waits_with_the_sdk_s_packages_loaded(make_server):
-    one = make_server(ahead=True)
+    one = make_server("--no-fork", ahead=True)
     waiting = ready(one)
     one.push("counts", plain("counts", COUNT))
     log = created(one, "counts")
     assert int(log.partition("loaded ")[2].partition("\\n")[0]) < 300, log
     assert not waiting.is_running(), "it does one job only"
-    wait_for(lambda: kernels(one), 60, "the next one")
+    wait_for(lambda: one.kernels(), 60, "the next one")
 
 
 @needs_memory
 def test_a_runner_that_died_while_it_waited_costs_nobody_a_job(make_server):
-    one = make_server(ahead=True)
+    one = make_server("--no-fork", ahead=True)
     ready(one).kill()
     one.push("after", plain("after"))
     assert one.creation("after") == ("COMPLETED", "")
-    for process in kernels(one):
+    for process in one.kernels():
         process.parent().kill()
     one.push("again", plain("again"))
     assert one.creation("again") == ("COMPLETED", "")
@@ -61,7 +57,7 @@ def test_a_runner_that_died_while_it_waited_costs_nobody_a_job(make_server):
 
 @needs_memory
 def test_what_waits_ends_with_the_server(make_server):
-    one = make_server(ahead=True)
+    one = make_server("--no-fork", ahead=True)
     ready(one)
     family = one.family()
     one.kill()

@@ -8,7 +8,7 @@ import threading
 import zipfile
 
 import pytest
-from local_server_process import ENDLESS, MODEL, PROXY_MODEL, plain, wait_for
+from local_server_process import ENDLESS, MODEL, PROXY_MODEL, Server, plain, wait_for
 
 from kbench_jupyter.local.store import Store
 
@@ -53,6 +53,14 @@ def other(llm) -> bool:
 
 other.run(kbench.kaggle.load_model("somebody/else"))
 """
+
+
+@pytest.fixture(scope="module", params=["started", "forked"])
+def server(request, tmp_path_factory):
+    """A server whose runs are started anew, and one whose runs are forked."""
+    running = Server(tmp_path_factory.mktemp("runs") / "home", ahead=request.param == "forked")
+    yield running
+    running.stop()
 
 
 @pytest.fixture(scope="module")

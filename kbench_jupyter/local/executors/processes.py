@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.children import Children, Forked
 from kbench_jupyter.local.executors.runners import Runner, Runners, remove_scratch
 from kbench_jupyter.local.executors.work import SLACK, Work, candidate_of, offered
 from kbench_jupyter.local.home import not_stored
@@ -45,6 +45,7 @@ class Processes:
         slots: int,
         timeout: float,
         ahead: bool,
+        fork: bool,
         url: Callable[[], str],
         sandbox: Sandbox | None = None,
     ) -> None:
@@ -53,7 +54,7 @@ class Processes:
         self._models = models
         self._timeout = timeout
         self._url = url
-        self._runners = Runners(work, children, ahead=ahead, sandbox=sandbox)
+        self._runners = Runners(work, children, ahead=ahead, fork=fork, sandbox=sandbox)
         self._warming: dict[str, asyncio.Task[None]] = {}
         self._going = 0
 
@@ -169,7 +170,7 @@ class Processes:
         return begun.is_set()
 
 
-async def _read_log(work: Work, process: asyncio.subprocess.Process, begun: asyncio.Event) -> None:
+async def _read_log(work: Work, process: asyncio.subprocess.Process | Forked, begun: asyncio.Event) -> None:
     assert process.stdout is not None  # noqa: S101 - Children.start asks for it
     while line := await process.stdout.readline():
         if line == BEGUN:

@@ -3,6 +3,7 @@
 A task's first line imports the task SDK, which takes longer than most tasks take to run: 4 s of 5 on two
 cores. So when a job is to be expected, a runner is started ahead of it, with its kernel up and the packages
 imported that the SDK will import (`execution.WARM_UP`). It knows nothing of the job, and does one job only.
+Where runners can be forked off a template, that is kept ready instead, for any number of them (`templates`).
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pathlib import Path
 
 from kbench_jupyter.execution import IDLE, ROOM, free_memory
 from kbench_jupyter.execution.environment import kernel_environment
-from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.children import Children, Forked
+from kbench_jupyter.local.executors.templates import Templates, can_fork
 from kbench_jupyter.local.job import Ahead
 from kbench_jupyter.local.sandbox import Sandbox
 from kbench_jupyter.local.temporary import remove_temporary
@@ -31,7 +33,7 @@ _STDERR = "runner.err"
 class Runner:
     """A runner process, and a scratch folder of its own."""
 
-    process: asyncio.subprocess.Process
+    process: asyncio.subprocess.Process | Forked
     scratch: Path
 
     @property
@@ -61,10 +63,13 @@ def remove_scratch(folder: Path) -> None:
 
 
 class Runners:
-    """Where the queue gets its runners from, with scratch folders in `work`; none before its job unless `ahead`."""
+    """Where the queue gets its runners from, with scratch folders in `work`.
+
+    None is there before its job unless `ahead`, and none is forked unless `fork`.
+    """
 
     def __init__(
-        self, work: Path, children: Children, *, ahead: bool, sandbox: Sandbox | None = None
+        self, work: Path, children: Children, *, ahead: bool, fork: bool, sandbox: Sandbox | None = None
     ) -> None:
         self._work = work
         self._children = children
@@ -72,9 +77,15 @@ class Runners:
         self._ahead: asyncio.Task[Runner] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._off = not ahead
+        # A sandbox is put around a command.
+        forked = ahead and fork and not sandbox and can_fork()
+        self._templates = Templates(work, children) if forked else None
 
     def expect(self) -> None:
-        """Have a runner ready: a job will come soon."""
+        """Have a runner ready, or what it is forked off: a job will come soon."""
+        if self._templates is not None:
+            self._templates.expect()
+            return
         if self._off or free_memory() < ROOM:
             return
         if self._ahead is None:
@@ -100,6 +111,8 @@ class Runners:
     async def close(self) -> None:
         """End the one that is ready."""
         self._off = True
+        if self._templates is not None:
+            await self._templates.close()
         if self._expiry is not None:
             self._expiry.cancel()
         await self._drop()
@@ -108,7 +121,9 @@ class Runners:
         scratch = self._work / f"{name}-{secrets.token_hex(4)}"
         (scratch / "home").mkdir(parents=True, mode=0o700)
         with (scratch / _STDERR).open("wb") as stderr:
-            return Runner(await self._children.start("runner", scratch / "home", stderr), scratch)
+            forked = await self._templates.fork(scratch / "home", stderr) if self._templates else None
+            started = forked or await self._children.start("runner", scratch / "home", stderr)
+            return Runner(started, scratch)
 
     async def _prepare(self) -> Runner:
         runner = await self._start("ahead")

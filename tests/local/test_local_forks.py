@@ -1,0 +1,302 @@
+"""Runs whose processes are forked off a template: as separate from each other as if each had been started."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+
+import psutil
+import pytest
+from local_server_process import PROXY, Server, plain, wait_for
+
+from kbench_jupyter.execution import ROOM, free_memory
+from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.executors import templates
+from kbench_jupyter.local.executors.templates import Templates
+
+forks = pytest.mark.skipif(
+    sys.platform != "linux" or free_memory() < 2 * ROOM,
+    reason="forks on Linux only, with 2 GB of free memory",
+)
+pytestmark = [pytest.mark.slow, forks]
+
+# Everything that a run can leave lying about, and then it dies.
+SPOIL = """
+import json, os, random, signal, subprocess, sys, tempfile, types
+from pathlib import Path
+import numpy
+os.environ["SPOILED"] = "yes"
+os.environ["LANG"] = "xx_XX"
+json.SPOILED = sys.SPOILED = True
+sys.modules["spoiled"] = types.ModuleType("spoiled")
+sys.path.insert(0, "/spoiled")
+random.seed(1)
+numpy.random.seed(1)
+for place in (Path.home() / "spoiled", Path("spoiled"), Path(tempfile.gettempdir()) / "spoiled"):
+    place.write_text("spoiled")
+os.umask(0)
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True, env={})
+(Path.home().parents[2] / "was-spoiled").touch()
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+LOOK = """
+import json, os, random, signal, sys, tempfile
+from pathlib import Path
+import numpy
+numbers = [random.random(), float(numpy.random.random())]
+random.seed(1)
+numpy.random.seed(1)
+processes = [Path(f"/proc/{p}/cmdline").read_bytes() for p in os.listdir("/proc") if p.isdigit()]
+print("FOUND", json.dumps({
+    "environment": [os.environ.get("SPOILED"), os.environ.get("LANG") == "xx_XX"],
+    "modules": [hasattr(json, "SPOILED"), hasattr(sys, "SPOILED"), "spoiled" in sys.modules, "/spoiled" in sys.path],
+    "numbers": numbers == [random.random(), float(numpy.random.random())],
+    "files": [(Path.home() / "spoiled").exists(), sorted(map(str, Path.home().iterdir())), Path("spoiled").exists()],
+    "mask": os.umask(0o77),
+    "signal": signal.getsignal(signal.SIGTERM) == signal.SIG_IGN,
+}))
+"""
+DRAW = """
+import gc, hashlib, json, multiprocessing, os, random, secrets, tempfile, uuid
+import numpy
+gc.unfreeze()
+name = tempfile.mktemp()
+for one in gc.get_objects():  # of the generators of such names, each is made anew when the first one is drawn
+    if isinstance(one, tempfile._RandomNameSequence):
+        next(one)
+kinds = (random.Random, numpy.random.RandomState, numpy.random.Generator)
+seen = [one for one in gc.get_objects() if isinstance(one, kinds)]
+states = [one.getstate() if isinstance(one, random.Random) and not isinstance(one, random.SystemRandom) else
+          one.get_state(legacy=False) if isinstance(one, numpy.random.RandomState) else
+          one.bit_generator.state if isinstance(one, numpy.random.Generator) else None for one in seen]
+print("FOUND", json.dumps({
+    "random": random.random(), "numpy": float(numpy.random.random()),
+    "generator": float(numpy.random.default_rng().random()), "uuid1": str(uuid.uuid1()), "uuid4": str(uuid.uuid4()),
+    "secrets": secrets.token_hex(), "urandom": os.urandom(8).hex(), "tempfile": name,
+    "authkey": hashlib.sha256(multiprocessing.current_process().authkey).hexdigest(), "pid": os.getpid(),
+    "states": sorted({hashlib.sha256(repr(s).encode()).hexdigest() for s in states if s is not None}),
+}))
+"""
+#: What a process finds when it starts, but for what is each one's own.
+SURROUNDINGS = r"""
+import asyncio, joblib, json, locale, multiprocessing, os, re, resource, signal, sys, threading, time
+from pathlib import Path
+server = str(Path(os.environ["HOME"]).parents[2])
+OWN = ("MODEL_PROXY_API_KEY", "_PYVIZ_COMMS_INSTALLED")  # the second is set by what the SDK imports, as joblib's is
+own = re.compile(r"kb-?[^/\s']*|\d+|creation-[^/]*")
+def plain(value):
+    return own.sub("#", str(value).replace(server, "SERVER"))
+def kind(fd):
+    target = os.readlink(f"/proc/self/fd/{fd}")
+    return plain(target)
+print("FOUND", json.dumps({
+    "environment": {k: plain(v) for k, v in sorted(os.environ.items()) if k not in OWN},
+    "argv": [plain(a) for a in sys.argv], "orig_argv": [plain(a) for a in sys.orig_argv], "path": sys.path,
+    "flags": str(sys.flags), "warnings": sys.warnoptions, "executable": sys.executable, "prefix": sys.prefix,
+    "cwd": plain(os.getcwd()), "umask": os.umask(0o77), "nice": os.nice(0), "locale": locale.setlocale(locale.LC_ALL),
+    "zone": time.tzname, "limits": [resource.getrlimit(n) for n in range(16)],
+    "leader": [os.getsid(0) == os.getpid(), os.getpgid(0) == os.getpid()],
+    "signals": {s.name: getattr(signal.getsignal(s), "__qualname__", str(signal.getsignal(s))) for s in signal.Signals},
+    "blocked": str(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, []))),
+    "threads": sorted(plain(t.name) for t in threading.enumerate()),
+    "descriptors": {n: kind(n) for n in ("0", "1", "2")},
+    "many": len([n for n in os.listdir("/proc/self/fd")]),
+    "streams": [type(s).__module__ for s in (sys.stdin, sys.stdout, sys.stderr)],
+    "main": [sys.modules["__main__"] is sys.modules[__name__], hasattr(sys.modules["__main__"], "__file__")],
+    "parent": multiprocessing.parent_process() is None, "name": multiprocessing.current_process().name,
+    "method": multiprocessing.get_start_method(), "recursion": sys.getrecursionlimit(),
+    "loop": type(asyncio.get_event_loop()).__name__, "hooks": [sys.excepthook.__name__, sys.gettrace() is None],
+}))
+"""
+#: Texts in memory that name the home of another process than this one.
+REMEMBER = """
+import gc, json, os, sys
+from pathlib import Path
+work = str(Path(os.environ["HOME"]).parents[1])
+gc.unfreeze()
+found = set()
+for name, module in list(sys.modules.items()):
+    todo, seen = [module], set()
+    while todo and len(seen) < 20000:
+        one = todo.pop()
+        for inner in gc.get_referents(one):
+            if id(inner) in seen or inner is sys.modules:
+                continue
+            seen.add(id(inner))
+            if isinstance(inner, (str, bytes)) or hasattr(type(inner), "__fspath__"):
+                text = os.fsdecode(inner) if not isinstance(inner, str) else inner
+                if work + "/template-" in text:
+                    found.add(name)
+            elif isinstance(inner, (dict, list, tuple, set, frozenset)) or type(inner).__module__ == name:
+                todo.append(inner)
+print("FOUND", json.dumps(sorted(found)))
+"""
+
+
+@pytest.fixture(scope="module", params=["started", "forked"])
+def one(request, tmp_path_factory):
+    """A server of one worker, in both ways."""
+    options = ["--no-fork"] if request.param == "started" else []
+    running = Server(
+        tmp_path_factory.mktemp("one") / "home", "--workers", "1", *options, ahead=bool(not options)
+    )
+    yield running
+    running.stop()
+
+
+def log_of(server):
+    path = max((server.home / "creations").iterdir(), key=lambda folder: int(folder.name))
+    return "".join(json.loads(line)["data"] for line in (path / "log.jsonl").read_text().splitlines())
+
+
+def found(server, slug, code):
+    """Return what code finds in a run of its own."""
+    server.push(slug, plain(slug, code))
+    assert server.creation(slug) == ("COMPLETED", "")
+    return json.loads(log_of(server).partition("FOUND ")[2].splitlines()[0])
+
+
+def template(server):
+    return next(
+        (
+            p
+            for p in server.family()
+            if "kbench_jupyter.local.template" in " ".join(p.cmdline())
+            and p.name() not in ("kbench-kernel", "kbench-runner")
+        ),
+        None,
+    )
+
+
+def ready(server):
+    """Have a template ready, and return its process."""
+    server.call("CreateDefaultModelProxyToken", {}, PROXY)
+    wait_for(lambda: template(server), 60, "a template")
+    server.push("first", plain("first"))
+    assert server.creation("first") == ("COMPLETED", "")
+    return template(server)
+
+
+def test_a_run_finds_nothing_of_the_one_before_it_which_spoiled_all_it_could_and_died(one):
+    one.push("spoils", plain("spoils", SPOIL))
+    assert one.creation("spoils") == (
+        "ERRORED",
+        "The kernel died (out of memory, or a crash in native code).",
+    )
+    assert (one.home / "was-spoiled").exists()
+    assert not [p for p in one.family() if "time.sleep(600)" in " ".join(p.cmdline())]
+    assert found(one, "looks", LOOK) == {
+        "environment": [None, False],
+        "modules": [False] * 4,
+        "numbers": False,
+        "files": [False, [], False],
+        "mask": 0o77,
+        "signal": False,
+    }
+
+
+def test_two_runs_draw_different_numbers_wherever_they_draw_them(one):
+    first, second = (found(one, slug, DRAW) for slug in ("draws", "draws-again"))
+    assert first.keys() == second.keys()
+    assert [name for name in first if first[name] == second[name]] == []
+    assert set(first["states"]) & set(second["states"]) == set(), "no generator was seeded before the fork"
+
+
+def test_two_runs_side_by_side_draw_different_numbers(tmp_path):
+    both = Server(tmp_path / "home", "--workers", "2", ahead=True)
+    try:
+        # Each waits until the other one is there.
+        meet = "import os, pathlib, time\nhome = pathlib.Path(os.environ['HOME']).parents[2]\n"
+        meet += "(home / f'here-{os.getpid()}').touch()\n"
+        meet += "while len(list(home.glob('here-*'))) < 2:\n    time.sleep(0.05)\n"
+        for slug in ("left", "right"):
+            both.push(slug, plain(slug, meet + DRAW))
+        assert [both.creation(slug)[0] for slug in ("left", "right")] == ["COMPLETED", "COMPLETED"]
+        drawn = []
+        for path in (both.home / "creations").iterdir():
+            text = "".join(json.loads(line)["data"] for line in (path / "log.jsonl").read_text().splitlines())
+            drawn.append(json.loads(text.partition("FOUND ")[2].splitlines()[0]))
+        assert [name for name in drawn[0] if drawn[0][name] == drawn[1][name]] == []
+    finally:
+        both.stop()
+
+
+def test_a_forked_kernel_finds_itself_where_a_started_one_does(make_server, tmp_path):
+    seen = [
+        found(make_server(*options, home=tmp_path / name / "home", ahead=not options), "around", SURROUNDINGS)
+        for name, options in (("a", ["--no-fork"]), ("b", []))
+        if not (tmp_path / name).mkdir()
+    ]
+    assert {key: (seen[0][key], seen[1][key]) for key in seen[0] if seen[0][key] != seen[1][key]} == {}
+
+
+def test_a_forked_kernel_remembers_nothing_of_the_templates_home(make_server):
+    assert found(make_server(ahead=True), "remembers", REMEMBER) == []
+
+
+def test_a_template_that_is_killed_costs_no_run(make_server):
+    one = make_server(ahead=True)
+    first = ready(one)
+    first.kill()
+    assert one.run_now("first")["state"] == "COMPLETED"
+    assert template(one).pid != first.pid
+    code = "import time\nopen(__import__('os').environ['HOME'] + '/up', 'w').close()\ntime.sleep(3)"
+    one.push("long", plain("long", code))
+    wait_for(lambda: list((one.home / "work").glob("*/home/up")), 60, "a run to be going")
+    template(one).kill()
+    assert one.creation("long") == ("COMPLETED", ""), "what it has forked goes on"
+
+
+def test_once_packages_have_changed_a_new_template_imports_them(make_server, tmp_path):
+    one = make_server(ahead=True, env={"PYTHONPATH": str(tmp_path / "packages")})
+    (tmp_path / "packages").mkdir()
+    first = ready(one)
+    (tmp_path / "packages" / "brand_new.py").write_text("")
+    assert one.run_now("first")["state"] == "COMPLETED"
+    assert template(one).pid != first.pid, "packages have changed since it imported them"
+    assert not first.is_running()
+
+
+def test_a_notebook_that_installs_packages_gets_a_kernel_that_has_imported_none(make_server):
+    one = make_server(ahead=True)
+    code = "import json, sys\nprint('FOUND', json.dumps('pandas' in sys.modules))"
+    assert found(one, "imports", code) is True
+    assert found(one, "installs", "# pip\n" + code) is False
+
+
+def test_everything_ends_with_a_server_that_is_killed(make_server):
+    one = make_server(ahead=True)
+    ready(one)
+    one.push("long", plain("long", "import time\ntime.sleep(600)"))
+    wait_for(one.kernels, 60, "its kernel")
+    family = one.family()
+    assert len(family) >= 3
+    one.kill()
+    _gone, alive = psutil.wait_procs(family, timeout=15)
+    assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
+    one.start()
+    left = {path.name.partition("-")[0] for path in (one.home / "work").iterdir()}
+    assert left <= {"creation", "template"}, "the job that is begun again, and what that is forked off"
+
+
+def test_nobody_s_template_goes_after_a_while_and_none_is_started_without_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(templates, "IDLE", 0.0)
+
+    async def use():
+        some = Templates(tmp_path, Children(tmp_path))
+        some.expect()
+        await asyncio.wait_for(_gone(), 60)
+        monkeypatch.setattr(templates, "free_memory", lambda: 0)
+        with (tmp_path / "err").open("wb") as stderr:
+            assert await some.fork(tmp_path, stderr) is None
+        await some.close()
+
+    async def _gone():
+        while not (seen := list(tmp_path.glob("template-*"))):
+            await asyncio.sleep(0.01)
+        while seen[0].exists():
+            await asyncio.sleep(0.05)
+
+    asyncio.run(use())
