@@ -12,7 +12,7 @@ import secrets
 import shutil
 import socket
 import sys
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -63,11 +63,12 @@ class Templates:
         self._children = children
         self._started: asyncio.Task[_Template] | None = None
         self._expiry: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def expect(self) -> None:
         """Have a template ready, if there is memory, until nothing was expected for a while."""
         if self._started is None:
-            if free_memory() < ROOM:
+            if self._closed or free_memory() < ROOM:
                 return
             self._started = asyncio.create_task(self._start())
         if self._expiry is not None:
@@ -95,6 +96,7 @@ class Templates:
 
     async def close(self) -> None:
         """End it."""
+        self._closed = True
         if self._expiry is not None:
             self._expiry.cancel()
         await self._drop()
@@ -120,10 +122,10 @@ class Templates:
                 await self._end(await started)
 
     async def _end(self, template: _Template) -> None:
-        template.ready.cancel()
-        await asyncio.gather(template.ready, return_exceptions=True)
         template.requests.close()  # which is its stdin
         await self._children.end(template.process)
+        # Not cancelled: whoever waits for it would be, too. Its output has ended.
+        await asyncio.gather(template.ready, return_exceptions=True)
         await asyncio.to_thread(shutil.rmtree, template.scratch, ignore_errors=True)
 
 
@@ -141,13 +143,16 @@ def _packages() -> tuple[object, ...]:
 
 async def _ask(template: _Template, home: Path, stderr: IO[bytes]) -> Forked:
     ours, theirs = socket.socketpair()
-    with theirs:
-        descriptors = [theirs.fileno(), theirs.fileno(), stderr.fileno()]
-        socket.send_fds(template.requests, [os.fsencode(home)], descriptors)
-        assert template.process.stdout is not None  # noqa: S101 - Children.start asks for it
-        async with asyncio.timeout(_PATIENCE):
-            answer = await template.process.stdout.readline()
-    if not (pid := int(answer or 0)):
-        ours.close()
-        raise EOFError("the template has died, or found no memory")
-    return await Forked.follow(pid, ours)
+    with ExitStack() as held:
+        held.enter_context(ours)
+        with theirs:
+            descriptors = [theirs.fileno(), theirs.fileno(), stderr.fileno()]
+            socket.send_fds(template.requests, [os.fsencode(home)], descriptors)
+            assert template.process.stdout is not None  # noqa: S101 - Children.start asks for it
+            async with asyncio.timeout(_PATIENCE):
+                answer = await template.process.stdout.readline()
+        if not (pid := int(answer or 0)):
+            raise EOFError("the template has died, or found no memory")
+        followed = await Forked.follow(pid, ours)
+        held.pop_all()  # it is that one's now
+        return followed
