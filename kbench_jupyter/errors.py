@@ -61,12 +61,16 @@ class KBenchError(Exception):
     def __notes__(self) -> list[str]:
         # What a plain traceback shows below the message (PEP 678): in a script nothing else shows the hint. Put
         # together when it is asked for, as hints are refined on the way up.
-        explained = "\n".join(self._explanation()).strip("\n")
-        return [*([type(self).inert(explained)] if explained else []), *self._added]
+        return [*self._told(), *self._added]
 
     @__notes__.setter
     def __notes__(self, notes: list[str]) -> None:
-        self._added = notes
+        # Who copies an error may give back what it has read (tblib, which Dask brings along): detail and hint with it.
+        self._added = [note for note in notes if note not in self._told()]
+
+    def _told(self) -> list[str]:
+        explained = "\n".join(self._explanation()).strip("\n")
+        return [type(self).inert(explained)] if explained else []
 
     def add_note(self, note: str) -> None:
         """Add a line of one's own below detail and hint."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
+import copyreg
 import pickle
 import subprocess
 import sys
 import traceback
 
 import pytest
+from tblib import pickling_support
 
 from kbench_jupyter.errors import ApiError, KBenchError, NotFoundError, UsageError
 
@@ -53,7 +55,10 @@ def test_what_a_server_said_moves_no_cursor_in_a_traceback_either() -> None:
 @pytest.mark.parametrize(
     "copied", [copy.copy, copy.deepcopy, lambda error: pickle.loads(pickle.dumps(error))]
 )
-def test_a_copy_says_the_same(copied) -> None:
+@pytest.mark.parametrize("with_tblib", [False, True])
+def test_a_copy_says_the_same(copied, with_tblib, monkeypatch) -> None:
+    if with_tblib:  # whoever imports Dask has its way of copying errors
+        monkeypatch.setitem(copyreg.dispatch_table, ApiError, pickling_support.pickle_exception)
     error = ApiError("No.", method="GetTask", status=404, hint="a hint", detail="a detail")
     error.add_note("a note")
     other = copied(error)
