@@ -373,11 +373,25 @@ def lab(browser, jupyter, kept, request):
     page = kept.pop() if kept else browser.new_page()
     others = [other for other in browser.pages if other is not page]
     lab = Lab(page, jupyter)
+    said = []
+
+    def hear(message):
+        if message.type == "error":
+            said.append(message.text)
+
+    page.on("console", hear)
     try:
         yield lab
     finally:
         failed = getattr(request.node, "failed_in_call", False)
+        if not page.is_closed():
+            page.remove_listener("console", hear)
         if failed:
+            broken = page.locator(".jupyter-widgets-error-widget").all()  # a click shows what went wrong
+            for widget in broken:
+                widget.click()
+            said += [widget.inner_text() for widget in broken]
+            print("The page said:", *said, sep="\n")
             ARTIFACTS.mkdir(exist_ok=True)
             name = "".join(c if c.isalnum() else "_" for c in request.node.name)
             page.screenshot(path=ARTIFACTS / f"{name}.png")
