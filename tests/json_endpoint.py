@@ -25,13 +25,20 @@ class JsonHandler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serving(handler: type[JsonHandler]) -> Iterator[str]:
-    """Serve with a handler; yield the address of its OpenAI-compatible API."""
+def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[ThreadingHTTPServer]:
+    """Serve with a handler, in a thread."""
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as running:
         thread = threading.Thread(target=running.serve_forever)
         thread.start()
         try:
-            yield f"http://127.0.0.1:{running.server_port}/v1"
+            yield running
         finally:
             running.shutdown()
             thread.join()
+
+
+@contextmanager
+def serving(handler: type[JsonHandler]) -> Iterator[str]:
+    """Serve with a handler; yield the address of its OpenAI-compatible API."""
+    with listening(handler) as running:
+        yield f"http://127.0.0.1:{running.server_port}/v1"

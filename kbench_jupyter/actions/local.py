@@ -38,9 +38,8 @@ class LocalShown(Shown):
     facts: Mapping[str, Any]
     text: str = ""
     notes: tuple[str, ...] = ()
-    workers: tuple[
-        Mapping[str, Any], ...
-    ] = ()  #: A cluster's, each with its ``address``, ``slots`` and ``jobs``.
+    #: A cluster's, each with its ``address``, ``slots`` and ``jobs``.
+    workers: tuple[Mapping[str, Any], ...] = ()
 
     def view(self) -> View:
         """Describe the server."""

@@ -21,7 +21,9 @@ _FILE = "tasks.json"
 _MOST = 500
 
 
-def downloads_folder(session: Session, slug: str, given: Path | None = None) -> Path:
+def downloads_folder(
+    session: Session, slug: str, given: Path | None = None, *, place: str | None = None
+) -> Path:
     """Return the folder of a task's downloads: the one that is `given`, else the last one, else the current one.
 
     All doors ask here, so that what was fetched by one is found by the others, also after a restart of the kernel.
@@ -32,19 +34,25 @@ def downloads_folder(session: Session, slug: str, given: Path | None = None) -> 
         With or without owner.
     given : Path, optional
         What the user names; it is remembered.
+    place : str, optional
+        The target in words, where it is known; else it is found, and the embedded server started if it is that.
     """
     name = slug.rpartition("/")[2]
-    place = ""
-    with suppress(
-        KBenchError
-    ):  # whoever asks for the folder asks the server next, and says what is wrong with it
-        place = session.target().place
     if given is not None:
         session.folders[name] = given
-        keep(session, name, place, folder=str(given))
+        keep(session, name, _place(session) if place is None else place, folder=str(given))
         return given
-    last = session.folders.get(name) or Path(str(recall(session, name, place).get("folder", "")))
+    if (last := session.folders.get(name)) is None:
+        known = recall(session, name, _place(session) if place is None else place)
+        last = Path(str(known.get("folder", "")))
     return last if last.is_dir() else Path()
+
+
+def _place(session: Session) -> str:
+    # Whoever asks for the folder asks the server next, and says what is wrong with it.
+    with suppress(KBenchError):
+        return session.target().place
+    return ""
 
 
 def recall(session: Session, slug: str, place: str) -> dict[str, Any]:

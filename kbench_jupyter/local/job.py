@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.execution.environment import kernel_environment
-from kbench_jupyter.local.home import write_private
+from kbench_jupyter.local.home import not_stored, write_private
+from kbench_jupyter.local.rows import ERRORED
 
 #: The first line a runner writes once it has its job: until then another one may do it.
 BEGUN = b"begun\n"
@@ -68,6 +71,14 @@ class Verdict:
     state: str  # a creation state or run state, without its prefix
     error: str | None = None  # what went wrong, for the person who wrote the task
     result: dict[str, Any] | None = None  # the run's, as in its run file
+
+    @classmethod
+    def of_runner(cls, folder: Path, code: int | None, noise: str) -> Verdict:
+        """Return what a runner that has ended left, or what its exit code and the end of its stderr say instead."""
+        if code == NOT_STORED:
+            return cls(ERRORED, not_stored(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
+        said = f"The runner process ended unexpectedly (exit code {code}).\n{noise}".strip()
+        return cls.read(folder) or cls(ERRORED, said)
 
     def write(self, folder: Path) -> None:
         """Leave it in the job's folder, in one step: it is the mark of a job that has ended."""

@@ -54,9 +54,9 @@ class Settings:
     timeout: float = 3600.0  # seconds for one notebook
     idle: float = 0.0  # seconds without a call or a job after which it stops; 0 is never
     ahead: bool = True  # whether the next job's kernel is kept ready
+    fork: bool = True  # whether it is forked, where that is possible
     least: int = 0  # jobs that a cluster is handed at once, also where it has fewer threads
     cluster: str = ""  # address of a Dask scheduler whose workers carry the jobs out; else this machine does
-    fork: bool = True  # whether it is forked, where that is possible
     #: Address, key and the key's variable of a model endpoint; None is what the environment names.
     endpoint: tuple[str, str, str] | None = field(default=None, repr=False)
 

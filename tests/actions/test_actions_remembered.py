@@ -51,6 +51,18 @@ def test_a_folder_that_is_gone_or_of_another_place_is_no_default(kernel, folder,
     assert downloads_folder(kernel(), "quiz") == Path()
 
 
+def test_where_the_target_is_known_none_is_looked_for_and_so_no_server_is_started(
+    kernel, folder, monkeypatch
+):
+    (folder / "results").mkdir()
+    downloads_folder(kernel(), "quiz", Path("results"))
+    session = kernel()
+    place = session.target().place
+    monkeypatch.setattr(session, "target", lambda **_: pytest.fail("the target was looked for"))
+    assert downloads_folder(session, "quiz", place=place) == Path("results")
+    assert downloads_folder(session, "other", place=place) == Path()
+
+
 def test_other_things_of_a_task_are_kept_beside_and_a_damaged_file_is_none(kernel, folder, tmp_path):
     session = kernel()
     place = session.target().place

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
+from json_endpoint import listening
 from kagglesdk import kaggle_env
 from kagglesdk.benchmarks.services.benchmark_tasks_api_service import BenchmarkTasksApiClient
 from kagglesdk.benchmarks.services.benchmarks_api_service import BenchmarksApiClient
@@ -164,13 +164,9 @@ def refused(code: int, call: Callable[[], Any]) -> str:
 
 @pytest.fixture(scope="module")
 def endpoint() -> Iterator[ThreadingHTTPServer]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as running:
-        Endpoint.asked = []
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
+    Endpoint.asked = []
+    with listening(Endpoint) as running:
         yield running
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

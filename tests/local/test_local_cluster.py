@@ -6,14 +6,13 @@ import io
 import json
 import os
 import random
-import threading
 import time
 import zipfile
 from collections import Counter
-from http.server import ThreadingHTTPServer
 
 import psutil
 import pytest
+from json_endpoint import listening
 from local_server_process import Server, plain, wait_for
 from test_local_executors import quick_at_first, text_of
 from test_local_models import Endpoint
@@ -45,13 +44,9 @@ if left:
 
 @pytest.fixture(scope="module")
 def endpoint():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as running:
+    with listening(Endpoint) as running:
         running.seen = []
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
         yield running
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")

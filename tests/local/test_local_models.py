@@ -7,12 +7,12 @@ import os
 import socket
 import subprocess
 import sys
-import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 import requests
+from json_endpoint import listening
 from local_server_process import MODEL, PROXY_MODEL, plain, wait_for
 
 from kbench_jupyter.local.models import canonical
@@ -193,13 +193,9 @@ class Endpoint(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def endpoint():
-    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as running:
+    with listening(Endpoint) as running:
         running.seen = []
-        thread = threading.Thread(target=running.serve_forever)
-        thread.start()
         yield running
-        running.shutdown()
-        thread.join()
 
 
 @pytest.fixture(scope="module")
@@ -282,10 +278,8 @@ def test_a_runs_effort_is_its_models_unless_the_task_asks_for_another(make_serve
             every = {"id": "every", "reasoning": {"supported_efforts": None}}
             self.answer(200, {"data": [{"id": "plain"}, {"id": "plain-2"}, said, every]})
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Thinking) as endpoint:
+    with listening(Thinking) as endpoint:
         endpoint.seen = []
-        thread = threading.Thread(target=endpoint.serve_forever)
-        thread.start()
         env = {
             "KBENCH_UPSTREAM_URL": f"http://127.0.0.1:{endpoint.server_port}/v1",
             "KBENCH_UPSTREAM_EFFORTS": "low, high,",
@@ -317,8 +311,6 @@ def test_a_runs_effort_is_its_models_unless_the_task_asks_for_another(make_serve
         [scheduled] = one.call("BatchScheduleBenchmarkTaskRuns", body)["results"]
         assert one.ended(scheduled["runId"], "thinks")["state"] == "COMPLETED"
         seen = [(asked["model"], asked.get("reasoning_effort")) for _path, _headers, asked in endpoint.seen]
-        endpoint.shutdown()
-        thread.join()
     assert seen == [("plain-2", "high"), ("plain-2", "low"), ("plain", None)]
 
 
@@ -380,13 +372,9 @@ def test_the_status_says_which_endpoint_is_in_force_and_never_what_is_secret_of_
 
 
 def test_an_endpoint_that_is_killed_is_out_of_the_list_within_seconds(make_server):
-    with ThreadingHTTPServer(("127.0.0.1", 0), Endpoint) as endpoint:
-        thread = threading.Thread(target=endpoint.serve_forever)
-        thread.start()
+    with listening(Endpoint) as endpoint:
         one = make_server(env={"KBENCH_UPSTREAM_URL": f"http://127.0.0.1:{endpoint.server_port}/v1"})
         assert status_of(one)["models"] == [MODEL, "big-one-7b", "plain"]
-        endpoint.shutdown()
-        thread.join()
     wait_for(lambda: status_of(one)["models"] == [MODEL], 5, "the endpoint's models to be gone")
     assert f":{endpoint.server_port}/v1 does not list its models" in status_of(one)["problem"]
 
@@ -411,13 +399,9 @@ def test_an_endpoint_that_refuses_to_list_is_told_with_what_to_look_at(make_serv
         def do_GET(self):
             self.answer(status, {})
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Refusing) as endpoint:
-        thread = threading.Thread(target=endpoint.serve_forever)
-        thread.start()
+    with listening(Refusing) as endpoint:
         problem = status_of(
             make_server(env={"KBENCH_UPSTREAM_URL": f"http://127.0.0.1:{endpoint.server_port}"})
         )["problem"]
-        endpoint.shutdown()
-        thread.join()
     assert f"HTTP {status}" in problem
     assert hint in problem

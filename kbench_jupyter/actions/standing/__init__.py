@@ -135,7 +135,9 @@ def _judged(session: Session, found: Standing, output: Path | None) -> Standing:
         "run": pushed and bool(runs),
         "watch": pushed and bool(runs) and all(run.state.is_terminal for run in runs),
         "results": pushed
-        and _compared(found, session.compared, output or downloads_folder(session, found.slug)),
+        and _compared(
+            found, session.compared, output or downloads_folder(session, found.slug, place=found.place)
+        ),
         "publish": bool(server_task and server_task.is_public),
     }
     found = replace(found, changes=changes)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import os
 import secrets
 import time
@@ -14,16 +13,12 @@ from typing import Any
 
 from kbench_jupyter.local.children import Children, Forked
 from kbench_jupyter.local.executors.runners import Runner, Runners, remove_scratch
-from kbench_jupyter.local.executors.work import SLACK, Work, candidate_of, offered
-from kbench_jupyter.local.home import not_stored
-from kbench_jupyter.local.job import BEGUN, END, NOT_STORED, Job, Verdict, task_environment
+from kbench_jupyter.local.executors.work import PATIENCE, SLACK, Work, candidate_of, offered
+from kbench_jupyter.local.job import BEGUN, END, Job, Verdict, task_environment
 from kbench_jupyter.local.models import Model, Models
 from kbench_jupyter.local.rows import ERRORED
 from kbench_jupyter.local.sandbox import Sandbox
 from kbench_jupyter.local.store import Store
-
-_PATIENCE = 5.0
-"""Seconds a runner gets to end by itself once it was told to."""
 
 
 class Processes:
@@ -98,20 +93,14 @@ class Processes:
                 await self._expect_next()
             try:
                 begun = await self._see_through(work, runner, await self._order(work, runner, model))
-                verdict = await self._verdict(work, runner)
+                verdict = await to_thread(
+                    Verdict.of_runner, work.folder, runner.process.returncode, runner.noise
+                )
             finally:
                 # Before the state is recorded: if the disk is full, this may be what fills it.
                 await to_thread(remove_scratch, runner.scratch)
         await self._expect_next()
         return verdict
-
-    async def _verdict(self, work: Work, runner: Runner) -> Verdict:
-        code, noise = runner.process.returncode, runner.noise
-        if code == NOT_STORED:
-            return Verdict(ERRORED, not_stored(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
-        return await to_thread(Verdict.read, work.folder) or Verdict(
-            ERRORED, f"The runner process ended unexpectedly (exit code {code}).\n{noise}".strip()
-        )
 
     async def _expect_next(self) -> None:
         # While others wait for a worker, it takes a core that no worker needs.
@@ -162,7 +151,7 @@ class Processes:
             )
             if not reading.done():
                 await runner.tell(END)
-                await asyncio.wait({reading}, timeout=_PATIENCE)
+                await asyncio.wait({reading}, timeout=PATIENCE)
         finally:
             await self._runners.end(runner)
             reading.cancel()

@@ -100,9 +100,8 @@ class Pursuit:
                 return await self._failure(future)
             try:
                 if (result := await self._follow(place)) is None:
-                    if (
-                        future.status == "finished"
-                    ):  # its worker has left in good order, and its archive with it
+                    # Its worker has left in good order, and its archive with it.
+                    if future.status == "finished":
                         future = await self._hand_over()
                     continue
                 await self._fetch(place, result["archive"])
@@ -184,7 +183,6 @@ class Pursuit:
             await self._work.log.note(
                 f"This is attempt {number} of {ATTEMPTS}, from its beginning, on {place}."
             )
-
         if version != __version__:
             await self._work.log.note(f"{place} has kbench_jupyter {version}, the server {__version__}.")
 

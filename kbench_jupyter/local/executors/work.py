@@ -13,6 +13,8 @@ from kbench_jupyter.local.logs import LiveLog
 from kbench_jupyter.local.models import Model, Models
 from kbench_jupyter.local.rows import ERRORED, Run, Version
 
+PATIENCE = 5.0
+"""Seconds a runner gets to end by itself once it was told to."""
 SLACK = 60.0
 """Seconds beyond a job's own limit after which its runner is taken for stuck."""
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
-import os
 import secrets
 import shutil
 import subprocess
@@ -19,14 +17,12 @@ from typing import IO, Any
 from kbench_jupyter.execution import processes
 from kbench_jupyter.execution.environment import kernel_environment
 from kbench_jupyter.local.executors.runners import remove_scratch
-from kbench_jupyter.local.executors.work import SLACK
+from kbench_jupyter.local.executors.work import PATIENCE, SLACK
 from kbench_jupyter.local.home import not_stored
-from kbench_jupyter.local.job import BEGUN, END, NOT_STORED, Job, Verdict
+from kbench_jupyter.local.job import BEGUN, END, Job, Verdict
 from kbench_jupyter.local.logs import NAME as LOG
 from kbench_jupyter.local.rows import ERRORED
 
-_PATIENCE = 5.0
-"""Seconds a runner gets to end by itself once it was told to."""
 _PIECE = 2**20
 """Bytes of a log that are handed over at a time; an entry is never cut."""
 
@@ -99,7 +95,7 @@ class WorkerJob:
         """End it, and return when its processes have ended."""
         self._unwanted = True
         self._stir.set()
-        await asyncio.to_thread(self._done.wait, 2 * _PATIENCE)
+        await asyncio.to_thread(self._done.wait, 2 * PATIENCE)
 
     # -- done by a thread of the worker -----------------------------------------------------------
 
@@ -139,23 +135,16 @@ class WorkerJob:
             _tell(process, job.dumps())
             self._stir.wait(timeout + SLACK)
             self._end(process)
-            reading.join(_PATIENCE)
+            reading.join(PATIENCE)
             noise.seek(max(0, noise.tell() - 2000))
             said = noise.read()[-2000:].decode(errors="replace")
-        return self._verdict(process.returncode, said)
-
-    def _verdict(self, code: int, noise: str) -> Verdict:
-        if code == NOT_STORED:
-            return Verdict(ERRORED, not_stored(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))))
-        return Verdict.read(self.folder) or Verdict(
-            ERRORED, f"The runner process ended unexpectedly (exit code {code}).\n{noise}".strip()
-        )
+        return Verdict.of_runner(self.folder, process.returncode, said)
 
     def _end(self, process: subprocess.Popen[bytes]) -> None:
         if process.poll() is None:
             _tell(process, END)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_PATIENCE)
+                process.wait(PATIENCE)
         if process.poll() is None:
             processes.end_tree(process.pid)
         if process.wait() != 0:  # whoever was below a keeper that was killed

@@ -65,9 +65,8 @@ class Filter:
     errored: bool = False
     #: Only those whose key came to something else (passed, score, error) with another candidate or version.
     differing: bool = False
-    worse: bool = (
-        False  #: only those whose key came to less in a candidate's newest version than in that before it
-    )
+    #: Only those whose key came to less in a candidate's newest version than in that before it.
+    worse: bool = False
     text: str = (
         ""  #: is in the input, answer, result, error, task or a failed expectation; case does not matter
     )
