@@ -50,8 +50,9 @@ def test_status_says_that_it_runs_and_hangs(shell, hung, home):
     assert "does not answer" in str(shown)
     assert "it hangs" in str(shown)
     assert shown.facts["process"] == str(hung.pid)
-    os.kill(hung.pid, signal.SIGKILL)
-    psutil.Process(hung.pid).wait(10)
+    process = psutil.Process(hung.pid)
+    process.kill()
+    process.wait(10)
     assert "is not running" in str(Door(shell)("local status"))
 
 
