@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import time
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -124,7 +123,8 @@ class Processes:
         )
 
         def order() -> bytes:
-            self._store.add_token(token, time.time() + self._timeout + SLACK, work.key)
+            run = (work.run.model, work.run.effort) if work.run else ()
+            self._store.lend_token(token, self._timeout + SLACK, work.key, *run)
             return Job(
                 kind="run" if work.run else "creation",
                 slug=work.version.slug,
