@@ -71,9 +71,13 @@ def browser(tmp_path_factory):
 
 
 class Jupyter:
-    """A Jupyter server on loopback, and the folder it serves."""
+    """A Jupyter server on loopback, and the folder it serves.
 
-    def __init__(self, folder: Path) -> None:
+    Its JupyterLab has the extensions that panels need, and this tree's own unless `own` is false: what else is
+    installed beside it, an older copy of this one among that, is neither waited for nor tested.
+    """
+
+    def __init__(self, folder: Path, *, own: bool = True) -> None:
         self.root = folder / "root"
         self.root.mkdir()
         self.home = folder / "home"
@@ -95,12 +99,14 @@ class Jupyter:
         for key in ("KBENCH_NOTEBOOK", "KBENCH_TARGET", "KBENCH_API_URL", "JPY_SESSION_NAME"):
             env.pop(key, None)
         own_kernel.install(home / "jupyter")
-        labextension.link(home / "jupyter")
+        extensions = labextension.link_others(home / "jupyter")
+        if own:
+            labextension.link(home / "jupyter")
         command = [  # `-m jupyter lab` would start the first jupyter-lab of PATH
             sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}",
             f"--ServerApp.root_dir={self.root}", "--ServerApp.port_retries=0", "--allow-root",
             "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            "--LabApp.expose_app_in_browser=True",
+            "--LabApp.expose_app_in_browser=True", f"--LabServerApp.labextensions_path={extensions}",
         ]  # fmt: skip
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, env=env, cwd=self.root, stdout=log, stderr=log)
