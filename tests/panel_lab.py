@@ -17,7 +17,7 @@ class PanelLab:
         self.path = jupyter.write(name, *cells)
         lab.open(name)
         # Room for the panel, and no toast before it.
-        self.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+        lab.command("application:toggle-left-area")
         self.page.add_style_tag(content=".Toastify { display: none }")
 
     @property
@@ -44,7 +44,7 @@ class PanelLab:
             arg=text,
             polling=50,
         )
-        self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        self.lab.command("docmanager:save")
         self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
         (output,) = json.loads(self.path.read_text())["cells"][cell]["outputs"]
         assert text in "".join(output["data"]["text/plain"])
@@ -64,9 +64,7 @@ class PanelLab:
         ]
 
     def theme(self, name):
-        self.page.evaluate(
-            f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{name}'}})"
-        )
+        self.lab.command("apputils:change-theme", theme=name)
         self.page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
 
     def pictures(self, name):

@@ -256,7 +256,8 @@ TIDY = """async () => {
     if (app.shell.rightCollapsed === false) app.shell.collapseRight();
     return !document.querySelector('.jp-Dialog, .jp-NotebookPanel');
 }"""
-OPEN = "path => window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'})"
+# What a command returns, a whole document for instance, would be sent over piece by piece.
+COMMAND = "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => null)"
 
 
 class Lab:
@@ -282,7 +283,7 @@ class Lab:
     def open(self, name: str, app: str = "lab") -> "Lab":
         """Open a notebook; the second time, the page is loaded anew."""
         if app == "lab" and not self._opened and self.page.evaluate("!!window.jupyterapp"):
-            self.page.evaluate(OPEN, name)
+            self.command("docmanager:open", path=name, factory="Notebook")
         else:
             app = f"lab/workspaces/{self.workspace}/tree" if app == "lab" else app
             self.page.goto(self.jupyter.url(name, app))
@@ -290,6 +291,10 @@ class Lab:
         self.cell(0).wait_for()
         self.ready()
         return self
+
+    def command(self, name: str, /, **args: object) -> None:
+        """Execute a command of JupyterLab's, as a menu does, and wait until it is done."""
+        self.page.evaluate(COMMAND, [name, args])
 
     def tidy(self) -> bool:
         """Make the page ready for another test, or say that it is not."""

@@ -66,7 +66,7 @@ class LogLab:
 
     def save(self):
         """Save as a person does, and return the notebook's outputs of the cell with the view."""
-        self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        self.lab.command("docmanager:save")
         self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
         return json.loads(self.path.read_text())["cells"][1]["outputs"]
 
@@ -265,12 +265,10 @@ def test_it_is_accessible_and_looks_right_in_light_and_dark_narrow_and_wide(lab,
     logs.sees("40%")
     lab.page.get_by_role("searchbox").fill("question 39")
     logs.expect(lab.page.locator(".kbl-found")).to_contain_text("of 11 lines")
-    lab.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    lab.command("application:toggle-left-area")
     ARTIFACTS.mkdir(exist_ok=True)
     for theme in ("Light", "Dark"):
-        lab.page.evaluate(
-            f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})"
-        )
+        lab.command("apputils:change-theme", theme=f"JupyterLab {theme}")
         lab.page.wait_for_function(
             f"document.body.dataset.jpThemeLight === '{'true' if theme == 'Light' else 'false'}'"
         )

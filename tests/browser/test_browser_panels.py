@@ -82,7 +82,7 @@ def test_a_task_goes_from_init_to_publish_by_clicks_and_outlives_the_kernel(lab,
     panels.expect(static).to_contain_text("Everything is done")
     panels.expect(lab.panel).not_to_contain_text("Error displaying widget")
     # A new kernel counts from one again: a prompt that says [1] already would not show that its cell has run.
-    panels.page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+    lab.command("notebook:clear-all-cell-outputs")
     lab.run(0)
     lab.run(3)
     for step in ("init", "validate", "push", "run", "watch", "results", "publish"):
