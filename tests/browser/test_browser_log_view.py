@@ -34,7 +34,7 @@ class LogLab:
     """A notebook whose second cell shows the log view of a task."""
 
     def __init__(self, lab, jupyter, server, *cells, app="lab"):
-        self.lab, self.page, self.expect = lab, lab.page, lab.expect
+        self.lab, self.expect = lab, lab.expect
         self.path = jupyter.write(
             f"log-{id(self)}.ipynb",
             f"import os\nos.environ |= {{'KBENCH_API_URL': '{server.url}', 'KAGGLE_API_TOKEN': 't'}}\n"
@@ -44,6 +44,7 @@ class LogLab:
         )
         self.app = app
         lab.open(self.path.name, app)
+        self.page = lab.page
         lab.run(0)
         lab.run(1)
 

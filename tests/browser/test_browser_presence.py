@@ -36,13 +36,6 @@ SET = """async ([name, value]) => {
 }"""
 
 
-@pytest.fixture(autouse=True)
-def a_page_of_its_own(lab):
-    """Each of these tests finds the sidebar as it is at first, and leaves none open."""
-    lab.page.goto("about:blank")
-    lab.leaves_order = False
-
-
 class Presence(PanelLab):
     """A notebook in a JupyterLab that has the extension."""
 
@@ -258,8 +251,7 @@ def test_a_card_begins_a_new_task_and_the_palette_types_every_command(lab, jupyt
 
 def test_the_sidebar_is_in_notebook_7_too(lab, jupyter):
     jupyter.write("seven.ipynb", LOAD, QUIZ)
-    lab.page.goto(jupyter.url("seven.ipynb", "notebooks"))
-    lab.cell(0).wait_for()
+    lab.open("seven.ipynb", "notebooks")
     lab.page.get_by_role("button", name="Kaggle Benchmarks: check").click()
     lab.expect(lab.page.locator("#kbench-sidebar [data-step=init]")).to_be_visible(timeout=90_000)
     ARTIFACTS.mkdir(exist_ok=True)

@@ -97,9 +97,8 @@ def test_without_the_mirror_a_push_sends_what_was_saved_or_run_and_says_so(
     lab, jupyter, recorder, target, no_anywidget, missing
 ):
     if missing == "in the browser":
-        lab.page.goto("about:blank")  # an earlier test's page has it loaded
+        lab.start_anew()  # an earlier test's page has it loaded
         lab.page.route("**/extensions/anywidget/**", lambda route: route.abort())
-        lab.leaves_order = False  # a page without it draws no panel for the next test
     with jupyter.kernels_with(target | (no_anywidget if missing == "in the kernel" else {})):
         push_without_the_mirror(lab, jupyter, recorder, missing)
 

@@ -142,7 +142,6 @@ def test_the_table_counts_one_version_and_older_ones_are_chosen(lab, jupyter, se
 def test_what_comes_next_and_what_was_meant_are_buttons_that_put_it_into_the_next_cell(
     lab, jupyter, server, app
 ):
-    lab.leaves_order = False
     add_run(server.api, 1, "plain-1", task="trusted", **TIMES)
     cells = away(server, "%kbench status trusted", "%kbench statsu", "", STOPPED)
     jupyter.write("puts.ipynb", *cells)
