@@ -88,6 +88,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=place)
 
 
+#: Browser tests that take long, by times of what the others take, some 15 seconds of a core.
+_TAKES = {
+    "panels": 9,
+    "presence": 5,
+    "other_windows": 4,
+    "log_view": 4,
+    "mirror": 3,
+    "outputs": 3,
+    "push": 3,
+    "trust": 3,
+}
+
+
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     """Give a file's tests to one worker, and those of a browser to as few as there are JupyterLabs."""
@@ -96,13 +109,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadFileScheduling
 
     labs: dict[str, int] = {}
+    taken = [0] * _LABS
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
             if not file.startswith("tests/browser/"):
                 return file
-            return f"browser {labs.setdefault(file, len(labs) % _LABS)}"
+            if file not in labs:
+                labs[file] = taken.index(min(taken))
+                taken[labs[file]] += _TAKES.get(Path(file).stem.removeprefix("test_browser_"), 1)
+            return f"browser {labs[file]}"
 
     return Scheduling(config, log)
 
