@@ -96,6 +96,8 @@ def end_tree(pid: int) -> None:
 
 def end_children(spared: Collection[int] = ()) -> None:
     """Kill all descendants of this process, but for certain children and theirs."""
+    if _is_childless():
+        return
     import psutil
 
     def children() -> list[Any]:
@@ -105,6 +107,17 @@ def end_children(spared: Collection[int] = ()) -> None:
     for child in children():
         with suppress(OSError, AttributeError):  # AttributeError: Windows, where nobody is a zombie
             os.waitpid(child.pid, os.WNOHANG)
+
+
+def _is_childless() -> bool:
+    """Whether this process surely has no child, without a look at all processes of the machine."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    except (OSError, AttributeError):  # another system than Linux
+        pass
+    return False
 
 
 def end_marked(variable: str, folder: Path) -> None:
