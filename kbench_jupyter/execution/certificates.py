@@ -51,11 +51,15 @@ class _Late(ssl.SSLContext):
 def read_late() -> None:
     """Have the httpx clients of this process and of its forks read late what this process can read now."""
     with suppress(ImportError, AttributeError):
-        certifi, transports = (importlib.import_module(name) for name in ("certifi", "httpx._transports.default"))
+        certifi, transports = (
+            importlib.import_module(name) for name in ("certifi", "httpx._transports.default")
+        )
         create, readable = transports.create_ssl_context, set()
 
         @functools.wraps(create)
-        def create_ssl_context(verify: Any = True, cert: Any = None, trust_env: bool = True) -> ssl.SSLContext:
+        def create_ssl_context(
+            verify: Any = True, cert: Any = None, trust_env: bool = True
+        ) -> ssl.SSLContext:
             named, folder = (trust_env and os.environ.get(f"SSL_CERT_{what}") for what in ("FILE", "DIR"))
             plain = verify is True and not cert and (named or not folder)
             file = named or certifi.where()
