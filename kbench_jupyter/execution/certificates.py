@@ -13,6 +13,7 @@ import os
 import ssl
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 _reading = threading.Lock()
@@ -21,7 +22,7 @@ _reading = threading.Lock()
 class _Late(ssl.SSLContext):
     """A context that has a file of authorities yet to read."""
 
-    unread: str | None
+    unread: Path | None
 
     def _read(self) -> None:
         with _reading:  # who comes meanwhile waits for them, too
@@ -51,10 +52,9 @@ class _Late(ssl.SSLContext):
 def read_late() -> None:
     """Have the httpx clients of this process and of its forks read late what this process can read now."""
     with suppress(ImportError, AttributeError):
-        certifi, transports = (
-            importlib.import_module(name) for name in ("certifi", "httpx._transports.default")
-        )
-        create, readable = transports.create_ssl_context, set()
+        certifi: Any = importlib.import_module("certifi")
+        transports: Any = importlib.import_module("httpx._transports.default")
+        create, readable = transports.create_ssl_context, set[Path]()
 
         @functools.wraps(create)
         def create_ssl_context(
@@ -62,7 +62,7 @@ def read_late() -> None:
         ) -> ssl.SSLContext:
             named, folder = (trust_env and os.environ.get(f"SSL_CERT_{what}") for what in ("FILE", "DIR"))
             plain = verify is True and not cert and (named or not folder)
-            file = named or certifi.where()
+            file = Path(named or certifi.where()).absolute()
             if not plain or file not in readable:
                 context: ssl.SSLContext = create(verify=verify, cert=cert, trust_env=trust_env)
                 readable.update([file] if plain else [])

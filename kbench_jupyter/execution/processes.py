@@ -5,7 +5,8 @@ Three things find it all the same:
 
 - Linux hands the orphans among a process's descendants to that process, once it has asked for them
   (`adopt_orphans`): they stay in its tree. Other systems have no such thing.
-- Descendants inherit the environment: a variable that names a folder of theirs alone marks them (`end_marked`).
+- Descendants inherit the environment: a variable that names a folder of theirs alone marks them (`end_marked`);
+  a process that adopts orphans need not look for it.
 - Linux tells a process that its parent has died (`signal_when_parent_dies`), also while it is busy in native code.
 """
 
