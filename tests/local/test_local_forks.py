@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 
 import psutil
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from local_server_process import PROXY, Server, plain, wait_for
 
 from kbench_jupyter.execution import ROOM, free_memory
@@ -135,6 +145,81 @@ for name, module in list(sys.modules.items()):
 print("FOUND", json.dumps(sorted(found)))
 """
 
+#: Whom httpx's clients trust, by default and where a file of authorities is named, and what many of them cost.
+TRUST = """
+import httpx, json, os, time
+from httpx._config import create_ssl_context
+for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+    os.environ.pop(name, None)
+def context():
+    return httpx.Client()._transport._pool._ssl_context
+def settings(one):
+    names = ("verify_mode", "verify_flags", "check_hostname", "options", "minimum_version", "keylog_filename")
+    return [repr(getattr(one, name)) for name in names] + [repr(one.get_ciphers())]
+def authorities(one):
+    return [one.cert_store_stats(), sorted(map(repr, one.get_ca_certs()))]
+def seconds(make):
+    start = time.process_time()
+    made = [make() for _ in range(40)]
+    return time.process_time() - start
+def ask():
+    with httpx.Client() as client:
+        try:
+            return client.get("%(url)s").text
+        except httpx.ConnectError as error:
+            return "refused" if "CERTIFICATE_VERIFY_FAILED" in str(error) else str(error)
+first, second, plain = context(), context(), create_ssl_context()
+found = {"settings": settings(first) == settings(second) == settings(plain),
+         "authorities": authorities(first) == authorities(second) == authorities(plain),
+         "cheap": seconds(context) < seconds(create_ssl_context) / 4, "unknown": [ask(), ask()]}
+os.environ["SSL_CERT_FILE"] = "%(file)s"
+found["named"] = [ask(), ask()]
+os.environ["SSL_CERT_FILE"] = "%(file)s.none"
+try:
+    context()
+except FileNotFoundError:
+    found["missing"] = "raises"
+print("FOUND", json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory):
+    """A web server that nobody's authorities vouch for: its address, and the file of those that do."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "here")]), datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(1))
+        .not_valid_after(now + timedelta(1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    folder = tmp_path_factory.mktemp("secure")
+    file, both = folder / "authority.pem", folder / "both.pem"
+    file.write_bytes(certificate.public_bytes(Encoding.PEM))
+    both.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + file.read_bytes())
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "4")
+            self.end_headers()
+            self.wfile.write(b"here")
+
+        def log_message(self, *_args):
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
+        web.socket = context.wrap_socket(web.socket, server_side=True)
+        web.handle_error = lambda *_args: None  # a client that refuses it hangs up
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        yield f"https://127.0.0.1:{web.server_port}", file
+        web.shutdown()
+
 
 @pytest.fixture(scope="module", params=["started", "forked"])
 def one(request, tmp_path_factory):
@@ -205,6 +290,20 @@ def test_two_runs_draw_different_numbers_wherever_they_draw_them(one):
     assert set(first["states"]) & set(second["states"]) == set(), "no generator was seeded before the fork"
 
 
+def test_the_clients_of_a_run_trust_whom_any_client_trusts_and_those_of_a_forked_one_cost_little(one, secure):
+    url, file = secure
+    seen = found(one, "trusts", TRUST % {"url": url, "file": file})
+    cheap = seen.pop("cheap")
+    assert seen == {
+        "settings": True,
+        "authorities": True,
+        "unknown": ["refused", "refused"],
+        "named": ["here", "here"],
+        "missing": "raises",
+    }
+    assert cheap or "--no-fork" in one.options
+
+
 def test_two_runs_side_by_side_draw_different_numbers(tmp_path):
     both = Server(tmp_path / "home", "--workers", "2", ahead=True)
     try:
@@ -265,6 +364,26 @@ def test_a_notebook_that_installs_packages_gets_a_kernel_that_has_imported_none(
     code = "import json, sys\nprint('FOUND', json.dumps('pandas' in sys.modules))"
     assert found(one, "imports", code) is True
     assert found(one, "installs", "# pip\n" + code) is False
+
+
+def test_after_a_restart_what_waits_is_forked_off_one_template_as_what_is_new(make_server):
+    one = make_server("--workers", "2", ahead=True)
+    first = ready(one)
+    code = "import os, sys, time\nprint('FOUND', 'pandas' in sys.modules)\n"
+    stopped = code + f"while not os.path.exists({str(one.home / 'on')!r}):\n    time.sleep(0.05)"
+    waiting = [f"waits-{number}" for number in range(8)]
+    for slug in waiting:
+        one.push(slug, plain(slug, stopped))
+    one.kill()
+    (one.home / "on").touch()
+    one.start()
+    pids = set()
+    for slug in waiting:
+        assert one.creation(slug) == ("COMPLETED", "")
+        pids.add(template(one).pid)
+    assert len(pids - {first.pid}) == len(pids) == 1
+    logs = [path.read_text() for path in (one.home / "creations").glob("*/log.jsonl")]
+    assert sum("FOUND True" in text for text in logs) == len(waiting)
 
 
 def test_everything_ends_with_a_server_that_is_killed(make_server):
