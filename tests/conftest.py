@@ -13,12 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kernel_template
 import own_kernel
 import pytest
 from hypothesis import HealthCheck, settings
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from kbench_jupyter.execution import ROOM, free_memory, kernel
 from kbench_jupyter.quick_import import load
 
 load("nbformat")  # before a test module imports it, which takes seconds where JupyterLab is installed
@@ -152,3 +154,21 @@ def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
     finally:
         local_server.stop(home)
+
+
+@pytest.fixture(scope="session")
+def kernels_forked() -> Iterator[dict[str, str]]:
+    """The environment in which kernels of rehearsals are forked off a template; empty where they cannot be."""
+    if not hasattr(os, "pidfd_open") or free_memory() < ROOM:
+        yield {}
+        return
+    kernel_template.redirect(kernel)
+    with tempfile.TemporaryDirectory(prefix="kbt-") as folder, kernel_template.running(folder) as path:
+        yield {kernel_template.SOCKET: path}
+
+
+@pytest.fixture
+def forked_kernels(kernels_forked: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what a task does, and not of how its kernel starts: importing the SDK is most of their time."""
+    for name, value in kernels_forked.items():
+        monkeypatch.setenv(name, value)
