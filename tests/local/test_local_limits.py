@@ -16,7 +16,16 @@ from kbench_jupyter.local import logs
 pytestmark = pytest.mark.slow
 
 LONG = 'print("BEGINNING", end="")\nfor _ in range(30):\n    print("x" * 2**20, end="")\nprint("THE END", end="")\n'
-ENDLESS = 'print("BEGINNING", end="")\nn = 0\nwhile True:\n    n += 1\n    print(f"<{n}>" + "y" * 100_000, end="")\n'
+# Fast until far more is there than is kept, then with pauses: to write all the time would only take all of two cores.
+ENDLESS = """
+import time
+print("BEGINNING", end="")
+n = 0
+while True:
+    n += 1
+    print(f"<{n}>" + "y" * 100_000, end="")
+    time.sleep(0.1 * (n > 400))
+"""
 
 
 def said(path):
