@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -141,6 +142,12 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     shell.run_line_magic("load_ext", "kbench_jupyter")
     yield shell
     shell.run_line_magic("unload_ext", "kbench_jupyter")
+    end_shell(shell)
+
+
+def end_shell(shell: InteractiveShell) -> None:
+    """Let go of a shell, which would otherwise be held to the end, and a thousand of them take minutes to end then."""
+    atexit.unregister(shell.atexit_operations)
     InteractiveShell.clear_instance()
 
 
