@@ -61,17 +61,24 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [quick_start, os.environ.get("PYTHONPATH")]))
 
 
-#: The rooms with slow files, those whose files take longest first.
+#: Rooms and files that take long, the longest first: by seconds of a core, from some 100 for the notebooks to 10.
 _LONG = (
     "browser",
+    "test_notebooks",
+    "test_local_forks",
+    "test_local_executors",
+    "test_local_runs",
+    "test_local_processes",
+    "test_end_to_end_notebooks",
+    "test_local_cluster",
+    "test_notebook_nbclient",
+    "test_local_restart",
+    "test_conformance_official_client",
     "end_to_end",
     "local",
     "actions",
-    "conformance",
-    "notebooks",
-    "packaging",
-    "notebook",
     "validation",
+    "conformance",
 )
 #: JupyterLabs that a run of several workers starts, each with a Chromium: more would cost what they gain.
 _LABS = 2
@@ -85,8 +92,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
     def place(item: pytest.Item) -> int:
-        room = item.path.parent.name
-        return 0 if item.path not in slow else 1 + (_LONG.index(room) if room in _LONG else len(_LONG))
+        names = {item.path.stem, item.path.parent.name}
+        return (
+            0
+            if item.path not in slow
+            else 1 + next((n for n, name in enumerate(_LONG) if name in names), len(_LONG))
+        )
 
     items.sort(key=place)
 

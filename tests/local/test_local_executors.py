@@ -112,7 +112,9 @@ def test_output_without_end_is_stopped_by_the_time_out_and_its_log_is_bounded(se
 
 
 def test_after_kill_9_of_the_server_every_run_is_told_and_what_waited_goes_on(server, tmp_path):
-    begun = {slug: tmp_path / slug / "begun" for slug in ("goes", "goes-too")}  # one for each of the two slots
+    begun = {
+        slug: tmp_path / slug / "begun" for slug in ("goes", "goes-too")
+    }  # one for each of the two slots
     for slug, file in begun.items():
         file.parent.mkdir()
         code = f"""

@@ -197,7 +197,9 @@ def template(server):
 
 def ready(server):
     """Have a template ready, and return its process."""
-    server.call("CreateDefaultModelProxyToken", {}, PROXY)  # for the first one: it is started before its job comes
+    server.call(
+        "CreateDefaultModelProxyToken", {}, PROXY
+    )  # for the first one: it is started before its job comes
     server.push("first", plain("first"))
     assert server.creation("first") == ("COMPLETED", "")
     return template(server)

@@ -61,7 +61,9 @@ class _Redirected:
             execute(module)
             from importlib.util import module_from_spec, spec_from_file_location
 
-            beside = spec_from_file_location("kernel_template", __file__.rpartition("quick_start")[0] + "kernel_template.py")
+            beside = spec_from_file_location(
+                "kernel_template", __file__.rpartition("quick_start")[0] + "kernel_template.py"
+            )
             template = module_from_spec(beside)
             beside.loader.exec_module(template)
             template.redirect(module)
