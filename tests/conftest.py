@@ -93,11 +93,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     def place(item: pytest.Item) -> int:
         names = {item.path.stem, item.path.parent.name}
-        return (
-            0
-            if item.path not in slow
-            else 1 + next((n for n, name in enumerate(_LONG) if name in names), len(_LONG))
-        )
+        long = next((number for number, name in enumerate(_LONG) if name in names), len(_LONG))
+        return 1 + long if item.path in slow else 0
 
     items.sort(key=place)
 

@@ -1,9 +1,9 @@
 """A process that has imported what tasks import, and off which kernels are forked that are not about how they start.
 
 A kernel that is started imports the task SDK for itself: 3 s of a core, in each of a hundred tests. The embedded
-server forks its runs' kernels for that reason (`kbench_jupyter.local.template`); this does the same for rehearsals, with
-the same code (`kbench_jupyter.execution.forked`), wherever `SOCKET` names the template's socket. `running` starts one;
-`redirect` has a process's own kernels forked there, which ``quick_start`` does in each process that tests start.
+server forks its runs' kernels for that reason (`kbench_jupyter.local.template`); this does the same for rehearsals,
+with the same code (`kbench_jupyter.execution.forked`), wherever `SOCKET` names the template's socket. `running` starts
+one; `redirect` has a process's own kernels forked there, as ``quick_start`` does in each process that tests start.
 """
 
 from __future__ import annotations
