@@ -145,10 +145,12 @@ class Server:
 
 
 def wait_for(look, timeout, what):
-    deadline = time.monotonic() + timeout
+    deadline, pause = time.monotonic() + timeout, 0.05
     while not (found := look()):
         assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
-        time.sleep(0.05)
+        time.sleep(pause)
+        # Most looks are calls of the server: 20 a second, of each worker of a test run, take a core that it waits for.
+        pause = min(0.25, pause * 1.2)
     return found
 
 
