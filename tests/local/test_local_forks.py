@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import ssl
 import sys
 import threading
@@ -59,7 +60,6 @@ import numpy
 numbers = [random.random(), float(numpy.random.random())]
 random.seed(1)
 numpy.random.seed(1)
-processes = [Path(f"/proc/{p}/cmdline").read_bytes() for p in os.listdir("/proc") if p.isdigit()]
 print("FOUND", json.dumps({
     "environment": [os.environ.get("SPOILED"), os.environ.get("LANG") == "xx_XX"],
     "modules": [hasattr(json, "SPOILED"), hasattr(sys, "SPOILED"), "spoiled" in sys.modules, "/spoiled" in sys.path],
@@ -221,27 +221,51 @@ def secure(tmp_path_factory):
         web.shutdown()
 
 
-@pytest.fixture(scope="module", params=["started", "forked"])
-def one(request, tmp_path_factory):
-    """A server of one worker, in both ways."""
-    options = ["--no-fork"] if request.param == "started" else []
-    running = Server(
-        tmp_path_factory.mktemp("one") / "home", "--workers", "1", *options, ahead=bool(not options)
-    )
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    """A folder that the servers find packages in."""
+    return tmp_path_factory.mktemp("packages")
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory, packages):
+    """A server that starts each run's processes."""
+    running = Server(tmp_path_factory.mktemp("started") / "home", "--no-fork", env=path_with(packages))
     yield running
     running.stop()
 
 
-def log_of(server):
-    path = max((server.home / "creations").iterdir(), key=lambda folder: int(folder.name))
-    return "".join(json.loads(line)["data"] for line in (path / "log.jsonl").read_text().splitlines())
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory, packages):
+    """A server that forks them: one for all tests, since a template imports for 3 s of a core."""
+    running = Server(tmp_path_factory.mktemp("forked") / "home", ahead=True, env=path_with(packages))
+    yield running
+    running.stop()
+
+
+def path_with(folder):
+    return {"PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(folder)])}
+
+
+@pytest.fixture(params=["started", "forked"])
+def one(request):
+    """A server, in both ways."""
+    return request.getfixturevalue(request.param)
+
+
+def newest_logs(server, number):
+    """Return the logs of the last creations."""
+    paths = sorted((server.home / "creations").iterdir(), key=lambda folder: int(folder.name))[-number:]
+    texts = [(path / "log.jsonl").read_text() for path in paths]
+    return ["".join(json.loads(line)["data"] for line in text.splitlines()) for text in texts]
 
 
 def found(server, slug, code):
     """Return what code finds in a run of its own."""
     server.push(slug, plain(slug, code))
     assert server.creation(slug) == ("COMPLETED", "")
-    return json.loads(log_of(server).partition("FOUND ")[2].splitlines()[0])
+    [log] = newest_logs(server, 1)
+    return json.loads(log.partition("FOUND ")[2].splitlines()[0])
 
 
 def template(server):
@@ -258,8 +282,9 @@ def template(server):
 
 def ready(server):
     """Have a template ready, and return its process."""
-    server.call("CreateDefaultModelProxyToken", {}, PROXY)
-    wait_for(lambda: template(server), 60, "a template")
+    server.call(
+        "CreateDefaultModelProxyToken", {}, PROXY
+    )  # for the first one: it is started before its job comes
     server.push("first", plain("first"))
     assert server.creation("first") == ("COMPLETED", "")
     return template(server)
@@ -304,40 +329,29 @@ def test_the_clients_of_a_run_trust_whom_any_client_trusts_and_those_of_a_forked
     assert cheap or "--no-fork" in one.options
 
 
-def test_two_runs_side_by_side_draw_different_numbers(tmp_path):
-    both = Server(tmp_path / "home", "--workers", "2", ahead=True)
-    try:
-        # Each waits until the other one is there.
-        meet = "import os, pathlib, time\nhome = pathlib.Path(os.environ['HOME']).parents[2]\n"
-        meet += "(home / f'here-{os.getpid()}').touch()\n"
-        meet += "while len(list(home.glob('here-*'))) < 2:\n    time.sleep(0.05)\n"
-        for slug in ("left", "right"):
-            both.push(slug, plain(slug, meet + DRAW))
-        assert [both.creation(slug)[0] for slug in ("left", "right")] == ["COMPLETED", "COMPLETED"]
-        drawn = []
-        for path in (both.home / "creations").iterdir():
-            text = "".join(json.loads(line)["data"] for line in (path / "log.jsonl").read_text().splitlines())
-            drawn.append(json.loads(text.partition("FOUND ")[2].splitlines()[0]))
-        assert [name for name in drawn[0] if drawn[0][name] == drawn[1][name]] == []
-    finally:
-        both.stop()
+def test_two_runs_side_by_side_draw_different_numbers(forked):
+    # Each waits until the other one is there.
+    meet = "import os, pathlib, time\nhome = pathlib.Path(os.environ['HOME']).parents[2]\n"
+    meet += "(home / f'here-{os.getpid()}').touch()\n"
+    meet += "while len(list(home.glob('here-*'))) < 2:\n    time.sleep(0.05)\n"
+    for slug in ("left", "right"):
+        forked.push(slug, plain(slug, meet + DRAW))
+    assert [forked.creation(slug)[0] for slug in ("left", "right")] == ["COMPLETED", "COMPLETED"]
+    drawn = [json.loads(text.partition("FOUND ")[2].splitlines()[0]) for text in newest_logs(forked, 2)]
+    assert [name for name in drawn[0] if drawn[0][name] == drawn[1][name]] == []
 
 
-def test_a_forked_kernel_finds_itself_where_a_started_one_does(make_server, tmp_path):
-    seen = [
-        found(make_server(*options, home=tmp_path / name / "home", ahead=not options), "around", SURROUNDINGS)
-        for name, options in (("a", ["--no-fork"]), ("b", []))
-        if not (tmp_path / name).mkdir()
-    ]
+def test_a_forked_kernel_finds_itself_where_a_started_one_does(started, forked):
+    seen = [found(server, "around", SURROUNDINGS) for server in (started, forked)]
     assert {key: (seen[0][key], seen[1][key]) for key in seen[0] if seen[0][key] != seen[1][key]} == {}
 
 
-def test_a_forked_kernel_remembers_nothing_of_the_templates_home(make_server):
-    assert found(make_server(ahead=True), "remembers", REMEMBER) == []
+def test_a_forked_kernel_remembers_nothing_of_the_templates_home(forked):
+    assert found(forked, "remembers", REMEMBER) == []
 
 
-def test_a_template_that_is_killed_costs_no_run(make_server):
-    one = make_server(ahead=True)
+def test_a_template_that_is_killed_costs_no_run(forked):
+    one = forked
     first = ready(one)
     first.kill()
     assert one.run_now("first")["state"] == "COMPLETED"
@@ -349,18 +363,17 @@ def test_a_template_that_is_killed_costs_no_run(make_server):
     assert one.creation("long") == ("COMPLETED", ""), "what it has forked goes on"
 
 
-def test_once_packages_have_changed_a_new_template_imports_them(make_server, tmp_path):
-    one = make_server(ahead=True, env={"PYTHONPATH": str(tmp_path / "packages")})
-    (tmp_path / "packages").mkdir()
+def test_once_packages_have_changed_a_new_template_imports_them(forked, packages):
+    one = forked
     first = ready(one)
-    (tmp_path / "packages" / "brand_new.py").write_text("")
+    (packages / "brand_new.py").write_text("")
     assert one.run_now("first")["state"] == "COMPLETED"
     assert template(one).pid != first.pid, "packages have changed since it imported them"
     assert not first.is_running()
 
 
-def test_a_notebook_that_installs_packages_gets_a_kernel_that_has_imported_none(make_server):
-    one = make_server(ahead=True)
+def test_a_notebook_that_installs_packages_gets_a_kernel_that_has_imported_none(forked):
+    one = forked
     code = "import json, sys\nprint('FOUND', json.dumps('pandas' in sys.modules))"
     assert found(one, "imports", code) is True
     assert found(one, "installs", "# pip\n" + code) is False
@@ -386,11 +399,13 @@ def test_after_a_restart_what_waits_is_forked_off_one_template_as_what_is_new(ma
     assert sum("FOUND True" in text for text in logs) == len(waiting)
 
 
-def test_everything_ends_with_a_server_that_is_killed(make_server):
-    one = make_server(ahead=True)
+def test_everything_ends_with_a_server_that_is_killed(forked):
+    one = forked
     ready(one)
-    one.push("long", plain("long", "import time\ntime.sleep(600)"))
-    wait_for(one.kernels, 60, "its kernel")
+    begun = one.home / "begun"
+    code = f"import pathlib, time\nbegun = pathlib.Path({str(begun)!r})\n"
+    one.push("long", plain("long", code + "if not begun.exists():\n    begun.touch()\n    time.sleep(600)"))
+    wait_for(begun.exists, 60, "its first cell")
     family = one.family()
     assert len(family) >= 3
     one.kill()
