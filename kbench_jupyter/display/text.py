@@ -139,6 +139,8 @@ def _table(table: Table, width: int) -> str:
     if not table.rows:
         return table.empty
     columns, drawn_rows = table.drawn()
+    if not columns:
+        return table.empty
     rows = [[_one_line(_sign(cell)) for cell in row] for row in drawn_rows]
     by_head = {
         head: [_one_line(head.removesuffix(">")), *texts]

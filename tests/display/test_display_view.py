@@ -344,3 +344,10 @@ def test_a_narrow_table_keeps_the_names_in_its_first_column_whole_and_says_what_
     assert "no room" not in wide
     assert "Gemini 2.5 Flash" in wide
     assert "Gemini 2.5 Flash" in to_html(view), "a page has room"
+
+
+def test_what_a_server_may_send_is_drawn_too_a_row_without_columns_and_an_address_that_is_no_text() -> None:
+    bare = Table(columns=(), rows=((),), empty="Nothing.")
+    broken = Table(columns=("task",), rows=((Cell("a", href="\ud800"),),))
+    assert "Nothing." in to_text(View("Board", (bare,)), 80)
+    assert 'href="%3F"' in to_html(View("Board", (bare, broken)))

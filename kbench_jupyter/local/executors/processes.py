@@ -49,6 +49,7 @@ class Processes:
         self._timeout = timeout
         self._url = url
         self._runners = Runners(work, children, ahead=ahead, fork=fork, sandbox=sandbox)
+        self._ahead = ahead
         self._warming: dict[str, asyncio.Task[None]] = {}
         self._going = 0
 
@@ -75,7 +76,8 @@ class Processes:
         model = await candidate_of(work, self._models)
         if isinstance(model, Verdict):
             return model
-        self._warm_up(model)
+        if self._ahead:
+            self._warm_up(model)
         self._going += 1
         try:
             return await self._in_runners(work, model)
