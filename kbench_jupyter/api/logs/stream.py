@@ -170,7 +170,7 @@ class LogStream:
                 self._ends += 1
                 self._awaited_since = self._awaited_since or self._caller.clock()
             fruitless = 0 if len(self._ledger) > before and not self._at_end else fruitless + 1
-            if self.closed or self._ends >= self._caller.limits.attempts or self._left() == 0:
+            if self.closed or self._ends >= self._caller.limits.log_looks or self._left() == 0:
                 break
             self._pause(fruitless)
             self.reconnects += not self._at_end
@@ -234,7 +234,7 @@ class LogStream:
                 return True
             if self._furthest > before:  # a server does not wait for ever for who reads a long log slowly
                 self._ends = 0
-            if not may_pass(problem) or self._ends + 1 >= self._caller.limits.attempts or not self._left():
+            if not may_pass(problem) or self._ends + 1 >= self._caller.limits.log_looks or not self._left():
                 raise
             self._problem = problem
             self._at_end = True  # the run has ended: the whole log is all that is left to get
