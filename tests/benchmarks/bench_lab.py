@@ -33,6 +33,7 @@ window.addEventListener('keydown', () => {
     requestAnimationFrame(() => setTimeout(() => window.kbFrames.push(performance.now() - start)));
 }, true);
 """
+_SIGNS = "document.querySelectorAll('.kbx-sign').length"
 _LAG = """() => {
     window.kbLag = [];
     const sign = () => document.querySelectorAll('.kbx-sign').length;
@@ -145,10 +146,12 @@ class Side:
         """Return how many milliseconds after its key an open parenthesis is marked, some times."""
         page.wait_for_timeout(1000)
         page.evaluate(_LAG)
+        marked = page.evaluate(_SIGNS)
         for number in range(4):
             page.keyboard.type("f0(", delay=40)  # code until its last key
             page.wait_for_function(f"() => window.kbLag.length > {number}", timeout=30_000)
             for _ in range(3):
                 page.keyboard.press("Backspace")
+            page.wait_for_function(f"() => {_SIGNS} === {marked}", timeout=30_000)
             page.wait_for_timeout(1000)
         return page.evaluate("window.kbLag")

@@ -242,7 +242,7 @@ def test_a_card_begins_a_new_task_and_the_palette_types_every_command(lab, jupyt
         "() => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.getSource().includes('judge')"
     )
     lab.command("launcher:create")
-    card = here.page.locator(".jp-LauncherCard", has_text="New Benchmark Task")
+    card = here.page.locator(".jp-LauncherCard:visible", has_text="New Benchmark Task")
     here.expect(card.locator("img, svg").first).to_be_visible()
     card.click()
     here.expect(here.page.get_by_role("dialog")).to_contain_text("Begin from")
