@@ -2,13 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import random
-import time
-import zipfile
-from collections import Counter
 
 import psutil
 import pytest
@@ -228,60 +222,6 @@ def test_ended_and_cancelled_jobs_leave_nothing_on_the_workers(two, cluster, tmp
         return lost or [p for family in alive for p in family if "runner" in " ".join(p.cmdline())]
 
     wait_for(lambda: not left(), 20, "everything to be tidied up")
-
-
-@pytest.mark.faults
-@pytest.mark.timeout(0)
-def test_whatever_is_killed_under_many_runs_none_is_lost_and_each_has_its_output(tmp_path):
-    """``CLUSTER_FAULTS`` workers, schedulers and servers are killed under ``CLUSTER_RUNS`` runs."""
-    faults, wanted = (int(os.environ.get(name, "30")) for name in ("CLUSTER_FAULTS", "CLUSTER_RUNS"))
-    chance, counted = random.Random(faults), Counter()
-    (tmp_path / "cluster").mkdir()
-    cluster = DaskCluster(tmp_path / "cluster")
-    cluster.add(3)
-    one = Server(tmp_path / "home", "--cluster", cluster.address)
-    try:
-        pushed(one, "many", tmp_path, "print('begun', flush=True)\ntime.sleep(1)\nprint('ended')")
-        body = {
-            "taskSlugs": [{"taskSlug": "many"}],
-            "modelVersionSlugs": ["smollm2-135m-instruct"],
-            "enqueue": True,
-        }
-        body["skipPolicy"] = "BENCHMARK_ENQUEUE_SKIP_POLICY_ALL"
-        runs = [
-            one.call("BatchScheduleBenchmarkTaskRuns", body)["results"][0]["runId"] for _ in range(wanted)
-        ]
-        for _ in range(faults):
-            time.sleep(chance.uniform(0, 5))  # not for anything to happen: a moment is chosen
-            what = chance.choices(["worker", "scheduler", "server"], [8, 1, 1])[0]
-            counted[what] += 1
-            if what == "worker":
-                cluster.kill(chance.choice(cluster.workers))
-            elif what == "server":
-                one.kill()
-                one.start()
-            else:
-                for process in [cluster.scheduler, *cluster.workers]:
-                    cluster.kill(process)
-                cluster.start()
-            cluster.add(3 - len(cluster.workers))
-        for run in runs:
-            counted[said(one, one.ended(run, "many", timeout=60 * 60))] += 1
-        print(dict(counted))
-        assert counted["whole"] + counted["lost 3 times"] == wanted
-    finally:
-        one.stop()
-        cluster.stop()
-
-
-def said(server, run):
-    """Return how a run ended: with all that belongs to it, or given up."""
-    if run["state"] == "ERRORED":
-        return "lost 3 times" if "lost 3 times" in run["errorMessage"] else run["errorMessage"]
-    log = log_of(server, run["id"]).rpartition("attempt")[2]
-    files = server.post("DownloadBenchmarkTaskRunOutput", {"runId": run["id"]}).content
-    names = zipfile.ZipFile(io.BytesIO(files)).namelist()
-    return "whole" if log.endswith("begun\nended\n") and "many-run.run.json" in names else log
 
 
 @pytest.mark.parametrize(
