@@ -28,9 +28,11 @@ FAULTS = int(os.environ.get("CLUSTER_FAULTS", "20"))
 SEED = int(os.environ.get("CLUSTER_SEED", "1"))
 TTL = 6.0
 """Seconds without a word after which the scheduler takes a worker for lost."""
+PATIENCE = 12.0
+"""Seconds without an answer after which a connection is given up; Dask takes no fewer than 11."""
 _DASK = {
     "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": f"{TTL:g}s",
-    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": "12s",
+    "DASK_DISTRIBUTED__COMM__TIMEOUTS__TCP": f"{PATIENCE:g}s",
     "DASK_DISTRIBUTED__COMM__TIMEOUTS__CONNECT": "5s",
 }
 
@@ -172,10 +174,11 @@ class Trouble:
     """Does harm, each time another one, and mends what must be mended for the next."""
 
     HARM = {  # noqa: RUF012 - what, and how often beside the others
-        "worker killed": 8,
+        "worker killed": 6,
         "worker cut off for a moment": 6,
         "worker cut off for long": 1,
         "server cut off": 1,
+        "server cut off for long": 0.5,
         "scheduler cut off": 1,
         "server killed": 2,
         "scheduler killed": 1,
@@ -191,7 +194,9 @@ class Trouble:
     def make(self):
         harm = dict(self.HARM)
         if not self._cluster.hosts:
-            del harm["server cut off"], harm["scheduler cut off"]
+            harm = {
+                name: often for name, often in harm.items() if name.startswith("worker") or "killed" in name
+            }
         what = self._chance.choices([*harm], [*harm.values()])[0]
         self.done[what] += 1
         worker = self._chance.choice(self._cluster.workers)
@@ -209,9 +214,9 @@ class Trouble:
 
     def _cut(self, what, worker):
         cluster, seconds = self._cluster, self._chance.uniform(0.1, TTL / 2)
+        if what.endswith("long"):
+            seconds = self._chance.uniform(1.5, 2.5) * max(TTL, PATIENCE if what.startswith("server") else 0)
         if what.startswith("worker"):
-            if what.endswith("long"):
-                seconds = self._chance.uniform(1.5 * TTL, 2.5 * TTL)
             host = cluster.host_of[worker]
             cluster.cut(worker)
             mend = lambda: cluster.mend(worker)  # noqa: E731
@@ -231,7 +236,7 @@ class Trouble:
 
     def wait(self):
         """Wait for the next moment."""
-        until = time.monotonic() + self._chance.uniform(0, 2.0)
+        until = time.monotonic() + self._chance.uniform(0, 2.5)
         while (left := until - time.monotonic()) > 0:
             self.mend()
             time.sleep(min(left, 0.2))
@@ -304,7 +309,8 @@ def problems(server, run, said):
     attempts, wrong = ticket["attempts"], []
     if outcome(run) != "whole":
         return [] if ticket["lost"] == len(attempts) == 3 else [f"{run['id']}: {outcome(run)} {ticket}"]
-    if not log.endswith(f"begun {attempts[-1]}\nended {attempts[-1]}\n"):
+    once = [log.count(f"{word} {attempts[-1]}") for word in ("begun", "ended")] == [1, 1]
+    if not once or not log.endswith(f"begun {attempts[-1]}\nended {attempts[-1]}\n"):
         wrong.append(f"its log does not end with attempt {attempts[-1]} alone: {log}")
     marks = [name for name in files_of(server, run["id"]) if name.startswith(("half-", "whole-"))]
     if marks != [f"whole-{attempts[-1]}"]:

@@ -96,6 +96,7 @@ class Cluster:
         ticket = await to_thread(Ticket.read, work.folder)
         self._going[work.key] = work, ticket
         try:
+            await ticket.tell_again(work.log)
             verdict = None
             while verdict is None and not work.stop:
                 link = await _unless_stopped(work, self._linking.linked())

@@ -25,6 +25,7 @@ from kbench_jupyter.local.executors.link import Link, WorkerGone
 from kbench_jupyter.local.executors.work import Work
 from kbench_jupyter.local.home import write_private
 from kbench_jupyter.local.job import Verdict
+from kbench_jupyter.local.logs import LiveLog
 from kbench_jupyter.local.rows import ERRORED
 
 ATTEMPTS = 3
@@ -43,6 +44,7 @@ class Ticket:
     attempts: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)  # each attempt's
     lost: int = 0  # how many of the attempts
+    taken: int = 0  # bytes of the last attempt's log that the job's has: not noted, for a later server begins that anew
 
     @classmethod
     def read(cls, folder: Path) -> Ticket:
@@ -53,7 +55,25 @@ class Ticket:
 
     def write(self, folder: Path) -> None:
         """Note it."""
-        write_private(folder / _TICKET, json.dumps(asdict(self)))
+        write_private(folder / _TICKET, json.dumps(asdict(self) | {"taken": 0}))
+
+    async def tell_again(self, log: LiveLog) -> None:
+        """Say in a log that a later server has begun anew what the one before had said in it."""
+        for place in self.places[: self.lost]:
+            await log.note(_lost(place))
+        if self.lost < len(self.attempts):
+            await self.tell_attempt(log)
+
+    async def tell_attempt(self, log: LiveLog) -> None:
+        """Say in a log that the run goes again, if it does."""
+        if (number := len(self.attempts)) > 1:
+            await log.note(
+                f"This is attempt {number} of {ATTEMPTS}, from its beginning, on {self.places[-1]}."
+            )
+
+
+def _lost(place: str) -> str:
+    return f"The worker {place} was lost, and what this attempt had done."
 
 
 class RefusedError(Exception):
@@ -81,7 +101,6 @@ class Pursuit:
         self._prefix = prefix
         self._timeout = timeout
         self._future: Future | None = None
-        self._offset = 0
 
     async def verdict(self) -> Verdict:
         """Find the job or hand it over, and follow it to its end."""
@@ -150,20 +169,18 @@ class Pursuit:
         """Take over the log of the attempt on a worker, to its end; None when it has no such job."""
         key, patience = self._ticket.key, 0.0
         while True:
-            seen = await self._link.ask(place, workplace.look, key, self._offset, patience)
-            if seen is None:
+            seen = await self._link.ask(place, workplace.look, key, self._ticket.taken, patience)
+            if seen is None or seen["attempt"] in self._ticket.attempts[:-1]:
                 self._link.forget(key)
                 return None
             if seen["attempt"] not in self._ticket.attempts[-1:]:
                 await self._note_attempt(seen["attempt"], place, seen["version"])
-                if self._ticket.lost >= ATTEMPTS:
-                    raise WorkerGone(place)
                 continue
             if not seen["supplied"]:
                 await self._link.ask(place, workplace.supply, key, await self._supplies(self._work))
             for entry in seen["data"].splitlines(keepends=True):
+                self._ticket.taken += len(entry)  # before: after it may come a cut
                 await self._work.log.append(entry)
-            self._offset += len(seen["data"])
             if seen["result"] is not None:
                 result: dict[str, Any] = seen["result"]
                 return result
@@ -173,16 +190,14 @@ class Pursuit:
         # One may have been lost before anybody looked at it.
         for begun, where in {**self._link.begun(self._ticket.key), attempt: place}.items():
             if begun not in self._ticket.attempts:
-                if self._ticket.attempts:
-                    await self._note_lost()
+                if self._ticket.attempts and not await self._note_lost():
+                    # One too many: it is not told what to do.
+                    raise WorkerGone(where)
                 self._ticket.attempts.append(begun)
                 self._ticket.places.append(where)
-        self._offset = 0
+        self._ticket.taken = 0
         await asyncio.to_thread(self._ticket.write, self._work.folder)
-        if (number := len(self._ticket.attempts)) > 1:
-            await self._work.log.note(
-                f"This is attempt {number} of {ATTEMPTS}, from its beginning, on {place}."
-            )
+        await self._ticket.tell_attempt(self._work.log)
         if version != __version__:
             await self._work.log.note(f"{place} has kbench_jupyter {version}, the server {__version__}.")
 
@@ -192,9 +207,7 @@ class Pursuit:
         if ticket.lost < len(ticket.attempts):
             ticket.lost = len(ticket.attempts)
             await asyncio.to_thread(ticket.write, self._work.folder)
-            await self._work.log.note(
-                f"The worker {ticket.places[-1]} was lost, and what this attempt had done."
-            )
+            await self._work.log.note(_lost(ticket.places[-1]))
         return ticket.lost < ATTEMPTS
 
     def _given_up(self) -> Verdict:
