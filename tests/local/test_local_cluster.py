@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+import time
+from collections import Counter
 
 import psutil
 import pytest
@@ -12,10 +15,14 @@ from test_local_executors import quick_at_first, text_of
 from test_local_models import Endpoint
 
 from kbench_jupyter.errors import LocalServerError
-from kbench_jupyter.local.executors.address import check, prompt_limits
+from kbench_jupyter.local.executors.address import Limit, check, prompt_limits
+from kbench_jupyter.local.models import Model
 
 pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
 from dask_cluster import DaskCluster, has_slots, status
+from distributed import Scheduler, Worker
+
+from kbench_jupyter.local.executors.worker_proxy import _Limited as limited
 
 pytestmark = pytest.mark.slow
 
@@ -241,8 +248,42 @@ def test_without_dask_it_is_said_what_to_install(monkeypatch):
 
 
 def test_limits_to_prompts_are_read_and_what_cannot_be_is_told(monkeypatch):
-    monkeypatch.setenv("KBENCH_PROMPTS", "gpt-5=8, *=32")
-    assert prompt_limits() == {"gpt-5": 8, "*": 32}
-    monkeypatch.setenv("KBENCH_PROMPTS", "gpt-5=none")
-    with pytest.raises(LocalServerError, match="KBENCH_PROMPTS"):
-        prompt_limits()
+    monkeypatch.setenv("KBENCH_PROMPTS", "gpt-5=8, gpt-4=4+60/min, *=600/min")
+    assert prompt_limits() == {"gpt-5": Limit(8), "gpt-4": Limit(4, 60), "*": Limit(0, 600)}
+    for wrong in ("gpt-5=none", "gpt-5", "gpt-5=60/min+8", "gpt-5=0"):
+        monkeypatch.setenv("KBENCH_PROMPTS", wrong)
+        with pytest.raises(LocalServerError, match="KBENCH_PROMPTS"):
+            prompt_limits()
+
+
+def test_prompts_keep_to_the_limits_whatever_worker_they_come_from(tmp_path):
+    seen = Counter()
+
+    class Quick:
+        async def models(self, *, now=False):
+            return [Model("quick", "quick", "quick", "lab")]
+
+        async def chat(self, model, body):
+            seen["going"] += 1
+            seen["most"] = max(seen["most"], seen["going"])
+            await asyncio.sleep(0.01)
+            seen["going"] -= 1
+            return {}
+
+    async def asked(limit, prompts):
+        async with (
+            Scheduler(host="127.0.0.1", port=0, dashboard=False) as head,
+            Worker(head.address, host="127.0.0.1", local_directory=str(tmp_path)) as one,
+            Worker(head.address, host="127.0.0.1", local_directory=str(tmp_path)) as other,
+        ):
+            both = [limited([Quick()], {"*": limit}, worker) for worker in (one, other)]
+            [model] = await Quick().models()
+            start = time.monotonic()
+            await asyncio.gather(*(both[n % 2].answer(model, Quick(), {}) for n in range(prompts)))
+            return time.monotonic() - start
+
+    asyncio.run(asked(Limit(2), 12))
+    assert seen["most"] == 2
+    # Two at once and 120 a minute are two each second.
+    assert asyncio.run(asked(Limit(2, 120), 6)) >= 2
+    assert asyncio.run(asked(Limit(0, 600), 6)) < 60, "within the minute's number nothing is held up"

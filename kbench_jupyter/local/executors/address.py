@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
+from dataclasses import dataclass
 
 from kbench_jupyter.errors import LocalServerError
 
@@ -26,18 +27,29 @@ def check(address: str) -> str:
     return text
 
 
-def prompt_limits() -> dict[str, int]:
-    """Return how many prompts of each model may be on their way at once, as ``KBENCH_PROMPTS`` says it.
+@dataclass(frozen=True)
+class Limit:
+    """How many prompts of a model may be on their way at once in the whole cluster, and begin a minute; 0 is any."""
+
+    at_once: int = 0
+    a_minute: int = 0
+
+
+def prompt_limits() -> dict[str, Limit]:
+    """Return the limits to each model's prompts, as ``KBENCH_PROMPTS`` says them.
 
     By the model's slug; ``*`` stands for each other model. Raises LocalServerError for what cannot be read.
     """
     text = os.environ.get("KBENCH_PROMPTS", "")
+    most = "([1-9][0-9]{0,5})"
     parts = [part.strip() for part in text.split(",") if part.strip()]
-    found = [re.fullmatch(r"(\*|[a-z0-9._-]+)=([1-9][0-9]{0,5})", part) for part in parts]
+    found = [
+        re.fullmatch(rf"(\*|[a-z0-9._-]+)=(?:{most}(?:\+{most}/min)?|{most}/min)", part) for part in parts
+    ]
     if not all(found):
         raise LocalServerError(
-            "KBENCH_PROMPTS takes models' slugs, each with = and the most prompts on their way at once, with commas "
-            f"between, not {text[:60]!r}.",
-            hint="%env KBENCH_PROMPTS=gpt-5=8,*=32",
+            "KBENCH_PROMPTS takes models' slugs, each with = and the most prompts on their way at once, the most "
+            f"a minute, or both, with commas between, not {text[:60]!r}.",
+            hint="%env KBENCH_PROMPTS=gpt-5=8,gemini-2.5-pro=4+60/min,*=600/min",
         )
-    return {one[1]: int(one[2]) for one in found if one}
+    return {one[1]: Limit(int(one[2] or 0), int(one[3] or one[4] or 0)) for one in found if one}
