@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 from distributed import Client, Future, Security
 
 from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.executors.address import is_name, of_name
 
 log = logging.getLogger("kbench.local.cluster")
 
@@ -239,6 +240,8 @@ class Linking:
             raise
 
     async def _whereabouts(self) -> tuple[str, Security | None]:
+        if is_name(self.address):
+            return await of_name(self.address)
         if not self.address.startswith("new:"):
             return self.address, None
         if self._own is None or self._own[0].returncode is not None:
