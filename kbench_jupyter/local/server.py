@@ -53,6 +53,7 @@ class Settings:
     workers: int = 2  # notebooks that are executed at once
     timeout: float = 3600.0  # seconds for one notebook
     idle: float = 0.0  # seconds without a call or a job after which it stops; 0 is never
+    memory: int = 0  # bytes that each process of a task may take; 0 is any
     ahead: bool = True  # whether the next job's kernel is kept ready
     fork: bool = True  # whether it is forked, where that is possible
     least: int = 0  # jobs that a cluster is handed at once, also where it has fewer threads
@@ -106,6 +107,7 @@ async def _serve(settings: Settings, home: Home) -> None:
             children,
             slots=settings.workers,
             timeout=settings.timeout,
+            memory=settings.memory,
             ahead=settings.ahead,
             fork=settings.fork,
             url=lambda: url,
@@ -153,6 +155,7 @@ async def _on_cluster(
             children,
             address=address,
             timeout=settings.timeout,
+            memory=settings.memory,
             endpoint=cluster.Endpoint(given, prompts),
             least=settings.least,
         ),
@@ -170,6 +173,7 @@ def _in_force(settings: Settings, others: upstream.Upstream | None, token: str) 
         "workers": str(settings.workers),
         "run_timeout": f"{settings.timeout:.15g}",
         "idle_minutes": f"{settings.idle / 60:.15g}",
+        "memory_gb": f"{settings.memory / 2**30:.15g}",
         "sandbox": "bwrap" if wanted() else "",
         "cluster": settings.cluster,
         "prompts": os.environ.get("KBENCH_PROMPTS", "").strip(),

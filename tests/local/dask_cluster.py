@@ -44,7 +44,7 @@ class DaskCluster:
         port, options = str(self.port), ["--no-dashboard", "--host", self._ip("head")]
         self.scheduler = self._run("head", "scheduler", "scheduler", "--port", port, *options)
 
-    def add(self, workers=1):
+    def add(self, workers=1, *more):
         for _ in range(workers):
             self.count += 1
             name = f"worker-{self.count}"
@@ -52,7 +52,7 @@ class DaskCluster:
             host = min(WORKER_HOSTS, key=lambda one: there[one])
             options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60"]
             options += ["--host", self._ip(host), "--name", name]
-            worker = self._run(host, name, "worker", self.address, *options)
+            worker = self._run(host, name, "worker", self.address, *options, *more)
             self.workers.append(worker)
             self.host_of[worker] = host
 

@@ -10,7 +10,7 @@ from collections import Counter
 import psutil
 import pytest
 from json_endpoint import listening
-from local_server_process import Server, plain, wait_for
+from local_server_process import MODEL, Server, plain, wait_for
 from test_local_executors import quick_at_first, text_of
 from test_local_models import Endpoint
 
@@ -177,6 +177,33 @@ def test_workers_that_join_are_used_at_once_and_status_says_what_each_runs(two, 
     wait_for(lambda: shown() == expected, 60, "the third on the new worker")
     go.touch()
     assert [two.ended(run, "fill")["state"] for run in runs] == ["COMPLETED"] * 3
+
+
+def test_workers_that_say_how_much_memory_they_have_take_no_more_runs_than_that_is_enough_for(tmp_path):
+    (tmp_path / "cluster").mkdir()
+    cluster = DaskCluster(tmp_path / "cluster")
+    cluster.add(2, "--resources", "memory=3e9")
+    cluster.add(1, "--nthreads", "4", "--resources", "memory=5e9")
+    server = Server(tmp_path / "home", "--cluster", cluster.address, "--memory-gb", "2")
+    try:
+        has_slots(server, 6)
+        begun, go = tmp_path / "begun", tmp_path / "go"
+        code = f"""
+with pathlib.Path({str(begun)!r}).open("a") as file:
+    file.write("x")
+while not os.path.exists({str(go)!r}):
+    time.sleep(0.05)"""
+        pushed(server, "large", tmp_path, code)
+        body = {"taskSlugs": [{"taskSlug": "large"}], "modelVersionSlugs": [MODEL], "enqueue": True}
+        body["skipPolicy"] = "BENCHMARK_ENQUEUE_SKIP_POLICY_ALL"
+        runs = [server.call("BatchScheduleBenchmarkTaskRuns", body)["results"][0]["runId"] for _ in range(6)]
+        wait_for(lambda: begun.exists() and begun.read_text() == "xxxx", 90, "as many as there is memory for")
+        assert status(server)["going"] == 6, "the others are with the scheduler"
+        go.touch()
+        assert [server.ended(run, "large")["state"] for run in runs] == ["COMPLETED"] * 6
+    finally:
+        server.stop()
+        cluster.stop()
 
 
 LOOK = """

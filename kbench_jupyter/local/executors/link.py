@@ -34,6 +34,10 @@ _START = 60.0
 """Seconds that a cluster on this machine gets to start."""
 
 
+MEMORY = "memory"
+"""The resource of Dask's by which workers say how many bytes they have for jobs."""
+
+
 class LinkError(Exception):
     """The scheduler does not answer."""
 
@@ -48,6 +52,7 @@ class Link:
     def __init__(self, client: Client, changed: Callable[[], Awaitable[None]]) -> None:
         self.client = client
         self.workers: dict[str, int] = {}  # threads by address
+        self.counts_memory = False
         self.lost = asyncio.Event()
         self._changed = changed
         self._comm = client.scheduler_comm
@@ -151,9 +156,11 @@ class Link:
 
     async def _refresh(self) -> None:
         try:
-            self.workers = dict(await self.call(self.client.nthreads()))
+            found = (await self.call(self.client.scheduler.identity()))["workers"]
         except LinkError:
             return  # `watch` sees it
+        self.workers = {address: worker["nthreads"] for address, worker in found.items()}
+        self.counts_memory = any(MEMORY in worker["resources"] for worker in found.values())
         for worker in self._gone.keys() - self.workers.keys():
             self._gone.pop(worker).set_result(None)
         for worker in self.workers.keys() - self._gone.keys():

@@ -39,6 +39,7 @@ class Processes:
         *,
         slots: int,
         timeout: float,
+        memory: int,
         ahead: bool,
         fork: bool,
         url: Callable[[], str],
@@ -48,6 +49,7 @@ class Processes:
         self._store = store
         self._models = models
         self._timeout = timeout
+        self._memory = memory
         self._url = url
         self._runners = Runners(work, children, ahead=ahead, fork=fork, sandbox=sandbox)
         self._warming: dict[str, asyncio.Task[None]] = {}
@@ -135,6 +137,7 @@ class Processes:
                 model=model.proxy_slug,
                 timeout=self._timeout,
                 around=self._runners.around(runner),
+                memory=self._memory,
             ).dumps()
 
         return await to_thread(order)

@@ -21,7 +21,7 @@ from distributed import Future
 
 from kbench_jupyter._version import __version__
 from kbench_jupyter.local.executors import workplace
-from kbench_jupyter.local.executors.link import Link, WorkerGone
+from kbench_jupyter.local.executors.link import MEMORY, Link, WorkerGone
 from kbench_jupyter.local.executors.work import Work
 from kbench_jupyter.local.home import write_private
 from kbench_jupyter.local.job import Verdict
@@ -85,14 +85,14 @@ class RefusedError(Exception):
 
 
 class Pursuit:
-    """Follows one job over one link to the scheduler, which gives it so many seconds.
+    """Follows one job over one link to the scheduler, which gives it so many seconds, and bytes if that is not 0.
 
     `prefix` begins the keys of this server's tasks. `supplies` makes what a worker is told, or raises RefusedError.
     """
 
     def __init__(
         self, link: Link, work: Work, ticket: Ticket, supplies: Callable[[Work], Awaitable[workplace.Supplies]], *,
-        prefix: str, timeout: float,
+        prefix: str, timeout: float, memory: int,
     ) -> None:  # fmt: skip
         self._link = link
         self._work = work
@@ -100,6 +100,7 @@ class Pursuit:
         self._supplies = supplies
         self._prefix = prefix
         self._timeout = timeout
+        self._memory = memory
         self._future: Future | None = None
 
     async def verdict(self) -> Verdict:
@@ -159,8 +160,16 @@ class Pursuit:
         key, client = self._ticket.key, self._link.client
         arguments = (key, self._prefix, self._timeout)
         priority = 0 if self._work.run else 1
+        # Workers that say how much memory they have take no more jobs than that is enough for.
+        resources = {MEMORY: self._memory} if self._memory and self._link.counts_memory else None
         self._future = client.submit(
-            workplace.carry_out, *arguments, key=key, pure=False, priority=priority, retries=0
+            workplace.carry_out,
+            *arguments,
+            key=key,
+            pure=False,
+            priority=priority,
+            retries=0,
+            resources=resources,
         )
         await self._link.call(client.publish_dataset(self._future, name=key))
         return self._future

@@ -38,6 +38,7 @@ class Supplies:
     model: str  # proxy slug of the model under test
     models: tuple[str, ...]
     timeout: float
+    memory: int  # bytes that each of its processes may take; 0 is any
 
 
 class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
@@ -103,7 +104,16 @@ class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
                 home=home, proxy_url=proxy.url, token=token, model=told.model, models=list(told.models)
             )
             return Job(
-                told.kind, told.slug, told.text, str(job.folder), scratch, env, told.model, told.timeout, []
+                told.kind,
+                told.slug,
+                told.text,
+                str(job.folder),
+                scratch,
+                env,
+                told.model,
+                told.timeout,
+                [],
+                told.memory,
             )
 
         job.supply(make)
