@@ -89,7 +89,8 @@ async def _serve(settings: Settings, home: Home) -> None:
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     remove_temporary(home.path)  # of an earlier server that was killed
-    sandbox = Sandbox(port, home.path) if wanted() else None
+    # On a cluster each worker makes its own.
+    sandbox = Sandbox(port, home.path) if wanted() and not settings.cluster else None
     home.keep_reserves()
     home.make_room("starting")
     store = Store(home.database, home.make_room)
@@ -138,11 +139,6 @@ async def _on_cluster(
     settings: Settings, home: Home, store: Store, models: Models, children: Children
 ) -> Executor:
     address, prompts = check(settings.cluster), prompt_limits()
-    if wanted():
-        raise LocalServerError(
-            "KBENCH_SANDBOX=bwrap: on a cluster there is no sandbox.",
-            hint="%env KBENCH_SANDBOX=\nor do without a cluster: %env KBENCH_CLUSTER=",
-        )
     # Dask takes a second to import, and not everybody has it.
     cluster = await asyncio.to_thread(importlib.import_module, "kbench_jupyter.local.executors.cluster")
     given = settings.endpoint or upstream.given_by_environment()
@@ -157,6 +153,7 @@ async def _on_cluster(
             timeout=settings.timeout,
             memory=settings.memory,
             endpoint=cluster.Endpoint(given, prompts),
+            sandbox=wanted(),
             least=settings.least,
         ),
     )

@@ -45,7 +45,8 @@ class Cluster:
 
     def __init__(
         self, home: Home, store: Store, models: Models, children: Children, *,
-        address: str, timeout: float, memory: int, endpoint: Endpoint, least: int = 0,
+        address: str, timeout: float, memory: int, endpoint: Endpoint, sandbox: bool = False,
+        least: int = 0,
     ) -> None:  # fmt: skip
         self._home = home
         self._store = store
@@ -54,6 +55,7 @@ class Cluster:
         self._memory = memory
         self._endpoint = endpoint
         self._least = least
+        self._sandbox = sandbox
         self._server = hashlib.sha256(home.token.encode()).hexdigest()[:8]
         self._prefix = f"kbench-{self._server}"  # of the keys of its tasks; and its topic
         self._linking = Linking(address, self._prefix, children, home.work / "cluster")
@@ -161,6 +163,7 @@ class Cluster:
             models=tuple(await offered(model, self._models)),
             timeout=self._timeout,
             memory=self._memory,
+            sandbox=self._sandbox,
         )
 
     async def _sweep(self, link: Link) -> None:

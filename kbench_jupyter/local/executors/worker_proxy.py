@@ -25,6 +25,7 @@ from kbench_jupyter.local.children import Children
 from kbench_jupyter.local.executors.address import Limit
 from kbench_jupyter.local.model_proxy import ModelProxy, routes
 from kbench_jupyter.local.models import Model, Models, Provider
+from kbench_jupyter.local.sandbox import Sandbox
 from kbench_jupyter.local.smollm import SmolLM
 from kbench_jupyter.local.web import Guard
 
@@ -41,6 +42,8 @@ class WorkerProxy:
     """One server's model proxy on a worker."""
 
     def __init__(self, folder: Path) -> None:
+        self.sandbox: Sandbox | None = None
+        self._folder = folder
         self._tokens: dict[str, tuple[str, str]] = {}
         self._children = Children(folder, alone=False)
         self._own = SmolLM(self._children, folder / "engine")
@@ -73,8 +76,11 @@ class WorkerProxy:
         self._models = _Limited(providers, endpoint.limits, worker)
         self._proxy.models = self._models
 
-    async def serve(self) -> None:
-        """Listen on the worker's loopback."""
+    async def serve(self, *, sandboxed: bool) -> None:
+        """Listen on the worker's loopback, and, for kernels that are to be in a sandbox, for those.
+
+        Raises LocalServerError where no sandbox can be made.
+        """
         self._proxy = ModelProxy(self._models, self)
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
         listener.bind(("127.0.0.1", 0))
@@ -83,13 +89,20 @@ class WorkerProxy:
         app = Guard(Starlette(routes=routes(self._proxy)), os.urandom(16).hex(), ("/",))
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="off", server_header=False)
         self._server = _Server(config)
-        self._serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+        sockets = [listener]
+        if sandboxed:
+            self._folder.mkdir(mode=0o700, exist_ok=True)
+            self.sandbox = await asyncio.to_thread(Sandbox, listener.getsockname()[1], self._folder)
+            sockets.append(self.sandbox.listener)
+        self._serving = asyncio.create_task(self._server.serve(sockets=sockets))
 
     async def close(self) -> None:
         """Stop listening, and end the small model."""
         self._server.should_exit = self._server.force_exit = True
         await self._serving
         await self._models.close()
+        if self.sandbox:
+            self.sandbox.close()
 
 
 class _Server(uvicorn.Server):
