@@ -148,9 +148,33 @@ class TestAWorkerThatIsCutOff:
         if cluster.hosts:  # cut off, it goes on to its end
             wait_for(lambda: ends(tmp_path) == 3, 60, "both to end, after the creation")
         cluster.mend(worker)
+        server.kill()  # what its log said until now, the next server says again
+        server.start()
         assert server.ended(run, "long")["state"] == "COMPLETED"
         assert problems(server, server.runs("long")[0], told(tmp_path)) == []
         assert worker.wait(60) is not None, "the one that was cut off has noticed"
+
+
+def test_a_server_that_is_cut_off_for_long_finds_its_run_again_and_has_each_line_once(setting, tmp_path):
+    cluster, serve = setting
+    if not cluster.hosts:
+        pytest.skip("only a host of its own can be cut off")
+    cluster.add()
+    server = serve()
+    has_slots(server, 1)
+    go = tmp_path / "go"
+    go.touch()
+    pushed(server, "apart", tmp_path, f"while not os.path.exists({str(go)!r}):\n    time.sleep(0.05)")
+    go.unlink()
+    run = scheduled(server, "apart")
+    busy(cluster, server, run)
+    cluster.hosts.cut("server")
+    wait_for(lambda: "lost" in status(server)["cluster"]["problem"], 10 * PATIENCE, "the loss to be seen")
+    cluster.hosts.mend("server")
+    go.touch()
+    assert server.ended(run, "apart")["state"] == "COMPLETED"
+    assert problems(server, server.runs("apart")[0], told(tmp_path)) == []
+    assert len(ticket_of(server, run)["attempts"]) == 1
 
 
 def busy(cluster, server, run):

@@ -23,7 +23,7 @@ log = logging.getLogger("kbench.local.cluster")
 
 _Answer = TypeVar("_Answer")
 _PAUSE = 2.0
-"""Seconds between two tries to reach a scheduler."""
+"""Seconds between two tries to reach a scheduler, or a worker."""
 _CONNECT = 10.0
 """Seconds that one may take."""
 _PULSE = 0.5
@@ -88,21 +88,22 @@ class Link:
             raise LinkError(str(error)) from error
 
     async def ask(self, place: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Have a worker call a function; raises WorkerGone if there is no such worker any more."""
-        gone = self._gone.get(place)
-        if gone is None:
-            raise WorkerGone(place)
-        asking = asyncio.ensure_future(self.client.run(function, *arguments, workers=[place]))
-        try:
-            await asyncio.wait({asking, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not asking.done():
-                raise WorkerGone(place)
-            return asking.result()[place]
-        except (OSError, TimeoutError, KeyError) as error:
-            raise WorkerGone(place) from error
-        finally:
-            if not asking.cancel() and not asking.cancelled():
-                asking.exception()  # looked at: it came too late
+        """Have a worker call a function: again while it does not answer, for that may pass.
+
+        Raises WorkerGone when the scheduler says that there is no such worker any more.
+        """
+        while (gone := self._gone.get(place)) is not None:
+            asking = asyncio.ensure_future(self.client.run(function, *arguments, workers=[place]))
+            try:
+                await asyncio.wait({asking, gone}, return_when=asyncio.FIRST_COMPLETED)
+                if asking.done():
+                    return asking.result()[place]
+            except (OSError, TimeoutError, KeyError):
+                await asyncio.wait({gone}, timeout=_PAUSE)
+            finally:
+                if not asking.cancel() and not asking.cancelled():
+                    asking.exception()  # looked at: it came too late
+        raise WorkerGone(place)
 
     async def place_of(self, key: str, future: Future) -> str | None:
         """Wait for a worker to have a job, and return its address; None when the task has failed or was cancelled."""

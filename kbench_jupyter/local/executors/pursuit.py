@@ -34,6 +34,9 @@ _PATIENCE = 20.0
 _PART = 4 * 2**20
 """Bytes of an archive that are fetched at a time."""
 _TICKET = "cluster.json"
+_CANCELLED = (
+    "Its task was cancelled on the cluster, or its workers died as they took it up; schedule the run again."
+)
 
 
 @dataclass
@@ -109,15 +112,16 @@ class Pursuit:
         cancelled = 0
         while True:
             place = await self._link.place_of(self._ticket.key, future)
-            if place is None and future.status != "error" and cancelled < ATTEMPTS:
-                # So it is with every task in the moment in which the scheduler is lost. Or somebody has cancelled it,
-                # or a server was killed before the scheduler had it whole.
+            if place is None:
                 await self._link.raise_if_lost()
+                verdict = await self._failure(future)
+                # Without a verdict somebody has cancelled it, a server was killed before the scheduler had it whole, or
+                # the scheduler has given it up: it counts workers, too, that had not begun it.
+                if verdict is not None or cancelled == ATTEMPTS:
+                    return verdict or Verdict(ERRORED, _CANCELLED)
                 cancelled += 1
                 future = await self._hand_over()
                 continue
-            if place is None:
-                return await self._failure(future)
             try:
                 if (result := await self._follow(place)) is None:
                     # Its worker has left in good order, and its archive with it.
@@ -227,15 +231,16 @@ class Pursuit:
             "that to them? If not, schedule the run again.",
         )
 
-    async def _failure(self, future: Future) -> Verdict:
+    async def _failure(self, future: Future) -> Verdict | None:
+        """Return what a task that no worker has came to; None if it may be handed over again."""
         if future.status != "error":
-            return Verdict(ERRORED, "Its task was cancelled on the cluster; schedule the run again.")
+            return None
         error = await self._link.call(future.exception())
         if isinstance(error, ModuleNotFoundError):
             install = "pip install 'kbench-jupyter[cluster,local]'"
             return Verdict(ERRORED, f"A worker of the cluster has no {error.name}. Type there: {install}")
         if type(error).__name__ == "KilledWorker":
-            return self._given_up()
+            return None if await self._note_lost() else self._given_up()
         return Verdict(ERRORED, f"The worker could not carry it out: {type(error).__name__}: {error}")
 
     async def _fetch(self, place: str, size: int | None) -> None:
