@@ -29,7 +29,7 @@ _BODY = {
 
 
 def _measured(slots: int, *options: str) -> dict[str, float]:
-    """Return runs a minute, seconds to the first log line, and CPU seconds a run: all, the server's, the scheduler's."""
+    """Return runs a minute, seconds to the first log line, and a core's for each run: in all, and of which process."""
     with tempfile.TemporaryDirectory() as folder:
         server = Server(Path(folder) / "home", *options, ahead=True)
         try:
@@ -89,8 +89,8 @@ def main() -> None:
             found = _measured(slots, *options)
             print(
                 f"{slots:>5}  {where:<10} {found['rate']:>5.0f} {60 * slots:>6} {60 * cores / found['cpu']:>6.0f}"
-                f"  {found['first']:>8.1f} s  {found['cpu']:>8.2f} s  {found['server']:>6.3f} s  {found['head']:>9.3f} s"
-                f"  {found['memory']:>5.0f} MB",
+                f"  {found['first']:>8.1f} s  {found['cpu']:>8.2f} s  {found['server']:>6.3f} s"
+                f"  {found['head']:>9.3f} s  {found['memory']:>5.0f} MB",
                 flush=True,
             )
 
