@@ -53,17 +53,21 @@ say("ended")
 """
 
 
-@pytest.fixture(params=["hosts", "processes"])
-def setting(request, tmp_path):
-    """A cluster, and a server of it on which this test is: each on a host of its own, where that can be had."""
-    hosts = None
-    if request.param == "hosts":
+@pytest.fixture
+def setting(tmp_path):
+    """A cluster, and a server of it on which this test is: each on a host of its own, where that can be had.
+
+    Else they are processes with homes of their own; ``CLUSTER_HOSTS=no`` has them so anywhere.
+    """
+    hosts, why_not = None, "CLUSTER_HOSTS says no"
+    if os.environ.get("CLUSTER_HOSTS") != "no":
         try:
             hosts = Hosts(*ALL_HOSTS)
         except NotAllowedError as error:
-            pytest.skip(f"no network namespaces can be made here: {error}")
+            why_not = str(error)
     (tmp_path / "cluster").mkdir()
     cluster = DaskCluster(tmp_path / "cluster", hosts=hosts, env=_DASK)
+    cluster.why_no_hosts = why_not
     made = []
 
     def serve():
@@ -158,7 +162,7 @@ class TestAWorkerThatIsCutOff:
 def test_a_server_that_is_cut_off_for_long_finds_its_run_again_and_has_each_line_once(setting, tmp_path):
     cluster, serve = setting
     if not cluster.hosts:
-        pytest.skip("only a host of its own can be cut off")
+        pytest.skip(f"no network namespaces can be made here: {cluster.why_no_hosts}")
     cluster.add()
     server = serve()
     has_slots(server, 1)

@@ -24,6 +24,8 @@ log = logging.getLogger("kbench.local.cluster")
 _Answer = TypeVar("_Answer")
 _PAUSE = 2.0
 """Seconds between two tries to reach a scheduler, or a worker."""
+_TRIES = 150
+"""How often a worker is asked that does not answer: five minutes, in which Dask itself gives up on one."""
 _CONNECT = 10.0
 """Seconds that one may take."""
 _PULSE = 0.5
@@ -90,9 +92,11 @@ class Link:
     async def ask(self, place: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Have a worker call a function: again while it does not answer, for that may pass.
 
-        Raises WorkerGone when the scheduler says that there is no such worker any more.
+        Raises WorkerGone when the scheduler says that there is no such worker any more, or it is no good for long.
         """
-        while (gone := self._gone.get(place)) is not None:
+        for _ in range(_TRIES):
+            if (gone := self._gone.get(place)) is None:
+                break
             asking = asyncio.ensure_future(self.client.run(function, *arguments, workers=[place]))
             try:
                 await asyncio.wait({asking, gone}, return_when=asyncio.FIRST_COMPLETED)

@@ -20,6 +20,7 @@ from kbench_jupyter._version import __version__
 from kbench_jupyter.errors import LocalServerError
 from kbench_jupyter.local.executors.worker_job import WorkerJob
 from kbench_jupyter.local.executors.worker_proxy import Endpoint, WorkerProxy
+from kbench_jupyter.local.home import not_stored
 from kbench_jupyter.local.job import Job, task_environment
 
 _NAME = "kbench"
@@ -91,8 +92,9 @@ class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
             return
         try:
             proxy = await self._proxy(told)
-        except LocalServerError as error:
-            job.refuse("\n".join([f"On the worker {self._worker.address}:", *error.lines()]))
+        except (LocalServerError, OSError) as error:
+            why = error.lines() if isinstance(error, LocalServerError) else [not_stored(error)]
+            job.refuse("\n".join([f"On the worker {self._worker.address}:", *why]))
             return
         token = "kbp_" + secrets.token_urlsafe(32)
         proxy.admit(token, told.candidate, told.effort)
