@@ -79,6 +79,23 @@ def signal_when_parent_dies(name: str) -> None:
     _prctl(_SET_PARENT_DEATH_SIGNAL, getattr(signal, name, 0))
 
 
+def limit_memory(most: int) -> None:
+    """Let this process, its children and whatever they start take so many bytes of memory each; 0 is any number.
+
+    What is beyond is refused: Python raises MemoryError. It is counted as Linux counts ``RLIMIT_DATA``
+    (getrlimit(2)): what a process has asked for, and not only what it has used. Elsewhere nothing is limited.
+    """
+    if not most or sys.platform != "linux":
+        return
+    import resource
+
+    import psutil
+
+    for pid in (0, *(child.pid for child in psutil.Process().children(recursive=True))):
+        with suppress(OSError):  # it has ended
+            resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
+
+
 def reap() -> None:
     """Take note of the end of children that nobody waits for: adopted ones would stay in the table as zombies."""
     with suppress(OSError):

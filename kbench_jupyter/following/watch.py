@@ -133,7 +133,7 @@ def _watch(
     def looked(watch: Watch) -> None:
         done = sum(status.ended for status in watch.statuses)
         passed = duration(clock.now() - start)
-        told = "; ".join(filter(None, [before, watch.summary]))
+        told = "; ".join(filter(None, [before, watch.summary, watch.pace]))
         reporter.progress(f"{told} ({passed})", done, len(watch.statuses))
         if one and done:
             watch.close()

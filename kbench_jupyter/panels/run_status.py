@@ -37,6 +37,7 @@ class RunStatusPart(Part):
         self._known: tuple[int | None, RunErrors] | None = None
         self._log: LogView | None = None
         self.set(task=watch.slug, version=None, page="", label="", trouble="", note="", log=None, who="model")
+        self.set(pace="", cluster={})
         self._show()
 
     def view(self) -> View:
@@ -65,6 +66,7 @@ class RunStatusPart(Part):
         self.put_rows(self._row(status) for status in watch.statuses)
         runs = [status.run for status in watch.statuses if status.run is not None]
         self.set(who=who_word((run.model, run.candidate) for run in runs))
+        self.set(pace=watch.pace, cluster=watch.cluster)
         if watch.task is not None:
             self.set(
                 version=watch.task.version, page=page_of(watch.task), label=watch.label, trouble=watch.trouble

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import zipfile
 
 import psutil
@@ -18,7 +19,7 @@ LIMIT = 15
 
 @pytest.fixture(scope="module", params=["processes", "cluster"])
 def server(request, tmp_path_factory):
-    options = ["--run-timeout", str(LIMIT), "--workers", "2"]
+    options = ["--run-timeout", str(LIMIT), "--workers", "2", "--memory-gb", "2"]
     if request.param == "cluster":
         pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
         options += ["--cluster", "new:2"]
@@ -83,6 +84,16 @@ def test_jobs_that_kill_their_kernel_or_their_runner_end_and_nothing_else_does(s
     assert (state, "ended unexpectedly" in error) == ("ERRORED", True)
     server.push("after", plain("after"))
     assert server.creation("after") == ("COMPLETED", "")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is not limited")
+def test_a_task_that_takes_more_memory_than_it_may_is_refused_it_and_says_so(server):
+    grab = "held = bytearray({}_000_000)\nprint('held', len(held))"
+    server.push("modest", plain("modest", grab.format(900)))
+    server.push("greedy", plain("greedy", grab.format(2_500)))
+    assert server.creation("modest") == ("COMPLETED", "")
+    state, error = server.creation("greedy")
+    assert (state, "MemoryError" in error) == ("ERRORED", True)
 
 
 def test_a_cancelled_run_ends_with_its_processes(server, tmp_path):

@@ -38,6 +38,7 @@ class Processes:
         *,
         slots: int,
         timeout: float,
+        memory: int,
         ahead: bool,
         fork: bool,
         url: Callable[[], str],
@@ -47,6 +48,7 @@ class Processes:
         self._store = store
         self._models = models
         self._timeout = timeout
+        self._memory = memory
         self._url = url
         self._runners = Runners(work, children, ahead=ahead, fork=fork, sandbox=sandbox)
         self._ahead = ahead
@@ -137,6 +139,7 @@ class Processes:
                 model=model.proxy_slug,
                 timeout=self._timeout,
                 around=self._runners.around(runner),
+                memory=self._memory,
             ).dumps()
 
         return await to_thread(order)
