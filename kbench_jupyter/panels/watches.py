@@ -26,7 +26,7 @@ from kbench_jupyter.following.status import RunStatus, judge
 from kbench_jupyter.panels.session import PartSession
 from kbench_jupyter.session.session import Session, SilentReporter
 
-__all__ = ["TaskWatch", "outcomes_of", "refresh_shown", "task_watch"]
+__all__ = ["TaskWatch", "at_watch", "outcomes_of", "refresh_shown", "task_watch"]
 
 #: Most seconds between two looks while runs are going; the end of a run's log makes it look at once.
 _INTERVAL = 10.0
@@ -241,6 +241,7 @@ def _outcome(result: Any, value: str) -> Outcome:
 
 
 _WATCHES: WeakKeyDictionary[Session, dict[tuple[Any, str], TaskWatch]] = WeakKeyDictionary()
+_AT_WATCH: WeakKeyDictionary[Session, list[Callable[[TaskWatch], None]]] = WeakKeyDictionary()
 _LOCK = threading.Lock()
 
 
@@ -249,10 +250,22 @@ def task_watch(session: Session, task: str) -> TaskWatch:
     key = (session.target().base_url, task)
     with _LOCK:
         known = _WATCHES.setdefault(session, {})
-        if key not in known:
-            known[key] = TaskWatch(session, task)
-            session.at_close(lambda: _forget(session))
-        return known[key]
+        if key in known:
+            return known[key]
+        made = known[key] = TaskWatch(session, task)
+        session.at_close(lambda: _forget(session))
+        listeners = list(_AT_WATCH.get(session, ()))
+    for listener in listeners:
+        listener(made)
+    return made
+
+
+def at_watch(session: Session, listener: Callable[[TaskWatch], None]) -> Callable[[], None]:
+    """Call `listener` with each watch that is made from now on; return what ends that."""
+    with _LOCK:
+        listeners = _AT_WATCH.setdefault(session, [])
+        listeners.append(listener)
+    return lambda: listeners.remove(listener)
 
 
 def refresh_shown(session: Session, task: str) -> None:

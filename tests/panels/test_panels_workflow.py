@@ -234,6 +234,30 @@ def test_steps_and_table_count_the_same_runs_of_the_newest_version_as_they_move(
     assert len(server.calls("GetBenchmarkTask")) == asked  # the table's own look told the step
 
 
+def test_a_run_that_vanished_from_the_server_has_ended_for_the_step_as_for_the_table(
+    part, server, monkeypatch
+):
+    monkeypatch.setattr("kbench_jupyter.following.status.SETTLE", 0.0)
+    part.awake()  # somebody looks
+    part.parts["status"].awake()
+    add_run(server.api, 6, state="RUNNING")
+    click(part, "look")
+    del server.api.runs[-1]
+    click(part, "step", step="watch")
+    rows = part.parts["status"].rows
+    assert [(row["word"], row["ended"]) for row in rows] == [("completed", True), ("vanished", True)]
+    assert part.get("outcome")["watch"]["lines"] == ["2 runs ended, 1 of them not well."]
+
+    def watched():
+        return next(step for step in part.get("steps") if step["name"] == "watch")
+
+    end = time.monotonic() + 20
+    while watched()["note"] != "2 of 2 runs of version 1 ended" and time.monotonic() < end:
+        time.sleep(0.02)
+    assert watched()["note"] == "2 of 2 runs of version 1 ended"
+    assert watched()["state"] == "done"
+
+
 def test_the_step_that_was_opened_and_the_folder_of_downloads_outlive_the_kernel(
     part, server, session, tmp_path
 ):

@@ -48,6 +48,8 @@ class Standing(Shown):
     #: As the server knows it, with the runs of its newest version.
     task: Task | None = None
     runs: tuple[Run, ...] = ()
+    #: Of these, the ids of those that a watch waits for no more, though their state does not say that they ended.
+    over: frozenset[int] = frozenset()
     #: When the model proxy credentials end, in words.
     expiry: str = ""
     expires: datetime | None = None
@@ -57,6 +59,10 @@ class Standing(Shown):
     changes: Changes | None = None
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def is_over(self, run: Run) -> bool:
+        """Whether there is nothing more to wait for of a run."""
+        return run.state.is_terminal or run.id in self.over
 
     @property
     def next(self) -> str:

@@ -97,9 +97,11 @@ class StandingPart(Part):
         found = self._found
         if self.closed or watch is None or watch.task is None or watch.task.version != found.version:
             return
-        runs = [status.run for status in watch.newest if status.run is not None]
-        if tuple(runs) != found.runs:
-            now = standing_after_runs(self.session, found, runs, output=self._output)
+        newest = watch.newest
+        runs = [status.run for status in newest if status.run is not None]
+        over = {status.run_id for status in newest if status.ended and not status.state.is_terminal}
+        if tuple(runs) != found.runs or over != found.over:
+            now = standing_after_runs(self.session, found, runs, over=over, output=self._output)
             if self._found is found:  # nobody has looked meanwhile
                 self._take(now)
 
