@@ -22,6 +22,7 @@ export function statusPart(store, part, host) {
   const stops = stopping(store, part, refresh);
   const trouble = h("div", { class: "kbp-note", role: "status" });
   const note = h("div", { class: "kbp-quiet", role: "status" });
+  const creation = h("div", { class: "kbp-quiet" });
   const versions = h("select", { "aria-label": "Task version", onchange: () => drawAll() });
   const body = h("tbody");
   const who = h("span");
@@ -230,7 +231,7 @@ export function statusPart(store, part, host) {
 
   // What hangs on all rows, and on the version that is chosen.
   function drawAll() {
-    const { task, version, page: href, trouble: what, note: text } = part.state;
+    const { task, version, page: href, trouble: what, note: text, creation: far } = part.state;
     drawVersions();
     const seen = new Set(shownRows().map((row) => String(row.id)));
     for (const [key, made] of lines) {
@@ -247,6 +248,8 @@ export function statusPart(store, part, host) {
     trouble.hidden = !what;
     say(note, text);
     note.hidden = !text;
+    say(creation, far);
+    creation.hidden = !far;
     area.hidden = !seen.size;
     bar.hidden = !seen.size;
     busy.update();
@@ -275,6 +278,7 @@ export function statusPart(store, part, host) {
       h("div", { class: "kbp-row" }, bar, counts, heard),
       trouble,
       note,
+      creation,
       stops.el,
       busy.work,
       busy.problem,

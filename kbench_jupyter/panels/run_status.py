@@ -36,7 +36,7 @@ class RunStatusPart(Part):
         self.watch = watch
         self._known: tuple[int | None, RunErrors] | None = None
         self._log: LogView | None = None
-        self.set(task=watch.slug, version=None, page="", label="", trouble="", note="", log=None, who="model")
+        self.set(task=watch.slug, version=None, page="", label="", trouble="", creation="", note="", log=None, who="model")
         self._show()
 
     def view(self) -> View:
@@ -67,7 +67,11 @@ class RunStatusPart(Part):
         self.set(who=who_word((run.model, run.candidate) for run in runs))
         if watch.task is not None:
             self.set(
-                version=watch.task.version, page=page_of(watch.task), label=watch.label, trouble=watch.trouble
+                version=watch.task.version,
+                page=page_of(watch.task),
+                label=watch.label,
+                trouble=watch.trouble,
+                creation=watch.creation,
             )
 
     def _row(self, status: RunStatus) -> dict[str, Any]:

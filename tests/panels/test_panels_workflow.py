@@ -210,6 +210,35 @@ def test_the_runs_shown_know_of_a_new_version_that_has_none_yet(part, tmp_path):
     assert [row["version"] for row in part.parts["status"].rows] == [1]
 
 
+def test_a_version_that_is_being_created_is_followed_in_the_panel_to_its_end(session, server):
+    pushed = push(session, choose_task(session))
+    created = server.api.tasks[pushed.task.slug.task][-1]
+    created["creationState"] = "BENCHMARK_TASK_VERSION_CREATION_STATE_RUNNING"
+    part = WorkflowPart(session, standing(session))
+    part.awake()  # somebody looks
+    try:
+        assert states(part)["push"] == "going"
+        until(lambda: part.parts.get("status"))
+        table = part.parts["status"]
+        table.awake()
+        until(lambda: table.get("creation"))
+        assert table.get("creation").startswith("Creating quiz, version 1: running (")
+        assert "no log of that" in table.get("creation")
+        created["creationState"] = "BENCHMARK_TASK_VERSION_CREATION_STATE_COMPLETED"
+        until(lambda: states(part)["push"] == "done")
+        until(lambda: not table.get("creation"))
+        assert states(part)["run"] == "next"
+    finally:
+        part.close()
+
+
+def until(fits):
+    end = time.monotonic() + 20
+    while not fits():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def test_steps_and_table_count_the_same_runs_of_the_newest_version_as_they_move(part, server):
     part.awake()  # somebody looks
     part.parts["status"].awake()

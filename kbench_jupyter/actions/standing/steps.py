@@ -56,7 +56,8 @@ def _notes(found: Standing, done: Mapping[str, bool]) -> dict[str, str]:
         notes["validate"] = "this source ran without a finding that stops a push"
     if found.task is not None:
         state = found.task.creation_state.words
-        notes["push"] = f"{version} is on the server ({state})"
+        being = "is being created" if found.task.creation_state.is_pending else "is on the server"
+        notes["push"] = f"{version} {being} ({state})"
         if first_run_raised(found.task):
             known = RunErrors(found.chosen.source if done["push"] and found.chosen else None)
             notes["push"] += f". {creation_notes(found.task, known)[0]}"
