@@ -11,8 +11,8 @@ from itertools import islice
 from kbench_jupyter.actions.address import address
 from kbench_jupyter.actions.cards import RUN_COLUMNS, run_rows
 from kbench_jupyter.actions.choose_runs import Which
-from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of, errors_of_runs
 from kbench_jupyter.actions.pushed_task import refuse_unready
+from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of, errors_of_runs
 from kbench_jupyter.api import Client, LogEntry, LogStream, Run, Task, TaskSlug
 from kbench_jupyter.display.view import Shown, Table, View, count, told
 from kbench_jupyter.errors import KBenchError, NotFoundError, TaskNotReadyError

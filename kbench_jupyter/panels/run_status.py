@@ -36,7 +36,17 @@ class RunStatusPart(Part):
         self.watch = watch
         self._known: tuple[int | None, RunErrors] | None = None
         self._log: LogView | None = None
-        self.set(task=watch.slug, version=None, page="", label="", trouble="", creation="", note="", log=None, who="model")
+        self.set(
+            task=watch.slug,
+            version=None,
+            page="",
+            label="",
+            trouble="",
+            creation="",
+            note="",
+            log=None,
+            who="model",
+        )
         self._show()
 
     def view(self) -> View:

@@ -183,7 +183,9 @@ class TaskWatch:
             if not pending or not self._listeners or self._creating is not None:
                 return
             stop = self._creating = threading.Event()
-        threading.Thread(target=self._await_created, args=(stop,), name="kbench-creation", daemon=True).start()
+        threading.Thread(
+            target=self._await_created, args=(stop,), name="kbench-creation", daemon=True
+        ).start()
 
     def _leave_creation(self) -> None:
         stop, self._creating, self.creation = self._creating, None, ""
