@@ -9,7 +9,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,11 @@ from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.cards import result_texts
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.errors import KBenchError
-from kbench_jupyter.following.creation import watch_creation
 from kbench_jupyter.following.rounds import Trouble
 from kbench_jupyter.following.runs import Watch
 from kbench_jupyter.following.status import RunStatus, judge
-from kbench_jupyter.panels.session import PartClock, PartReporter, PartSession
+from kbench_jupyter.panels.creation import CreationWatch
+from kbench_jupyter.panels.session import PartSession
 from kbench_jupyter.session.session import Session, SilentReporter
 
 __all__ = ["TaskWatch", "at_watch", "outcomes_of", "refresh_shown", "task_watch"]
@@ -47,7 +47,7 @@ class TaskWatch:
         self._listeners: list[Callable[[], None]] = []
         self._at_refresh: list[Callable[[], None]] = []
         self._watch: Watch | None = None
-        self._creating: threading.Event | None = None  # set, it ends the following of a creation
+        self._creation = CreationWatch(self._tell)
         self._following: frozenset[int] = frozenset()
         self._outcomes: dict[int, Outcome] = {}
         self._took: dict[int, float] = {}
@@ -59,7 +59,6 @@ class TaskWatch:
         self.label = ""
         self.place = ""  # the target in words
         self.trouble = ""
-        self.creation = ""  # how far the newest version's creation has come, while it goes on
 
     # -- What is known ---------------------------------------------------------------------------------------
 
@@ -74,6 +73,16 @@ class TaskWatch:
         """The runs of the newest task version."""
         version = None if self.task is None else self.task.version
         return [s for s in self.statuses if s.run is None or s.run.task.version in (version, None)]
+
+    @property
+    def is_creating(self) -> bool:
+        """Whether the server is still creating the newest version."""
+        return self.task is not None and self.task.creation_state.is_pending
+
+    @property
+    def creation(self) -> str:
+        """How far the newest version's creation has come, while that is followed."""
+        return self._creation.text
 
     def outcome(self, run_id: int) -> Outcome | None:
         """Return what an ended run came to, once that is known."""
@@ -137,7 +146,7 @@ class TaskWatch:
             if self._listeners:
                 return
             watch, self._watch, self._following = self._watch, None, frozenset()
-            self._leave_creation()
+            self._creation.leave()
         if watch is not None:
             watch.close()
 
@@ -147,7 +156,7 @@ class TaskWatch:
             self._listeners = []
             watch, self._watch = self._watch, None
             folder, self._folder = self._folder, None
-            self._leave_creation()
+            self._creation.leave()
         if watch is not None:
             watch.close()
         if folder is not None:
@@ -177,49 +186,16 @@ class TaskWatch:
         self._fetch()
 
     def _follow_creation(self) -> None:
-        """Follow the newest version until it is created, if it is not and somebody listens, in a thread."""
-        with self._lock:
-            pending = self.task is not None and self.task.creation_state.is_pending
-            if not pending or not self._listeners or self._creating is not None:
-                return
-            stop = self._creating = threading.Event()
-        threading.Thread(
-            target=self._await_created, args=(stop,), name="kbench-creation", daemon=True
-        ).start()
+        if self.is_creating and self._listeners:
+            self._creation.follow(self._session.client(), self.slug, _INTERVAL, self._created)
 
-    def _leave_creation(self) -> None:
-        stop, self._creating, self.creation = self._creating, None, ""
-        if stop is not None:
-            stop.set()
-
-    def _await_created(self, stop: threading.Event) -> None:
-        def show(progress: Mapping[str, Any] | None = None, **_: Any) -> None:
-            if progress is not None and not stop.is_set():
-                self.creation = f"{progress['text']}. There is no log of that, and no run before."
-                self._tell()
-
-        try:
-            watch_creation(
-                self._session.client(),
-                self.slug,
-                max_interval=_INTERVAL,
-                reporter=PartReporter(show, stop),
-                clock=PartClock(stop),
-            )
-        except (KBenchError, KeyboardInterrupt) as error:
-            if not stop.is_set():
-                self.trouble = str(error)
-                self._created(stop)
-                self._tell()
+    def _created(self, problem: str) -> None:
+        if problem:
+            self.trouble = problem
+            self._tell()
         else:
-            self._created(stop)
             with suppress(KBenchError):
                 self.refresh()
-
-    def _created(self, stop: threading.Event) -> None:
-        with self._lock:
-            if self._creating is stop:
-                self._leave_creation()
 
     def _heard(self, run_id: int) -> None:
         self._spoke.add(run_id)

@@ -75,6 +75,11 @@ class Standing(Shown):
         return None if self.task is None else self.task.version
 
     @property
+    def is_creating(self) -> bool:
+        """Whether the server is still creating that version."""
+        return self.task is not None and self.task.creation_state.is_pending
+
+    @property
     def page(self) -> str:
         """The task's page; "" where it has none."""
         return "" if self.task is None else page_of(self.task)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from kbench_jupyter.actions.remembered import keep, recall
 from kbench_jupyter.actions.standing import Standing, standing, standing_after_edit, standing_after_runs
-from kbench_jupyter.api import Task
 from kbench_jupyter.display.view import View
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.part import Part
@@ -23,11 +22,6 @@ __all__ = ["StandingPart"]
 
 #: Seconds without another edit, or another change of a run, after which the steps are looked at again.
 _CALM = 0.3
-
-
-def _is_pending(task: Task | None) -> bool:
-    """Whether a task's newest version is being created."""
-    return task is not None and task.creation_state.is_pending
 
 
 class StandingPart(Part):
@@ -83,7 +77,7 @@ class StandingPart(Part):
         """Read the state again: much may have happened since the page was left. Follow edits from now on."""
         if self._edits is None:
             self._edits = self.outer.at_edit(self._heard)
-        if self._watch is None and (self._found.runs or _is_pending(self._found.task)):
+        if self._watch is None and (self._found.runs or self._found.is_creating):
             self.start("look", self._look_again)
 
     def _heard(self) -> None:
@@ -129,7 +123,7 @@ class StandingPart(Part):
         # Also where there is no run yet of a version that is new: the table is to say so.
         watched = self._watch.task if self._watch is not None else None
         moved = watched is not None and watched.version != found.version and found.version is not None
-        if (found.runs or moved or _is_pending(found.task)) and not self.closed:
+        if (found.runs or moved or found.is_creating) and not self.closed:
             self._follow(found.slug)
         return found
 
@@ -165,7 +159,7 @@ class StandingPart(Part):
             return
         over = bool(watch.newest) and all(status.ended for status in watch.newest)
         going = [step["name"] for step in self.get("steps") if step["state"] == "going"]
-        if (over and "watch" in going) or ("push" in going and not _is_pending(watch.task)):
+        if (over and "watch" in going) or ("push" in going and not watch.is_creating):
             self.start("look", self._look_again)
 
     def _look_again(self) -> None:
