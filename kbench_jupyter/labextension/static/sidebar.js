@@ -1,6 +1,6 @@
 // The sidebar: the workflow panel of the notebook in front, the very one that `%kbench` shows in a cell; or one line
 // that says why there is none and what to type.
-import { h } from "./dom.js";
+import { h, settled } from "./dom.js";
 import { Puts } from "./puts.js";
 
 const WIDGET = "application/vnd.jupyter.widget-view+json";
@@ -26,7 +26,14 @@ export function sidebarOf(lab, app, notebooks, icon) {
   sidebar.id = "kbench-sidebar";
   sidebar.addClass("kbx-sidebar");
   // JupyterLab asks for it before the style sheet is there; Notebook 7 would cut off what is wider than its sidebar.
-  if (app.name === "JupyterLab") sidebar.node.style.minWidth = "360px";
+  if (app.name === "JupyterLab") {
+    // A small window has room for the file browser beside it.
+    sidebar.node.style.minWidth = "clamp(160px, 100vw - 330px, 360px)";
+    window.addEventListener(
+      "resize",
+      settled(() => sidebar.parent?.fit(), 100),
+    );
+  }
   sidebar.title.icon = icon;
   sidebar.title.caption = "Kaggle Benchmarks";
   sidebar.node.setAttribute("role", "region");
