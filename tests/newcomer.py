@@ -123,15 +123,15 @@ class Newcomer:
         self.card("Python 3")
         cells = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell")
         cells.first.locator(".cm-content").wait_for()
-        self.page.wait_for_function(IDLE, polling=50, timeout=PATIENCE)
-        self.press("Enter")
-        for line in LINES:
+        self.page.locator("[data-status=idle]:visible").first.wait_for(timeout=PATIENCE)
+        first, *lines = LINES
+        self.type(first)  # a new notebook has the cursor in its cell
+        self.press("Shift+Enter")
+        cells.first.locator(".jp-InputPrompt", has_text="[1]").wait_for(timeout=PATIENCE)
+        for line in lines:
             self.type(line)
             self.press("Shift+Enter")
             if " new " in line:  # the task comes into the cell below, and the cursor goes on from there
                 self.page.locator(".cm-content", has_text="says_hello.run").first.wait_for(timeout=PATIENCE)
                 self.press("Shift+Enter")
         self.page.locator(".jp-Notebook .kbp-results figure:visible").first.wait_for(timeout=PATIENCE)
-
-
-IDLE = """() => window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.status === 'idle'"""

@@ -7,6 +7,7 @@ own time is left out: clicks and keys are counted instead.
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import statistics
 import sys
 import tempfile
@@ -28,6 +29,8 @@ def main() -> None:
     from newcomer import Newcomer, Polite, environment
     from playwright.sync_api import sync_playwright
 
+    from kbench_jupyter.session import local_server
+
     took: dict[str, list[float]] = {"by_clicks": [], "by_keys": []}
     counted: dict[str, str] = {}
     with (
@@ -46,10 +49,10 @@ def main() -> None:
             jupyter.wait()
             for round_ in range(ROUNDS + 1):
                 for way in took:
-                    jupyter.as_new()
-                    for made in jupyter.root.glob("*.ipynb"):
-                        made.unlink()
-                    with jupyter.kernels_with(environment(endpoint, Path(folder))):
+                    home = Path(folder) / f"{way}-{round_}"
+                    clear(jupyter.root)
+                    env = environment(endpoint, Path(folder)) | {"KBENCH_HOME": str(home)}
+                    with jupyter.kernels_with(env):
                         page = profile.new_page()
                         page.set_default_timeout(60_000)
                         page.goto(jupyter.url("", f"lab/workspaces/{way}-{round_}"))
@@ -60,9 +63,21 @@ def main() -> None:
                     counted[way] = f"{person.clicks} clicks, {person.keys} keys"
                     page.close()
                     jupyter.end_kernels()
+                    local_server.stop(home)
         finally:
             profile.close()
             jupyter.stop()
+    report(took, counted)
+
+
+def clear(folder: Path) -> None:
+    """Remove what the way before has made: a newcomer has none of it."""
+    for made in folder.iterdir():
+        shutil.rmtree(made) if made.is_dir() else made.unlink()
+
+
+def report(took: dict[str, list[float]], counted: dict[str, str]) -> None:
+    """Print both ways."""
     for way, seconds in took.items():
         every = ", ".join(f"{one:.1f}" for one in seconds)
         print(f"{way:<10} {counted[way]:<22} median {statistics.median(seconds):5.1f} s  ({every})")
