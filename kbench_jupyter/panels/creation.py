@@ -51,7 +51,7 @@ class CreationWatch:
     ) -> None:
         def show(progress: Mapping[str, Any] | None = None, **_: Any) -> None:
             if progress is not None and not stop.is_set():
-                self.text = f"{progress['text']}. There is no log of that, and no run before."
+                self.text = f"{progress['text']}. There is no log of that, and no run until then."
                 self._tell()
 
         reporter, clock = PartReporter(show, stop), PartClock(stop)
