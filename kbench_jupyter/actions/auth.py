@@ -28,6 +28,8 @@ from kbench_jupyter.session.target import Target
 
 #: Seconds before its expiry at which a token counts as expired: a rehearsal must not lose it half-way.
 MARGIN = 120.0
+#: Why an env file without any cannot be used.
+NO_CREDENTIALS = "there are none yet"
 #: How many models ``LLMS_AVAILABLE`` names; the SDK makes an object for each at import.
 MOST_AVAILABLE = 20
 
@@ -161,7 +163,7 @@ def ensure_proxy(session: Session, env_file: Path | None = None) -> dict[str, st
 def why_stale(values: Mapping[str, str], target: Target | None) -> str | None:
     """Say why an env file's credentials cannot be used at the target (None: it is not known), or None if they can."""
     if not values.get(URL) or not values.get(KEY):
-        return "there are none yet"
+        return NO_CREDENTIALS
     if not values.get(DEFAULT):
         return f"{DEFAULT} is not set"
     if target is not None and target.is_local and not values[URL].startswith(target.base_url):

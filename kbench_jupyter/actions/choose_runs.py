@@ -6,7 +6,7 @@ import fnmatch
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from kbench_jupyter.actions.pushed_task import get_task
+from kbench_jupyter.actions.pushed_task import get_task, refuse_unready
 from kbench_jupyter.actions.wanted_models import is_pattern, wanted_models
 from kbench_jupyter.api import Client, Run, TaskSlug
 from kbench_jupyter.display.view import count
@@ -63,6 +63,8 @@ def choose_runs(
         If a name is several.
     NotFoundError
         If the server knows no such task, or it has no such runs.
+    TaskNotReadyError
+        If it has none because its first version is still being created.
     """
     try:
         runs, there = runs_on(client, slug, models)
@@ -73,9 +75,11 @@ def choose_runs(
         raise
     if runs:
         return _of(slug, runs, run_ids, version)
-    get_task(session, client, str(slug))
+    task = get_task(session, client, str(slug))
     if there:
         raise NotFoundError(f"{slug} has no run on {none_of(models, there)}.", hint=models_of(there))
+    if task.creation_state.is_pending:
+        refuse_unready(task)
     named = [name for name in wanted_models(models) if not is_pattern(name)]
     on = "".join(f" -m {model}" for model in named) or " -m MODEL"
     raise NotFoundError(f"{slug} has no runs yet.", hint=f"Start one: %kbench run {slug}{on}")

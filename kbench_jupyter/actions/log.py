@@ -11,10 +11,12 @@ from itertools import islice
 from kbench_jupyter.actions.address import address
 from kbench_jupyter.actions.cards import RUN_COLUMNS, run_rows
 from kbench_jupyter.actions.choose_runs import Which
-from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_runs
-from kbench_jupyter.api import Client, LogEntry, LogStream, Run, TaskSlug
+from kbench_jupyter.actions.pushed_task import refuse_unready
+from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of, errors_of_runs
+from kbench_jupyter.api import Client, LogEntry, LogStream, Run, Task, TaskSlug
 from kbench_jupyter.display.view import Shown, Table, View, count, told
-from kbench_jupyter.errors import KBenchError, NotFoundError
+from kbench_jupyter.errors import KBenchError, NotFoundError, TaskNotReadyError
+from kbench_jupyter.following.creation import watch_creation
 from kbench_jupyter.following.logs.live import Belt, LiveLogs
 from kbench_jupyter.following.logs.screen import Screen
 from kbench_jupyter.session.interrupted import Interrupted
@@ -46,9 +48,14 @@ class LogResult(Shown):
     runs: tuple[LoggedRun, ...] = ()
     withheld: int = 0
     explained: RunErrors = NO_SOURCE
+    #: What was followed instead, where there was no run yet: the creation of a version.
+    created: Task | None = None
 
     def view(self) -> View:
         """Describe the runs, not their logs."""
+        if self.created is not None:
+            title = f"{self.task}, version {self.created.version}: created; there is no run of it yet"
+            return View(title, next=[(f"%kbench run {self.task} -m MODEL", "run it")], footer=self.footer)
         rows = [
             [*first, told(logged.lines, "{:,}".format), _why(logged, self.explained)]
             for logged, first in zip(self.runs, run_rows([one.run for one in self.runs]), strict=True)
@@ -125,6 +132,8 @@ def log(
     ------
     NotFoundError
         If there is no such task or no such run.
+    TaskNotReadyError
+        If there is no run because the first version is being created, and that fails or is not to be followed.
     KBenchError
         If the log of every run that was going broke off for good.
     Interrupted
@@ -134,7 +143,12 @@ def log(
     client = session.client(target)
     slug = address(task)
     which = Which(tuple(models), run_ids=frozenset(run_ids), version=version)
-    runs = which.of(session, client, slug)
+    try:
+        runs = which.of(session, client, slug)
+    except TaskNotReadyError:
+        if not follow:
+            raise
+        return _follow_creation(session, target, slug)
     early = errors_of_runs(session, target, str(slug), errored=any(run.error_message for run in runs))
     names = {run.id: f"[{run.candidate} #{run.id}] " for run in runs} if len(runs) > 1 else {}
     screen = Screen(session.reporter, names)
@@ -158,6 +172,17 @@ def log(
     explained = early or errors_of_runs(session, target, str(slug), errored=errored)
     known = explained() if explained else NO_SOURCE
     return LogResult(str(slug), lines, session.reporter.withheld, known, footer=target.label)
+
+
+def _follow_creation(session: Session, target: Target, slug: TaskSlug) -> LogResult:
+    """Follow a version until it is created: no run can have written anything before."""
+    session.reporter.say(
+        f"{slug} is being created: the server tells how far that is, and shows no log of it. There is no run yet."
+    )
+    task = watch_creation(session.client(target), slug, reporter=session.reporter)
+    if task.creation_state != "COMPLETED":
+        refuse_unready(task, errors_of(session, target, task))
+    return LogResult(str(slug), created=task, footer=target.label)
 
 
 def _show_live(

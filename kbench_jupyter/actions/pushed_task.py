@@ -90,7 +90,8 @@ def refuse_unready(task: Task, explained: RunErrors = NO_SOURCE) -> None:
     name = f"{task.slug.task}, version {task.version}" if task.version else task.slug.task
     if state.is_pending:
         raise TaskNotReadyError(
-            f"{name} is still being created ({str(state).lower()}).", hint=f"%kbench status {task.slug.task}"
+            f"{name} is still being created ({str(state).lower()}).",
+            hint=f"How far it is: %kbench status {task.slug.task}",
         )
     other = f"its creation ended as {str(state).lower()}", _ENDINGS["ERRORED"][1]
     why, hint = _ENDINGS.get(str(state), other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.cards import (
@@ -21,7 +22,7 @@ from kbench_jupyter.actions.pushed_task import creation_notes, get_task
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.api import Run, Task
-from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View, moment
+from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View, duration, moment
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.session.session import Session
 
@@ -48,6 +49,7 @@ class TaskStatus(Shown):
         facts = Facts(
             {
                 "state": state_cell(task.creation_state),
+                "being created for": _so_far(task),
                 "error": task.creation_error_message if task.creation_state != "COMPLETED" else None,
                 "created": moment(task.create_time, zone=True),
                 "seen by": "everybody" if task.is_public else "you only",
@@ -74,7 +76,9 @@ class TaskStatus(Shown):
         if created == "COMPLETED" and not newest:
             steps.append((f"%kbench run {slug} -m MODEL", "run it"))
         elif created.is_pending:
-            steps.append((f"%kbench status {slug}", "how far its creation has come"))
+            # `log` follows a creation where there is no run that it could be about.
+            verb, why = ("status", "how far it is now") if self.runs else ("log", "follow it to its end")
+            steps.append((f"%kbench {verb} {slug}", why))
         elif created != "COMPLETED" and self.mend:
             steps.append((self.mend, "what happens in a fresh kernel"))
         compared = any(run.state == "COMPLETED" for run in self.runs)
@@ -140,6 +144,13 @@ def status(session: Session, slug: str, *, models: Sequence[str] = (), errors: b
     known = errors_of(session, target, task) if any(run.error_message for run in runs) else NO_SOURCE
     mend = _mend(session, task) if task.creation_state.is_terminal else ""
     return TaskStatus(task, tuple(runs), errors, missing, hint, known, mend, footer=target.label)
+
+
+def _so_far(task: Task) -> str | None:
+    """Return how long a version has been being created, None of one that is."""
+    if not task.creation_state.is_pending or task.create_time is None:
+        return None
+    return duration(max(0.0, (datetime.now(UTC) - task.create_time).total_seconds()))
 
 
 def _errored_last(runs: Sequence[Run]) -> bool:

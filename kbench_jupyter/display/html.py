@@ -1,7 +1,8 @@
 """Draw a view as HTML that follows JupyterLab's theme and stands alone everywhere else.
 
 Only inline styles and one scoped class are used: nbviewer and VS Code strip or isolate style sheets.
-JupyterLab's CSS variables come first, with fallbacks that read well on light and dark grounds.
+JupyterLab's CSS variables come first, then VS Code's
+(https://code.visualstudio.com/api/references/theme-color), with fallbacks for light grounds.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from kbench_jupyter.display.text import SIGNS, visible
 
 #: The colour of each tone.
 TONES = {
-    "good": "var(--jp-success-color0, #1b7f3b)",
-    "bad": "var(--jp-error-color0, #c62828)",
-    "busy": "var(--jp-info-color0, #0277bd)",
-    "warn": "var(--jp-warn-color0, #b45f06)",
-    "quiet": "var(--jp-ui-font-color2, #777)",
+    "good": "var(--jp-success-color0, var(--vscode-charts-green, #1b7f3b))",
+    "bad": "var(--jp-error-color0, var(--vscode-list-errorForeground, #c62828))",
+    "busy": "var(--jp-info-color0, var(--vscode-textLink-foreground, #0277bd))",
+    "warn": "var(--jp-warn-color0, var(--vscode-list-warningForeground, #b45f06))",
+    "quiet": "var(--jp-ui-font-color2, var(--vscode-descriptionForeground, #707070))",
 }
 #: Not across lines, and not two backticks in a row: those begin a block, or are nobody's code.
 _TICKED = re.compile(r"(?<!`)`([^`\n]{1,200})`(?!`)")
@@ -47,7 +48,9 @@ def to_html(view: View) -> str:
     title = view.title if isinstance(view.title, Cell) else Cell(view.title)
     edge = TONES.get(title.tone)
     frame = FRAME.replace(f"solid {_LINE}", f"solid {edge}") if edge else FRAME
-    blocks = [f'<div style="font-weight: 600; margin-bottom: 4px">{_cell(title)}</div>']
+    # GitHub takes every style away, and leaves what is strong.
+    strong = f'<strong style="font-weight: 600">{_cell(title)}</strong>'
+    blocks = [f'<div style="margin-bottom: 4px">{strong}</div>']
     blocks += [block for part in view.parts if (block := _draw(part))]
     blocks += [
         f'<div role="note" style="color: {TONES["warn"]}; margin: 4px 0">! {_escape(note)}</div>'

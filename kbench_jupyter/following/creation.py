@@ -124,7 +124,7 @@ class _Following:
         if self.task != before:
             self._since = now
         self._refuse_standstill(now - self._since)
-        self.reporter.progress(f"{self.summary} ({duration(now - self._start)})")
+        self.reporter.progress(f"Creating {self.summary} ({duration(now - self._start)})")
         return self.task != before
 
     def _stale(self, task: Task) -> bool:

@@ -25,6 +25,7 @@ export function statusPart(store, part, host) {
   const stops = stopping(store, part, refresh);
   const trouble = h("div", { class: "kbp-note", role: "status" });
   const note = h("div", { class: "kbp-quiet", role: "status" });
+  const creation = h("div", { class: "kbp-quiet" });
   const versions = h("select", { "aria-label": "Task version", onchange: () => drawAll() });
   const body = h("tbody");
   const who = h("span");
@@ -233,7 +234,7 @@ export function statusPart(store, part, host) {
 
   // What hangs on all rows, and on the version that is chosen.
   function drawAll() {
-    const { task, version, page: href, trouble: what, note: text } = part.state;
+    const { task, version, page: href, trouble: what, note: text, creation: far } = part.state;
     drawVersions();
     const seen = new Set(shownRows().map((row) => String(row.id)));
     for (const [key, made] of lines) {
@@ -252,6 +253,8 @@ export function statusPart(store, part, host) {
     say(pace, part.state.pace);
     cluster.update();
     note.hidden = !text;
+    say(creation, far);
+    creation.hidden = !far;
     area.hidden = !seen.size;
     bar.hidden = !seen.size;
     busy.update();
@@ -281,6 +284,7 @@ export function statusPart(store, part, host) {
       cluster.el,
       trouble,
       note,
+      creation,
       stops.el,
       busy.work,
       busy.problem,

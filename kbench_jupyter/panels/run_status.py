@@ -36,8 +36,8 @@ class RunStatusPart(Part):
         self.watch = watch
         self._known: tuple[int | None, RunErrors] | None = None
         self._log: LogView | None = None
-        self.set(task=watch.slug, version=None, page="", label="", trouble="", note="", log=None, who="model")
-        self.set(pace="", cluster={})
+        self.set(task=watch.slug, version=None, page="", label="", trouble="", creation="", note="", log=None)
+        self.set(who="model", pace="", cluster={})
         self._show()
 
     def view(self) -> View:
@@ -69,7 +69,11 @@ class RunStatusPart(Part):
         self.set(pace=watch.pace, cluster=watch.cluster)
         if watch.task is not None:
             self.set(
-                version=watch.task.version, page=page_of(watch.task), label=watch.label, trouble=watch.trouble
+                version=watch.task.version,
+                page=page_of(watch.task),
+                label=watch.label,
+                trouble=watch.trouble,
+                creation=watch.creation,
             )
 
     def _row(self, status: RunStatus) -> dict[str, Any]:

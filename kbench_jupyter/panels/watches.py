@@ -24,10 +24,11 @@ from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.following.rounds import Trouble
 from kbench_jupyter.following.runs import Watch
 from kbench_jupyter.following.status import RunStatus, judge
+from kbench_jupyter.panels.creation import CreationWatch
 from kbench_jupyter.panels.session import PartSession
 from kbench_jupyter.session.session import Session, SilentReporter
 
-__all__ = ["TaskWatch", "outcomes_of", "refresh_shown", "task_watch"]
+__all__ = ["TaskWatch", "at_watch", "outcomes_of", "refresh_shown", "task_watch"]
 
 #: Most seconds between two looks while runs are going; the end of a run's log makes it look at once.
 _INTERVAL = 10.0
@@ -47,6 +48,7 @@ class TaskWatch:
         self._listeners: list[Callable[[], None]] = []
         self._at_refresh: list[Callable[[], None]] = []
         self._watch: Watch | None = None
+        self._creation = CreationWatch(self._tell)
         self._following: frozenset[int] = frozenset()
         self._outcomes: dict[int, Outcome] = {}
         self._took: dict[int, float] = {}
@@ -79,6 +81,16 @@ class TaskWatch:
         """How many of many runs that are followed end a minute, and how long the rest takes."""
         with self._lock:
             return self._watch.pace if self._watch is not None else ""
+
+    @property
+    def is_creating(self) -> bool:
+        """Whether the server is still creating the newest version."""
+        return self.task is not None and self.task.creation_state.is_pending
+
+    @property
+    def creation(self) -> str:
+        """How far the newest version's creation has come, while that is followed."""
+        return self._creation.text
 
     def outcome(self, run_id: int) -> Outcome | None:
         """Return what an ended run came to, once that is known."""
@@ -143,6 +155,7 @@ class TaskWatch:
             if self._listeners:
                 return
             watch, self._watch, self._following = self._watch, None, frozenset()
+            self._creation.leave()
         if watch is not None:
             watch.close()
 
@@ -152,12 +165,14 @@ class TaskWatch:
             self._listeners = []
             watch, self._watch = self._watch, None
             folder, self._folder = self._folder, None
+            self._creation.leave()
         if watch is not None:
             watch.close()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
     def _follow(self) -> None:
+        self._follow_creation()
         with self._lock:
             going = frozenset(status.run_id for status in self._statuses.values() if not status.ended)
             if not self._listeners or going <= self._following:
@@ -184,6 +199,18 @@ class TaskWatch:
         with suppress(KBenchError):  # a nicety
             self.cluster = cluster_of(self._session)
         self._tell()
+
+    def _follow_creation(self) -> None:
+        if self.is_creating and self._listeners:
+            self._creation.follow(self._session.client(), self.slug, _INTERVAL, self._created)
+
+    def _created(self, problem: str) -> None:
+        if problem:
+            self.trouble = problem
+            self._tell()
+        else:
+            with suppress(KBenchError):
+                self.refresh()
 
     def _heard(self, run_id: int) -> None:
         self._spoke.add(run_id)
@@ -256,6 +283,7 @@ def _outcome(result: Any, value: str) -> Outcome:
 
 
 _WATCHES: WeakKeyDictionary[Session, dict[tuple[Any, str], TaskWatch]] = WeakKeyDictionary()
+_AT_WATCH: WeakKeyDictionary[Session, list[Callable[[TaskWatch], None]]] = WeakKeyDictionary()
 _LOCK = threading.Lock()
 
 
@@ -264,10 +292,22 @@ def task_watch(session: Session, task: str) -> TaskWatch:
     key = (session.target().base_url, task)
     with _LOCK:
         known = _WATCHES.setdefault(session, {})
-        if key not in known:
-            known[key] = TaskWatch(session, task)
-            session.at_close(lambda: _forget(session))
-        return known[key]
+        if key in known:
+            return known[key]
+        made = known[key] = TaskWatch(session, task)
+        session.at_close(lambda: _forget(session))
+        listeners = list(_AT_WATCH.get(session, ()))
+    for listener in listeners:
+        listener(made)
+    return made
+
+
+def at_watch(session: Session, listener: Callable[[TaskWatch], None]) -> Callable[[], None]:
+    """Call `listener` with each watch that is made from now on; return what ends that."""
+    with _LOCK:
+        listeners = _AT_WATCH.setdefault(session, [])
+        listeners.append(listener)
+    return lambda: listeners.remove(listener)
 
 
 def refresh_shown(session: Session, task: str) -> None:

@@ -15,7 +15,7 @@ from watch_doubles import Said
 
 from kbench_jupyter.actions.log import WORKERS, log
 from kbench_jupyter.api import LogEntry
-from kbench_jupyter.errors import NotFoundError
+from kbench_jupyter.errors import NotFoundError, TaskNotReadyError
 from kbench_jupyter.following.logs import follow as log_follow
 from kbench_jupyter.following.logs import live as log_live
 from kbench_jupyter.following.logs import readers as log_readers
@@ -198,6 +198,22 @@ def test_many_logs_keep_their_order_whatever_order_they_come_in(server, session,
     log(session, "quiz")
     lines = written(said).splitlines()
     assert lines == [f"[m1 #{i}] {i}-{n}" for i in range(11, 41) for n in range(20)]
+
+
+def test_where_the_first_version_is_being_created_that_is_followed_to_its_end(server, session, said):
+    task = server.api.add_task("quiz")
+    task["creationState"] = "BENCHMARK_TASK_VERSION_CREATION_STATE_RUNNING"
+    with pytest.raises(TaskNotReadyError, match="still being created"):
+        log(session, "quiz", follow=False)
+
+    def created(*_):
+        task["creationState"] = "BENCHMARK_TASK_VERSION_CREATION_STATE_COMPLETED"
+
+    threading.Timer(0.2, created).start()
+    followed = log(session, "quiz")
+    assert "shows no log of it" in said.lines[0]
+    assert "version 1: created; there is no run of it yet" in str(followed)
+    assert [command for command, _ in followed.view().next] == ["%kbench run quiz -m MODEL"]
 
 
 def test_a_log_cut_off_on_its_way_is_shown_whole(server, session, said):

@@ -31,7 +31,7 @@ def test_a_task_that_has_not_been_run_is_to_be_run(server, session):
 @pytest.mark.parametrize(
     ("creation", "run", "next_"),
     [
-        ("RUNNING", None, ["status quiz"]),
+        ("RUNNING", None, ["log quiz"]),  # which follows the creation
         ("ERRORED", None, []),  # there is nothing to run, and no notebook to mend
         ("COMPLETED", "QUEUED", ["log quiz"]),
         ("COMPLETED", "RUNNING", ["log quiz"]),

@@ -41,6 +41,7 @@ def test_a_task_goes_from_init_to_publish_by_clicks_and_outlives_the_kernel(lab,
     outcome = panels.panel.locator(".kbp-outcome")
     panels.expect(outcome.get_by_role("row").nth(1)).to_contain_text("Says anything at all")
     panels.expect(outcome.get_by_role("row").nth(1)).to_contain_text("cell 3, line 4")
+    panels.theme("JupyterLab Light")
     panels.picture("workflow-validated")
     panels.button("Push").click()
     panels.stands("run", "next")

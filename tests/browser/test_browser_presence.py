@@ -246,6 +246,9 @@ def test_a_card_begins_a_new_task_and_the_palette_types_every_command(lab, jupyt
     here.expect(card.locator("img, svg").first).to_be_visible()
     card.click()
     here.expect(here.page.get_by_role("dialog")).to_contain_text("Begin from")
+    here.expect(here.page.get_by_role("combobox", name="Begin from")).to_be_visible()
+    found = Axe().run(here.page, context=".jp-Dialog-content").response["violations"]
+    assert [v["id"] for v in found if v["impact"] in ("serious", "critical")] == []
     here.page.keyboard.press("Escape")
 
 

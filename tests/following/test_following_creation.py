@@ -79,7 +79,7 @@ def test_a_passing_failure_is_said_and_survived(clock):
     client = FakeClient(task("RUNNING"), TransportError("No answer."), task("COMPLETED"))
     watch_creation(client, "quiz", 3, reporter=said, clock=clock)
     assert said.lines == ["No answer; looking again"]
-    assert said.progressed[0][0].startswith("quiz, version 3: running")
+    assert said.progressed[0][0].startswith("Creating quiz, version 3: running")
     assert said.closed == 1
 
 

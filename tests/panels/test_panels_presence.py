@@ -127,6 +127,26 @@ def test_runs_are_counted_after_a_command_and_their_end_is_told_once(kernel, ser
     assert kernel.word(page, "over") == {"task": "quiz", "completed": 1, "failed": 1}
 
 
+def test_runs_that_only_clicks_have_brought_are_counted_and_their_end_is_told(kernel, server):
+    page = kernel.page()
+    mirror = kernel.mirror()
+    empty = CELL | {"source": "import kaggle_benchmarks as kbench"}
+    kernel.tell(mirror, **TOLD, seq=1, order=["one"], cells=[empty], reset=True)
+    kernel.do(page, "panel")  # of a notebook without a task: there are no runs to look for yet
+    panel = kernel.word(page, "panel")
+    kernel.tell(panel, hello="view")
+    name = next(m["part"] for m in kernel.heard(panel, lambda m: m.get("set", {}).get("kind") == "workflow"))
+    add_run(server.api, 1, "m1", "RUNNING")
+    whole = {"order": ["one"], "cells": [CELL | {"source": TASK + RUN}], "reset": True}
+    kernel.tell(mirror, **TOLD, seq=2, **whole)
+    kernel.tell(panel, part=name, do="look")
+    number = kernel.word(mirror, "content", lambda told: told.get("ask"))["ask"]
+    kernel.tell(mirror, **TOLD, seq=3, **whole, answers=number)
+    assert kernel.word(page, "runs") == {"task": "quiz", "going": 1, "failed": 0, "ended": 0}
+    server.api.runs[0]["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
+    assert kernel.word(page, "over") == {"task": "quiz", "completed": 1, "failed": 0}
+
+
 def test_findings_follow_the_document_as_it_is_edited_and_a_fix_is_told_whole(kernel):
     page = kernel.page()
     kernel.do(page, "marks", on=True)

@@ -210,6 +210,35 @@ def test_the_runs_shown_know_of_a_new_version_that_has_none_yet(part, tmp_path):
     assert [row["version"] for row in part.parts["status"].rows] == [1]
 
 
+def test_a_version_that_is_being_created_is_followed_in_the_panel_to_its_end(session, server):
+    pushed = push(session, choose_task(session))
+    created = server.api.tasks[pushed.task.slug.task][-1]
+    created["creationState"] = "BENCHMARK_TASK_VERSION_CREATION_STATE_RUNNING"
+    part = WorkflowPart(session, standing(session))
+    part.awake()  # somebody looks
+    try:
+        assert states(part)["push"] == "going"
+        until(lambda: part.parts.get("status"))
+        table = part.parts["status"]
+        table.awake()
+        until(lambda: table.get("creation"))
+        assert table.get("creation").startswith("Creating quiz, version 1: running (")
+        assert "no log of that" in table.get("creation")
+        created["creationState"] = "BENCHMARK_TASK_VERSION_CREATION_STATE_COMPLETED"
+        until(lambda: states(part)["push"] == "done")
+        until(lambda: not table.get("creation"))
+        assert states(part)["run"] == "next"
+    finally:
+        part.close()
+
+
+def until(fits):
+    end = time.monotonic() + 20
+    while not fits():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
 def test_steps_and_table_count_the_same_runs_of_the_newest_version_as_they_move(part, server):
     part.awake()  # somebody looks
     part.parts["status"].awake()
@@ -232,6 +261,30 @@ def test_steps_and_table_count_the_same_runs_of_the_newest_version_as_they_move(
         time.sleep(0.02)
     assert note() == counted() == "2 of 2 runs of version 1 ended"
     assert len(server.calls("GetBenchmarkTask")) == asked  # the table's own look told the step
+
+
+def test_a_run_that_vanished_from_the_server_has_ended_for_the_step_as_for_the_table(
+    part, server, monkeypatch
+):
+    monkeypatch.setattr("kbench_jupyter.following.status.SETTLE", 0.0)
+    part.awake()  # somebody looks
+    part.parts["status"].awake()
+    add_run(server.api, 6, state="RUNNING")
+    click(part, "look")
+    del server.api.runs[-1]
+    click(part, "step", step="watch")
+    rows = part.parts["status"].rows
+    assert [(row["word"], row["ended"]) for row in rows] == [("completed", True), ("vanished", True)]
+    assert part.get("outcome")["watch"]["lines"] == ["2 runs ended, 1 of them not well."]
+
+    def watched():
+        return next(step for step in part.get("steps") if step["name"] == "watch")
+
+    end = time.monotonic() + 20
+    while watched()["note"] != "2 of 2 runs of version 1 ended" and time.monotonic() < end:
+        time.sleep(0.02)
+    assert watched()["note"] == "2 of 2 runs of version 1 ended"
+    assert watched()["state"] == "done"
 
 
 def test_the_step_that_was_opened_and_the_folder_of_downloads_outlive_the_kernel(

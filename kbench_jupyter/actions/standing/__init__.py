@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 
 from kbench_jupyter.actions.at_once import both
-from kbench_jupyter.actions.auth import expiry_of, say_expiry, why_stale
+from kbench_jupyter.actions.auth import NO_CREDENTIALS, expiry_of, say_expiry, why_stale
 from kbench_jupyter.actions.download import origin_of
 from kbench_jupyter.actions.pushed_task import find_task, first_run_raised
 from kbench_jupyter.actions.pushes import digest_of, pushed_digest, source_digest
@@ -84,7 +84,12 @@ def standing_after_edit(
 
 
 def standing_after_runs(
-    session: Session, before: Standing, runs: Collection[Run], *, output: Path | None = None
+    session: Session,
+    before: Standing,
+    runs: Collection[Run],
+    *,
+    over: Collection[int] = (),
+    output: Path | None = None,
 ) -> Standing:
     """Find out how far the task has come by what is known of it and where its newest version's runs stand now.
 
@@ -94,10 +99,12 @@ def standing_after_runs(
     ----------
     before : Standing
     runs : collection of Run
+    over : collection of int
+        Those that a watch waits for no more, whatever their state says: they vanished, or it never became clear.
     output
         As `standing` takes it.
     """
-    return _judged(session, replace(before, runs=tuple(runs)), output)
+    return _judged(session, replace(before, runs=tuple(runs), over=frozenset(over)), output)
 
 
 def _read(session: Session, found: Standing, task: str | None) -> Standing:
@@ -114,7 +121,7 @@ def _judged(session: Session, found: Standing, output: Path | None) -> Standing:
     stale = why_stale(values, found.target)
     found = replace(
         found,
-        expiry=f"not usable: {stale}" if stale else say_expiry(expiry_of(values)),
+        expiry=_expiry(values, stale),
         expires=None if stale else expiry_of(values),
         digest=digest_of(chosen, server_task) if chosen and found.slug else "",
     )
@@ -133,7 +140,7 @@ def _judged(session: Session, found: Standing, output: Path | None) -> Standing:
         "push": pushed,
         # Runs of another source say nothing about this one: after an edit they are to be made again.
         "run": pushed and bool(runs),
-        "watch": pushed and bool(runs) and all(run.state.is_terminal for run in runs),
+        "watch": pushed and bool(runs) and all(map(found.is_over, runs)),
         "results": pushed
         and _compared(
             found, session.compared, output or downloads_folder(session, found.slug, place=found.place)
@@ -142,6 +149,13 @@ def _judged(session: Session, found: Standing, output: Path | None) -> Standing:
     }
     found = replace(found, changes=changes)
     return replace(found, steps=steps_of(found, done, sent=sent))
+
+
+def _expiry(values: Mapping[str, str], stale: str | None) -> str:
+    """Say when an env file's credentials end, or why they are none."""
+    if stale is None:
+        return say_expiry(expiry_of(values))
+    return "none yet" if stale == NO_CREDENTIALS else f"not usable: {stale}"
 
 
 def _asked(client: Client, slug: str) -> tuple[Task | None, tuple[Run, ...]]:

@@ -48,6 +48,8 @@ class Standing(Shown):
     #: As the server knows it, with the runs of its newest version.
     task: Task | None = None
     runs: tuple[Run, ...] = ()
+    #: Of these, the ids of those that a watch waits for no more, though their state does not say that they ended.
+    over: frozenset[int] = frozenset()
     #: When the model proxy credentials end, in words.
     expiry: str = ""
     expires: datetime | None = None
@@ -58,6 +60,10 @@ class Standing(Shown):
     steps: tuple[Step, ...] = ()
     notes: tuple[str, ...] = ()
 
+    def is_over(self, run: Run) -> bool:
+        """Whether there is nothing more to wait for of a run."""
+        return run.state.is_terminal or run.id in self.over
+
     @property
     def next(self) -> str:
         """The name of the step that comes next; "" when all are done."""
@@ -67,6 +73,11 @@ class Standing(Shown):
     def version(self) -> int | None:
         """The task's newest version on the server."""
         return None if self.task is None else self.task.version
+
+    @property
+    def is_creating(self) -> bool:
+        """Whether the server is still creating that version."""
+        return self.task is not None and self.task.creation_state.is_pending
 
     @property
     def page(self) -> str:

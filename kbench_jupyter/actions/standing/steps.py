@@ -21,7 +21,7 @@ def steps_of(found: Standing, done: Mapping[str, bool], *, sent: bool) -> tuple[
     """
     plans, notes = _plans(found, sent=sent), _notes(found, done)
     chained = {} if done["push"] else {"run": _run_plan(found, _version_to_come(found, sent=sent))}
-    going = [run for run in found.runs if not run.state.is_terminal]
+    going = [run for run in found.runs if not found.is_over(run)]
     steps: list[Step] = []
     offered = False
     for name in STEPS:
@@ -56,7 +56,8 @@ def _notes(found: Standing, done: Mapping[str, bool]) -> dict[str, str]:
         notes["validate"] = "this source ran without a finding that stops a push"
     if found.task is not None:
         state = found.task.creation_state.words
-        notes["push"] = f"{version} is on the server ({state})"
+        being = "is being created" if found.task.creation_state.is_pending else "is on the server"
+        notes["push"] = f"{version} {being} ({state})"
         if first_run_raised(found.task):
             known = RunErrors(found.chosen.source if done["push"] and found.chosen else None)
             notes["push"] += f". {creation_notes(found.task, known)[0]}"
@@ -65,7 +66,7 @@ def _notes(found: Standing, done: Mapping[str, bool]) -> dict[str, str]:
         elif not done["push"] and state == "completed":
             notes["push"] += "; the notebook is not known to be the same"
     if found.runs:
-        ended = sum(run.state.is_terminal for run in found.runs)
+        ended = sum(map(found.is_over, found.runs))
         errored = sum(run.state == "ERRORED" for run in found.runs)
         notes["run"] = f"{version} has {count(len(found.runs), 'run')}"
         notes["watch"] = f"{ended} of {count(len(found.runs), 'run')} of {version} ended" + (

@@ -88,15 +88,25 @@ function addCommands(lab, app, notebooks, parts) {
   return show;
 }
 
+// JupyterLab does not tie the label of its dialog to what it is the label of.
+function nameChoice(label, tries = 60) {
+  const select = document.querySelector(".jp-Dialog select");
+  if (select) select.setAttribute("aria-label", label);
+  else if (tries) requestAnimationFrame(() => nameChoice(label, tries - 1));
+}
+
 async function choosePattern({ InputDialog }, patterns) {
   const items = [...patterns.values()].map(({ name, title }) => `${name}: ${title}`);
-  const { value } = await InputDialog.getItem({
+  const label = "Begin from";
+  const asked = InputDialog.getItem({
     title: "New benchmark task",
-    label: "Begin from",
+    label,
     items,
     current: Math.max(0, [...patterns.keys()].indexOf(FIRST_PATTERN)),
     okLabel: "Create",
   });
+  nameChoice(label);
+  const { value } = await asked;
   return value?.split(":")[0] ?? null;
 }
 

@@ -15,6 +15,7 @@ const LATER = ["restarting", "autorestarting", "dead", "terminating"];
 
 // What there is to say for each state but "open". `type` is what to type into a cell.
 const SAID = {
+  starting: { line: "The kernel is starting…" },
   none: { line: "This notebook has no kernel: choose one in the menu, Kernel › Change Kernel…" },
   gone: { line: "The kernel is gone, or starts anew: what belongs here comes when it answers." },
   asking: { line: "Waiting for the kernel…" },
@@ -54,6 +55,8 @@ export class KernelLine {
     this.onStatus = (_, status) => this.statusIs(status);
     this.session.kernelChanged.connect(this.onKernel);
     this.session.statusChanged.connect(this.onStatus);
+    // Until then it is not said that there is none.
+    this.session.ready.then(() => this.disposed || this.changed(this));
   }
 
   dispose() {
@@ -84,7 +87,8 @@ export class KernelLine {
 
   // What to show instead of a panel: {line, type, load}.
   get said() {
-    const said = { ...SAID[this.state] };
+    const isStarting = this.state === "none" && !this.session.isReady;
+    const said = { ...SAID[isStarting ? "starting" : this.state] };
     if (this.state === "old" && this.version)
       said.line = `kbench_jupyter ${this.version} in this kernel knows no sidebar: bring it up to date, then restart the kernel.`;
     if (this.state === "asking" && this.session.session?.kernel?.status === "busy")

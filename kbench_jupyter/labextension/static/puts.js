@@ -1,12 +1,15 @@
 // What an output says to type next, as buttons that put it into the next cell. Nothing is run by them.
 //
 // Outputs are text and HTML that read well without this. Here the commands under "Next" become buttons where they
-// stand, and those that the hint of an error names follow below it.
+// stand, and those that the hint of an error names follow below it; also below what a panel says of an error, in a cell
+// or in the sidebar.
 import { h, settled } from "./dom.js";
 import { putNext } from "./tasks.js";
 
 const OUTPUT = ".jp-OutputArea-output";
 const NEXT = ".kbench-view .kbench-next > li > code:first-child";
+const PANEL = ".kbp";
+const WORDS = ".kbp-words"; // of an error, in a panel
 const LOOK_MS = 50; // after the last change: an error is drawn piece by piece
 const OURS = /^(?:kbench|interrupted)\b.*:/;
 const HINT = /(?:Did you mean |: |→ |^ +)(%%?(?:kbench|load_ext|pip|env|config)\b.*)/;
@@ -15,7 +18,7 @@ const HINT = /(?:Did you mean |: |→ |^ +)(%%?(?:kbench|load_ext|pip|env|config
 export function commandsIn(text) {
   const lines = text.split("\n");
   const first = lines.findIndex((line) => line.startsWith("→ "));
-  if (first < 0 || !OURS.test(lines[0])) return [];
+  if (first < 0) return [];
   const said = lines.slice(first).filter((line) => /^(?:→| )/.test(line));
   const found = said
     .flatMap((line) => line.split(/(?<=\S) {3,}/))
@@ -27,17 +30,18 @@ export function commandsIn(text) {
   return [...new Set(found.filter(Boolean))];
 }
 
-// `panel` is a notebook: the buttons in its outputs put what they say into it.
+// `panel` is a notebook: the buttons in its outputs put what they say into it, and so do those in `node`, which shows
+// its panel elsewhere.
 export class Puts {
-  constructor(lab, panel) {
+  constructor(lab, panel, node = panel.content.node) {
     Object.assign(this, { lab, panel, seen: new Set() });
     this.soon = settled(() => this.look(), LOOK_MS);
     this.observer = new MutationObserver((records) => {
       for (const { target, addedNodes } of records) this.note(target, addedNodes);
       if (this.seen.size) this.soon();
     });
-    this.observer.observe(panel.content.node, { childList: true, subtree: true });
-    for (const output of panel.content.node.querySelectorAll(OUTPUT)) this.seen.add(output);
+    this.observer.observe(node, { childList: true, subtree: true });
+    for (const shown of node.querySelectorAll(`${OUTPUT}, ${WORDS}`)) this.seen.add(shown);
     this.look();
   }
 
@@ -47,19 +51,20 @@ export class Puts {
   }
 
   note(target, added) {
-    if (target.closest(".cm-editor, .kbp")) return; // typing, and what panels draw
-    const around = target.closest(OUTPUT);
+    if (target.closest(".cm-editor")) return; // typing
+    const around = target.closest(PANEL) ? null : target.closest(OUTPUT);
     if (around) this.seen.add(around);
-    else
-      for (const node of added)
-        if (node.querySelectorAll) {
-          if (node.matches(OUTPUT)) this.seen.add(node);
-          for (const output of node.querySelectorAll(OUTPUT)) this.seen.add(output);
-        }
+    const wanted = around ? WORDS : `${OUTPUT}, ${WORDS}`;
+    for (const node of added)
+      if (node.querySelectorAll) {
+        if (node.matches(wanted)) this.seen.add(node);
+        for (const shown of node.querySelectorAll(wanted)) this.seen.add(shown);
+      }
   }
 
   look() {
-    for (const output of this.seen) if (output.isConnected) this.draw(output);
+    for (const shown of this.seen)
+      if (shown.isConnected) shown.matches(WORDS) ? this.drawWords(shown) : this.draw(shown);
     this.seen.clear();
   }
 
@@ -72,18 +77,28 @@ export class Puts {
     if (!/\.(?:error|stderr)$/.test(output.dataset.mimeType ?? "")) return;
     const text = output.querySelector("pre")?.textContent ?? "";
     output.classList.toggle("kbx-interrupted", text.startsWith("interrupted:"));
-    const commands = commandsIn(text);
+    const commands = OURS.test(text.split("\n", 1)[0]) ? commandsIn(text) : [];
     const key = commands.join("\n");
     if ((output.dataset.kbxPuts ?? "") === key) return;
     output.dataset.kbxPuts = key;
     output.querySelector(".kbx-puts")?.remove();
-    if (!commands.length) return;
+    if (commands.length) output.append(this.row(commands));
+  }
+
+  // What a panel says of an error is drawn anew as a whole, and its buttons with it.
+  drawWords(words) {
+    if (words.nextElementSibling?.matches(".kbx-puts")) return;
+    const commands = commandsIn(words.textContent);
+    if (commands.length) words.after(this.row(commands));
+  }
+
+  row(commands) {
     const buttons = commands.map((command) => {
       const button = this.button(command);
       button.append(h("code", {}, command));
       return button;
     });
-    output.append(h("div", { class: "kbx-puts" }, ...buttons));
+    return h("div", { class: "kbx-puts" }, ...buttons);
   }
 
   button(command) {

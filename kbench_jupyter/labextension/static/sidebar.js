@@ -1,6 +1,7 @@
 // The sidebar: the workflow panel of the notebook in front, the very one that `%kbench` shows in a cell; or one line
 // that says why there is none and what to type.
-import { h } from "./dom.js";
+import { h, settled } from "./dom.js";
+import { Puts } from "./puts.js";
 
 const WIDGET = "application/vnd.jupyter.widget-view+json";
 
@@ -19,12 +20,20 @@ function message({ line, type, load }, onLoad, onRetry, more = []) {
   );
 }
 
-export function sidebarOf({ Panel, MimeModel, Widget }, app, notebooks, icon) {
+export function sidebarOf(lab, app, notebooks, icon) {
+  const { Panel, MimeModel, Widget } = lab;
   const sidebar = new Panel();
   sidebar.id = "kbench-sidebar";
   sidebar.addClass("kbx-sidebar");
   // JupyterLab asks for it before the style sheet is there; Notebook 7 would cut off what is wider than its sidebar.
-  if (app.name === "JupyterLab") sidebar.node.style.minWidth = "360px";
+  if (app.name === "JupyterLab") {
+    // A small window has room for the file browser beside it.
+    sidebar.node.style.minWidth = "clamp(160px, 100vw - 330px, 360px)";
+    window.addEventListener(
+      "resize",
+      settled(() => sidebar.parent?.fit(), 100),
+    );
+  }
   sidebar.title.icon = icon;
   sidebar.title.caption = "Kaggle Benchmarks";
   sidebar.node.setAttribute("role", "region");
@@ -48,6 +57,7 @@ export function sidebarOf({ Panel, MimeModel, Widget }, app, notebooks, icon) {
   }
 
   function drop(notebook) {
+    views.get(notebook)?.puts.dispose();
     views.get(notebook)?.widget.dispose();
     views.delete(notebook);
   }
@@ -64,7 +74,7 @@ export function sidebarOf({ Panel, MimeModel, Widget }, app, notebooks, icon) {
       return false; // no widget manager
     }
     sidebar.addWidget(widget);
-    views.set(notebook, { id, widget });
+    views.set(notebook, { id, widget, puts: new Puts(lab, notebook.panel, widget.node) });
     const data = { [WIDGET]: { version_major: 2, version_minor: 0, model_id: id } };
     widget
       .renderModel(new MimeModel({ data, trusted: true }))

@@ -55,6 +55,7 @@ export function toolbarButtons({ ToolbarButton }, notebooks, icon, onClick) {
   });
 }
 
+// Where the sidebar shows these very runs, none lies over it: the list of notifications keeps it all the same.
 export function notices({ Notification }, notebooks, open) {
   notebooks.heard.connect((_, { notebook, message: { over } }) => {
     if (!over || !notebooks.settings.notify) return;
@@ -63,7 +64,7 @@ export function notices({ Notification }, notebooks, open) {
     const words = failed ? `${all} ended, ${failed} of them failed` : `${all} completed`;
     const callback = () => open(notebook);
     Notification.emit(`${task}: ${words}.`, failed ? "warning" : "success", {
-      autoClose: 10_000,
+      autoClose: notebooks.shown() && notebook === notebooks.current ? 0 : 10_000,
       actions: [{ label: "Show the runs", callback }],
     });
   });

@@ -98,11 +98,13 @@ export async function putPattern(lab, panel, pattern) {
 
 export const commandCell = (line, isOpen) => (isOpen ? line : `${LOAD}\n${line}`);
 
-// Puts a text into the cell below the one that holds `node`: into an empty one that is there, else into a new one.
+// Puts a text into the cell below the one that holds `node` (the active one, where none does): into an empty one that is
+// there, else into a new one.
 export function putNext(lab, panel, node, text) {
   const { content } = panel;
-  const index = content.widgets.findIndex((cell) => cell.node.contains(node));
-  if (index >= 0) content.activeCellIndex = index;
+  const holds = content.widgets.findIndex((cell) => cell.node.contains(node));
+  const index = holds < 0 ? content.activeCellIndex : holds;
+  content.activeCellIndex = index;
   const below = content.widgets[index + 1];
   if (below?.model.type !== "code" || below.model.sharedModel.getSource().trim())
     return putCell(lab, panel, text, false);

@@ -49,7 +49,7 @@ export function formOf(store) {
   const box = h(
     "div",
     { class: STYLES.classes, style: STYLES.view },
-    h("div", { style: "font-weight: 600; margin-bottom: 4px" }, title),
+    h("div", { style: "margin-bottom: 4px" }, h("strong", { style: "font-weight: 600" }, title)),
     runs.map((run) => [
       coloured(run.tone, run.head),
       run.problem && coloured("bad", run.problem),

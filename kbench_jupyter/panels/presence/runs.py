@@ -9,7 +9,7 @@ from typing import Any
 
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.errors import KBenchError
-from kbench_jupyter.panels.watches import TaskWatch, task_watch
+from kbench_jupyter.panels.watches import TaskWatch, at_watch, task_watch
 from kbench_jupyter.session.session import Session
 
 __all__ = ["Runs"]
@@ -29,6 +29,7 @@ class Runs:
         self._told: dict[str, Any] = {}
         self._going = 0
         self._closed = False
+        self._end = at_watch(session, self._made)
 
     def look(self) -> None:
         """Ask the server where the runs stand, in the calling thread, and follow those that go on."""
@@ -39,19 +40,28 @@ class Runs:
             self._quiet.target(start=False)  # raises where none runs
             watch = task_watch(self._session, slug)
             watch.refresh()
-            with self._lock:
-                if self._closed:
-                    return
-                before, self._watch = self._watch, watch
-                if before is not watch:
-                    self._going = 0
-            if before is not None and before is not watch:
-                before.ignore(self._moved)
-            watch.listen(self._moved)
+            self._turn_to(watch)
             self._moved()
+
+    def _made(self, watch: TaskWatch) -> None:
+        """Count the runs that a panel has begun to follow: clicks alone bring a task to its server, and its runs."""
+        if self._watch is None or self._watch.slug == watch.slug:
+            self._turn_to(watch)
+
+    def _turn_to(self, watch: TaskWatch) -> None:
+        with self._lock:
+            if self._closed:
+                return
+            before, self._watch = self._watch, watch
+            if before is not watch:
+                self._going = 0
+        if before is not None and before is not watch:
+            before.ignore(self._moved)
+        watch.listen(self._moved)
 
     def close(self) -> None:
         """Follow nothing any more."""
+        self._end()
         with self._lock:
             self._closed = True
             watch, self._watch = self._watch, None
@@ -66,7 +76,7 @@ class Runs:
 
     def _moved(self) -> None:
         with self._lock:
-            if self._watch is None:
+            if self._watch is None or self._watch.task is None:
                 return
             statuses = self._watch.newest
             going = sum(not status.ended for status in statuses)

@@ -77,7 +77,7 @@ class StandingPart(Part):
         """Read the state again: much may have happened since the page was left. Follow edits from now on."""
         if self._edits is None:
             self._edits = self.outer.at_edit(self._heard)
-        if self._watch is None and self._found.runs:
+        if self._watch is None and (self._found.runs or self._found.is_creating):
             self.start("look", self._look_again)
 
     def _heard(self) -> None:
@@ -97,9 +97,11 @@ class StandingPart(Part):
         found = self._found
         if self.closed or watch is None or watch.task is None or watch.task.version != found.version:
             return
-        runs = [status.run for status in watch.newest if status.run is not None]
-        if tuple(runs) != found.runs:
-            now = standing_after_runs(self.session, found, runs, output=self._output)
+        newest = watch.newest
+        runs = [status.run for status in newest if status.run is not None]
+        over = {status.run_id for status in newest if status.ended and not status.state.is_terminal}
+        if tuple(runs) != found.runs or over != found.over:
+            now = standing_after_runs(self.session, found, runs, over=over, output=self._output)
             if self._found is found:  # nobody has looked meanwhile
                 self._take(now)
 
@@ -121,7 +123,7 @@ class StandingPart(Part):
         # Also where there is no run yet of a version that is new: the table is to say so.
         watched = self._watch.task if self._watch is not None else None
         moved = watched is not None and watched.version != found.version and found.version is not None
-        if (found.runs or moved) and not self.closed:
+        if (found.runs or moved or found.is_creating) and not self.closed:
             self._follow(found.slug)
         return found
 
@@ -153,10 +155,12 @@ class StandingPart(Part):
         if watch is not None and not self.closed:
             self._once_calm("runs", self._counted)
         # A look would take away what went wrong, before anybody has read it.
-        if watch is not None and watch.newest and not self.get("busy") and not self.get("problem"):
-            over = all(status.ended for status in watch.newest)
-            if over and any(s["name"] == "watch" and s["state"] == "going" for s in self.get("steps")):
-                self.start("look", self._look_again)
+        if watch is None or self.get("busy") or self.get("problem"):
+            return
+        over = bool(watch.newest) and all(status.ended for status in watch.newest)
+        going = [step["name"] for step in self.get("steps") if step["state"] == "going"]
+        if (over and "watch" in going) or ("push" in going and not watch.is_creating):
+            self.start("look", self._look_again)
 
     def _look_again(self) -> None:
         """Look because somebody asks, not after a step: what that came to is old news where much changed."""

@@ -35,13 +35,24 @@ function toldPart(part) {
   return h("dl", { class: "kbp-facts" }, part.items.map(fact));
 }
 
-// Of a step before the last one, what there is beyond a line unfolds.
-export function outcomeOf([name, { tone, lines, parts }], last) {
+function outcomeOf([name, { tone, lines, parts }]) {
   const [title, ...more] = lines;
-  const head = [mark(name, tone || "good"), h("span", {}, title)];
-  const rest = [more.map((text) => h("div", {}, text)), parts.map(toldPart)];
-  if (last || !rest.flat().length) return h("div", {}, h("div", { class: "kbp-row" }, head), rest);
-  return h("details", {}, h("summary", {}, head), rest);
+  const head = h("div", { class: "kbp-row" }, mark(name, tone || "good"), h("span", {}, title));
+  return h(
+    "div",
+    {},
+    head,
+    more.map((text) => h("div", {}, text)),
+    parts.map(toldPart),
+  );
+}
+
+// What steps came to: the last one in full, those before it as one line of marks that unfolds.
+export function outcomesOf(said) {
+  const before = said.slice(0, -1);
+  const marks = before.map(([name, { tone }]) => mark(name, tone || "good"));
+  const earlier = marks.length ? h("details", {}, h("summary", {}, marks), before.map(outcomeOf)) : null;
+  return [earlier, ...said.slice(-1).map(outcomeOf)];
 }
 
 // How the notebook differs from what was pushed, folded; as lines of a unified diff.

@@ -4,7 +4,7 @@ import { activity, click, enable, ident, notesOf, slot } from "../base.js";
 import { confirmation } from "./confirm.js";
 import { headOf } from "./facts.js";
 import { stepLine } from "./steps.js";
-import { changesOf, outcomeOf } from "./told.js";
+import { changesOf, outcomesOf } from "./told.js";
 
 const VERBS = {
   init: "Init",
@@ -148,10 +148,7 @@ export function workflowPart(store, part, host) {
     last.hidden = !said.length;
     if (last.dataset.key === key) return;
     last.dataset.key = key;
-    fill(
-      last,
-      said.map((one, i) => outcomeOf(one, i === said.length - 1)),
-    );
+    fill(last, outcomesOf(said));
   }
 
   function draw() {
