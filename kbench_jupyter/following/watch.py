@@ -187,6 +187,6 @@ def _scored(run: Run | None) -> str:
 
 def _took(status: RunStatus) -> str:
     run = status.run
-    if status.note or run is None or run.start_time is None or run.end_time is None:
+    if status.note or run is None or run.took is None:
         return f" ({status.note})" if status.note else ""
-    return f" after {duration((run.end_time - run.start_time).total_seconds())}"
+    return f" after {duration(run.took)}"

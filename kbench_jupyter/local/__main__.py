@@ -122,7 +122,10 @@ def _parser() -> argparse.ArgumentParser:
     for number in _NUMBERS:
         parser.add_argument(f"--{number.name.replace('_', '-')}", metavar="N", help=number.help)
     parser.add_argument(
-        "--no-ahead", dest="ahead", action="store_false", help="start no kernel before its job comes"
+        "--no-ahead",
+        dest="ahead",
+        action="store_false",
+        help="start no kernel before its job comes, and no model before its first prompt",
     )
     parser.add_argument(
         "--cluster",

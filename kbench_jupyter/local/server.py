@@ -54,7 +54,7 @@ class Settings:
     timeout: float = 3600.0  # seconds for one notebook
     idle: float = 0.0  # seconds without a call or a job after which it stops; 0 is never
     memory: int = 0  # bytes that each process of a task may take; 0 is any
-    ahead: bool = True  # whether the next job's kernel is kept ready
+    ahead: bool = True  # whether the next job's kernel is kept ready, and its model made so when it begins
     fork: bool = True  # whether it is forked, where that is possible
     least: int = 0  # jobs that a cluster is handed at once, also where it has fewer threads
     cluster: str = ""  # address of a Dask scheduler whose workers carry the jobs out; else this machine does

@@ -97,7 +97,8 @@ class TaskWatch:
         target = self._session.target()
         client = self._session.client(target)
         task, runs = both(
-            lambda: get_task(self._session, client, self.slug), lambda: list(client.list_runs(self.slug))
+            lambda: get_task(self._session, client, self.slug),
+            lambda: list(client.list_runs(self.slug, whole=True)),
         )
         with self._lock:
             self.task, self.trouble = task, ""

@@ -54,8 +54,6 @@ def main() -> None:
     assert spec.loader is not None
     browser = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(browser)
-    import shutil
-
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -63,9 +61,7 @@ def main() -> None:
         for name in ("without", "with"):
             place = Path(folder) / name
             place.mkdir()
-            server = browser.Jupyter(place)
-            if name == "without":
-                shutil.rmtree(server.home / "jupyter" / "labextensions")
+            server = browser.Jupyter(place, own=name == "with")
             profile = playwright.chromium.launch_persistent_context(
                 place / "chromium",
                 executable_path=browser.CHROMIUM,
@@ -130,7 +126,7 @@ class Side:
         lab.cell(0).wait_for()
         took = time.perf_counter() - start
         there = page.evaluate("'kbench-jupyter' in (window._JUPYTERLAB ?? {})")
-        assert there == (self.name == "with"), "the extension of an installed copy would be measured"
+        assert there == (self.name == "with"), f"the side {self.name!r} has the other's extensions"
         lab.ready()
         lab.run(0)
         if there:

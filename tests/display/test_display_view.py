@@ -94,6 +94,16 @@ def test_hostile_text_only_appears() -> None:
     assert "\\x1b" in to_text(everywhere(HOSTILE))
 
 
+def test_a_link_may_hold_half_a_character() -> None:
+    assert "<a " in to_html(View("t", [Facts({"a": Cell("click", href="x \ud800")})]))
+
+
+def test_rows_that_hold_nothing_are_drawn_all_the_same() -> None:
+    empty = View("t", [Table(["a", "b"], [["", None], [Cell(""), ""]], drop_empty=True)])
+    assert "a" in to_text(empty).splitlines()
+    assert to_html(empty).count("<tr ") == 2
+
+
 @pytest.mark.parametrize(
     "href", ["javascript:alert(1)", "data:text/html,x", "/etc/passwd", "//x.example", r"\\x\y"]
 )
@@ -334,3 +344,10 @@ def test_a_narrow_table_keeps_the_names_in_its_first_column_whole_and_says_what_
     assert "no room" not in wide
     assert "Gemini 2.5 Flash" in wide
     assert "Gemini 2.5 Flash" in to_html(view), "a page has room"
+
+
+def test_what_a_server_may_send_is_drawn_too_a_row_without_columns_and_an_address_that_is_no_text() -> None:
+    bare = Table(columns=(), rows=((),), empty="Nothing.")
+    broken = Table(columns=("task",), rows=((Cell("a", href="\ud800"),),))
+    assert "Nothing." in to_text(View("Board", (bare,)), 80)
+    assert 'href="%3F"' in to_html(View("Board", (bare, broken)))

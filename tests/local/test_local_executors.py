@@ -111,7 +111,9 @@ def test_a_cancelled_run_ends_with_its_processes(server, tmp_path):
 
 
 def test_output_without_end_is_stopped_by_the_time_out_and_its_log_is_bounded(server):
-    server.push("flood", plain("flood", "while True:\n    print('x' * 200)"))
+    # A flood of twice what is kept, then a trickle: more of it would only take all of two cores.
+    code = "import time\nfor n in range(10**9):\n    print('x' * 20_000)\n    time.sleep(0.1 * (n > 2_000))"
+    server.push("flood", plain("flood", code))
     state, error = server.creation("flood")
     assert (state, f"Stopped after {LIMIT} s" in error) == ("ERRORED", True)
     folder = server.home / "creations" / str(len(list((server.home / "creations").iterdir())))
@@ -121,23 +123,28 @@ def test_output_without_end_is_stopped_by_the_time_out_and_its_log_is_bounded(se
 
 
 def test_after_kill_9_of_the_server_every_run_is_told_and_what_waited_goes_on(server, tmp_path):
-    begun = tmp_path / "begun"
-    code = f"""
-pathlib.Path({str(begun)!r}).open("a").write("x")
-if len(pathlib.Path({str(begun)!r}).read_text()) == 1:
+    begun = {
+        slug: tmp_path / slug / "begun" for slug in ("goes", "goes-too")
+    }  # one for each of the two slots
+    for slug, file in begun.items():
+        file.parent.mkdir()
+        code = f"""
+pathlib.Path({str(file)!r}).open("a").write("x")
+if len(pathlib.Path({str(file)!r}).read_text()) == 1:
     time.sleep(600)"""
-    server.push("goes", plain("goes", quick_at_first(tmp_path, code)))
+        server.push(slug, plain(slug, quick_at_first(file.parent, code)))
     server.push("waits", plain("waits"))
-    assert server.creation("goes") == ("COMPLETED", "")
-    assert server.creation("waits") == ("COMPLETED", "")
-    going = server.schedule("goes")[0]["runId"]
-    wait_for(begun.exists, 60, "the run to begin")
+    for slug in (*begun, "waits"):
+        assert server.creation(slug) == ("COMPLETED", "")
+    going = {slug: server.schedule(slug)[0]["runId"] for slug in begun}
+    wait_for(lambda: all(file.exists() for file in begun.values()), 60, "both runs to begin")
     waiting = server.schedule("waits")[0]["runId"]
     server.kill()
     server.start()
     assert server.ended(waiting, "waits")["state"] == "COMPLETED"
-    ended = server.ended(going, "goes")
-    if server.clustered:  # the cluster was the server's own, and went with it: the run was begun anew
-        assert (ended["state"], begun.read_text()) == ("COMPLETED", "xx")
-    else:
-        assert "schedule the run again" in ended["errorMessage"]
+    for slug, run in going.items():
+        ended = server.ended(run, slug)
+        if server.clustered:  # the cluster was the server's own, and went with it: the run was begun anew
+            assert (ended["state"], begun[slug].read_text()) == ("COMPLETED", "xx")
+        else:
+            assert "schedule the run again" in ended["errorMessage"]
