@@ -299,7 +299,7 @@ def test_prompts_keep_to_the_limits_whatever_worker_they_come_from(tmp_path):
 
     async def asked(limit, prompts):
         async with (
-            Scheduler(host="127.0.0.1", port=0, dashboard=False) as head,
+            Scheduler(host="127.0.0.1", port=0, dashboard_address="127.0.0.1:0") as head,
             Worker(head.address, host="127.0.0.1", local_directory=str(tmp_path)) as one,
             Worker(head.address, host="127.0.0.1", local_directory=str(tmp_path)) as other,
         ):
