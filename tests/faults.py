@@ -319,8 +319,8 @@ class FakeApi:
         return {"removedTasks": removed, "skippedTasks": [s for s in body["taskSlugs"] if s not in removed]}
 
     def _paged(self, items: list[Any], body: dict[str, Any], key: str) -> dict[str, Any]:
-        start = int(body.get("pageToken") or 0)
-        page = {key: items[start : start + self.page]}
+        start = int(body.get("pageToken") or 0) + body.get("skip", 0)
+        page = {key: items[start : start + self.page], "totalResults": len(items)}
         if start + self.page < len(items):
             page["nextPageToken"] = str(start + self.page)
         return page

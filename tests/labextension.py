@@ -9,8 +9,12 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+from jupyter_core.paths import jupyter_path
+
 PACKAGE = Path(__file__).parents[1] / "kbench_jupyter"
 NAME = "kbench-jupyter"
+#: Those of other packages without which no panel is drawn.
+OTHERS = ("@jupyter-widgets/jupyterlab-manager", "anywidget")
 
 
 def link(folder: Path) -> Path:
@@ -28,6 +32,22 @@ def link(folder: Path) -> Path:
         if not there.exists():
             there.symlink_to(source, target_is_directory=source.is_dir())
     return place
+
+
+def link_others(folder: Path) -> Path:
+    """Link the extensions that panels need into such a folder, and return the folder of its extensions.
+
+    Parameters
+    ----------
+    folder : Path
+    """
+    extensions = folder / "labextensions"
+    for name in OTHERS:
+        installed = (Path(place, name) for place in jupyter_path("labextensions"))
+        there = extensions / name
+        there.parent.mkdir(parents=True, exist_ok=True)
+        there.symlink_to(next(path for path in installed if path.exists()), target_is_directory=True)
+    return extensions
 
 
 if __name__ == "__main__":

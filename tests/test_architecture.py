@@ -117,6 +117,50 @@ def test_every_room_has_its_arrows_declared_and_says_what_it_must_never_know() -
     assert not silent
 
 
+#: Who may look at the wall clock, which can be set at any time, and why no other will do. All else, time-outs, pauses
+#: and ages among it, goes by the monotonic clock.
+WALL = {
+    "actions.auth": "when credentials end that others made",
+    "actions.cards": "how long a run has been going, since a time that the server told",
+    "actions.models": "whether a model's last day has come",
+    "actions.results.report": "the day on a report",
+    "actions.run": "when the forecast's runs may have ended",
+    "actions.wanted_models": "whether a model's last day has come",
+    "api.calls.answers": "a Retry-After date of a server that does not tell its own time",
+    "api.calls.tasks": "whether a version was made after it was pushed; in doubt it is said to be another's",
+    "api.credentials.kinds": "when a sign-in ends that was made elsewhere; one that is refused is renewed all the same",
+    "following.scheduled": "whether a run ended before it was scheduled",
+    "local.calls_models": "when a token ends that is told to others",
+    "local.calls_runs": "runs of the last day, and those older than is asked for",
+    "local.clean": "files and runs older than is asked for",
+    "local.server": "when it began, as it tells",
+    "local.store": "when tasks and runs were made and ended, and when a token ends that was told to others",
+    "local.upstream": "a Retry-After date of an endpoint that does not tell its own time",
+    "notebook.executed": "whether a cell ran after the file was saved",
+    "notebook.mirror_state": "whether a window told of it after the file was saved",
+    "panels.panel": "when a message was sent, for the browser",
+    "results.downloads": "what another machine left behind a day ago",
+}
+
+
+def looks_at_the_wall_clock(source: str) -> bool:
+    calls = [node.func for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    named = {ast.unparse(func) for func in calls}
+    return bool(
+        named
+        & {"time.time", "time.time_ns", "datetime.now", "datetime.utcnow", "date.today", "time.localtime"}
+    )
+
+
+def test_nothing_waits_or_ages_by_the_wall_clock() -> None:
+    looking = {
+        module_name(path).removeprefix("kbench_jupyter.")
+        for path in PACKAGE.rglob("*.py")
+        if "patterns" not in path.parts and looks_at_the_wall_clock(path.read_text(encoding="utf-8"))
+    }
+    assert looking == WALL.keys()
+
+
 def imported_by(*commands: str) -> set[str]:
     """Return the modules that a fresh process imports for commands of IPython, not counting IPython's own start."""
     code = (

@@ -91,8 +91,9 @@ def elapsed(run: Run) -> Cell:
     """Say how long a run took, or has been going, in seconds; one that waits for its turn has not begun."""
     if run.state == "QUEUED":
         return told(None)
-    end = run.end_time or (None if run.state.is_terminal else datetime.now(UTC))
-    return told((end - run.start_time).total_seconds() if run.start_time and end else None, duration)
+    if run.start_time is None or run.end_time or run.state.is_terminal:
+        return told(run.took, duration)
+    return told(max(0.0, (datetime.now(UTC) - run.start_time).total_seconds()), duration)
 
 
 def score_column(scores: Sequence[Score | None], *, missing: str, display: str = "") -> list[Cell]:

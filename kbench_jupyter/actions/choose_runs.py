@@ -27,9 +27,9 @@ def runs_on(client: Client, slug: TaskSlug | str, models: Sequence[str]) -> tupl
     wanted = wanted_models(models)
     # The server knows names of models alone.
     named = [] if any(is_pattern(name) for name in wanted) else wanted
-    runs = list(client.list_runs(slug, models=named))
+    runs = list(client.list_runs(slug, models=named, whole=True))
     if named and not all(any(fits(run, name) for run in runs) for name in named):
-        runs = list(client.list_runs(slug))
+        runs = list(client.list_runs(slug, whole=True))
     fitting = [run for run in runs if not wanted or any(fits(run, name) for name in wanted)]
     return sorted(fitting, key=lambda run: run.id), runs
 

@@ -170,7 +170,7 @@ class Past:
     def _expected(self, name: str, slug: str) -> Expected:
         runs = [run for run in self.runs if slug and run.candidate == slug and run.state == "COMPLETED"]
         used = [self.usages[run.id] for run in _newest([run for run in runs if run.id in self.usages])]
-        took = [seconds for run in _newest(runs) if (seconds := _seconds(run)) is not None]
+        took = [seconds for run in _newest(runs) if (seconds := run.took) is not None]
         tokens = [float(sum(both)) for one in used if any(both := (one.input_tokens, one.output_tokens))]
         costs = [one.cost for one in used if one.cost is not None]
         rehearsed = not tokens and self.rehearsed is not None
@@ -259,10 +259,6 @@ def _newest(runs: Sequence[Run]) -> list[Run]:
     return sorted((run for run in runs if (run.task.version or 0) == version), key=lambda run: -run.id)[
         :_RUNS
     ]
-
-
-def _seconds(run: Run) -> float | None:
-    return (run.end_time - run.start_time).total_seconds() if run.start_time and run.end_time else None
 
 
 def _rounded(number: float) -> str:

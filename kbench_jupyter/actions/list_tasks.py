@@ -94,8 +94,10 @@ def list_tasks(
         of = f"{owner}/{name}"
     target = session.target()
     client, filtered = session.client(target), bool(regex or status)
-    tasks = tuple(client.list_tasks(regex=regex, status=status, owner=owner, benchmark=name))
-    others = tuple(client.list_tasks(owner=owner, benchmark=name)) if filtered and not tasks else ()
+    tasks = tuple(client.list_tasks(regex=regex, status=status, owner=owner, benchmark=name, whole=True))
+    others = (
+        tuple(client.list_tasks(owner=owner, benchmark=name, whole=True)) if filtered and not tasks else ()
+    )
     return TaskList(tasks, filtered, of or "", others, footer=target.label)
 
 

@@ -117,6 +117,17 @@ def command(
     return _silent(place) or LocalShown(Cell("The embedded server is not running"), {})
 
 
+def cluster_of(session: Session) -> dict[str, Any]:
+    """Return what the embedded server says of its cluster; empty where it has none, or is not the target.
+
+    Its ``address``, ``dashboard``, ``problem``, and ``workers`` with ``address``, ``slots``, ``jobs``.
+    """
+    if not session.target(start=False).is_local:
+        return {}
+    status = local_server.status(home(session.environ), models=False)
+    return dict(status.cluster) if status else {}
+
+
 def _silent(place: Any) -> LocalShown | None:
     """Describe a server that runs and does not answer; None when there is none."""
     if (silent := local_server.silent(place)) is None:

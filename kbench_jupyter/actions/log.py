@@ -24,7 +24,7 @@ from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
 #: Logs fetched at a time.
-WORKERS = 16
+WORKERS = 24
 #: Characters of each of them that are in memory.
 ROOM = 1_000_000
 #: Seconds after which a wait for entries looks around.

@@ -47,7 +47,7 @@ def pull(session: Session, slug: str, output: Path | None = None, *, force: bool
         raise exists(path, f"To overwrite it: {again}")
     target = session.target()
     client = session.client(target)
-    _, runs = both(lambda: get_task(session, client, slug), lambda: list(client.list_runs(slug)))
+    _, runs = both(lambda: get_task(session, client, slug), lambda: list(client.list_runs(slug, whole=True)))
     ended = [run for run in runs if run.state.is_terminal]
     if not ended:
         raise NotFoundError(

@@ -38,6 +38,11 @@ class Limits:
     answer: int = 64_000_000  #: bytes of the largest answer, unpacked, that is taken in
     archive: int = 20_000_000_000  #: bytes of the largest archive that is taken in
 
+    @property
+    def log_looks(self) -> int:
+        """How often a log that has ended is opened, where each time it fails, or is not whole yet."""
+        return max(self.looks, self.attempts)
+
     def pause(self, failures: int, rand: Callable[[], float]) -> float:
         """Return the pause after so many failures in a row."""
         full = min(self.backoff_cap, self.backoff * 2.0 ** min(failures - 1, 30))

@@ -130,7 +130,7 @@ def _cell(value: str | Cell | None) -> str:
     if value.href and value.href.startswith(("https://", "http://")):
         text = f'<a href="{escape(value.href)}" target="_blank" rel="noopener noreferrer">{text}</a>'
     elif value.href and not _ELSEWHERE.match(value.href):  # a file beside the notebook: JupyterLab opens it
-        text = f'<a href="{escape(quote(value.href))}">{text}</a>'
+        text = f'<a href="{escape(quote(value.href, errors="replace"))}">{text}</a>'
     if isinstance(value.value, datetime) and text:
         utc = value.value.astimezone(UTC)
         text = f'<time datetime="{utc.isoformat()}" title="{utc:%Y-%m-%d %H:%M:%S} UTC">{text}</time>'

@@ -64,6 +64,7 @@ class Table:
             return any(str(getattr(row[i], "text", row[i]) or "") for row in self.rows)
 
         keep = [i for i in range(len(self.columns)) if not self.drop_empty or filled(i)]
+        keep = keep or [*range(len(self.columns))][:1]  # rows that hold nothing are rows all the same
         return [self._head(i) for i in keep], [[row[i] for i in keep] for row in self.rows]
 
     def _head(self, i: int) -> str:

@@ -187,6 +187,8 @@ def _fit(widths: Sequence[int], words: Sequence[int], total: int) -> list[int]:
 
 
 def _fold(text: str, room: int) -> list[str]:
+    if len(text) <= room and _is_plain(text):
+        return [text]
     fits = _is_plain(text) and max(map(len, text.split()), default=0) <= room  # then they wrap alike
     return (textwrap.wrap if fits else _wcwidth().wrap)(text, max(1, room)) or [""]
 
@@ -197,7 +199,7 @@ def _one_line(text: str) -> str:
 
 def _with_base(word: str) -> str:
     """Give a mark that begins a word the customary circle: on a blank it would take a column of its own."""
-    return f"\u25cc{word}" if unicodedata.category(word[0]).startswith("M") else word
+    return word if word[0].isascii() or not unicodedata.category(word[0]).startswith("M") else f"\u25cc{word}"
 
 
 def columns_of(text: str) -> int:
@@ -212,7 +214,8 @@ def _measured(text: str) -> int:
 
 def _is_plain(text: str) -> bool:
     """Whether each character takes one column, as is known without looking any of them up."""
-    text = text.translate(_ONE_COLUMN)
+    if not text.isascii():
+        text = text.translate(_ONE_COLUMN)
     return text.isascii() and text.isprintable()
 
 

@@ -26,6 +26,10 @@ ROOM = 2 * 2**30
 PACKAGES = (
     "openai", "google.genai", "pandas", "panel", "jupyter_bokeh", "httpx", "jupyter_client", "docker",
     "playwright.async_api",
+    # For its first prompt, and to draw its first run.
+    "openai.resources.chat.chat", "openai.resources.chat.completions.completions",
+    "openai.resources.chat.completions.messages", "markdown", "linkify_it", "nh3", "mdit_py_plugins.anchors",
+    "mdit_py_plugins.deflist", "mdit_py_plugins.footnote", "mdit_py_plugins.tasklists",
 )  # fmt: skip
 WARM_UP = f"""
 import importlib

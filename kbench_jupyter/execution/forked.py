@@ -32,6 +32,7 @@ from typing import Any, NoReturn
 from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 
 from kbench_jupyter.execution.ahead import PACKAGES
+from kbench_jupyter.execution.certificates import read_late
 from kbench_jupyter.execution.kernel import SETTINGS
 from kbench_jupyter.execution.processes import signal_when_parent_dies
 from kbench_jupyter.quick_import import load
@@ -46,6 +47,7 @@ _SDK = (
 _KERNEL = (
     "ipykernel.kernelapp", "ipykernel.ipkernel", "ipykernel.debugger", "tornado.platform.asyncio",
     "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger", "IPython.core.oinspect",
+    "IPython.extensions.storemagic",
 )  # fmt: skip
 
 
@@ -60,6 +62,7 @@ def import_packages() -> None:
     for name in (*PACKAGES, *_SDK, *_KERNEL):
         with suppress(ImportError):
             importlib.import_module(name)
+    read_late()
     given = {entry.partition(b"=")[0] for entry in Path("/proc/self/environ").read_bytes().split(b"\0")}
     _brought.update({name: value for name, value in os.environ.items() if os.fsencode(name) not in given})
     # What is there by now stays: nobody need look through it for garbage, which would copy it.

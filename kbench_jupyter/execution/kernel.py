@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from kbench_jupyter.errors import ExecutionError
-from kbench_jupyter.execution.processes import end_marked
+from kbench_jupyter.execution.processes import adopts_orphans, end_marked
 
 #: Seconds a kernel may take to answer; generous, because a cold disk and two cores are common.
 _STARTUP = 90.0
@@ -204,7 +204,8 @@ class FreshKernel:
         if self._pgid is not None and hasattr(os, "killpg") and self._pgid != os.getpgrp():
             with suppress(OSError):
                 os.killpg(self._pgid, signal.SIGKILL)
-        if self.manager is not None:
+        # What has left those: whoever adopts orphans has them among its children, which it ends itself.
+        if self.manager is not None and not adopts_orphans():
             end_marked("IPYTHONDIR", self._folder)
 
     def _stderr_tail(self) -> str:

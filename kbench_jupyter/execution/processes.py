@@ -5,7 +5,8 @@ Three things find it all the same:
 
 - Linux hands the orphans among a process's descendants to that process, once it has asked for them
   (`adopt_orphans`): they stay in its tree. Other systems have no such thing.
-- Descendants inherit the environment: a variable that names a folder of theirs alone marks them (`end_marked`).
+- Descendants inherit the environment: a variable that names a folder of theirs alone marks them (`end_marked`);
+  a process that adopts orphans need not look for it.
 - Linux tells a process that its parent has died (`signal_when_parent_dies`), also while it is busy in native code.
 """
 
@@ -78,6 +79,23 @@ def signal_when_parent_dies(name: str) -> None:
     _prctl(_SET_PARENT_DEATH_SIGNAL, getattr(signal, name, 0))
 
 
+def limit_memory(most: int) -> None:
+    """Let this process, its children and whatever they start take so many bytes of memory each; 0 is any number.
+
+    What is beyond is refused: Python raises MemoryError. It is counted as Linux counts ``RLIMIT_DATA``
+    (getrlimit(2)): what a process has asked for, and not only what it has used. Elsewhere nothing is limited.
+    """
+    if not most or sys.platform != "linux":
+        return
+    import resource
+
+    import psutil
+
+    for pid in (0, *(child.pid for child in psutil.Process().children(recursive=True))):
+        with suppress(OSError):  # it has ended
+            resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
+
+
 def reap() -> None:
     """Take note of the end of children that nobody waits for: adopted ones would stay in the table as zombies."""
     with suppress(OSError):
@@ -96,6 +114,8 @@ def end_tree(pid: int) -> None:
 
 def end_children(spared: Collection[int] = ()) -> None:
     """Kill all descendants of this process, but for certain children and theirs."""
+    if _is_childless():
+        return
     import psutil
 
     def children() -> list[Any]:
@@ -105,6 +125,17 @@ def end_children(spared: Collection[int] = ()) -> None:
     for child in children():
         with suppress(OSError, AttributeError):  # AttributeError: Windows, where nobody is a zombie
             os.waitpid(child.pid, os.WNOHANG)
+
+
+def _is_childless() -> bool:
+    """Whether this process surely has no child, without a look at all processes of the machine."""
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return True
+    except (OSError, AttributeError):  # another system than Linux
+        pass
+    return False
 
 
 def end_marked(variable: str, folder: Path) -> None:

@@ -16,6 +16,7 @@ from kbench_jupyter.api import RunState
 from kbench_jupyter.display.view import count, duration
 from kbench_jupyter.errors import WatchTimeoutError
 from kbench_jupyter.following.logs.readers import LogReaders
+from kbench_jupyter.following.pace import pace
 from kbench_jupyter.following.rounds import Clock, Rounds, TimeUp, Trouble
 from kbench_jupyter.following.status import RunStatus, judge
 
@@ -74,6 +75,7 @@ class Watch:
         self._lock = threading.Lock()
         self._statuses = {run_id: RunStatus(run_id) for run_id in run_ids}
         self._since: dict[int, tuple[object, float]] = {}
+        self._ends: list[float] | None = None  # when runs ended, as far as that was seen
         self._busy = threading.Lock()
         self._readers: LogReaders | None = None
         self._on_word = on_word
@@ -106,6 +108,13 @@ class Watch:
         going = Counter(status.word for status in statuses if not status.ended)
         ended = f"{len(statuses) - going.total()} of {count(len(statuses), 'run')} ended"
         return "; ".join(filter(None, [ended, ", ".join(f"{n} {word}" for word, n in going.items())]))
+
+    @property
+    def pace(self) -> str:
+        """How many of many runs end a minute, and how long the rest takes, as `pace.pace` says it."""
+        statuses = self.statuses
+        left = sum(not status.ended for status in statuses)
+        return pace(len(statuses), left, self._ends or [], self._clock.now())
 
     def __iter__(self) -> Iterator[RunChange | Trouble]:
         """Follow in this thread, yielding what changes, until every run has ended or `close` is called.
@@ -193,7 +202,7 @@ class Watch:
         found = self._find(pending)
         if self._rounds.closed:
             return []
-        now = self._clock.now()
+        now, ends = self._clock.now(), self._ends or []
         changes = []
         for run_id, before in pending.items():
             run = found.get(run_id, before.run)
@@ -202,10 +211,13 @@ class Watch:
             )
             if status != before:
                 changes.append(RunChange(status, None if before == RunStatus(run_id) else before))
+            if status.ended and self._ends is not None:  # else it had ended before anybody looked
+                ends.append(now)
             with self._lock:
                 self._statuses[run_id] = status
             if self._readers is not None and status.state is RunState.RUNNING and not status.ended:
                 self._readers.open(run_id)
+        self._ends = ends
         return changes
 
     def _age(self, run_id: int, answer: object, now: float) -> float:

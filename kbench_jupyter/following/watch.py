@@ -133,7 +133,7 @@ def _watch(
     def looked(watch: Watch) -> None:
         done = sum(status.ended for status in watch.statuses)
         passed = duration(clock.now() - start)
-        told = "; ".join(filter(None, [before, watch.summary]))
+        told = "; ".join(filter(None, [before, watch.summary, watch.pace]))
         reporter.progress(f"{told} ({passed})", done, len(watch.statuses))
         if one and done:
             watch.close()
@@ -187,6 +187,6 @@ def _scored(run: Run | None) -> str:
 
 def _took(status: RunStatus) -> str:
     run = status.run
-    if status.note or run is None or run.start_time is None or run.end_time is None:
+    if status.note or run is None or run.took is None:
         return f" ({status.note})" if status.note else ""
-    return f" after {duration((run.end_time - run.start_time).total_seconds())}"
+    return f" after {duration(run.took)}"

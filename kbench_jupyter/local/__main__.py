@@ -51,6 +51,7 @@ _NUMBERS = (
     _Number("workers", "notebooks executed at once (default: 2)", 1, 256, "2", int),
     _Number("run_timeout", "seconds a notebook (default: 3600)", 1, 2_592_000, "3600"),
     _Number("idle_minutes", "stop after so long without a call (default: 0, never)", 0, 525_600, "0"),
+    _Number("memory_gb", "most GB of memory of each process of a task (default: 0, any)", 0, 65_536, "0"),
 )
 
 
@@ -61,7 +62,7 @@ def main() -> int:
     os.environ.update(told["environment"])
     close_memory()
     try:
-        port, workers, timeout, idle = (one.value(getattr(arguments, one.name)) for one in _NUMBERS)
+        port, workers, timeout, idle, memory = (one.value(getattr(arguments, one.name)) for one in _NUMBERS)
         from kbench_jupyter.local.home import default_home
         from kbench_jupyter.local.server import AlreadyRunningError, Settings, serve
     except ModuleNotFoundError as error:
@@ -75,6 +76,7 @@ def main() -> int:
         workers=int(workers),
         timeout=timeout,
         idle=idle * 60,
+        memory=round(memory * 2**30),
         ahead=arguments.ahead,
         # Only if somebody says so.
         least=int(workers) if arguments.workers or os.environ.get("KBENCH_WORKERS") else 0,
@@ -120,7 +122,10 @@ def _parser() -> argparse.ArgumentParser:
     for number in _NUMBERS:
         parser.add_argument(f"--{number.name.replace('_', '-')}", metavar="N", help=number.help)
     parser.add_argument(
-        "--no-ahead", dest="ahead", action="store_false", help="start no kernel before its job comes"
+        "--no-ahead",
+        dest="ahead",
+        action="store_false",
+        help="start no kernel before its job comes, and no model before its first prompt",
     )
     parser.add_argument(
         "--cluster",

@@ -34,6 +34,7 @@ class Job:
     model: str  # proxy slug of the model under test
     timeout: float  # seconds for the whole notebook
     around: list[str]  # what comes before the kernel's command
+    memory: int = 0  # bytes that each of its processes may take; 0 is any
 
     def dumps(self) -> bytes:
         """Write it as one line."""

@@ -208,8 +208,7 @@ class Queue:
         try:
             await self._settle(job, await self._carry_out(job))
         finally:
-            with contextlib.suppress(sqlite3.OperationalError):  # it expires by itself
-                await to_thread(self._store.forget_tokens, job.key)
+            self._store.forget_tokens(job.key)
             # The state first, the end of the log after it: who follows the log looks at the state then.
             await job.live.end()
 

@@ -31,7 +31,13 @@ from kbench_jupyter.execution import (
     execute_notebook,
     shield_from_dotenv,
 )
-from kbench_jupyter.execution.processes import adopt_orphans, end_children, reap, signal_when_parent_dies
+from kbench_jupyter.execution.processes import (
+    adopt_orphans,
+    end_children,
+    limit_memory,
+    reap,
+    signal_when_parent_dies,
+)
 from kbench_jupyter.local import archive
 from kbench_jupyter.local.home import not_stored
 from kbench_jupyter.local.job import BEGUN, NOT_STORED, Ahead, Job, Verdict
@@ -71,6 +77,7 @@ def main(to_be: KernelToBe | None = None) -> None:
             kernel.close()
         _leave(0)
     job = Job.loads(line)
+    limit_memory(job.memory)
     sys.stdout.buffer.write(BEGUN)
     sys.stdout.buffer.flush()
     gone = threading.Event()

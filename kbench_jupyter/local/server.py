@@ -53,7 +53,8 @@ class Settings:
     workers: int = 2  # notebooks that are executed at once
     timeout: float = 3600.0  # seconds for one notebook
     idle: float = 0.0  # seconds without a call or a job after which it stops; 0 is never
-    ahead: bool = True  # whether the next job's kernel is kept ready
+    memory: int = 0  # bytes that each process of a task may take; 0 is any
+    ahead: bool = True  # whether the next job's kernel is kept ready, and its model made so when it begins
     fork: bool = True  # whether it is forked, where that is possible
     least: int = 0  # jobs that a cluster is handed at once, also where it has fewer threads
     cluster: str = ""  # address of a Dask scheduler whose workers carry the jobs out; else this machine does
@@ -88,7 +89,8 @@ async def _serve(settings: Settings, home: Home) -> None:
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     remove_temporary(home.path)  # of an earlier server that was killed
-    sandbox = Sandbox(port, home.path) if wanted() else None
+    # On a cluster each worker makes its own.
+    sandbox = Sandbox(port, home.path) if wanted() and not settings.cluster else None
     home.keep_reserves()
     home.make_room("starting")
     store = Store(home.database, home.make_room)
@@ -106,6 +108,7 @@ async def _serve(settings: Settings, home: Home) -> None:
             children,
             slots=settings.workers,
             timeout=settings.timeout,
+            memory=settings.memory,
             ahead=settings.ahead,
             fork=settings.fork,
             url=lambda: url,
@@ -136,11 +139,6 @@ async def _on_cluster(
     settings: Settings, home: Home, store: Store, models: Models, children: Children
 ) -> Executor:
     address, prompts = check(settings.cluster), prompt_limits()
-    if wanted():
-        raise LocalServerError(
-            "KBENCH_SANDBOX=bwrap: on a cluster there is no sandbox.",
-            hint="%env KBENCH_SANDBOX=\nor do without a cluster: %env KBENCH_CLUSTER=",
-        )
     # Dask takes a second to import, and not everybody has it.
     cluster = await asyncio.to_thread(importlib.import_module, "kbench_jupyter.local.executors.cluster")
     given = settings.endpoint or upstream.given_by_environment()
@@ -153,7 +151,9 @@ async def _on_cluster(
             children,
             address=address,
             timeout=settings.timeout,
+            memory=settings.memory,
             endpoint=cluster.Endpoint(given, prompts),
+            sandbox=wanted(),
             least=settings.least,
         ),
     )
@@ -170,6 +170,7 @@ def _in_force(settings: Settings, others: upstream.Upstream | None, token: str) 
         "workers": str(settings.workers),
         "run_timeout": f"{settings.timeout:.15g}",
         "idle_minutes": f"{settings.idle / 60:.15g}",
+        "memory_gb": f"{settings.memory / 2**30:.15g}",
         "sandbox": "bwrap" if wanted() else "",
         "cluster": settings.cluster,
         "prompts": os.environ.get("KBENCH_PROMPTS", "").strip(),

@@ -52,6 +52,7 @@ class Store:
     def __init__(self, path: Path, make_room: Callable[[], None] = lambda: None) -> None:
         self._make_room = make_room
         self._lock, self._reading = threading.RLock(), threading.Lock()
+        self._lent: dict[str, tuple[float, str, tuple[str, str]]] = {}  # jobs' tokens, by their digests
         self._path = path
         try:
             self._db, self._reader = (
@@ -292,11 +293,6 @@ class Store:
 
     # -- models, tokens ---------------------------------------------------------------------------
 
-    def forget_tokens(self, job: str) -> None:
-        """Forget a job's token: it has ended."""
-        with self._write() as db:
-            db.execute("DELETE FROM proxy_tokens WHERE job = ?", (job,))
-
     def model_id(self, slug: str) -> int:
         """Return the number of a model, the same for ever."""
         if found := self._read("SELECT id FROM model_ids WHERE slug = ?", (slug,)):
@@ -309,23 +305,38 @@ class Store:
         """Return the number of a model at an effort; a model's own slug has no ``@``."""
         return self.model_id(f"{slug}@{effort}")
 
-    def add_token(self, token: str, expires: float, job: str | None = None) -> None:
-        """Let a token into the model proxy until it expires. Only its digest is kept."""
+    def add_token(self, token: str, expires: float) -> None:
+        """Let a token into the model proxy until it expires. Only its digest is kept.
+
+        Its end is a time of the wall clock: it is told to others, and outlives this process.
+        """
         with self._write() as db:
             db.execute("DELETE FROM proxy_tokens WHERE expires < ?", (time.time(),))
-            db.execute("INSERT INTO proxy_tokens VALUES (?, ?, ?)", (_digest(token), expires, job))
+            db.execute("INSERT INTO proxy_tokens VALUES (?, ?, NULL)", (_digest(token), expires))
+
+    def lend_token(self, token: str, seconds: float, job: str, model: str = "", effort: str = "") -> None:
+        """Let a job's token into the model proxy, for the model and the effort of its run, so many seconds at most.
+
+        It ends with this process as its job does, so it is in memory alone, and a clock that is set ends none early.
+        """
+        with self._lock:
+            self._lent[_digest(token)] = (time.monotonic() + seconds, job, (model, effort))
+
+    def forget_tokens(self, job: str) -> None:
+        """Forget a job's token: it has ended."""
+        with self._lock:
+            self._lent = {digest: lent for digest, lent in self._lent.items() if lent[1] != job}
 
     def effort_of(self, token: str) -> tuple[str, str] | None:
         """Return the model and the effort of the run that a token is for, both empty for another token.
 
         None for one that the model proxy does not know, or that has expired.
         """
-        sql = """
-        SELECT coalesce(r.model, ''), coalesce(r.effort, '') FROM proxy_tokens t
-        LEFT JOIN runs r ON t.job = 'run-' || r.id WHERE t.digest = ? AND t.expires >= ?
-        """
-        found = self._read(sql, (_digest(token), time.time()))
-        return found[0] if found else None
+        digest = _digest(token)
+        if lent := self._lent.get(digest):
+            return lent[2] if time.monotonic() <= lent[0] else None
+        sql = "SELECT 1 FROM proxy_tokens WHERE digest = ? AND expires >= ? AND job IS NULL"
+        return ("", "") if self._read(sql, (digest, time.time())) else None
 
 
 def _cut(error: str | None) -> str | None:

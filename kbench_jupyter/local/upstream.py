@@ -238,7 +238,10 @@ def _told_to_wait(answer: httpx.Response) -> float | None:
     if said.strip().isascii() and said.strip().isdigit():
         return float(said)
     with suppress(ValueError, TypeError):  # or a date: RFC 9110, 10.2.3
-        return max(0.0, parsedate_to_datetime(said).timestamp() - time.time())
+        # A date of the endpoint's clock, which may not be this machine's.
+        date = answer.headers.get("Date", "")
+        now = parsedate_to_datetime(date).timestamp() if date else time.time()
+        return max(0.0, parsedate_to_datetime(said).timestamp() - now)
     return None
 
 

@@ -2,6 +2,7 @@
 import { button, fill, h, plural, say } from "../widgets/elements.js";
 import { activity, click, enable, mark, span, teller } from "./base.js";
 import { card, cards, narrowVersion, region, wholeError, whose } from "./cards.js";
+import { clusterLine } from "./cluster.js";
 import { stopping } from "./stopping.js";
 
 const ALL_VERSIONS = "all";
@@ -11,7 +12,9 @@ export function statusPart(store, part, host) {
   const page = h("a", { target: "_blank", rel: "noopener noreferrer" }, "Open on Kaggle");
   const bar = h("progress", { "aria-label": "Runs that have ended" });
   const counts = h("span", { class: "kbp-counts" });
+  const pace = h("span", { class: "kbp-quiet" });
   const heard = h("span", { class: "kbp-heard", role: "status" });
+  const cluster = clusterLine(part);
   const retry = teller(store, part, "", "retry");
   const logs = teller(store, part, "Open logs", "log");
   const refresh = teller(store, part, "Refresh", "refresh");
@@ -247,6 +250,8 @@ export function statusPart(store, part, host) {
     say(trouble, what);
     trouble.hidden = !what;
     say(note, text);
+    say(pace, part.state.pace);
+    cluster.update();
     note.hidden = !text;
     say(creation, far);
     creation.hidden = !far;
@@ -275,7 +280,8 @@ export function statusPart(store, part, host) {
         logs,
         refresh,
       ),
-      h("div", { class: "kbp-row" }, bar, counts, heard),
+      h("div", { class: "kbp-row" }, bar, counts, pace, heard),
+      cluster.el,
       trouble,
       note,
       creation,

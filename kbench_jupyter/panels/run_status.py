@@ -36,17 +36,8 @@ class RunStatusPart(Part):
         self.watch = watch
         self._known: tuple[int | None, RunErrors] | None = None
         self._log: LogView | None = None
-        self.set(
-            task=watch.slug,
-            version=None,
-            page="",
-            label="",
-            trouble="",
-            creation="",
-            note="",
-            log=None,
-            who="model",
-        )
+        self.set(task=watch.slug, version=None, page="", label="", trouble="", creation="", note="", log=None)
+        self.set(who="model", pace="", cluster={})
         self._show()
 
     def view(self) -> View:
@@ -75,6 +66,7 @@ class RunStatusPart(Part):
         self.put_rows(self._row(status) for status in watch.statuses)
         runs = [status.run for status in watch.statuses if status.run is not None]
         self.set(who=who_word((run.model, run.candidate) for run in runs))
+        self.set(pace=watch.pace, cluster=watch.cluster)
         if watch.task is not None:
             self.set(
                 version=watch.task.version,

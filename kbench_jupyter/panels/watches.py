@@ -18,6 +18,7 @@ from weakref import WeakKeyDictionary
 from kbench_jupyter.actions import results
 from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.cards import result_texts
+from kbench_jupyter.actions.local import cluster_of
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.following.rounds import Trouble
@@ -59,6 +60,7 @@ class TaskWatch:
         self.label = ""
         self.place = ""  # the target in words
         self.trouble = ""
+        self.cluster: dict[str, Any] = {}  # the embedded server's, as `local.cluster_of` says it
 
     # -- What is known ---------------------------------------------------------------------------------------
 
@@ -73,6 +75,12 @@ class TaskWatch:
         """The runs of the newest task version."""
         version = None if self.task is None else self.task.version
         return [s for s in self.statuses if s.run is None or s.run.task.version in (version, None)]
+
+    @property
+    def pace(self) -> str:
+        """How many of many runs that are followed end a minute, and how long the rest takes."""
+        with self._lock:
+            return self._watch.pace if self._watch is not None else ""
 
     @property
     def is_creating(self) -> bool:
@@ -101,7 +109,8 @@ class TaskWatch:
         target = self._session.target()
         client = self._session.client(target)
         task, runs = both(
-            lambda: get_task(self._session, client, self.slug), lambda: list(client.list_runs(self.slug))
+            lambda: get_task(self._session, client, self.slug),
+            lambda: list(client.list_runs(self.slug, whole=True)),
         )
         with self._lock:
             self.task, self.trouble = task, ""
@@ -177,6 +186,7 @@ class TaskWatch:
                 sorted(going),
                 streams=True,
                 max_interval=_INTERVAL,
+                on_look=self._looked,
                 on_word=self._heard,
             )
             self._watch, self._following = watch, going
@@ -184,6 +194,11 @@ class TaskWatch:
             before.close()
         watch.start(self._changed, lambda error: self._ended(watch, error))
         self._fetch()
+
+    def _looked(self, _watch: Watch) -> None:
+        with suppress(KBenchError):  # a nicety
+            self.cluster = cluster_of(self._session)
+        self._tell()
 
     def _follow_creation(self) -> None:
         if self.is_creating and self._listeners:

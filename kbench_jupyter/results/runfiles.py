@@ -123,8 +123,8 @@ class RunResult:
 
     @property
     def elapsed(self) -> float | None:
-        """Seconds from start to end, or None where either is unknown."""
-        if self.started is None or self.ended is None:
+        """Seconds from start to end, or None where either is unknown or the clock was set back in between."""
+        if self.started is None or self.ended is None or self.ended < self.started:
             return None
         return (self.ended - self.started).total_seconds()
 

@@ -166,7 +166,12 @@ SERVER_SETTINGS = (
     Setting("workers", "notebooks the embedded server runs at once", "2"),
     Setting("run_timeout", "seconds it gives a run", "3600"),
     Setting("idle_minutes", "minutes without a call after which it stops", "720"),
+    Setting("memory_gb", "most GB of memory that each process of a task may take", "0 (any)"),
     Setting("sandbox", "what it keeps tasks in: bwrap", "none"),
-    Setting("cluster", "a Dask scheduler whose workers run the tasks, or new: and a number of them", "none"),
-    Setting("prompts", "most prompts of a model on their way at once in the cluster (gpt-5=8,*=32)", "none"),
+    Setting("cluster", "a Dask cluster whose workers run the tasks, or new: and a number of them", "none"),
+    Setting(
+        "prompts",
+        "most prompts of a model at once, or a minute, in the cluster (gpt-5=8+60/min,*=32)",
+        "none",
+    ),
 )

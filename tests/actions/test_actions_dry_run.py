@@ -16,7 +16,7 @@ from kbench_jupyter.execution.environment import kernel_environment
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation.rehearsal.endpoint import StandIn
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_kernels")]
 
 HEAD = "# %%\nimport kaggle_benchmarks as kbench\n\n# %%\n"
 ROWS = (

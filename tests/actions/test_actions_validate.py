@@ -16,7 +16,7 @@ from kbench_jupyter.actions.validate import validate
 from kbench_jupyter.errors import ValidationError
 from kbench_jupyter.validation.rehearsal.endpoint import StandIn
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_kernels")]
 
 IMPORT = "# %%\nimport kaggle_benchmarks as kbench\n\n"
 ONLY_A_HELPER_RECORDS = """\

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import threading
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -288,6 +289,63 @@ def test_a_few_empty_pages_are_no_end() -> None:
     pages = [{"nextPageToken": str(number)} for number in range(9)]
     client, _ = paged(iter([*pages, {"tasks": [task("a")]}]))
     assert list(names(client)) == ["a"]
+
+
+def listing(
+    count: int, size: int, meet: Callable[[], Any] = lambda: None
+) -> tuple[Client, list[dict[str, Any]]]:
+    """Return a client of a server that lists so many tasks, by token or by how many to skip, and what it is asked."""
+    asked: list[dict[str, Any]] = []
+
+    def transport(request: Request) -> Response:
+        body = json.loads(request.body or b"{}")
+        asked.append(body)
+        if "skip" in body:
+            meet()
+        start = int(body.get("pageToken", 0)) + body.get("skip", 0)
+        more = {"nextPageToken": str(start + size)} if start + size < count else {}
+        tasks = [task(f"t{number}") for number in range(start, min(count, start + size))]
+        return answer(data={"tasks": tasks, "totalResults": count, **more})
+
+    return client_on(transport)[0], asked
+
+
+def test_a_list_that_is_wanted_whole_takes_two_round_trips_and_comes_in_order() -> None:
+    all_there = threading.Barrier(7)
+    client, asked = listing(391, 50, lambda: all_there.wait(30))  # the seven meet, or this raises
+    assert [one.slug.task for one in client.list_tasks(whole=True)] == [f"t{n}" for n in range(391)]
+    assert sorted(body.get("skip", 0) for body in asked) == [0, 50, 100, 150, 200, 250, 300, 350]
+
+
+def test_a_list_of_one_page_is_asked_for_once() -> None:
+    client, asked = listing(50, 50)
+    assert len(list(client.list_tasks(whole=True))) == 50
+    assert len(asked) == 1
+
+
+def forgets_to_skip(body: dict[str, Any], tasks: list[Any]) -> Response | list[Any]:
+    return tasks[:2] if "skip" in body else tasks
+
+
+def refuses_to_skip(body: dict[str, Any], tasks: list[Any]) -> Response | list[Any]:
+    return answer(400, {"code": 400, "message": "Unknown name 'skip'"}) if "skip" in body else tasks
+
+
+def has_changed_meanwhile(body: dict[str, Any], tasks: list[Any]) -> Response | list[Any]:
+    return tasks[1:] if body.get("skip") == 2 else tasks
+
+
+@pytest.mark.parametrize("behaves", [forgets_to_skip, refuses_to_skip, has_changed_meanwhile])
+def test_pages_asked_for_at_once_that_are_not_all_of_the_list_are_walked_one_by_one(behaves: Any) -> None:
+    def transport(request: Request) -> Response:
+        body = json.loads(request.body or b"{}")
+        start = int(body.get("pageToken", 0)) + body.get("skip", 0)
+        more = {"nextPageToken": str(start + 2)} if start + 2 < 7 else {}
+        got = behaves(body, [task(f"t{number}") for number in range(start, min(7, start + 2))])
+        return got if isinstance(got, Response) else answer(data={"tasks": got, "totalResults": 7, **more})
+
+    client, _ = client_on(transport)
+    assert [one.slug.task for one in client.list_tasks(whole=True)] == [f"t{n}" for n in range(7)]
 
 
 def test_items_on_two_pages_come_once() -> None:

@@ -240,6 +240,26 @@ def test_an_untrusted_certificate_is_said_once_and_nothing_sent(
         assert server.requests == []
 
 
+def test_what_the_systems_store_trusts_is_trusted_with_truststore(
+    certificate: tuple[Path, ssl.SSLContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("truststore")
+    if not sys.platform.startswith("linux"):
+        pytest.skip("elsewhere a system's store cannot be another for one process")
+    words = ["openssl", "x509", "-hash", "-noout", "-in", str(certificate[0])]
+    name = subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+    (tmp_path / f"{name}.0").write_bytes(certificate[0].read_bytes())
+    monkeypatch.setenv("SSL_CERT_DIR", str(tmp_path))  # where OpenSSL looks for what this system trusts
+    with FaultServer(tls=certificate[1]) as server:
+        with Client(server.url, Credentials.bearer("good", "x"), limits=QUICK) as client:
+            assert client.task_quota().allowed == 10
+        monkeypatch.setattr("kbench_jupyter.api.network.pooled.system_trust", lambda: None)
+        with Client(server.url, Credentials.bearer("good", "x"), limits=QUICK) as client:
+            with pytest.raises(TransportFault, match="not trusted") as caught:
+                client.task_quota()
+            assert "truststore" in str(caught.value.hint)
+
+
 def test_a_stream_over_tls_is_closed_at_once_from_another_thread(
     certificate: tuple[Path, ssl.SSLContext], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -33,6 +33,7 @@ window.addEventListener('keydown', () => {
     requestAnimationFrame(() => setTimeout(() => window.kbFrames.push(performance.now() - start)));
 }, true);
 """
+_SIGNS = "document.querySelectorAll('.kbx-sign').length"
 _LAG = """() => {
     window.kbLag = [];
     const sign = () => document.querySelectorAll('.kbx-sign').length;
@@ -54,8 +55,6 @@ def main() -> None:
     assert spec.loader is not None
     browser = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(browser)
-    import shutil
-
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
@@ -63,9 +62,7 @@ def main() -> None:
         for name in ("without", "with"):
             place = Path(folder) / name
             place.mkdir()
-            server = browser.Jupyter(place)
-            if name == "without":
-                shutil.rmtree(server.home / "jupyter" / "labextensions")
+            server = browser.Jupyter(place, own=name == "with")
             profile = playwright.chromium.launch_persistent_context(
                 place / "chromium",
                 executable_path=browser.CHROMIUM,
@@ -130,7 +127,7 @@ class Side:
         lab.cell(0).wait_for()
         took = time.perf_counter() - start
         there = page.evaluate("'kbench-jupyter' in (window._JUPYTERLAB ?? {})")
-        assert there == (self.name == "with"), "the extension of an installed copy would be measured"
+        assert there == (self.name == "with"), f"the side {self.name!r} has the other's extensions"
         lab.ready()
         lab.run(0)
         if there:
@@ -149,10 +146,12 @@ class Side:
         """Return how many milliseconds after its key an open parenthesis is marked, some times."""
         page.wait_for_timeout(1000)
         page.evaluate(_LAG)
+        marked = page.evaluate(_SIGNS)
         for number in range(4):
             page.keyboard.type("f0(", delay=40)  # code until its last key
             page.wait_for_function(f"() => window.kbLag.length > {number}", timeout=30_000)
             for _ in range(3):
                 page.keyboard.press("Backspace")
+            page.wait_for_function(f"() => {_SIGNS} === {marked}", timeout=30_000)
             page.wait_for_timeout(1000)
         return page.evaluate("window.kbLag")

@@ -27,7 +27,7 @@ from local_server_process import PROXY, Server, wait_for
 FORKED, STARTED = 10, 1
 """Tasks of each kind, each run on every model: those that are started take too long for as many."""
 CLICKS = 3
-# Few: the task SDK makes a client for each model there is, and each takes 35 ms.
+# Few: in a started run the task SDK's client of each model there is reads certificates, 15 to 35 ms each.
 _MODELS = [f"lab/quick-{number}" for number in range(10)]
 # What it is created with is the small model, which takes its time.
 _CLICKED = "clicked"

@@ -2,7 +2,8 @@
 
 Run as a program it serves in a process of its own, so that its work is not done in the clients' time:
 prints its address, and ends with its standard input. ``quiz`` has 40 ended runs, each with a log of 5,000
-lines and 0.5 MB of output; ``large`` has one with 1 GB of output, made up while it is sent.
+lines and 0.5 MB of output; ``long`` has 400 of them, in eight pages; ``large`` has one with 1 GB of output, made up
+while it is sent.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from faults import JSON, Exchange, FakeApi, Fault, FaultServer
 
 LATENCY = 0.05
 RUNS, LINES, OUTPUT, MODELS = 40, 5_000, 500_000, 60
+MANY, PAGE = 400, 50
 LARGE = 1_000_000_000
 LARGE_RUN = 999
 _PIECE = 1_000_000
@@ -81,8 +83,8 @@ def _entries() -> Iterator[dict[str, Any]]:
 
 
 def _api() -> FakeApi:
-    api = FakeApi()
-    for slug in ("quiz", "large"):
+    api = FakeApi(page=PAGE)
+    for slug in ("quiz", "large", "long"):
         api.add_task(slug)
     for number in range(MODELS):
         version = {
@@ -94,8 +96,8 @@ def _api() -> FakeApi:
         }
         model = {"id": number + 1, "slug": f"model-{number}", "published": True, "version": version}
         api.models.append({**model, "displayName": f"Model {number}", "organization": {"name": "Maker"}})
-    for run_id in (*range(1, RUNS + 1), LARGE_RUN):
-        slug = "large" if run_id == LARGE_RUN else "quiz"
+    for run_id in (*range(1, RUNS + 1), LARGE_RUN, *range(LARGE_RUN + 1, LARGE_RUN + 1 + MANY)):
+        slug = "quiz" if run_id <= RUNS else "large" if run_id == LARGE_RUN else "long"
         api.runs.append(
             {
                 "id": run_id,

@@ -29,6 +29,17 @@ from kbench_jupyter.session import local_server
 ARTIFACTS = Path(__file__).parents[2] / "test-artifacts"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 VIEWPORT = {"width": 1400, "height": 1000}
+# What JupyterLab does at each start and no test looks at: it runs node to ask whether it should be built, and
+# looks for language servers, extensions of others and news.
+UNASKED = {
+    "buildCheck": False,
+    "disabledExtensions": {
+        "@jupyterlab/apputils-extension:announcements": True,
+        "@jupyterlab/debugger-extension": True,
+        "@jupyterlab/extensionmanager-extension": True,
+        "@jupyterlab/lsp-extension": True,
+    },
+}
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
@@ -71,9 +82,13 @@ def browser(tmp_path_factory):
 
 
 class Jupyter:
-    """A Jupyter server on loopback, and the folder it serves."""
+    """A Jupyter server on loopback, and the folder it serves.
 
-    def __init__(self, folder: Path) -> None:
+    Its JupyterLab has the extensions that panels need, and this tree's own unless `own` is false: what else is
+    installed beside it, an older copy of this one among that, is neither waited for nor tested.
+    """
+
+    def __init__(self, folder: Path, *, own: bool = True) -> None:
         self.root = folder / "root"
         self.root.mkdir()
         self.home = folder / "home"
@@ -94,13 +109,17 @@ class Jupyter:
         }
         for key in ("KBENCH_NOTEBOOK", "KBENCH_TARGET", "KBENCH_API_URL", "JPY_SESSION_NAME"):
             env.pop(key, None)
+        (home / "config" / "labconfig").mkdir(parents=True)
+        (home / "config" / "labconfig" / "page_config.json").write_text(json.dumps(UNASKED))
         own_kernel.install(home / "jupyter")
-        labextension.link(home / "jupyter")
+        extensions = labextension.link_others(home / "jupyter")
+        if own:
+            labextension.link(home / "jupyter")
         command = [  # `-m jupyter lab` would start the first jupyter-lab of PATH
             sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1", f"--port={self.port}",
             f"--ServerApp.root_dir={self.root}", "--ServerApp.port_retries=0", "--allow-root",
             "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate",
-            "--LabApp.expose_app_in_browser=True",
+            "--LabApp.expose_app_in_browser=True", f"--LabServerApp.labextensions_path={extensions}",
         ]  # fmt: skip
         with self.log.open("w") as log:
             self.process = subprocess.Popen(command, env=env, cwd=self.root, stdout=log, stderr=log)
@@ -250,21 +269,21 @@ TIDY = """async () => {
     if (app.shell.rightCollapsed === false) app.shell.collapseRight();
     return !document.querySelector('.jp-Dialog, .jp-NotebookPanel');
 }"""
-OPEN = "path => window.jupyterapp.commands.execute('docmanager:open', {path, factory: 'Notebook'})"
+# What a command returns, a whole document for instance, would be sent over piece by piece.
+COMMAND = "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => null)"
 
 
 class Lab:
     """A page with one notebook open, and what a person does in it.
 
     The page may be one that an earlier test has left in order: JupyterLab takes most of a test's time to start.
-    A test for which it must start says ``lab.page.goto("about:blank")`` first.
+    A test for which it must start says ``lab.start_anew()`` first, and has another page, as it has for Notebook 7.
     """
 
     def __init__(self, page, jupyter: Jupyter) -> None:
         self.page = page
         self.jupyter = jupyter
         self._opened = False
-        self.leaves_order = True  # whether another test may go on with this page
         self.workspace = secrets.token_hex(4)  # JupyterLab would open what an earlier test had open
         # Two workers share the machine: what takes a moment on a quiet one may take many here.
         page.set_default_timeout(60_000)
@@ -276,22 +295,26 @@ class Lab:
     def open(self, name: str, app: str = "lab") -> "Lab":
         """Open a notebook; the second time, the page is loaded anew."""
         if app == "lab" and not self._opened and self.page.evaluate("!!window.jupyterapp"):
-            self.page.evaluate(OPEN, name)
+            self.command("docmanager:open", path=name, factory="Notebook")
         else:
-            app = f"lab/workspaces/{self.workspace}/tree" if app == "lab" else app
+            if app == "lab":
+                app = f"lab/workspaces/{self.workspace}/tree"
+            elif not self._opened:
+                self.start_anew()
             self.page.goto(self.jupyter.url(name, app))
         self._opened = True
         self.cell(0).wait_for()
         self.ready()
         return self
 
-    def tidy(self) -> bool:
-        """Make the page ready for another test, or say that it is not."""
-        if self.page.is_closed():
-            return False
-        self.page.unroute_all()
-        self.page.set_viewport_size(VIEWPORT)
-        return self.page.evaluate(TIDY)
+    def command(self, name: str, /, **args: object) -> None:
+        """Execute a command of JupyterLab's, as a menu does, and wait until it is done."""
+        self.page.evaluate(COMMAND, [name, args])
+
+    def start_anew(self) -> None:
+        """Go on in an empty page; the one that earlier tests have left stays as it is for later ones."""
+        self.page = self.page.context.new_page()
+        self.page.set_default_timeout(60_000)
 
     def ready(self) -> None:
         """Wait until the notebook has its kernel, and that is idle."""
@@ -366,6 +389,15 @@ def kept():
     return []
 
 
+def tidy(page) -> bool:
+    """Make a page of JupyterLab's ready for another test, or say that it is not."""
+    if page.is_closed():
+        return False
+    page.unroute_all()
+    page.set_viewport_size(VIEWPORT)
+    return page.evaluate(TIDY)
+
+
 @pytest.fixture
 def lab(browser, jupyter, kept, request):
     """A page without notebooks; its screenshot is kept when the test fails, and the next test gets another page."""
@@ -379,25 +411,24 @@ def lab(browser, jupyter, kept, request):
         if message.type == "error":
             said.append(message.text)
 
-    page.on("console", hear)
+    browser.on("console", hear)
     try:
         yield lab
     finally:
         failed = getattr(request.node, "failed_in_call", False)
-        if not page.is_closed():
-            page.remove_listener("console", hear)
-        if failed:
-            broken = page.locator(".jupyter-widgets-error-widget").all()  # a click shows what went wrong
+        browser.remove_listener("console", hear)
+        if failed and not lab.page.is_closed():
+            broken = lab.page.locator(".jupyter-widgets-error-widget").all()  # a click shows what went wrong
             for widget in broken:
                 widget.click()
             said += [widget.inner_text() for widget in broken]
             print("The page said:", *said, sep="\n")
             ARTIFACTS.mkdir(exist_ok=True)
             name = "".join(c if c.isalnum() else "_" for c in request.node.name)
-            page.screenshot(path=ARTIFACTS / f"{name}.png")
+            lab.page.screenshot(path=ARTIFACTS / f"{name}.png")
         for opened in [opened for opened in browser.pages if opened not in others and opened is not page]:
             opened.close()
-        if not failed and lab.leaves_order and lab.tidy():
+        if not failed and tidy(page):
             kept.append(page)
         else:
             page.close()

@@ -34,7 +34,7 @@ class LogLab:
     """A notebook whose second cell shows the log view of a task."""
 
     def __init__(self, lab, jupyter, server, *cells, app="lab"):
-        self.lab, self.page, self.expect = lab, lab.page, lab.expect
+        self.lab, self.expect = lab, lab.expect
         self.path = jupyter.write(
             f"log-{id(self)}.ipynb",
             f"import os\nos.environ |= {{'KBENCH_API_URL': '{server.url}', 'KAGGLE_API_TOKEN': 't'}}\n"
@@ -44,6 +44,7 @@ class LogLab:
         )
         self.app = app
         lab.open(self.path.name, app)
+        self.page = lab.page
         lab.run(0)
         lab.run(1)
 
@@ -66,7 +67,7 @@ class LogLab:
 
     def save(self):
         """Save as a person does, and return the notebook's outputs of the cell with the view."""
-        self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        self.lab.command("docmanager:save")
         self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
         return json.loads(self.path.read_text())["cells"][1]["outputs"]
 
@@ -265,12 +266,10 @@ def test_it_is_accessible_and_looks_right_in_light_and_dark_narrow_and_wide(lab,
     logs.sees("40%")
     lab.page.get_by_role("searchbox").fill("question 39")
     logs.expect(lab.page.locator(".kbl-found")).to_contain_text("of 11 lines")
-    lab.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    lab.command("application:toggle-left-area")
     ARTIFACTS.mkdir(exist_ok=True)
     for theme in ("Light", "Dark"):
-        lab.page.evaluate(
-            f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: 'JupyterLab {theme}'}})"
-        )
+        lab.command("apputils:change-theme", theme=f"JupyterLab {theme}")
         lab.page.wait_for_function(
             f"document.body.dataset.jpThemeLight === '{'true' if theme == 'Light' else 'false'}'"
         )

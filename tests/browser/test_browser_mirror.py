@@ -159,7 +159,7 @@ def test_run_all_right_after_opening_loses_no_edit_of_a_cell_that_ran(lab, jupyt
     )
     lab.type_at_end(1, "\ny = 'typed, not saved'")
     before = lab.prompt(2)
-    lab.page.evaluate("window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    lab.command("notebook:run-all-cells")
     told = seen(lab.result(2, before))
     assert told["cells"][1] == "x = 1\ny = 'typed, not saved'"
     # Nothing waits between the cells, so the browser may not have told anything yet; then this is said.

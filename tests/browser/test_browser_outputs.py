@@ -89,7 +89,7 @@ def test_the_main_outputs_fit_are_coloured_and_free_of_errors(outputs):
     assert [bar.is_visible() for bar in bars.all()] == [True]
     ARTIFACTS.mkdir(exist_ok=True)
     for theme in ("Dark", "Light"):
-        use_theme(page, f"JupyterLab {theme}")
+        use_theme(outputs, f"JupyterLab {theme}")
         for width in (700, 1400):
             page.set_viewport_size({"width": width, "height": TALL})
             outputs.cell(last).wait_for()
@@ -106,9 +106,9 @@ def test_the_main_outputs_fit_are_coloured_and_free_of_errors(outputs):
         outputs.cell(CELLS.index(line)).screenshot(path=ARTIFACTS / f"outputs-{name}.png")
 
 
-def use_theme(page, name):
-    page.evaluate(f"window.jupyterapp.commands.execute('apputils:change-theme', {{theme: '{name}'}})")
-    page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
+def use_theme(lab, name):
+    lab.command("apputils:change-theme", theme=name)
+    lab.page.locator(f"body[data-jp-theme-name='{name}']").wait_for(state="attached")
 
 
 def test_dollars_are_money_and_begin_no_formula(lab, jupyter, recorder, recorded):

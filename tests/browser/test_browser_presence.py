@@ -36,13 +36,6 @@ SET = """async ([name, value]) => {
 }"""
 
 
-@pytest.fixture(autouse=True)
-def a_page_of_its_own(lab):
-    """Each of these tests finds the sidebar as it is at first, and leaves none open."""
-    lab.page.goto("about:blank")
-    lab.leaves_order = False
-
-
 class Presence(PanelLab):
     """A notebook in a JupyterLab that has the extension."""
 
@@ -63,13 +56,8 @@ class Presence(PanelLab):
         """The button in the toolbar of the notebook in front."""
         return self.lab.panel.get_by_role("button", name="Kaggle Benchmarks: check")
 
-    def command(self, name, /, **args):
-        return self.page.evaluate(
-            "([name, args]) => window.jupyterapp.commands.execute(name, args).then(() => null)", [name, args]
-        )
-
     def show(self):
-        self.command("kbench:show")
+        self.lab.command("kbench:show")
         self.expect(self.sidebar).to_be_visible()
 
     def says(self, *texts):
@@ -125,10 +113,10 @@ def test_the_sidebar_shows_the_panel_of_the_notebook_in_front_and_it_is_the_one_
         here.expect(one.get_by_role("alert").first).to_contain_text("Dry run did not work")
         here.expect(one).to_contain_text("KB101")
 
-    here.command("docmanager:open", path="other.ipynb", factory="Notebook")
+    lab.command("docmanager:open", path="other.ipynb", factory="Notebook")
     here.says("not loaded in this kernel", LOAD)
     here.expect(here.opener).to_have_count(0)
-    here.command("docmanager:open", path="quiz.ipynb", factory="Notebook")
+    lab.command("docmanager:open", path="quiz.ipynb", factory="Notebook")
     here.expect(here.panel).to_contain_text("KB101")
 
 
@@ -217,7 +205,7 @@ def test_the_status_bar_counts_runs_opens_them_and_tells_when_they_have_ended(la
     for run in server.api.runs[:2]:
         run["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
     here.expect(here.status).to_have_text("kbench: 1 failed", timeout=40_000)
-    here.command("apputils:display-notifications")
+    lab.command("apputils:display-notifications")
     here.expect(here.page.locator(".jp-Notification-List")).to_contain_text(
         "quiz: 3 runs ended, 1 of them failed"
     )
@@ -225,7 +213,7 @@ def test_the_status_bar_counts_runs_opens_them_and_tells_when_they_have_ended(la
 
 def test_a_card_begins_a_new_task_and_the_palette_types_every_command(lab, jupyter):
     here = Presence(lab, jupyter, "start.ipynb", LOAD)
-    here.command("kbench:new-task", pattern="structured-output")
+    lab.command("kbench:new-task", pattern="structured-output")
     here.page.wait_for_function(
         "() => window.jupyterapp.shell.currentWidget?.context?.path === 'structured-output.ipynb'"
     )
@@ -236,7 +224,7 @@ def test_a_card_begins_a_new_task_and_the_palette_types_every_command(lab, jupyt
     assert made.cells[1].source == LOAD
     here.expect(here.page.locator(".kbx-sign")).to_have_count(0)
 
-    here.command("kbench:command", name="show")
+    lab.command("kbench:command", name="show")
     here.page.wait_for_function(
         "() => [...window.jupyterapp.shell.currentWidget.content.widgets].some("
         "c => c.model.sharedModel.getSource() === '%kbench show' && c.model.executionCount)"
@@ -253,8 +241,8 @@ def test_a_card_begins_a_new_task_and_the_palette_types_every_command(lab, jupyt
     here.page.wait_for_function(
         "() => window.jupyterapp.shell.currentWidget.content.activeCell.model.sharedModel.getSource().includes('judge')"
     )
-    here.page.evaluate("window.jupyterapp.commands.execute('launcher:create')")
-    card = here.page.locator(".jp-LauncherCard", has_text="New Benchmark Task")
+    lab.command("launcher:create")
+    card = here.page.locator(".jp-LauncherCard:visible", has_text="New Benchmark Task")
     here.expect(card.locator("img, svg").first).to_be_visible()
     card.click()
     here.expect(here.page.get_by_role("dialog")).to_contain_text("Begin from")
@@ -266,8 +254,7 @@ def test_a_card_begins_a_new_task_and_the_palette_types_every_command(lab, jupyt
 
 def test_the_sidebar_is_in_notebook_7_too(lab, jupyter):
     jupyter.write("seven.ipynb", LOAD, QUIZ)
-    lab.page.goto(jupyter.url("seven.ipynb", "notebooks"))
-    lab.cell(0).wait_for()
+    lab.open("seven.ipynb", "notebooks")
     lab.page.get_by_role("button", name="Kaggle Benchmarks: check").click()
     lab.expect(lab.page.locator("#kbench-sidebar [data-step=init]")).to_be_visible(timeout=90_000)
     ARTIFACTS.mkdir(exist_ok=True)

@@ -67,7 +67,7 @@ def test_two_notebooks_in_one_server_do_not_push_each_other(lab, jupyter, record
         jupyter.write(f"{name}.ipynb", LOAD, TASK.format(name=name), "%kbench push")
     lab.open("left.ipynb")
     lab.run(0)
-    lab.page.evaluate("window.jupyterapp.commands.execute('docmanager:open', {path: 'right.ipynb'})")
+    lab.command("docmanager:open", path="right.ipynb")
     lab.panel.get_by_text('"right"').wait_for()
     lab.run(0)
     lab.type_at_end(1, "\nprint('edited in right')")
@@ -97,9 +97,8 @@ def test_without_the_mirror_a_push_sends_what_was_saved_or_run_and_says_so(
     lab, jupyter, recorder, target, no_anywidget, missing
 ):
     if missing == "in the browser":
-        lab.page.goto("about:blank")  # an earlier test's page has it loaded
+        lab.start_anew()  # an earlier test's page has it loaded
         lab.page.route("**/extensions/anywidget/**", lambda route: route.abort())
-        lab.leaves_order = False  # a page without it draws no panel for the next test
     with jupyter.kernels_with(target | (no_anywidget if missing == "in the kernel" else {})):
         push_without_the_mirror(lab, jupyter, recorder, missing)
 
@@ -137,9 +136,7 @@ def test_a_failing_line_is_one_readable_block_and_run_all_stops_there(lab, jupyt
     lab.open("failing.ipynb")
     before = lab.prompt(1)
     lab.run(1)
-    lab.page.evaluate(
-        "window.jupyterapp.commands.execute('notebook:run-all-below')"
-    )  # from the cell selected
+    lab.command("notebook:run-all-below")  # from the cell selected
     shown = lab.result(3, "[ ]:")
     assert before == "[ ]:"
     assert "Traceback" not in shown

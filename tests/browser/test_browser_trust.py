@@ -92,13 +92,13 @@ def test_results_open_in_their_step_and_the_panel_remembers_what_was_open_and_ch
     panels.expect(panels.panel).to_contain_text("1 chosen, as last time")
 
     for again in ("reload", "restart"):
-        panels.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
+        lab.command("docmanager:save")
         panels.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
         if again == "reload":
             lab.open(panels.path.name)
         else:
             panels.kernel("restartKernel()")
-            panels.page.evaluate("window.jupyterapp.commands.execute('notebook:clear-all-cell-outputs')")
+            lab.command("notebook:clear-all-cell-outputs")
             lab.run(0)
             lab.run(2)
         panels.expect(panels.step("run")).to_have_attribute("aria-pressed", "true")
@@ -142,7 +142,6 @@ def test_the_table_counts_one_version_and_older_ones_are_chosen(lab, jupyter, se
 def test_what_comes_next_and_what_was_meant_are_buttons_that_put_it_into_the_next_cell(
     lab, jupyter, server, app
 ):
-    lab.leaves_order = False
     add_run(server.api, 1, "plain-1", task="trusted", **TIMES)
     cells = away(server, "%kbench status trusted", "%kbench statsu", "", STOPPED)
     jupyter.write("puts.ipynb", *cells)
@@ -215,7 +214,7 @@ def test_beside_the_file_browser_at_500_pixels_no_label_is_cut(lab, jupyter, ser
     for cell in (2, 3, 4, 5):
         lab.run(cell)
     lab.page.locator(".kbl").wait_for()
-    panels.page.evaluate("window.jupyterapp.commands.execute('application:toggle-left-area')")
+    lab.command("application:toggle-left-area")
     panels.page.set_viewport_size({"width": 500, "height": 1000})
     cut = []
     for name, cell in (("way", 2), ("results", 3), ("picker", 4), ("log", 5)):

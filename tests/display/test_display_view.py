@@ -94,6 +94,16 @@ def test_hostile_text_only_appears() -> None:
     assert "\\x1b" in to_text(everywhere(HOSTILE))
 
 
+def test_a_link_may_hold_half_a_character() -> None:
+    assert "<a " in to_html(View("t", [Facts({"a": Cell("click", href="x \ud800")})]))
+
+
+def test_rows_that_hold_nothing_are_drawn_all_the_same() -> None:
+    empty = View("t", [Table(["a", "b"], [["", None], [Cell(""), ""]], drop_empty=True)])
+    assert "a" in to_text(empty).splitlines()
+    assert to_html(empty).count("<tr ") == 2
+
+
 @pytest.mark.parametrize(
     "href", ["javascript:alert(1)", "data:text/html,x", "/etc/passwd", "//x.example", r"\\x\y"]
 )

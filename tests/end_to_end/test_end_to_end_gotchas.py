@@ -265,6 +265,7 @@ def test_saved_from_an_expired_key_in_a_kernel_that_has_imported_the_sdk(tmp_pat
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_kernels")
 def test_saved_from_an_expired_key_before_a_rehearsal(door: Door, tmp_path: Path) -> None:
     (tmp_path / "task.py").write_text(TASK.replace("Hi", "Reply with one word."))
     door("init --no-example")

@@ -10,8 +10,9 @@ from pathlib import Path
 import psutil
 import pytest
 from door import Door
+from kernel_template import SOCKET
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_kernels")]
 
 MODEL = "smollm2-135m-instruct"
 TASK = """\
@@ -123,6 +124,7 @@ def test_a_rehearsal_that_fails_names_the_cell_and_the_line(door: Door, tmp_path
 def test_a_mended_task_is_rehearsed_in_the_kernel_that_waited_for_it(
     door: Door, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    monkeypatch.delenv(SOCKET, raising=False)  # one that is forked reads its environment when it is told it
     monkeypatch.setenv("KBENCH_KERNEL_AHEAD", "on")
     monkeypatch.setattr("kbench_jupyter.actions.rehearsing._attended", lambda _shell: True)
     monkeypatch.setattr("kbench_jupyter.execution.ahead.ROOM", 0)

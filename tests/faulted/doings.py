@@ -37,7 +37,7 @@ _PASSING = re.compile(r"127\.0\.0\.1:\d+|\b\d[\d.]*\s?(?:ms|s|min|h|d)\b|\(\d\d:
 #: What a step says of an answer that was lost, among the lines of what it came to.
 _REMARK = re.compile(r"(?:, '[^']*|; [^;]*)answer was lost[^';]*'?")
 #: Longest that any of it may take, however often it is tried again.
-LONGEST = 60.0
+LONGEST = 120.0
 
 
 class Problem(Exception):

@@ -14,12 +14,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from doings import DOINGS, LONGEST, Place, Problem, Seen
 from faults import FaultServer
 from IPython.core.interactiveshell import InteractiveShell
-from world import SECRETS, LivingApi, Lots, files_in, furnish
+from world import LIMITS, SECRETS, LivingApi, Lots, files_in, furnish
 
+from kbench_jupyter.api.network import pooled
+from kbench_jupyter.api.transport import Request, TransportFault
 from kbench_jupyter.errors import AmbiguousWriteError, KBenchError
 from kbench_jupyter.magics import register
 
@@ -77,6 +80,25 @@ class Ended:
         return f"{self.seen.text}\n{self.seen.notes}" if self.seen else ""
 
 
+#: How a client says that it waited no longer.
+_LATE = ("gave no answer within", "sent nothing for", "had not finished its answer", "No connection to")
+
+
+@contextmanager
+def noticing(lots: Lots) -> Iterator[None]:
+    """Note which requests the client gives up because their time is over."""
+    tell = pooled.fault_of
+
+    def told(error: Exception | None, request: Request, *how: Any, **more: Any) -> TransportFault:
+        fault = tell(error, request, *how, **more)
+        if any(words in str(fault) for words in _LATE):
+            lots.late[request.url.rpartition("/")[2], request.body or b""] += 1
+        return fault
+
+    with mock.patch.object(pooled, "fault_of", told):
+        yield
+
+
 @contextmanager
 def world(shell: InteractiveShell, folder: Path, lots: Lots) -> Iterator[tuple[Place, FaultServer]]:
     """A new world whose server behaves until the lots are active."""
@@ -85,7 +107,7 @@ def world(shell: InteractiveShell, folder: Path, lots: Lots) -> Iterator[tuple[P
     magic = inspect.getclosurevars(shell.magics_manager.magics["line"]["kbench"]).nonlocals["magic"]()
     here, before = Path.cwd(), dict(os.environ)
     api = LivingApi()
-    with FaultServer(api) as server:
+    with FaultServer(api) as server, noticing(lots):
         os.environ |= {
             "KBENCH_API_URL": server.url,
             "KAGGLE_API_TOKEN": SECRETS[0],
@@ -143,7 +165,7 @@ def _still_there(before: set[threading.Thread]) -> list[threading.Thread]:
     its = [thread for thread in threading.enumerate() if thread not in before]
     its = [thread for thread in its if not thread.name.endswith(("(_serve)", "(_accept)"))]  # the server's
     for thread in its:
-        thread.join(10)
+        thread.join(LIMITS.deadline)
     return [thread for thread in its if thread.is_alive()]
 
 

@@ -19,6 +19,7 @@ from kbench_jupyter.errors import (
     TransportError,
     WatchTimeoutError,
 )
+from kbench_jupyter.following.pace import pace
 from kbench_jupyter.following.rounds import Clock, Pacing, Trouble
 from kbench_jupyter.following.runs import RunChange, Watch
 from kbench_jupyter.following.status import PATIENCE, SETTLE, Ending
@@ -363,6 +364,29 @@ def test_the_progress_line_counts_what_ended(clock, said):
     assert first[1:] == (0, 2)
     assert last[1:] == (2, 2)
     assert "a (run 1): completed after 9.0 s" in said.lines
+
+
+def test_many_runs_say_how_many_end_a_minute_and_how_long_the_rest_takes(clock, said):
+    def looked(ended):
+        return [run(n, "COMPLETED" if n <= ended else "QUEUED", "a") for n in range(1, 41)]
+
+    client = FakeClient(*(looked(ended) for ended in (0, 1, 3, 6, 9, 20, 40)))
+    wait_for_runs(client, "quiz", range(1, 41), reporter=said, clock=clock, max_interval=6)
+    told = [text.partition("queued; ")[2].partition(" (")[0] for text, *_ in said.progressed]
+    assert told[:2] == ["time left not known yet"] * 2
+    assert told[2:5] == [
+        "60 a minute, about 37 s left",
+        "75 a minute, about 27 s left",
+        "80 a minute, about 23 s left",
+    ]
+    assert max(len(text) for text, *_ in said.progressed) < 80
+
+
+def test_how_long_the_rest_takes_is_not_said_once_nothing_ends_any_more():
+    assert pace(40, 30, [0, 5, 10, 15], 16) == "12 a minute, about 2 min left"
+    assert pace(40, 30, [0, 5, 10, 15], 60) == "none for 45 s, time left not known"
+    assert pace(1000, 990, [0, 60, 120], 130) == "1.0 a minute, about 16 h 30 min left"
+    assert pace(9, 5, [0, 5, 10, 15], 16) == "", "for few it would say nothing that they do not"
 
 
 def test_a_time_out_holds_against_a_server_that_hangs():

@@ -3,44 +3,58 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+from collections import Counter
 
 from local_server_process import LOCAL, wait_for
 
+WORKER_HOSTS = ("desk-1", "desk-2", "desk-3")
+#: The hosts that a cluster with `hosts` takes, and one for its server.
+ALL_HOSTS = ("head", *WORKER_HOSTS, "server")
+
 
 class DaskCluster:
-    """A scheduler at an address that stays, and workers that come and go."""
+    """A scheduler at an address that stays, and workers that come and go.
 
-    def __init__(self, folder):
+    On `hosts` each worker is on the one with the fewest of `WORKER_HOSTS`, and the scheduler on ``head``.
+    """
+
+    def __init__(self, folder, *, hosts=None, env=None):
         self.folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            self.port = free.getsockname()[1]
-        self.address = f"tcp://127.0.0.1:{self.port}"
+        self.hosts = hosts
+        self.env = env or {}
+        if hosts:
+            self.port = 8786
+        else:
+            with socket.create_server(("127.0.0.1", 0)) as free:
+                self.port = free.getsockname()[1]
+        self.address = f"tcp://{self._ip('head')}:{self.port}"
         self.workers = []
+        self.host_of = {}
         self.count = 0
         self.start()
 
-    def start(self):
-        port, options = str(self.port), ["--no-dashboard", "--host", "127.0.0.1"]
-        self.scheduler = self._run("scheduler", "scheduler", "--port", port, *options)
+    def _ip(self, host):
+        return self.hosts.address(host) if self.hosts else "127.0.0.1"
 
-    def add(self, workers=1):
+    def start(self):
+        port, options = str(self.port), ["--no-dashboard", "--host", self._ip("head")]
+        self.scheduler = self._run("head", "scheduler", "scheduler", "--port", port, *options)
+
+    def add(self, workers=1, *more):
         for _ in range(workers):
             self.count += 1
             name = f"worker-{self.count}"
-            options = [
-                "--nthreads",
-                "1",
-                "--no-nanny",
-                "--no-dashboard",
-                "--host",
-                "127.0.0.1",
-                "--death-timeout",
-                "60",
-            ]
-            self.workers.append(self._run(name, "worker", self.address, "--name", name, *options))
+            there = Counter(self.host_of[worker] for worker in self.workers)
+            host = min(WORKER_HOSTS, key=lambda one: there[one])
+            options = ["--nthreads", "1", "--no-nanny", "--no-dashboard", "--death-timeout", "60"]
+            options += ["--host", self._ip(host), "--name", name]
+            worker = self._run(host, name, "worker", self.address, *options, *more)
+            self.workers.append(worker)
+            self.host_of[worker] = host
 
     def settle(self, workers):
         """Have so many workers that live."""
@@ -49,14 +63,29 @@ class DaskCluster:
             self.kill(worker)
         self.add(workers - len(self.workers))
 
-    def _run(self, name, *command):
+    def cut(self, worker):
+        """Cut a worker off; without a host of its own it only stands still, which looks the same from outside."""
+        if self.hosts:
+            self.hosts.cut(self.host_of[worker])
+        else:
+            worker.send_signal(signal.SIGSTOP)
+
+    def mend(self, worker):
+        """Bring back what `cut` took."""
+        if self.hosts:
+            self.hosts.mend(self.host_of[worker])
+        else:
+            worker.send_signal(signal.SIGCONT)
+
+    def _run(self, host, name, *command):
         home = self.folder / name
         home.mkdir(exist_ok=True)
-        env = {**os.environ, "HOME": str(home), "DASK_TEMPORARY_DIRECTORY": str(home / "dask")}
+        env = {**os.environ, **self.env, "HOME": str(home), "DASK_TEMPORARY_DIRECTORY": str(home / "dask")}
+        within = self.hosts.within(host) if self.hosts else []
         with (home / "log").open("ab") as log:
             return subprocess.Popen(
-                [sys.executable, "-m", "dask", *command], cwd=home, env=env, stdin=subprocess.DEVNULL, stdout=log,
-                stderr=log,
+                [*within, sys.executable, "-m", "dask", *command], cwd=home, env=env, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log,
             )  # fmt: skip
 
     def kill(self, process):

@@ -34,7 +34,7 @@ class Server:
 
     def __init__(self, home, *options, env=None, ahead=False):
         self.home = home
-        # Most tests' cells do without the SDK: to import what it needs ahead of them would only take time.
+        # Most tests' cells do without the SDK and prompt no model: to get ready for them would only take time.
         self.options = options if ahead else (*options, "--no-ahead")
         self.env = {**os.environ, **(env or {})}
         self.process = None
@@ -112,6 +112,13 @@ class Server:
     def proxy_token(self):
         return self.call("CreateDefaultModelProxyToken", service=PROXY)["token"]
 
+    def prompt(self):
+        """Have the small model say one token."""
+        body = {"model": PROXY_MODEL, "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+        headers = {"Authorization": f"Bearer {self.proxy_token()}"}
+        answer = requests.post(f"{self.url}/openapi/chat/completions", json=body, headers=headers, timeout=60)
+        assert answer.status_code == 200, answer.text
+
     def kernels(self):
         """Return the processes of kernels: started for it, or forked and named."""
         found = []
@@ -138,10 +145,12 @@ class Server:
 
 
 def wait_for(look, timeout, what):
-    deadline = time.monotonic() + timeout
+    deadline, pause = time.monotonic() + timeout, 0.05
     while not (found := look()):
         assert time.monotonic() < deadline, f"waited {timeout} s for {what}"
-        time.sleep(0.05)
+        time.sleep(pause)
+        # Most looks are calls of the server: 20 a second, of each worker of a test run, take a core that it waits for.
+        pause = min(0.25, pause * 1.2)
     return found
 
 

@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import io
+import asyncio
 import json
-import os
-import random
 import time
-import zipfile
 from collections import Counter
 
 import psutil
 import pytest
 from json_endpoint import listening
-from local_server_process import Server, plain, wait_for
+from local_server_process import MODEL, Server, plain, wait_for
 from test_local_executors import quick_at_first, text_of
 from test_local_models import Endpoint
 
 from kbench_jupyter.errors import LocalServerError
-from kbench_jupyter.local.executors.address import check, prompt_limits
+from kbench_jupyter.local.executors.address import Limit, check, prompt_limits
+from kbench_jupyter.local.models import Model
 
 pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
 from dask_cluster import DaskCluster, has_slots, status
+from distributed import Scheduler, Worker
+
+from kbench_jupyter.local.executors.worker_proxy import _Limited as limited
 
 pytestmark = pytest.mark.slow
 
@@ -178,6 +179,33 @@ def test_workers_that_join_are_used_at_once_and_status_says_what_each_runs(two, 
     assert [two.ended(run, "fill")["state"] for run in runs] == ["COMPLETED"] * 3
 
 
+def test_workers_that_say_how_much_memory_they_have_take_no_more_runs_than_that_is_enough_for(tmp_path):
+    (tmp_path / "cluster").mkdir()
+    cluster = DaskCluster(tmp_path / "cluster")
+    cluster.add(2, "--resources", "memory=3e9")
+    cluster.add(1, "--nthreads", "4", "--resources", "memory=5e9")
+    server = Server(tmp_path / "home", "--cluster", cluster.address, "--memory-gb", "2")
+    try:
+        has_slots(server, 6)
+        begun, go = tmp_path / "begun", tmp_path / "go"
+        code = f"""
+with pathlib.Path({str(begun)!r}).open("a") as file:
+    file.write("x")
+while not os.path.exists({str(go)!r}):
+    time.sleep(0.05)"""
+        pushed(server, "large", tmp_path, code)
+        body = {"taskSlugs": [{"taskSlug": "large"}], "modelVersionSlugs": [MODEL], "enqueue": True}
+        body["skipPolicy"] = "BENCHMARK_ENQUEUE_SKIP_POLICY_ALL"
+        runs = [server.call("BatchScheduleBenchmarkTaskRuns", body)["results"][0]["runId"] for _ in range(6)]
+        wait_for(lambda: begun.exists() and begun.read_text() == "xxxx", 90, "as many as there is memory for")
+        assert status(server)["going"] == 6, "the others are with the scheduler"
+        go.touch()
+        assert [server.ended(run, "large")["state"] for run in runs] == ["COMPLETED"] * 6
+    finally:
+        server.stop()
+        cluster.stop()
+
+
 LOOK = """
 import psutil, urllib.request
 found = []
@@ -230,60 +258,6 @@ def test_ended_and_cancelled_jobs_leave_nothing_on_the_workers(two, cluster, tmp
     wait_for(lambda: not left(), 20, "everything to be tidied up")
 
 
-@pytest.mark.faults
-@pytest.mark.timeout(0)
-def test_whatever_is_killed_under_many_runs_none_is_lost_and_each_has_its_output(tmp_path):
-    """``CLUSTER_FAULTS`` workers, schedulers and servers are killed under ``CLUSTER_RUNS`` runs."""
-    faults, wanted = (int(os.environ.get(name, "30")) for name in ("CLUSTER_FAULTS", "CLUSTER_RUNS"))
-    chance, counted = random.Random(faults), Counter()
-    (tmp_path / "cluster").mkdir()
-    cluster = DaskCluster(tmp_path / "cluster")
-    cluster.add(3)
-    one = Server(tmp_path / "home", "--cluster", cluster.address)
-    try:
-        pushed(one, "many", tmp_path, "print('begun', flush=True)\ntime.sleep(1)\nprint('ended')")
-        body = {
-            "taskSlugs": [{"taskSlug": "many"}],
-            "modelVersionSlugs": ["smollm2-135m-instruct"],
-            "enqueue": True,
-        }
-        body["skipPolicy"] = "BENCHMARK_ENQUEUE_SKIP_POLICY_ALL"
-        runs = [
-            one.call("BatchScheduleBenchmarkTaskRuns", body)["results"][0]["runId"] for _ in range(wanted)
-        ]
-        for _ in range(faults):
-            time.sleep(chance.uniform(0, 5))  # not for anything to happen: a moment is chosen
-            what = chance.choices(["worker", "scheduler", "server"], [8, 1, 1])[0]
-            counted[what] += 1
-            if what == "worker":
-                cluster.kill(chance.choice(cluster.workers))
-            elif what == "server":
-                one.kill()
-                one.start()
-            else:
-                for process in [cluster.scheduler, *cluster.workers]:
-                    cluster.kill(process)
-                cluster.start()
-            cluster.add(3 - len(cluster.workers))
-        for run in runs:
-            counted[said(one, one.ended(run, "many", timeout=60 * 60))] += 1
-        print(dict(counted))
-        assert counted["whole"] + counted["lost 3 times"] == wanted
-    finally:
-        one.stop()
-        cluster.stop()
-
-
-def said(server, run):
-    """Return how a run ended: with all that belongs to it, or given up."""
-    if run["state"] == "ERRORED":
-        return "lost 3 times" if "lost 3 times" in run["errorMessage"] else run["errorMessage"]
-    log = log_of(server, run["id"]).rpartition("attempt")[2]
-    files = server.post("DownloadBenchmarkTaskRunOutput", {"runId": run["id"]}).content
-    names = zipfile.ZipFile(io.BytesIO(files)).namelist()
-    return "whole" if log.endswith("begun\nended\n") and "many-run.run.json" in names else log
-
-
 @pytest.mark.parametrize(
     "wrong", ["10.0.0.5", "http://10.0.0.5:8786", "new:", "new:0", "tcp://host", "tcp://a b:1"]
 )
@@ -301,8 +275,42 @@ def test_without_dask_it_is_said_what_to_install(monkeypatch):
 
 
 def test_limits_to_prompts_are_read_and_what_cannot_be_is_told(monkeypatch):
-    monkeypatch.setenv("KBENCH_PROMPTS", "gpt-5=8, *=32")
-    assert prompt_limits() == {"gpt-5": 8, "*": 32}
-    monkeypatch.setenv("KBENCH_PROMPTS", "gpt-5=none")
-    with pytest.raises(LocalServerError, match="KBENCH_PROMPTS"):
-        prompt_limits()
+    monkeypatch.setenv("KBENCH_PROMPTS", "gpt-5=8, gpt-4=4+60/min, *=600/min")
+    assert prompt_limits() == {"gpt-5": Limit(8), "gpt-4": Limit(4, 60), "*": Limit(0, 600)}
+    for wrong in ("gpt-5=none", "gpt-5", "gpt-5=60/min+8", "gpt-5=0"):
+        monkeypatch.setenv("KBENCH_PROMPTS", wrong)
+        with pytest.raises(LocalServerError, match="KBENCH_PROMPTS"):
+            prompt_limits()
+
+
+def test_prompts_keep_to_the_limits_whatever_worker_they_come_from(tmp_path):
+    seen = Counter()
+
+    class Quick:
+        async def models(self, *, now=False):
+            return [Model("quick", "quick", "quick", "lab")]
+
+        async def chat(self, model, body):
+            seen["going"] += 1
+            seen["most"] = max(seen["most"], seen["going"])
+            await asyncio.sleep(0.01)
+            seen["going"] -= 1
+            return {}
+
+    async def asked(limit, prompts):
+        async with (
+            Scheduler(host="127.0.0.1", port=0, dashboard=False) as head,
+            Worker(head.address, host="127.0.0.1", local_directory=str(tmp_path)) as one,
+            Worker(head.address, host="127.0.0.1", local_directory=str(tmp_path)) as other,
+        ):
+            both = [limited([Quick()], {"*": limit}, worker) for worker in (one, other)]
+            [model] = await Quick().models()
+            start = time.monotonic()
+            await asyncio.gather(*(both[n % 2].answer(model, Quick(), {}) for n in range(prompts)))
+            return time.monotonic() - start
+
+    asyncio.run(asked(Limit(2), 12))
+    assert seen["most"] == 2
+    # Two at once and 120 a minute are two each second.
+    assert asyncio.run(asked(Limit(2, 120), 6)) >= 2
+    assert asyncio.run(asked(Limit(0, 600), 6)) < 60, "within the minute's number nothing is held up"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 import zipfile
 
 import psutil
@@ -18,7 +19,7 @@ LIMIT = 15
 
 @pytest.fixture(scope="module", params=["processes", "cluster"])
 def server(request, tmp_path_factory):
-    options = ["--run-timeout", str(LIMIT), "--workers", "2"]
+    options = ["--run-timeout", str(LIMIT), "--workers", "2", "--memory-gb", "2"]
     if request.param == "cluster":
         pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
         options += ["--cluster", "new:2"]
@@ -85,6 +86,16 @@ def test_jobs_that_kill_their_kernel_or_their_runner_end_and_nothing_else_does(s
     assert server.creation("after") == ("COMPLETED", "")
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere memory is not limited")
+def test_a_task_that_takes_more_memory_than_it_may_is_refused_it_and_says_so(server):
+    grab = "held = bytearray({}_000_000)\nprint('held', len(held))"
+    server.push("modest", plain("modest", grab.format(900)))
+    server.push("greedy", plain("greedy", grab.format(2_500)))
+    assert server.creation("modest") == ("COMPLETED", "")
+    state, error = server.creation("greedy")
+    assert (state, "MemoryError" in error) == ("ERRORED", True)
+
+
 def test_a_cancelled_run_ends_with_its_processes(server, tmp_path):
     code = "print('pid', os.getpid(), flush=True)\ntime.sleep(600)"
     server.push("long", plain("long", quick_at_first(tmp_path, code)))
@@ -100,7 +111,9 @@ def test_a_cancelled_run_ends_with_its_processes(server, tmp_path):
 
 
 def test_output_without_end_is_stopped_by_the_time_out_and_its_log_is_bounded(server):
-    server.push("flood", plain("flood", "while True:\n    print('x' * 200)"))
+    # A flood of twice what is kept, then a trickle: more of it would only take all of two cores.
+    code = "import time\nfor n in range(10**9):\n    print('x' * 20_000)\n    time.sleep(0.1 * (n > 2_000))"
+    server.push("flood", plain("flood", code))
     state, error = server.creation("flood")
     assert (state, f"Stopped after {LIMIT} s" in error) == ("ERRORED", True)
     folder = server.home / "creations" / str(len(list((server.home / "creations").iterdir())))
@@ -110,23 +123,28 @@ def test_output_without_end_is_stopped_by_the_time_out_and_its_log_is_bounded(se
 
 
 def test_after_kill_9_of_the_server_every_run_is_told_and_what_waited_goes_on(server, tmp_path):
-    begun = tmp_path / "begun"
-    code = f"""
-pathlib.Path({str(begun)!r}).open("a").write("x")
-if len(pathlib.Path({str(begun)!r}).read_text()) == 1:
+    begun = {
+        slug: tmp_path / slug / "begun" for slug in ("goes", "goes-too")
+    }  # one for each of the two slots
+    for slug, file in begun.items():
+        file.parent.mkdir()
+        code = f"""
+pathlib.Path({str(file)!r}).open("a").write("x")
+if len(pathlib.Path({str(file)!r}).read_text()) == 1:
     time.sleep(600)"""
-    server.push("goes", plain("goes", quick_at_first(tmp_path, code)))
+        server.push(slug, plain(slug, quick_at_first(file.parent, code)))
     server.push("waits", plain("waits"))
-    assert server.creation("goes") == ("COMPLETED", "")
-    assert server.creation("waits") == ("COMPLETED", "")
-    going = server.schedule("goes")[0]["runId"]
-    wait_for(begun.exists, 60, "the run to begin")
+    for slug in (*begun, "waits"):
+        assert server.creation(slug) == ("COMPLETED", "")
+    going = {slug: server.schedule(slug)[0]["runId"] for slug in begun}
+    wait_for(lambda: all(file.exists() for file in begun.values()), 60, "both runs to begin")
     waiting = server.schedule("waits")[0]["runId"]
     server.kill()
     server.start()
     assert server.ended(waiting, "waits")["state"] == "COMPLETED"
-    ended = server.ended(going, "goes")
-    if server.clustered:  # the cluster was the server's own, and went with it: the run was begun anew
-        assert (ended["state"], begun.read_text()) == ("COMPLETED", "xx")
-    else:
-        assert "schedule the run again" in ended["errorMessage"]
+    for slug, run in going.items():
+        ended = server.ended(run, slug)
+        if server.clustered:  # the cluster was the server's own, and went with it: the run was begun anew
+            assert (ended["state"], begun[slug].read_text()) == ("COMPLETED", "xx")
+        else:
+            assert "schedule the run again" in ended["errorMessage"]

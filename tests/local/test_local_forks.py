@@ -4,11 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import ssl
 import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from ipaddress import ip_address
 
 import psutil
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 from local_server_process import PROXY, Server, plain, wait_for
 
 from kbench_jupyter.execution import ROOM, free_memory
@@ -49,7 +60,6 @@ import numpy
 numbers = [random.random(), float(numpy.random.random())]
 random.seed(1)
 numpy.random.seed(1)
-processes = [Path(f"/proc/{p}/cmdline").read_bytes() for p in os.listdir("/proc") if p.isdigit()]
 print("FOUND", json.dumps({
     "environment": [os.environ.get("SPOILED"), os.environ.get("LANG") == "xx_XX"],
     "modules": [hasattr(json, "SPOILED"), hasattr(sys, "SPOILED"), "spoiled" in sys.modules, "/spoiled" in sys.path],
@@ -135,28 +145,127 @@ for name, module in list(sys.modules.items()):
 print("FOUND", json.dumps(sorted(found)))
 """
 
+#: Whom httpx's clients trust, by default and where a file of authorities is named, and what many of them cost.
+TRUST = """
+import httpx, json, os, time
+from httpx._config import create_ssl_context
+for name in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+    os.environ.pop(name, None)
+def context():
+    return httpx.Client()._transport._pool._ssl_context
+def settings(one):
+    names = ("verify_mode", "verify_flags", "check_hostname", "options", "minimum_version", "keylog_filename")
+    return [repr(getattr(one, name)) for name in names] + [repr(one.get_ciphers())]
+def authorities(one):
+    return [one.cert_store_stats(), sorted(map(repr, one.get_ca_certs()))]
+def seconds(make):
+    start = time.process_time()
+    made = [make() for _ in range(40)]
+    return time.process_time() - start
+def ask():
+    with httpx.Client() as client:
+        try:
+            return client.get("%(url)s").text
+        except httpx.ConnectError as error:
+            return "refused" if "CERTIFICATE_VERIFY_FAILED" in str(error) else str(error)
+first, second, plain = context(), context(), create_ssl_context()
+found = {"settings": settings(first) == settings(second) == settings(plain),
+         "authorities": authorities(first) == authorities(second) == authorities(plain),
+         "cheap": seconds(context) < seconds(create_ssl_context) / 4, "unknown": [ask(), ask()]}
+os.environ["SSL_CERT_FILE"] = "%(file)s"
+found["named"] = [ask(), ask()]
+os.environ["SSL_CERT_FILE"] = "%(file)s.none"
+try:
+    context()
+except FileNotFoundError:
+    found["missing"] = "raises"
+print("FOUND", json.dumps(found))
+"""
 
-@pytest.fixture(scope="module", params=["started", "forked"])
-def one(request, tmp_path_factory):
-    """A server of one worker, in both ways."""
-    options = ["--no-fork"] if request.param == "started" else []
-    running = Server(
-        tmp_path_factory.mktemp("one") / "home", "--workers", "1", *options, ahead=bool(not options)
+
+@pytest.fixture(scope="module")
+def secure(tmp_path_factory):
+    """A web server that nobody's authorities vouch for: its address, and the file of those that do."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name, now = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "here")]), datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - timedelta(1))
+        .not_valid_after(now + timedelta(1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
     )
+    folder = tmp_path_factory.mktemp("secure")
+    file, both = folder / "authority.pem", folder / "both.pem"
+    file.write_bytes(certificate.public_bytes(Encoding.PEM))
+    both.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()) + file.read_bytes())
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.send_header("Content-Length", "4")
+            self.end_headers()
+            self.wfile.write(b"here")
+
+        def log_message(self, *_args):
+            pass
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(both)
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
+        web.socket = context.wrap_socket(web.socket, server_side=True)
+        web.handle_error = lambda *_args: None  # a client that refuses it hangs up
+        threading.Thread(target=web.serve_forever, daemon=True).start()
+        yield f"https://127.0.0.1:{web.server_port}", file
+        web.shutdown()
+
+
+@pytest.fixture(scope="module")
+def packages(tmp_path_factory):
+    """A folder that the servers find packages in."""
+    return tmp_path_factory.mktemp("packages")
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory, packages):
+    """A server that starts each run's processes."""
+    running = Server(tmp_path_factory.mktemp("started") / "home", "--no-fork", env=path_with(packages))
     yield running
     running.stop()
 
 
-def log_of(server):
-    path = max((server.home / "creations").iterdir(), key=lambda folder: int(folder.name))
-    return "".join(json.loads(line)["data"] for line in (path / "log.jsonl").read_text().splitlines())
+@pytest.fixture(scope="module")
+def forked(tmp_path_factory, packages):
+    """A server that forks them: one for all tests, since a template imports for 3 s of a core."""
+    running = Server(tmp_path_factory.mktemp("forked") / "home", ahead=True, env=path_with(packages))
+    yield running
+    running.stop()
+
+
+def path_with(folder):
+    return {"PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(folder)])}
+
+
+@pytest.fixture(params=["started", "forked"])
+def one(request):
+    """A server, in both ways."""
+    return request.getfixturevalue(request.param)
+
+
+def newest_logs(server, number):
+    """Return the logs of the last creations."""
+    paths = sorted((server.home / "creations").iterdir(), key=lambda folder: int(folder.name))[-number:]
+    texts = [(path / "log.jsonl").read_text() for path in paths]
+    return ["".join(json.loads(line)["data"] for line in text.splitlines()) for text in texts]
 
 
 def found(server, slug, code):
     """Return what code finds in a run of its own."""
     server.push(slug, plain(slug, code))
     assert server.creation(slug) == ("COMPLETED", "")
-    return json.loads(log_of(server).partition("FOUND ")[2].splitlines()[0])
+    [log] = newest_logs(server, 1)
+    return json.loads(log.partition("FOUND ")[2].splitlines()[0])
 
 
 def template(server):
@@ -173,8 +282,9 @@ def template(server):
 
 def ready(server):
     """Have a template ready, and return its process."""
-    server.call("CreateDefaultModelProxyToken", {}, PROXY)
-    wait_for(lambda: template(server), 60, "a template")
+    server.call(
+        "CreateDefaultModelProxyToken", {}, PROXY
+    )  # for the first one: it is started before its job comes
     server.push("first", plain("first"))
     assert server.creation("first") == ("COMPLETED", "")
     return template(server)
@@ -205,40 +315,43 @@ def test_two_runs_draw_different_numbers_wherever_they_draw_them(one):
     assert set(first["states"]) & set(second["states"]) == set(), "no generator was seeded before the fork"
 
 
-def test_two_runs_side_by_side_draw_different_numbers(tmp_path):
-    both = Server(tmp_path / "home", "--workers", "2", ahead=True)
-    try:
-        # Each waits until the other one is there.
-        meet = "import os, pathlib, time\nhome = pathlib.Path(os.environ['HOME']).parents[2]\n"
-        meet += "(home / f'here-{os.getpid()}').touch()\n"
-        meet += "while len(list(home.glob('here-*'))) < 2:\n    time.sleep(0.05)\n"
-        for slug in ("left", "right"):
-            both.push(slug, plain(slug, meet + DRAW))
-        assert [both.creation(slug)[0] for slug in ("left", "right")] == ["COMPLETED", "COMPLETED"]
-        drawn = []
-        for path in (both.home / "creations").iterdir():
-            text = "".join(json.loads(line)["data"] for line in (path / "log.jsonl").read_text().splitlines())
-            drawn.append(json.loads(text.partition("FOUND ")[2].splitlines()[0]))
-        assert [name for name in drawn[0] if drawn[0][name] == drawn[1][name]] == []
-    finally:
-        both.stop()
+def test_the_clients_of_a_run_trust_whom_any_client_trusts_and_those_of_a_forked_one_cost_little(one, secure):
+    url, file = secure
+    seen = found(one, "trusts", TRUST % {"url": url, "file": file})
+    cheap = seen.pop("cheap")
+    assert seen == {
+        "settings": True,
+        "authorities": True,
+        "unknown": ["refused", "refused"],
+        "named": ["here", "here"],
+        "missing": "raises",
+    }
+    assert cheap or "--no-fork" in one.options
 
 
-def test_a_forked_kernel_finds_itself_where_a_started_one_does(make_server, tmp_path):
-    seen = [
-        found(make_server(*options, home=tmp_path / name / "home", ahead=not options), "around", SURROUNDINGS)
-        for name, options in (("a", ["--no-fork"]), ("b", []))
-        if not (tmp_path / name).mkdir()
-    ]
+def test_two_runs_side_by_side_draw_different_numbers(forked):
+    # Each waits until the other one is there.
+    meet = "import os, pathlib, time\nhome = pathlib.Path(os.environ['HOME']).parents[2]\n"
+    meet += "(home / f'here-{os.getpid()}').touch()\n"
+    meet += "while len(list(home.glob('here-*'))) < 2:\n    time.sleep(0.05)\n"
+    for slug in ("left", "right"):
+        forked.push(slug, plain(slug, meet + DRAW))
+    assert [forked.creation(slug)[0] for slug in ("left", "right")] == ["COMPLETED", "COMPLETED"]
+    drawn = [json.loads(text.partition("FOUND ")[2].splitlines()[0]) for text in newest_logs(forked, 2)]
+    assert [name for name in drawn[0] if drawn[0][name] == drawn[1][name]] == []
+
+
+def test_a_forked_kernel_finds_itself_where_a_started_one_does(started, forked):
+    seen = [found(server, "around", SURROUNDINGS) for server in (started, forked)]
     assert {key: (seen[0][key], seen[1][key]) for key in seen[0] if seen[0][key] != seen[1][key]} == {}
 
 
-def test_a_forked_kernel_remembers_nothing_of_the_templates_home(make_server):
-    assert found(make_server(ahead=True), "remembers", REMEMBER) == []
+def test_a_forked_kernel_remembers_nothing_of_the_templates_home(forked):
+    assert found(forked, "remembers", REMEMBER) == []
 
 
-def test_a_template_that_is_killed_costs_no_run(make_server):
-    one = make_server(ahead=True)
+def test_a_template_that_is_killed_costs_no_run(forked):
+    one = forked
     first = ready(one)
     first.kill()
     assert one.run_now("first")["state"] == "COMPLETED"
@@ -250,28 +363,49 @@ def test_a_template_that_is_killed_costs_no_run(make_server):
     assert one.creation("long") == ("COMPLETED", ""), "what it has forked goes on"
 
 
-def test_once_packages_have_changed_a_new_template_imports_them(make_server, tmp_path):
-    one = make_server(ahead=True, env={"PYTHONPATH": str(tmp_path / "packages")})
-    (tmp_path / "packages").mkdir()
+def test_once_packages_have_changed_a_new_template_imports_them(forked, packages):
+    one = forked
     first = ready(one)
-    (tmp_path / "packages" / "brand_new.py").write_text("")
+    (packages / "brand_new.py").write_text("")
     assert one.run_now("first")["state"] == "COMPLETED"
     assert template(one).pid != first.pid, "packages have changed since it imported them"
     assert not first.is_running()
 
 
-def test_a_notebook_that_installs_packages_gets_a_kernel_that_has_imported_none(make_server):
-    one = make_server(ahead=True)
+def test_a_notebook_that_installs_packages_gets_a_kernel_that_has_imported_none(forked):
+    one = forked
     code = "import json, sys\nprint('FOUND', json.dumps('pandas' in sys.modules))"
     assert found(one, "imports", code) is True
     assert found(one, "installs", "# pip\n" + code) is False
 
 
-def test_everything_ends_with_a_server_that_is_killed(make_server):
-    one = make_server(ahead=True)
+def test_after_a_restart_what_waits_is_forked_off_one_template_as_what_is_new(make_server):
+    one = make_server("--workers", "2", ahead=True)
+    first = ready(one)
+    code = "import os, sys, time\nprint('FOUND', 'pandas' in sys.modules)\n"
+    stopped = code + f"while not os.path.exists({str(one.home / 'on')!r}):\n    time.sleep(0.05)"
+    waiting = [f"waits-{number}" for number in range(8)]
+    for slug in waiting:
+        one.push(slug, plain(slug, stopped))
+    one.kill()
+    (one.home / "on").touch()
+    one.start()
+    pids = set()
+    for slug in waiting:
+        assert one.creation(slug) == ("COMPLETED", "")
+        pids.add(template(one).pid)
+    assert len(pids - {first.pid}) == len(pids) == 1
+    logs = [path.read_text() for path in (one.home / "creations").glob("*/log.jsonl")]
+    assert sum("FOUND True" in text for text in logs) == len(waiting)
+
+
+def test_everything_ends_with_a_server_that_is_killed(forked):
+    one = forked
     ready(one)
-    one.push("long", plain("long", "import time\ntime.sleep(600)"))
-    wait_for(one.kernels, 60, "its kernel")
+    begun = one.home / "begun"
+    code = f"import pathlib, time\nbegun = pathlib.Path({str(begun)!r})\n"
+    one.push("long", plain("long", code + "if not begun.exists():\n    begun.touch()\n    time.sleep(600)"))
+    wait_for(begun.exists, 60, "its first cell")
     family = one.family()
     assert len(family) >= 3
     one.kill()

@@ -364,6 +364,7 @@ def test_the_status_says_which_endpoint_is_in_force_and_never_what_is_secret_of_
         "workers": "2",
         "run_timeout": "90",
         "idle_minutes": "0",
+        "memory_gb": "0",
         "sandbox": "",
         "cluster": "",
         "prompts": "",

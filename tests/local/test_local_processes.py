@@ -19,8 +19,8 @@ from local_server_process import PROXY, Server, plain, wait_for
 
 pytestmark = pytest.mark.slow
 
-#: 5 in everyday life; ``SERVER_KILLS=200`` is the long form.
-KILLS = int(os.environ.get("SERVER_KILLS", "5"))
+#: 3 in everyday life; ``SERVER_KILLS=200`` is the long form.
+KILLS = int(os.environ.get("SERVER_KILLS", "3"))
 SECONDS = 20
 """How long what is told to end may take on a busy machine."""
 

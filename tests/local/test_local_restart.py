@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -78,6 +79,27 @@ def test_a_creation_that_was_going_is_begun_again(make_server):
     (one.home / "again").touch()
     one.start()
     assert one.creation("again") == ("COMPLETED", "")
+
+
+def test_what_was_queued_before_a_restart_is_created_as_fast_as_what_is_new(make_server):
+    def seconds(names):
+        began = time.monotonic()
+        for name in names:
+            assert server.creation(name) == ("COMPLETED", "")
+        return time.monotonic() - began
+
+    server = make_server("--workers", "2")
+    fresh = [f"fresh-{number}" for number in range(12)]
+    for name in fresh:
+        server.push(name, plain(name))
+    new = seconds(fresh)
+    old = [f"old-{number}" for number in range(12)]
+    for name in old:
+        server.push(name, plain(name))
+    server.kill()
+    server.start()
+    assert sum(server.task(name)["creationState"].endswith(("QUEUED", "RUNNING")) for name in old) > 6
+    assert seconds(old) < 3 * new + 20  # with what a restart and a busy machine cost; it was minutes
 
 
 def test_a_job_that_ended_while_nobody_looked_is_settled_as_it_ended(make_server, tmp_path):

@@ -106,13 +106,16 @@ def test_a_task_sees_nothing_of_the_home_no_network_and_no_other_process_and_its
     assert found["processes"] < 8
     one.push("inside", TASK)
     assert one.creation("inside") == ("COMPLETED", "")
-    assert one.run_now("inside")["state"] == "COMPLETED"
+    assert one.run_now("looks")["state"] == "COMPLETED"
 
 
 @pytest.mark.usefixtures("bwrap")
 def test_a_task_in_a_sandbox_is_interrupted_cancelled_and_gone_as_any(make_server):
     one = make_server("--run-timeout", "12", env={"KBENCH_SANDBOX": "bwrap"})
-    one.push("endless", "import subprocess\nsubprocess.Popen(['sleep', '600'])\nx = 1\nwhile True: pass")
+    one.push(
+        "endless",
+        "import subprocess, time\nsubprocess.Popen(['sleep', '600'])\nx = 1\nwhile True: time.sleep(1)",
+    )
     state, error = one.creation("endless")
     assert state == "ERRORED"
     assert "Stopped after 12 s, the most a notebook may take; it was in cell 1, line 4." in error
@@ -143,3 +146,39 @@ def test_a_sandbox_that_cannot_be_had_is_said_as_the_server_is_started(tmp_path,
     assert f"The embedded server does not start: KBENCH_SANDBOX={value}: " in caught.value.message
     assert said in caught.value.message
     assert "%env KBENCH_SANDBOX=" in caught.value.hint
+
+
+@pytest.mark.usefixtures("bwrap")
+def test_on_a_clusters_workers_a_task_is_in_a_sandbox_too_and_its_model_answers(make_server, tmp_path):
+    pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
+    (tmp_path / "secret.txt").write_text("x")
+    one = make_server("--cluster", "new:1", env={"KBENCH_SANDBOX": "bwrap"})
+    paths = [str(path) for path in (Path.home(), tmp_path / "secret.txt", one.home / "token", "/var", "/opt")]
+    one.push("looks", plain("looks", f"PATHS = {paths!r}\nPORTS = [{one.state['port']}]\n{LOOK}"))
+    assert one.creation("looks") == ("COMPLETED", "")
+    found = looked(one.home / "creations" / "1" / "log.jsonl")
+    interpreter = [p for p in found["read"] if Path(os.path.realpath(os.sys.executable)).is_relative_to(p)]
+    assert [*found["ports"], *(p for p in found["read"] if p not in interpreter)] == []
+    assert (found["written"], found["proxy"], found["processes"] < 8) == ([], True, True)
+    one.push("inside", TASK)
+    assert one.creation("inside") == ("COMPLETED", "")
+
+
+def test_a_worker_that_has_no_sandbox_says_so_in_the_runs_error(tmp_path):
+    from dask_cluster import DaskCluster
+    from local_server_process import Server
+
+    pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
+    (tmp_path / "cluster").mkdir()
+    (tmp_path / "bin").mkdir()
+    cluster = DaskCluster(tmp_path / "cluster", env={"PATH": str(tmp_path / "bin")})
+    cluster.add()
+    server = Server(tmp_path / "home", "--cluster", cluster.address, env={"KBENCH_SANDBOX": "bwrap"})
+    try:
+        server.push("looks", plain("looks"))
+        state, error = server.creation("looks")
+        assert (state, "On the worker tcp://" in error) == ("ERRORED", True)
+        assert "bubblewrap is not installed" in error
+    finally:
+        server.stop()
+        cluster.stop()

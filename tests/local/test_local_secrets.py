@@ -71,6 +71,7 @@ def test_a_task_finds_no_key_in_any_process_of_the_server_however_it_was_started
     tmp_path, make_server, monkeypatch
 ):
     typed = make_server(env=SECRETS)
+    typed.prompt()  # so that the model's process is there
     typed.push("looks", plain("looks", LOOK))
     assert typed.creation("looks") == ("COMPLETED", "")
     read, denied, found = looked(typed.home / "creations" / "1" / "log.jsonl")

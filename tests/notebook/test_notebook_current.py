@@ -1,5 +1,6 @@
 """The current notebook: which probe answers, how fresh its text is, and what is said when none does."""
 
+import atexit
 import json
 import os
 import sys
@@ -34,6 +35,7 @@ def shell(monkeypatch, tmp_path):
     yield made
     mirror.uninstall(made)
     made.history_manager.end_session()
+    atexit.unregister(made.atexit_operations)
     InteractiveShell.clear_instance()
 
 

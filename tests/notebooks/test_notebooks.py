@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -41,12 +42,13 @@ PASSING = ("audio", "chatroom", "image", "tools", "video")
 
 
 @pytest.fixture(scope="module")
-def executed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def executed(tmp_path_factory: pytest.TempPathFactory, kernels_forked: dict[str, str]) -> Path:
     """Every notebook but the quickstart (tests/end_to_end runs it), executed as by ``make notebooks``."""
     output = tmp_path_factory.mktemp("notebooks")
     names = [f"{name}.ipynb" for name in NOTEBOOKS if name != "quickstart"]
     done = subprocess.run(
         [sys.executable, FOLDER / "execute.py", *names, "--output", output],
+        env={**os.environ, **kernels_forked},
         capture_output=True,
         text=True,
         check=False,

@@ -228,7 +228,11 @@ NONSENSE = ["many", "nan", "inf", "-inf", "-1", "1e99", "0x2", "2,5", "9" * 5000
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [(name, value) for name in ("WORKERS", "RUN_TIMEOUT", "IDLE_MINUTES") for value in ("many", "nan")]
+    [
+        (name, value)
+        for name in ("WORKERS", "RUN_TIMEOUT", "IDLE_MINUTES", "MEMORY_GB")
+        for value in ("many", "nan")
+    ]
     + [("WORKERS", value) for value in ("0", "1.5", *NONSENSE[2:])]
     + [("RUN_TIMEOUT", "0"), ("IDLE_MINUTES", "-0.5")],
 )

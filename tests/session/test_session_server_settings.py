@@ -20,7 +20,7 @@ from kbench_jupyter.session.layers import Layers
 from kbench_jupyter.session.server_settings import model_notes, with_model_notes
 from kbench_jupyter.session.session import Session
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_kernels")]
 
 RESTART = "%kbench local stop, then %kbench local start"
 MODEL = "smollm2-135m-instruct"

@@ -16,7 +16,7 @@ from kbench_jupyter.notebook.build import task_source
 from kbench_jupyter.notebook.files import file_task_source
 from kbench_jupyter.validation.rehearsal.run import rehearse
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("forked_kernels")]
 
 
 def source_of(*cells):

@@ -31,6 +31,7 @@ def test_a_task_without_its_mistake_gets_no_error(name):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_kernels")
 @pytest.mark.parametrize("name", SAMPLE)
 def test_a_dry_run_says_what_is_wrong_where_reading_cannot(monkeypatch, tmp_path, name):
     monkeypatch.setenv("KBENCH_HOME", str(tmp_path))
@@ -40,6 +41,7 @@ def test_a_dry_run_says_what_is_wrong_where_reading_cannot(monkeypatch, tmp_path
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("forked_kernels")
 def test_a_dry_run_of_a_task_without_its_mistake_has_nothing_to_say(monkeypatch, tmp_path):
     monkeypatch.setenv("KBENCH_HOME", str(tmp_path))
     monkeypatch.setenv("KBENCH_KERNEL_AHEAD", "off")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
+from queue import Empty, SimpleQueue
 
 from kbench_jupyter.actions.address import address
 from kbench_jupyter.actions.cards import names_of
@@ -195,12 +198,18 @@ class _Job:
         self, futures: dict[Future[DownloadedRun | KBenchError], Run], meter: Meter
     ) -> Iterator[Future[DownloadedRun | KBenchError]]:
         """Yield each download as it ends, with the progress line going all the while."""
-        pending = set(futures)
-        while pending:
-            ended, pending = wait(pending, PULSE, FIRST_COMPLETED)
-            yield from ended
+        ended: SimpleQueue[Future[DownloadedRun | KBenchError]] = SimpleQueue()
+        for future in futures:
+            future.add_done_callback(ended.put)
+        over, due = 0, 0.0
+        while over < len(futures):
+            with suppress(Empty):
+                yield ended.get(timeout=PULSE)
+                over += 1
+            if time.monotonic() < due and over < len(futures):
+                continue
+            due = time.monotonic() + PULSE
             come, total = meter.read()
-            over = len(futures) - len(pending)
             text = f"{over} of {count(len(futures), 'run')} of {self.task}, {size(come)}"
             self.session.reporter.progress(text, come, total)
 

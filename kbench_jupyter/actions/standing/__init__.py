@@ -163,7 +163,7 @@ def _asked(client: Client, slug: str) -> tuple[Task | None, tuple[Run, ...]]:
 
     def ask_for_runs() -> list[Run] | ApiError:
         try:
-            return list(client.list_runs(slug))
+            return list(client.list_runs(slug, whole=True))
         except ApiError as error:
             return error
 

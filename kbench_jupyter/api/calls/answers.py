@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 import re
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -45,18 +46,25 @@ class Answer:
     retry_after: float | None = None  # seconds
 
 
-def retry_after(value: str | None, now: datetime | None = None) -> float | None:
-    """Return the seconds a Retry-After field asks for: a number, or an HTTP date; None when it is neither."""
+def retry_after(value: str | None, date: str | None = None) -> float | None:
+    """Return the seconds a Retry-After field asks for: a number, or an HTTP date; None when it is neither.
+
+    A date is one of the server's clock, so it counts from the answer's own `date` where there is one.
+    """
     text = (value or "").strip()
     if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
         return float(text)
+    moment = _moment(text)
+    return None if moment is None else max(0.0, moment - (_moment(date) or time.time()))
+
+
+def _moment(text: str | None) -> float | None:
+    """Return an HTTP date as seconds of the epoch; None where it is none."""
     try:
-        moment = parsedate_to_datetime(text)
-    except (ValueError, TypeError, IndexError):
+        moment = parsedate_to_datetime(text or "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=UTC)
-    return max(0.0, (moment - (now or datetime.now(UTC))).total_seconds())
 
 
 def refusal(method: str, response: Response, *, body: bytes | None = None) -> Answer | None:
@@ -80,7 +88,12 @@ def refusal(method: str, response: Response, *, body: bytes | None = None) -> An
     message = parse.text(envelope.get("message")) or parse.text(envelope.get("error"))
     if not message and data is None:
         message = _plain(body)
-    return Answer(method, status, message.strip(), retry_after(response.headers.get("retry-after")))
+    return Answer(
+        method,
+        status,
+        message.strip(),
+        retry_after(response.headers.get("retry-after"), response.headers.get("date")),
+    )
 
 
 def json_object(

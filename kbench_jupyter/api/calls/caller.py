@@ -154,14 +154,22 @@ class Caller:
         key: str,
         subject: str = "",
         deadline: float | None = None,
+        whole: bool = False,
     ) -> Iterator[Mapping[str, Any]]:
-        """Yield the items of a list, page by page as they are asked for; `key` holds them on each page."""
+        """Yield the items of a list, which `key` holds on each page, page by page as they are asked for.
 
-        def ask(token: str) -> dict[str, Any]:
-            asked = {**body, "pageToken": token} if token else body
-            return self.call(service, method, asked, subject=subject, deadline=deadline)
+        Where it is wanted `whole`, and the call takes ``skip``, several pages are asked for at once.
+        """
 
-        return items_of_pages(ask, method, key)
+        def ask(**place: str | int) -> dict[str, Any]:
+            return self.call(service, method, {**body, **place}, subject=subject, deadline=deadline)
+
+        return items_of_pages(
+            lambda token: ask(pageToken=token) if token else ask(),
+            method,
+            key,
+            (lambda before: ask(skip=before)) if whole else None,
+        )
 
     def open(
         self,

@@ -1,16 +1,19 @@
 """Lists that come in pages: each item once, and an end whatever the server's tokens say.
 
-What is listed changes while it is being read, so pages may overlap; a server may also lose its way.
+What is listed changes while it is being read, so pages may overlap; a server may also lose its way. Where all of a
+list is wanted and the server says how many items there are, the pages after the first are asked for at once, by how
+many items come before each. Unless what comes is that many different items, the pages are walked one by one as ever.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Hashable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from kbench_jupyter.api.values import parse
-from kbench_jupyter.errors import TransportError
+from kbench_jupyter.errors import ApiError, TransportError
 
 __all__ = ["items_of_pages"]
 
@@ -20,12 +23,24 @@ _FRUITLESS = 20
 _MOST = 10_000
 #: Items that may come beyond twice the number the server says there are.
 _BEYOND = 1_000
+#: Pages that are asked for at once, and of how many a list may be for that: all of them are held in memory.
+_AT_ONCE, _MOST_AHEAD = 8, 400
 
 
 def items_of_pages(
-    ask: Callable[[str], Mapping[str, Any]], method: str, key: str
+    ask: Callable[[str], Mapping[str, Any]],
+    method: str,
+    key: str,
+    ahead: Callable[[int], Mapping[str, Any]] | None = None,
 ) -> Iterator[Mapping[str, Any]]:
-    """Yield the items, which `key` holds, of all pages; `ask` is called with a page's token when it is needed.
+    """Yield the items, which `key` holds, of all pages.
+
+    Parameters
+    ----------
+    ask : callable
+        Called with a page's token when that page is needed.
+    ahead : callable, optional
+        Called, in threads, with the number of items before a page; only where all of the list is wanted.
 
     Raises
     ------
@@ -34,9 +49,12 @@ def items_of_pages(
     """
     seen: set[Hashable] = set()
     tokens: set[str] = set()
-    token, fruitless, count = "", 0, 0
+    fruitless = count = 0
+    page = ask("")
+    if ahead is not None and (whole := _whole(page, key, ahead)):
+        yield from whole
+        return
     while True:
-        page = ask(token)
         before = count
         for item in parse.items(page.get(key)):
             identity = _identity(item)
@@ -57,6 +75,29 @@ def items_of_pages(
                 f", of {said:,} there are" if said > 0 else ""
             )
             raise TransportError(f"{method}: the server's pages do not end ({there}).", hint=_HINT)
+        page = ask(token)
+
+
+def _whole(
+    first: Mapping[str, Any], key: str, ahead: Callable[[int], Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
+    """Return all items of a list of several pages; none where that cannot be told for sure."""
+    items = list(parse.items(first.get(key)))
+    size, total = len(items), parse.integer(first.get("totalResults")) or 0
+    if not first.get("nextPageToken") or not size < total <= size * _MOST_AHEAD:
+        return []
+    pool = ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="kbench-pages")
+    try:
+        for page in pool.map(ahead, range(size, total, size)):
+            items += parse.items(page.get(key))
+    except ApiError as error:
+        if error.status == 429 or error.status >= 500:
+            raise
+        return []  # it knows no other way than its tokens
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+    names = {_identity(item) for item in items}
+    return items if len(items) == len(names) == total and None not in names else []
 
 
 _HINT = "Something is wrong with the server's list; nothing on your side. Try again in a few minutes."

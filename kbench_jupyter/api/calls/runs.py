@@ -23,7 +23,12 @@ class RunCalls(Caller):
     """What can be asked about runs."""
 
     def list_runs(
-        self, slug: TaskSlug | str, *, models: Sequence[str] = (), deadline: float | None = None
+        self,
+        slug: TaskSlug | str,
+        *,
+        models: Sequence[str] = (),
+        deadline: float | None = None,
+        whole: bool = False,
     ) -> Iterator[Run]:
         """Yield a task's runs, page by page as they are asked for.
 
@@ -33,12 +38,14 @@ class RunCalls(Caller):
             Only runs on these models, in any spelling.
         deadline : float, optional
             Seconds for the call of a page with all its tries, if fewer than usual.
+        whole : bool
+            Whether all of them are wanted: then several pages are asked for at once.
         """
         address = TaskSlug.parse(slug)
         wanted = canonical(models)
         body = given(taskSlug=address.to_wire(), modelVersionSlugs=wanted)
         subject = f"task {str(address)!r}"
-        for item in self.pages(TASKS, "ListBenchmarkTaskRuns", body, "runs", subject, deadline):
+        for item in self.pages(TASKS, "ListBenchmarkTaskRuns", body, "runs", subject, deadline, whole):
             run = Run.from_wire(item)
             if not wanted or run.model in wanted:  # the server may ignore the filter
                 yield run

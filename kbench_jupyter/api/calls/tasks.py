@@ -145,6 +145,7 @@ class TaskCalls(Caller):
         owner: str | None = None,
         benchmark: str | None = None,
         version: int | None = None,
+        whole: bool = False,
     ) -> Iterator[Task]:
         """Yield your tasks, those of another owner, or those of a benchmark, page by page as they are asked for.
 
@@ -160,6 +161,8 @@ class TaskCalls(Caller):
             Its slug, without the owner.
         version : int, optional
             Of the benchmark; by default the one that is published, else the draft.
+        whole : bool
+            Whether all of them are wanted: then several pages are asked for at once.
         """
         body = given(
             statusFilter=status,
@@ -169,7 +172,7 @@ class TaskCalls(Caller):
             versionNumber=version if benchmark else None,
         )
         subject = f"benchmark '{owner}/{benchmark}'" if owner and benchmark else ""
-        for item in self.pages(TASKS, "ListBenchmarkTasks", body, "tasks", subject):
+        for item in self.pages(TASKS, "ListBenchmarkTasks", body, "tasks", subject, whole=whole):
             task = Task.from_wire(item)
             # A server that does not know the filter lists your own.
             if benchmark or not owner or task.slug.owner in (None, owner):

@@ -170,7 +170,7 @@ class LogStream:
                 self._ends += 1
                 self._awaited_since = self._awaited_since or self._caller.clock()
             fruitless = 0 if len(self._ledger) > before and not self._at_end else fruitless + 1
-            if self.closed or self._ends >= self._caller.limits.looks or self._left() == 0:
+            if self.closed or self._ends >= self._caller.limits.log_looks or self._left() == 0:
                 break
             self._pause(fruitless)
             self.reconnects += not self._at_end
@@ -199,6 +199,8 @@ class LogStream:
         parser = EventParser(self._last_id)
         if self._started:
             self._ledger.reconnect(inside=self._inside)
+        if self._settling is not None and not self._settling.passed:
+            self._settling = None  # a failure under 200 made it, before what this stream brings was known
         self._started, self._streaming = True, self._exchange
         try:
             for piece in response.iter_bytes():
@@ -232,7 +234,7 @@ class LogStream:
                 return True
             if self._furthest > before:  # a server does not wait for ever for who reads a long log slowly
                 self._ends = 0
-            if not may_pass(problem) or self._ends + 1 >= self._caller.limits.looks or not self._left():
+            if not may_pass(problem) or self._ends + 1 >= self._caller.limits.log_looks or not self._left():
                 raise
             self._problem = problem
             self._at_end = True  # the run has ended: the whole log is all that is left to get

@@ -22,6 +22,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from kbench_jupyter.api.addresses import is_loopback
+from kbench_jupyter.api.network.alarms import Alarms
 from kbench_jupyter.api.network.failures import causes_of, fault_of, host_of, patience
 from kbench_jupyter.api.network.proxies import Way, network_fault, system_trust, way_to
 from kbench_jupyter.api.transport import STRIDE, Cancel, Request, Response, TransportFault
@@ -110,6 +111,7 @@ class RequestsTransport:
         self._advice = dict(advice or {})
         self._worked = False  # whether anybody outside this machine has answered
         self._closed = False
+        self._alarms = Alarms()
         self._session = requests.Session()
         adapter = _Adapter(pool_connections=8, pool_maxsize=_IDLE)
         self._session.mount("http://", adapter)
@@ -121,7 +123,7 @@ class RequestsTransport:
         if request.cancel is not None:
             request.cancel.attach(cancel.cancel)
         way = way_to(request.url)
-        expiry = _Expiry(patience(request), cancel)
+        expiry = _Expiry(self._alarms, patience(request), cancel)
         answer, problem = self._send(request, cancel, way)
         if answer is None or cancel.is_set:  # of a header that was cut off, http.client makes an answer
             _let_go(request, expiry, cancel)
@@ -177,12 +179,13 @@ class RequestsTransport:
     def close(self) -> None:
         """Close every pooled connection; those of exchanges that go on are closed as each of them ends."""
         self._closed = True
-        self._session.close()
+        self._keep_none()
 
     def _keep_none(self) -> None:
         # A thread whose answer nobody waits for any more may ask on, and a closed pool would take up its connection.
         if self._closed:
             self._session.close()
+            self._alarms.forget()
 
 
 def _let_go(request: Request, expiry: _Expiry, cancel: Cancel) -> None:
@@ -196,22 +199,18 @@ def _let_go(request: Request, expiry: _Expiry, cancel: Cancel) -> None:
 class _Expiry:
     """Ends an exchange when its total time is over."""
 
-    def __init__(self, seconds: float | None, cancel: Cancel) -> None:
+    def __init__(self, alarms: Alarms, seconds: float | None, cancel: Cancel) -> None:
         self.reached = False
-        self.seconds = seconds
         self._cancel = cancel
-        self._timer = threading.Timer(seconds, self._ring) if seconds is not None else None
-        if self._timer is not None:
-            self._timer.daemon = True
-            self._timer.start()
+        self._alarm = alarms.set(seconds, self._ring) if seconds is not None else None
 
     def _ring(self) -> None:
         self.reached = True
         self._cancel.cancel()
 
     def stop(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._alarm is not None:
+            self._alarm.stop()
 
 
 def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: Cancel) -> Iterator[bytes]:

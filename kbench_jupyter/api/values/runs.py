@@ -43,6 +43,13 @@ class Run(Wire):
         """The slug of what the task ran on: the agent's, else the config's, else the model's."""
         return self.agent or self.config or self.model
 
+    @property
+    def took(self) -> float | None:
+        """Seconds from start to end; None before it has ended, and where the server's clock was set back meanwhile."""
+        if self.start_time is None or self.end_time is None or self.end_time < self.start_time:
+            return None
+        return (self.end_time - self.start_time).total_seconds()
+
 
 @dataclass(frozen=True)
 class ScheduleResult(Wire):

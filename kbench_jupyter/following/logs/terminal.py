@@ -23,6 +23,8 @@ _DRAWS_OVER = re.compile(r"[\r\b]|\x1b\[[0-9;?]*[CDGKP]")
 _UNSAFE = re.compile(
     "[\x00-\x08\x0b-\x1a\x1c-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+# Of these, and what else a terminal acts on, those that are ASCII.
+_ACTS = bytes([*range(0x09), *range(0x0B, 0x20), 0x7F])
 _COMPACT = 4096  # characters of a line in the making after which what was drawn over is let go
 _KEPT = 8_000_000  # characters kept of the beginning of a line that does not end, and of its end
 _WIDEST = 10_000  # columns a cursor code may move to; no terminal is wider
@@ -123,6 +125,9 @@ def strip_codes(text: str) -> str:
 
 def acts(text: str) -> bool:
     """Return whether a terminal would do anything with `text` but write it, line by line."""
+    if text.isascii():  # most of a log is, and looked at so costs a sixth
+        raw = text.encode("ascii")
+        return len(raw.translate(None, _ACTS)) < len(raw)
     return "\x1b" in text or "\r" in text or _UNSAFE.search(text) is not None
 
 

@@ -45,14 +45,17 @@ class Cluster:
 
     def __init__(
         self, home: Home, store: Store, models: Models, children: Children, *,
-        address: str, timeout: float, endpoint: Endpoint, least: int = 0,
+        address: str, timeout: float, memory: int, endpoint: Endpoint, sandbox: bool = False,
+        least: int = 0,
     ) -> None:  # fmt: skip
         self._home = home
         self._store = store
         self._models = models
         self._timeout = timeout
+        self._memory = memory
         self._endpoint = endpoint
         self._least = least
+        self._sandbox = sandbox
         self._server = hashlib.sha256(home.token.encode()).hexdigest()[:8]
         self._prefix = f"kbench-{self._server}"  # of the keys of its tasks; and its topic
         self._linking = Linking(address, self._prefix, children, home.work / "cluster")
@@ -96,6 +99,7 @@ class Cluster:
         ticket = await to_thread(Ticket.read, work.folder)
         self._going[work.key] = work, ticket
         try:
+            await ticket.tell_again(work.log)
             verdict = None
             while verdict is None and not work.stop:
                 link = await _unless_stopped(work, self._linking.linked())
@@ -107,7 +111,10 @@ class Cluster:
 
     async def _over(self, link: Link, work: Work, ticket: Ticket) -> Verdict | None:
         """Follow a job over a link; None when the link was lost first, or the job was stopped."""
-        pursuit = Pursuit(link, work, ticket, self._supplies, prefix=self._prefix, timeout=self._timeout)
+        pursuit = Pursuit(
+            link, work, ticket, self._supplies,
+            prefix=self._prefix, timeout=self._timeout, memory=self._memory,
+        )  # fmt: skip
         chase, lost = asyncio.create_task(pursuit.verdict()), asyncio.create_task(link.lost.wait())
         stopped = asyncio.create_task(work.stopped.wait())
         try:
@@ -155,6 +162,8 @@ class Cluster:
             model=model.proxy_slug,
             models=tuple(await offered(model, self._models)),
             timeout=self._timeout,
+            memory=self._memory,
+            sandbox=self._sandbox,
         )
 
     async def _sweep(self, link: Link) -> None:

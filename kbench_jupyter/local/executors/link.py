@@ -17,12 +17,15 @@ from typing import Any, TypeVar
 from distributed import Client, Future, Security
 
 from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.executors.address import is_name, of_name
 
 log = logging.getLogger("kbench.local.cluster")
 
 _Answer = TypeVar("_Answer")
 _PAUSE = 2.0
-"""Seconds between two tries to reach a scheduler."""
+"""Seconds between two tries to reach a scheduler, or a worker."""
+_TRIES = 150
+"""How often a worker is asked that does not answer: five minutes, in which Dask itself gives up on one."""
 _CONNECT = 10.0
 """Seconds that one may take."""
 _PULSE = 0.5
@@ -31,6 +34,10 @@ _LOOK, _LONGEST_LOOK = 3.0, 60.0
 """Seconds without a word of a job after which the scheduler is asked where it is: at first, and in the end."""
 _START = 60.0
 """Seconds that a cluster on this machine gets to start."""
+
+
+MEMORY = "memory"
+"""The resource of Dask's by which workers say how many bytes they have for jobs."""
 
 
 class LinkError(Exception):
@@ -47,6 +54,7 @@ class Link:
     def __init__(self, client: Client, changed: Callable[[], Awaitable[None]]) -> None:
         self.client = client
         self.workers: dict[str, int] = {}  # threads by address
+        self.counts_memory = False
         self.lost = asyncio.Event()
         self._changed = changed
         self._comm = client.scheduler_comm
@@ -82,21 +90,24 @@ class Link:
             raise LinkError(str(error)) from error
 
     async def ask(self, place: str, function: Callable[..., Any], *arguments: Any) -> Any:
-        """Have a worker call a function; raises WorkerGone if there is no such worker any more."""
-        gone = self._gone.get(place)
-        if gone is None:
-            raise WorkerGone(place)
-        asking = asyncio.ensure_future(self.client.run(function, *arguments, workers=[place]))
-        try:
-            await asyncio.wait({asking, gone}, return_when=asyncio.FIRST_COMPLETED)
-            if not asking.done():
-                raise WorkerGone(place)
-            return asking.result()[place]
-        except (OSError, TimeoutError, KeyError) as error:
-            raise WorkerGone(place) from error
-        finally:
-            if not asking.cancel() and not asking.cancelled():
-                asking.exception()  # looked at: it came too late
+        """Have a worker call a function: again while it does not answer, for that may pass.
+
+        Raises WorkerGone when the scheduler says that there is no such worker any more, or it is no good for long.
+        """
+        for _ in range(_TRIES):
+            if (gone := self._gone.get(place)) is None:
+                break
+            asking = asyncio.ensure_future(self.client.run(function, *arguments, workers=[place]))
+            try:
+                await asyncio.wait({asking, gone}, return_when=asyncio.FIRST_COMPLETED)
+                if asking.done():
+                    return asking.result()[place]
+            except (OSError, TimeoutError, KeyError):
+                await asyncio.wait({gone}, timeout=_PAUSE)
+            finally:
+                if not asking.cancel() and not asking.cancelled():
+                    asking.exception()  # looked at: it came too late
+        raise WorkerGone(place)
 
     async def place_of(self, key: str, future: Future) -> str | None:
         """Wait for a worker to have a job, and return its address; None when the task has failed or was cancelled."""
@@ -150,9 +161,11 @@ class Link:
 
     async def _refresh(self) -> None:
         try:
-            self.workers = dict(await self.call(self.client.nthreads()))
+            found = (await self.call(self.client.scheduler.identity()))["workers"]
         except LinkError:
             return  # `watch` sees it
+        self.workers = {address: worker["nthreads"] for address, worker in found.items()}
+        self.counts_memory = any(MEMORY in worker["resources"] for worker in found.values())
         for worker in self._gone.keys() - self.workers.keys():
             self._gone.pop(worker).set_result(None)
         for worker in self.workers.keys() - self._gone.keys():
@@ -239,6 +252,8 @@ class Linking:
             raise
 
     async def _whereabouts(self) -> tuple[str, Security | None]:
+        if is_name(self.address):
+            return await of_name(self.address)
         if not self.address.startswith("new:"):
             return self.address, None
         if self._own is None or self._own[0].returncode is not None:

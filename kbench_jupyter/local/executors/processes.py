@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
-import time
 from asyncio import to_thread
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -39,6 +38,7 @@ class Processes:
         *,
         slots: int,
         timeout: float,
+        memory: int,
         ahead: bool,
         fork: bool,
         url: Callable[[], str],
@@ -48,8 +48,10 @@ class Processes:
         self._store = store
         self._models = models
         self._timeout = timeout
+        self._memory = memory
         self._url = url
         self._runners = Runners(work, children, ahead=ahead, fork=fork, sandbox=sandbox)
+        self._ahead = ahead
         self._warming: dict[str, asyncio.Task[None]] = {}
         self._going = 0
 
@@ -76,7 +78,8 @@ class Processes:
         model = await candidate_of(work, self._models)
         if isinstance(model, Verdict):
             return model
-        self._warm_up(model)
+        if self._ahead:
+            self._warm_up(model)
         self._going += 1
         try:
             return await self._in_runners(work, model)
@@ -124,7 +127,8 @@ class Processes:
         )
 
         def order() -> bytes:
-            self._store.add_token(token, time.time() + self._timeout + SLACK, work.key)
+            run = (work.run.model, work.run.effort) if work.run else ()
+            self._store.lend_token(token, self._timeout + SLACK, work.key, *run)
             return Job(
                 kind="run" if work.run else "creation",
                 slug=work.version.slug,
@@ -135,6 +139,7 @@ class Processes:
                 model=model.proxy_slug,
                 timeout=self._timeout,
                 around=self._runners.around(runner),
+                memory=self._memory,
             ).dumps()
 
         return await to_thread(order)

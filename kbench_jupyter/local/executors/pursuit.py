@@ -21,10 +21,11 @@ from distributed import Future
 
 from kbench_jupyter._version import __version__
 from kbench_jupyter.local.executors import workplace
-from kbench_jupyter.local.executors.link import Link, WorkerGone
+from kbench_jupyter.local.executors.link import MEMORY, Link, WorkerGone
 from kbench_jupyter.local.executors.work import Work
 from kbench_jupyter.local.home import write_private
 from kbench_jupyter.local.job import Verdict
+from kbench_jupyter.local.logs import LiveLog
 from kbench_jupyter.local.rows import ERRORED
 
 ATTEMPTS = 3
@@ -33,6 +34,9 @@ _PATIENCE = 20.0
 _PART = 4 * 2**20
 """Bytes of an archive that are fetched at a time."""
 _TICKET = "cluster.json"
+_CANCELLED = (
+    "Its task was cancelled on the cluster, or its workers died as they took it up; schedule the run again."
+)
 
 
 @dataclass
@@ -43,6 +47,7 @@ class Ticket:
     attempts: list[str] = field(default_factory=list)
     places: list[str] = field(default_factory=list)  # each attempt's
     lost: int = 0  # how many of the attempts
+    taken: int = 0  # bytes of the last attempt's log that the job's has: not noted, for a later server begins that anew
 
     @classmethod
     def read(cls, folder: Path) -> Ticket:
@@ -53,7 +58,25 @@ class Ticket:
 
     def write(self, folder: Path) -> None:
         """Note it."""
-        write_private(folder / _TICKET, json.dumps(asdict(self)))
+        write_private(folder / _TICKET, json.dumps(asdict(self) | {"taken": 0}))
+
+    async def tell_again(self, log: LiveLog) -> None:
+        """Say in a log that a later server has begun anew what the one before had said in it."""
+        for place in self.places[: self.lost]:
+            await log.note(_lost(place))
+        if self.lost < len(self.attempts):
+            await self.tell_attempt(log)
+
+    async def tell_attempt(self, log: LiveLog) -> None:
+        """Say in a log that the run goes again, if it does."""
+        if (number := len(self.attempts)) > 1:
+            await log.note(
+                f"This is attempt {number} of {ATTEMPTS}, from its beginning, on {self.places[-1]}."
+            )
+
+
+def _lost(place: str) -> str:
+    return f"The worker {place} was lost, and what this attempt had done."
 
 
 class RefusedError(Exception):
@@ -65,14 +88,14 @@ class RefusedError(Exception):
 
 
 class Pursuit:
-    """Follows one job over one link to the scheduler, which gives it so many seconds.
+    """Follows one job over one link to the scheduler, which gives it so many seconds, and bytes if that is not 0.
 
     `prefix` begins the keys of this server's tasks. `supplies` makes what a worker is told, or raises RefusedError.
     """
 
     def __init__(
         self, link: Link, work: Work, ticket: Ticket, supplies: Callable[[Work], Awaitable[workplace.Supplies]], *,
-        prefix: str, timeout: float,
+        prefix: str, timeout: float, memory: int,
     ) -> None:  # fmt: skip
         self._link = link
         self._work = work
@@ -80,8 +103,8 @@ class Pursuit:
         self._supplies = supplies
         self._prefix = prefix
         self._timeout = timeout
+        self._memory = memory
         self._future: Future | None = None
-        self._offset = 0
 
     async def verdict(self) -> Verdict:
         """Find the job or hand it over, and follow it to its end."""
@@ -89,15 +112,16 @@ class Pursuit:
         cancelled = 0
         while True:
             place = await self._link.place_of(self._ticket.key, future)
-            if place is None and future.status != "error" and cancelled < ATTEMPTS:
-                # So it is with every task in the moment in which the scheduler is lost. Or somebody has cancelled it,
-                # or a server was killed before the scheduler had it whole.
+            if place is None:
                 await self._link.raise_if_lost()
+                verdict = await self._failure(future)
+                # Without a verdict somebody has cancelled it, a server was killed before the scheduler had it whole, or
+                # the scheduler has given it up: it counts workers, too, that had not begun it.
+                if verdict is not None or cancelled == ATTEMPTS:
+                    return verdict or Verdict(ERRORED, _CANCELLED)
                 cancelled += 1
                 future = await self._hand_over()
                 continue
-            if place is None:
-                return await self._failure(future)
             try:
                 if (result := await self._follow(place)) is None:
                     # Its worker has left in good order, and its archive with it.
@@ -140,8 +164,16 @@ class Pursuit:
         key, client = self._ticket.key, self._link.client
         arguments = (key, self._prefix, self._timeout)
         priority = 0 if self._work.run else 1
+        # Workers that say how much memory they have take no more jobs than that is enough for.
+        resources = {MEMORY: self._memory} if self._memory and self._link.counts_memory else None
         self._future = client.submit(
-            workplace.carry_out, *arguments, key=key, pure=False, priority=priority, retries=0
+            workplace.carry_out,
+            *arguments,
+            key=key,
+            pure=False,
+            priority=priority,
+            retries=0,
+            resources=resources,
         )
         await self._link.call(client.publish_dataset(self._future, name=key))
         return self._future
@@ -150,20 +182,18 @@ class Pursuit:
         """Take over the log of the attempt on a worker, to its end; None when it has no such job."""
         key, patience = self._ticket.key, 0.0
         while True:
-            seen = await self._link.ask(place, workplace.look, key, self._offset, patience)
-            if seen is None:
+            seen = await self._link.ask(place, workplace.look, key, self._ticket.taken, patience)
+            if seen is None or seen["attempt"] in self._ticket.attempts[:-1]:
                 self._link.forget(key)
                 return None
             if seen["attempt"] not in self._ticket.attempts[-1:]:
                 await self._note_attempt(seen["attempt"], place, seen["version"])
-                if self._ticket.lost >= ATTEMPTS:
-                    raise WorkerGone(place)
                 continue
             if not seen["supplied"]:
                 await self._link.ask(place, workplace.supply, key, await self._supplies(self._work))
             for entry in seen["data"].splitlines(keepends=True):
+                self._ticket.taken += len(entry)  # before: after it may come a cut
                 await self._work.log.append(entry)
-            self._offset += len(seen["data"])
             if seen["result"] is not None:
                 result: dict[str, Any] = seen["result"]
                 return result
@@ -173,16 +203,14 @@ class Pursuit:
         # One may have been lost before anybody looked at it.
         for begun, where in {**self._link.begun(self._ticket.key), attempt: place}.items():
             if begun not in self._ticket.attempts:
-                if self._ticket.attempts:
-                    await self._note_lost()
+                if self._ticket.attempts and not await self._note_lost():
+                    # One too many: it is not told what to do.
+                    raise WorkerGone(where)
                 self._ticket.attempts.append(begun)
                 self._ticket.places.append(where)
-        self._offset = 0
+        self._ticket.taken = 0
         await asyncio.to_thread(self._ticket.write, self._work.folder)
-        if (number := len(self._ticket.attempts)) > 1:
-            await self._work.log.note(
-                f"This is attempt {number} of {ATTEMPTS}, from its beginning, on {place}."
-            )
+        await self._ticket.tell_attempt(self._work.log)
         if version != __version__:
             await self._work.log.note(f"{place} has kbench_jupyter {version}, the server {__version__}.")
 
@@ -192,9 +220,7 @@ class Pursuit:
         if ticket.lost < len(ticket.attempts):
             ticket.lost = len(ticket.attempts)
             await asyncio.to_thread(ticket.write, self._work.folder)
-            await self._work.log.note(
-                f"The worker {ticket.places[-1]} was lost, and what this attempt had done."
-            )
+            await self._work.log.note(_lost(ticket.places[-1]))
         return ticket.lost < ATTEMPTS
 
     def _given_up(self) -> Verdict:
@@ -205,15 +231,16 @@ class Pursuit:
             "that to them? If not, schedule the run again.",
         )
 
-    async def _failure(self, future: Future) -> Verdict:
+    async def _failure(self, future: Future) -> Verdict | None:
+        """Return what a task that no worker has came to; None if it may be handed over again."""
         if future.status != "error":
-            return Verdict(ERRORED, "Its task was cancelled on the cluster; schedule the run again.")
+            return None
         error = await self._link.call(future.exception())
         if isinstance(error, ModuleNotFoundError):
             install = "pip install 'kbench-jupyter[cluster,local]'"
             return Verdict(ERRORED, f"A worker of the cluster has no {error.name}. Type there: {install}")
         if type(error).__name__ == "KilledWorker":
-            return self._given_up()
+            return None if await self._note_lost() else self._given_up()
         return Verdict(ERRORED, f"The worker could not carry it out: {type(error).__name__}: {error}")
 
     async def _fetch(self, place: str, size: int | None) -> None:

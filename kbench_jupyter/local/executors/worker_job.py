@@ -42,6 +42,7 @@ class WorkerJob:
         self._make: Callable[[WorkerJob], Job] | None = None
         self._stir = threading.Event()  # it is supplied, unwanted, or its runner has ended
         self._unwanted = False
+        self._refused = "The embedded server did not say what is to be done."
         self._done = threading.Event()
         (self._scratch / "home").mkdir(parents=True, mode=0o700)
 
@@ -55,6 +56,11 @@ class WorkerJob:
     def supply(self, make: Callable[[WorkerJob], Job]) -> None:
         """Tell it how its order is made."""
         self._make = self._make or make
+        self._stir.set()
+
+    def refuse(self, why: str) -> None:
+        """End it before it has begun."""
+        self._refused = why
         self._stir.set()
 
     @property
@@ -107,7 +113,7 @@ class WorkerJob:
             if self._make and not self._unwanted:
                 verdict = self._run(self._make(self), timeout)
             else:
-                verdict = Verdict(ERRORED, "The embedded server did not say what is to be done.")
+                verdict = Verdict(ERRORED, self._refused)
         except OSError as error:
             verdict = Verdict(ERRORED, not_stored(error))
         finally:

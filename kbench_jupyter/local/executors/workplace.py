@@ -17,8 +17,10 @@ from typing import Any
 from distributed import Worker, WorkerPlugin, get_worker
 
 from kbench_jupyter._version import __version__
+from kbench_jupyter.errors import LocalServerError
 from kbench_jupyter.local.executors.worker_job import WorkerJob
 from kbench_jupyter.local.executors.worker_proxy import Endpoint, WorkerProxy
+from kbench_jupyter.local.home import not_stored
 from kbench_jupyter.local.job import Job, task_environment
 
 _NAME = "kbench"
@@ -38,6 +40,8 @@ class Supplies:
     model: str  # proxy slug of the model under test
     models: tuple[str, ...]
     timeout: float
+    memory: int  # bytes that each of its processes may take; 0 is any
+    sandbox: bool  # whether its kernel is to be in one
 
 
 class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
@@ -86,13 +90,12 @@ class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
         """Tell a job what it is to do."""
         if (job := self._jobs.get(key)) is None or job.supplied:
             return
-        async with self._starting:
-            proxy = self._proxies.get(told.server)
-            if proxy is None:
-                proxy = WorkerProxy(self._folder / f"proxy-{told.server}")
-                await proxy.serve()
-                self._proxies[told.server] = proxy
-            await proxy.use(told.endpoint, self._worker)
+        try:
+            proxy = await self._proxy(told)
+        except (LocalServerError, OSError) as error:
+            why = error.lines() if isinstance(error, LocalServerError) else [not_stored(error)]
+            job.refuse("\n".join([f"On the worker {self._worker.address}:", *why]))
+            return
         token = "kbp_" + secrets.token_urlsafe(32)
         proxy.admit(token, told.candidate, told.effort)
         self._admitted[key] = proxy, token
@@ -102,11 +105,25 @@ class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
             env = task_environment(
                 home=home, proxy_url=proxy.url, token=token, model=told.model, models=list(told.models)
             )
+            around = proxy.sandbox.around(job.scratch) if proxy.sandbox else []
             return Job(
-                told.kind, told.slug, told.text, str(job.folder), scratch, env, told.model, told.timeout, []
-            )
+                told.kind, told.slug, told.text, str(job.folder), scratch, env, told.model, told.timeout, around,
+                told.memory,
+            )  # fmt: skip
 
         job.supply(make)
+
+    async def _proxy(self, told: Supplies) -> WorkerProxy:
+        """Return the model proxy for a server's jobs; raises LocalServerError where they cannot be in their sandbox."""
+        name = f"proxy-{told.server}" + ("-sandbox" if told.sandbox else "")
+        async with self._starting:
+            proxy = self._proxies.get(name)
+            if proxy is None:
+                proxy = WorkerProxy(self._folder / name)
+                await proxy.serve(sandboxed=told.sandbox)
+                self._proxies[name] = proxy
+            await proxy.use(told.endpoint, self._worker)
+            return proxy
 
 
 async def open_workplace(worker: Worker) -> Workplace:

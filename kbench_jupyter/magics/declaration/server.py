@@ -161,8 +161,8 @@ OF_A_SERVER = (
             ),
             value(
                 "--cluster",
-                "start with a Dask scheduler, whose workers run the tasks, or on N workers of this machine",
-                "ADDRESS|new:N",
+                "start with a Dask cluster, whose workers run the tasks, or on N workers of this machine",
+                "ADDRESS|NAME|new:N",
             ),
             Arg(
                 ("--older-than",),
