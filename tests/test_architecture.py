@@ -125,6 +125,7 @@ WALL = {
     "actions.models": "whether a model's last day has come",
     "actions.results.report": "the day on a report",
     "actions.run": "when the forecast's runs may have ended",
+    "actions.status": "how long a version has been being created",
     "actions.wanted_models": "whether a model's last day has come",
     "api.calls.answers": "a Retry-After date of a server that does not tell its own time",
     "api.calls.tasks": "whether a version was made after it was pushed; in doubt it is said to be another's",
