@@ -55,8 +55,11 @@ export class KernelLine {
     this.onStatus = (_, status) => this.statusIs(status);
     this.session.kernelChanged.connect(this.onKernel);
     this.session.statusChanged.connect(this.onStatus);
-    // Until then it is not said that there is none.
-    this.session.ready.then(() => this.disposed || this.changed(this));
+    // Until then it is not said that there is none; one that was shut down later is none.
+    this.session.ready.then(() => {
+      this.settled = true;
+      if (!this.disposed) this.changed(this);
+    });
   }
 
   dispose() {
@@ -87,7 +90,7 @@ export class KernelLine {
 
   // What to show instead of a panel: {line, type, load}.
   get said() {
-    const isStarting = this.state === "none" && !this.session.isReady;
+    const isStarting = this.state === "none" && !this.settled;
     const said = { ...SAID[isStarting ? "starting" : this.state] };
     if (this.state === "old" && this.version)
       said.line = `kbench_jupyter ${this.version} in this kernel knows no sidebar: bring it up to date, then restart the kernel.`;
