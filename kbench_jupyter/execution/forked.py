@@ -18,6 +18,7 @@ import importlib
 import importlib.util
 import json
 import os
+import random
 import signal
 import socket
 import sys
@@ -54,6 +55,9 @@ _KERNEL = (
 _brought: dict[str, str] = {}
 """Variables that Python or an imported package has set for itself: ``LC_CTYPE``, joblib's ``KMP_INIT_AT_FORK``."""
 
+_generators: list[random.Random] = []
+"""What draws at random and was made by an imported package: aiohttp has one of its own, for example."""
+
 
 def import_packages() -> None:
     """Import, in the parent of forks to come, what their kernels and tasks will import."""
@@ -63,6 +67,7 @@ def import_packages() -> None:
         with suppress(ImportError):
             importlib.import_module(name)
     read_late()
+    _generators[:] = (one for one in gc.get_objects() if isinstance(one, random.Random))
     given = {entry.partition(b"=")[0] for entry in Path("/proc/self/environ").read_bytes().split(b"\0")}
     _brought.update({name: value for name, value in os.environ.items() if os.fsencode(name) not in given})
     # What is there by now stays: nobody need look through it for garbage, which would copy it.
@@ -219,7 +224,7 @@ def _await(channel: socket.socket) -> dict[str, Any] | None:
 
 
 def _be_as_new(order: dict[str, Any]) -> None:
-    """Draw and read anew what a process draws and reads when it starts; `random` itself does so at each fork."""
+    """Draw and read anew what a process draws and reads when it starts."""
     os.environ.clear()
     os.environ.update({**_brought, **order["env"]})
     os.chdir(order["cwd"])
@@ -229,6 +234,8 @@ def _be_as_new(order: dict[str, Any]) -> None:
     cmd = order["cmd"]
     sys.orig_argv[:] = cmd
     sys.argv[:] = [str(launcher.origin), *cmd[cmd.index("ipykernel_launcher") + 1 :]]
+    for generator in _generators:
+        generator.seed()
     if numpy := sys.modules.get("numpy"):
         numpy.random.seed()
     if "multiprocessing" in sys.modules:

@@ -420,7 +420,7 @@ def test_nobody_s_template_goes_after_a_while_and_none_is_started_without_memory
     monkeypatch.setattr(templates, "IDLE", 0.0)
 
     async def use():
-        some = Templates(tmp_path, Children(tmp_path))
+        some = Templates(tmp_path, Children(tmp_path, alone=False))
         some.expect()
         await asyncio.wait_for(_gone(), 60)
         monkeypatch.setattr(templates, "free_memory", lambda: 0)

@@ -13,6 +13,9 @@ from itertools import count
 
 __all__ = ["Alarm", "Alarms"]
 
+#: Seconds after which it is seen that all alarms were stopped, and the thread ends.
+_LOOK = 1.0
+
 
 class Alarm:
     """Something to be done when `seconds` from now are over, unless it is stopped before; on the monotonic clock."""
@@ -55,18 +58,20 @@ class Alarms:
     def forget(self) -> None:
         """Let the thread end at once where all alarms were stopped."""
         with self._changed:
-            self._set = [entry for entry in self._set if entry[2].act is not None]
-            heapq.heapify(self._set)
+            self._drop_stopped()
             self._changed.notify()
+
+    def _drop_stopped(self) -> None:
+        self._set = [entry for entry in self._set if entry[2].act is not None]
+        heapq.heapify(self._set)
 
     def _keep(self) -> None:
         while True:
             with self._changed:
-                while self._set and (self._set[0][2].act is None or self._set[0][0] > time.monotonic()):
-                    if self._set[0][2].act is None:
-                        heapq.heappop(self._set)
-                    else:
-                        self._changed.wait(self._set[0][0] - time.monotonic())
+                self._drop_stopped()
+                while self._set and (left := self._set[0][0] - time.monotonic()) > 0:
+                    self._changed.wait(min(left, _LOOK))
+                    self._drop_stopped()
                 if not self._set:
                     self._thread = None
                     return
