@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 import signal
@@ -12,9 +11,9 @@ import tempfile
 import textwrap
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import own_loop
 import psutil
 import pytest
 from execution_helpers import notebook, text_of
@@ -272,15 +271,7 @@ def test_it_works_in_a_thread_whose_event_loop_is_running(scratch):
     async def main():
         return execute(notebook("print(1)"), cwd=scratch)
 
-    def run():
-        with (
-            asyncio.Runner() as runner
-        ):  # not asyncio.run(), which the task SDK replaces where it was imported
-            return runner.run(main())
-
-    # In a thread of its own: where a browser test ran before, this thread's loop is the browser's.
-    with ThreadPoolExecutor(1) as pool:
-        assert pool.submit(run).result().ok
+    assert own_loop.run(main()).ok
 
 
 def test_a_kernel_started_ahead_is_warm_and_otherwise_as_fresh_as_any(scratch, no_kernel_left):

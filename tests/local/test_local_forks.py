@@ -8,11 +8,11 @@ import os
 import ssl
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
 
+import own_loop
 import psutil
 import pytest
 from cryptography import x509
@@ -434,6 +434,4 @@ def test_nobody_s_template_goes_after_a_while_and_none_is_started_without_memory
         while seen[0].exists():
             await asyncio.sleep(0.05)
 
-    # In a thread of its own: where a browser test ran before, this thread's loop is the browser's.
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, use()).result()
+    own_loop.run(use())

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 
+import own_loop
 import pytest
 from local_server_process import plain, wait_for
 
@@ -41,7 +42,11 @@ def gateway(tmp_path):
     with (tmp_path / "gateway.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
     try:
-        wait_for(lambda: "server started" in (tmp_path / "gateway.log").read_text(), 60, "the gateway")
+        said = tmp_path / "gateway.log"
+        wait_for(
+            lambda: "server started" in said.read_text() or process.poll() is not None, 60, "the gateway"
+        )
+        assert process.poll() is None, said.read_text()
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -69,7 +74,7 @@ async def end_all(address):
 
 
 def test_a_cluster_of_a_gateway_is_used_by_its_name(gateway, make_server, tmp_path):
-    name = asyncio.run(cluster_of(gateway))
+    name = own_loop.run(cluster_of(gateway))
     try:
         server = make_server("--cluster", name, env={"DASK_GATEWAY__ADDRESS": gateway})
         has_slots(server, 1)
@@ -82,7 +87,7 @@ def test_a_cluster_of_a_gateway_is_used_by_its_name(gateway, make_server, tmp_pa
         problem = f"has no cluster nobody: it has {name}"
         wait_for(lambda: problem in status(other)["cluster"]["problem"], 60, "the gateway's answer")
     finally:
-        asyncio.run(end_all(gateway))
+        own_loop.run(end_all(gateway))
 
 
 def test_a_cluster_that_dasks_configuration_names_is_used_by_its_name(make_server, tmp_path):
