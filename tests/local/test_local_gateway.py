@@ -9,6 +9,7 @@ import sys
 
 import own_loop
 import pytest
+import requests
 from local_server_process import plain, wait_for
 
 from kbench_jupyter.errors import LocalServerError
@@ -42,15 +43,21 @@ def gateway(tmp_path):
     with (tmp_path / "gateway.log").open("wb") as log:
         process = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log)
     try:
-        said = tmp_path / "gateway.log"
-        wait_for(
-            lambda: "server started" in said.read_text() or process.poll() is not None, 60, "the gateway"
-        )
-        assert process.poll() is None, said.read_text()
-        yield f"http://127.0.0.1:{port}"
+        # Its proxy may ask it for the routes a moment after it says that it has started.
+        address = f"http://127.0.0.1:{port}"
+        wait_for(lambda: process.poll() is not None or answers(f"{address}/api/health"), 60, "the gateway")
+        assert process.poll() is None, (tmp_path / "gateway.log").read_text()
+        yield address
     finally:
         process.terminate()
         process.wait(30)
+
+
+def answers(url):
+    try:
+        return requests.get(url, timeout=5).ok
+    except requests.ConnectionError:
+        return False
 
 
 async def cluster_of(address):
