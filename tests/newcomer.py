@@ -124,8 +124,9 @@ class Newcomer:
         cells = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell")
         cells.first.locator(".cm-content").wait_for()
         self.page.locator("[data-status=idle]:visible").first.wait_for(timeout=PATIENCE)
+        cells.first.locator(".cm-focused").wait_for()  # a new notebook has the cursor in its cell
         first, *lines = LINES
-        self.type(first)  # a new notebook has the cursor in its cell
+        self.type(first)
         self.press("Shift+Enter")
         cells.first.locator(".jp-InputPrompt", has_text="[1]").wait_for(timeout=PATIENCE)
         for line in lines:
