@@ -25,6 +25,9 @@ LINES = (
     "%kbench results",
 )
 PATIENCE = 120_000  # ms
+CONNECTED = (
+    "window.jupyterapp.shell.currentWidget?.sessionContext?.session?.kernel?.connectionStatus === 'connected'"
+)
 
 
 class Polite(JsonHandler):
@@ -124,6 +127,8 @@ class Newcomer:
         cells = self.page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-Notebook .jp-Cell")
         cells.first.locator(".cm-content").wait_for()
         self.page.locator("[data-status=idle]:visible").first.wait_for(timeout=PATIENCE)
+        # Until JupyterLab has connected to the kernel, it drops what is run.
+        self.page.wait_for_function(CONNECTED, timeout=PATIENCE)
         cells.first.locator(".cm-focused").wait_for()  # a new notebook has the cursor in its cell
         first, *lines = LINES
         self.type(first)
