@@ -44,10 +44,10 @@ class Everything:
             assert self._truths[name].error is None, (name, self._truths[name].error)
         return self._truths[name]
 
-    def do(self, name: str, seed: str, rate: float, *, lasting: bool) -> None:
+    def do(self, name: str, seed: str, rate: float, *, lasting: bool, slow: bool = True) -> None:
         """Do it through faults, and count what came of it."""
         truth = self.truth(name)
-        self.figures.judge(name, truth, self._once(name, Lots(seed, rate, lasting)))
+        self.figures.judge(name, truth, self._once(name, Lots(seed, rate, lasting, slow)))
 
     def _once(self, name: str, lots: Lots) -> Ended:
         folder = self.folder / str(next(self._count))
@@ -73,7 +73,8 @@ def everything(
 @pytest.mark.parametrize("name", DOINGS)
 def test_whatever_meets_faults_ends_in_the_truth_or_in_an_error(everything: Everything, name: str) -> None:
     for number, (rate, lasting) in enumerate(RATES):
-        everything.do(name, f"{name} {number}", rate, lasting=lasting)
+        # Slow faults are left to the long form: on a busy machine they break more than was drawn.
+        everything.do(name, f"{name} {number}", rate, lasting=lasting, slow=False)
     assert everything.truth(name).lots.asked > 0
     assert everything.figures.defects == []
 

@@ -165,11 +165,14 @@ class Lots:
         The share of requests that meet one.
     lasting : bool
         Whether also faults are drawn that no other try mends.
+    slow : bool
+        Whether also those are drawn that cost time: what they come to depends on how busy the machine is.
     """
 
     seed: str
     rate: float
     lasting: bool
+    slow: bool = True
     drawn: list[tuple[str, str]] = field(default_factory=list)
     met: Counter[tuple[str, bytes]] = field(default_factory=Counter)
     #: Requests that the client gave up because their time was over, and those of which a fault was meant to do that.
@@ -200,7 +203,7 @@ class Lots:
 
     def _draw(self) -> str:
         for name, share in SLOW.items():
-            if self._random.random() < share:
+            if self._random.random() < share and self.slow:
                 return name
         if self.lasting and self._random.random() < 0.2:
             return self._random.choice(list(faults.LASTING))
