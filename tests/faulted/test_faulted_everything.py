@@ -73,7 +73,7 @@ def everything(
 @pytest.mark.parametrize("name", DOINGS)
 def test_whatever_meets_faults_ends_in_the_truth_or_in_an_error(everything: Everything, name: str) -> None:
     for number, (rate, lasting) in enumerate(RATES):
-        # Slow faults are left to the long form: on a busy machine they break more than was drawn.
+        # Slow faults are left to the long form: on a busy machine one can use up the time that all tries have together.
         everything.do(name, f"{name} {number}", rate, lasting=lasting, slow=False)
     assert everything.truth(name).lots.asked > 0
     assert everything.figures.defects == []
