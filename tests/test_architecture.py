@@ -121,11 +121,10 @@ def test_every_room_has_its_arrows_declared_and_says_what_it_must_never_know() -
 #: and ages among it, goes by the monotonic clock.
 WALL = {
     "actions.auth": "when credentials end that others made",
-    "actions.cards": "how long a run has been going, since a time that the server told",
+    "actions.cards": "how long a run or a creation has been going, since a time that the server told",
     "actions.models": "whether a model's last day has come",
     "actions.results.report": "the day on a report",
     "actions.run": "when the forecast's runs may have ended",
-    "actions.status": "how long a version has been creating, since a time that the server told",
     "actions.wanted_models": "whether a model's last day has come",
     "api.calls.answers": "a Retry-After date of a server that does not tell its own time",
     "api.calls.tasks": "whether a version was made after it was pushed; in doubt it is said to be another's",

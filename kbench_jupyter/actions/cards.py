@@ -93,7 +93,12 @@ def elapsed(run: Run) -> Cell:
         return told(None)
     if run.start_time is None or run.end_time or run.state.is_terminal:
         return told(run.took, duration)
-    return told(max(0.0, (datetime.now(UTC) - run.start_time).total_seconds()), duration)
+    return told(seconds_since(run.start_time), duration)
+
+
+def seconds_since(moment: datetime) -> float:
+    """Return how long ago a moment was that a server told, whose clock may be ahead of this one's."""
+    return max(0.0, (datetime.now(UTC) - moment).total_seconds())
 
 
 def score_column(scores: Sequence[Score | None], *, missing: str, display: str = "") -> list[Cell]:

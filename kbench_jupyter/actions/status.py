@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 
 from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.cards import (
@@ -14,6 +13,7 @@ from kbench_jupyter.actions.cards import (
     page_cell,
     run_rows,
     score_column,
+    seconds_since,
     state_cell,
     who_word,
 )
@@ -150,7 +150,7 @@ def _so_far(task: Task) -> str | None:
     """Return how long a version has been being created, None of one that is."""
     if not task.creation_state.is_pending or task.create_time is None:
         return None
-    return duration(max(0.0, (datetime.now(UTC) - task.create_time).total_seconds()))
+    return duration(seconds_since(task.create_time))
 
 
 def _errored_last(runs: Sequence[Run]) -> bool:

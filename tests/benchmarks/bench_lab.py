@@ -6,14 +6,13 @@ printed last.
 
 from __future__ import annotations
 
-import importlib.util
 import statistics
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-TESTS = Path(__file__).parents[1]
+from in_browser import browser_tests
+
 CELLS, KEYS, ROUNDS = 300, 150, 5
 _TASK = """import kaggle_benchmarks as kbench
 
@@ -49,12 +48,7 @@ _LAG = """() => {
 
 def main() -> None:
     """Print medians, and ratios to those without the extension."""
-    sys.path.insert(0, str(TESTS))
-    spec = importlib.util.spec_from_file_location("browser_conftest", TESTS / "browser" / "conftest.py")
-    assert spec is not None
-    assert spec.loader is not None
-    browser = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(browser)
+    browser = browser_tests()
     from playwright.sync_api import sync_playwright
 
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:

@@ -6,13 +6,12 @@ log view: memory in the kernel and in the browser.
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-TESTS = Path(__file__).parents[1]
+from in_browser import browser_tests
+
 LINES = 100_000
 MILLION = 1_000_000
 PATIENCE = 90.0
@@ -46,12 +45,7 @@ _RSS = "import psutil\nprint(psutil.Process().memory_info().rss)"
 
 def main() -> None:
     """Print time, bytes, messages and the longest block of the page for each, then the memory of a million."""
-    sys.path.insert(0, str(TESTS))
-    spec = importlib.util.spec_from_file_location("browser_conftest", TESTS / "browser" / "conftest.py")
-    assert spec is not None
-    assert spec.loader is not None
-    browser = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(browser)
+    browser = browser_tests()
     from live_logs import LogServer
     from playwright.sync_api import sync_playwright
 

@@ -6,25 +6,19 @@ own time is left out: clicks and keys are counted instead.
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 import statistics
-import sys
 import tempfile
 from pathlib import Path
 
-TESTS = Path(__file__).parents[1]
+from in_browser import browser_tests
+
 ROUNDS = 3
 
 
 def main() -> None:
     """Print clicks, keys and the median of seconds of both ways."""
-    sys.path.insert(0, str(TESTS))
-    spec = importlib.util.spec_from_file_location("browser_conftest", TESTS / "browser" / "conftest.py")
-    assert spec is not None
-    assert spec.loader is not None
-    browser = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(browser)
+    browser = browser_tests()
     from json_endpoint import serving
     from newcomer import Newcomer, Polite, environment
     from playwright.sync_api import sync_playwright

@@ -6,13 +6,12 @@ The longest block is the longest task of the page's own thread as the browser te
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tempfile
 import time
 from pathlib import Path
 
-TESTS = Path(__file__).parents[1]
+from in_browser import browser_tests
+
 ROWS = 100_000
 FRAMES = 200
 
@@ -44,12 +43,7 @@ def main() -> None:
     from loopback_session import add_run
     from playwright.sync_api import sync_playwright
 
-    spec = importlib.util.spec_from_file_location("browser_conftest", TESTS / "browser" / "conftest.py")
-    assert spec is not None
-    assert spec.loader is not None
-    browser = importlib.util.module_from_spec(spec)
-    sys.modules["browser_conftest"] = browser
-    spec.loader.exec_module(browser)
+    browser = browser_tests()
 
     with tempfile.TemporaryDirectory() as folder, FaultServer() as server, sync_playwright() as playwright:
         output = Path(folder) / "downloads"

@@ -44,9 +44,8 @@ class Alarms:
         with self._changed:
             entry = (alarm.due, next(self._number), alarm)
             heapq.heappush(self._set, entry)
-            if (
-                self._thread is None or not self._thread.is_alive()
-            ):  # a forked process has none of its threads
+            # It is there and dead in a forked process, which has none of its parent's threads.
+            if self._thread is None or not self._thread.is_alive():
                 # It ends by itself when the last one is due: an exchange may go on when its transport is closed.
                 thread = threading.Thread(target=self._keep, name="kbench-alarms", daemon=True)
                 thread.start()
