@@ -149,6 +149,13 @@ def hang_after(exchange: Exchange) -> None:
     hang(exchange)
 
 
+def forgotten(exchange: Exchange) -> None:
+    """Answer; whatever is sent over that connection afterwards is answered by nobody."""
+    exchange.answer(*exchange.process())
+    exchange.keep_alive = False
+    exchange.server.stopping.wait(10)
+
+
 def drip(interval: float) -> Fault:
     """Send the answer one byte at a time: each byte in time, the whole of it never."""
 

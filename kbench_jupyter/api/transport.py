@@ -116,6 +116,7 @@ class Request:
     pace: float | None = (
         None  # in which each further `STRIDE` bytes of a body must come, but for an event stream's
     )
+    fresh: bool = False  # over a connection that nothing went over before: one that was kept may be dead
     cancel: Cancel | None = field(default=None, compare=False)  # lets another thread end the exchange
 
     def __repr__(self) -> str:

@@ -34,6 +34,29 @@ def test_connections_are_kept_and_used_again(server: FaultServer, client: Client
     assert server.wait_for_connections(0)
 
 
+def test_a_push_does_not_go_over_a_connection_that_a_router_has_forgotten(
+    server: FaultServer, client: Client
+) -> None:
+    server.inject("GetBenchmarkTask", faults.forgotten)
+    task = client.create_task("t", "{}")
+    assert (task.slug.version, task.note) == (1, "")
+    assert len(server.calls("CreateBenchmarkTask")) == 1
+    assert server.connections == 2
+
+
+def test_a_connection_that_has_rested_for_a_minute_is_not_used_again(
+    server: FaultServer, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.inject("GetBenchmarkTaskQuota", faults.forgotten, faults.forgotten)
+    now, notes = time.time, []
+    client._on_retry = lambda error, pause: notes.append(str(error))
+    for later in (0.0, 60.0, -60.0):  # the clock may be set back
+        monkeypatch.setattr(time, "time", lambda later=later: now() + later)
+        client.task_quota()
+    assert notes == []
+    assert server.connections == 3
+
+
 def test_an_error_that_is_kept_keeps_no_connection_of_a_closed_client(server: FaultServer) -> None:
     transport = RequestsTransport()
     asked = Request("POST", f"{server.url}/v1/x/GetBenchmarkTaskQuota", body=b"{}")

@@ -22,7 +22,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from world import LIMITS, SECRETS, LivingApi, Lots, files_in, furnish
 
 from kbench_jupyter.api.network import pooled
-from kbench_jupyter.api.transport import Request, TransportFault
+from kbench_jupyter.api.transport import Request, Response, TransportFault
 from kbench_jupyter.errors import AmbiguousWriteError, KBenchError
 from kbench_jupyter.magics import register
 
@@ -86,17 +86,29 @@ _LATE = ("gave no answer within", "sent nothing for", "had not finished its answ
 
 @contextmanager
 def noticing(lots: Lots) -> Iterator[None]:
-    """Note which requests the client gives up because their time is over."""
-    tell = pooled.fault_of
+    """Note which requests the client sends, and which it gives up because their time is over."""
+    tell, send = pooled.fault_of, pooled.RequestsTransport.__call__
+
+    def sent(transport: pooled.RequestsTransport, request: Request) -> Response:
+        if lots.active:
+            lots.sent[_key(request)] += 1
+        return send(transport, request)
 
     def told(error: Exception | None, request: Request, *how: Any, **more: Any) -> TransportFault:
         fault = tell(error, request, *how, **more)
         if any(words in str(fault) for words in _LATE):
-            lots.late[request.url.rpartition("/")[2], request.body or b""] += 1
+            lots.late[_key(request)] += 1
         return fault
 
-    with mock.patch.object(pooled, "fault_of", told):
+    with (
+        mock.patch.object(pooled, "fault_of", told),
+        mock.patch.object(pooled.RequestsTransport, "__call__", sent),
+    ):
         yield
+
+
+def _key(request: Request) -> tuple[str, bytes]:
+    return request.url.rpartition("/")[2], request.body or b""
 
 
 @contextmanager

@@ -178,6 +178,10 @@ class Lots:
     #: Requests that the client gave up because their time was over, and those of which a fault was meant to do that.
     late: Counter[tuple[str, bytes]] = field(default_factory=Counter)
     slowed: Counter[tuple[str, bytes]] = field(default_factory=Counter)
+    #: Requests that the client sent, and those that arrived. One that goes over a connection which the server closes at
+    #: that moment, as after a slow drip, does not.
+    sent: Counter[tuple[str, bytes]] = field(default_factory=Counter)
+    arrived: Counter[tuple[str, bytes]] = field(default_factory=Counter)
     asked: int = 0
     active: bool = True
 
@@ -191,6 +195,7 @@ class Lots:
             if not self.active:
                 return None
             self.asked += 1
+            self.arrived[seen.method, seen.body] += 1
             if self._random.random() >= self.rate:
                 return None
             name = self._draw()
@@ -216,7 +221,7 @@ class Lots:
         # An archive that came damaged is fetched once more: that it was cut, where no length was told, is known only
         # once it is here.
         damaged = self.drawn.count(("DownloadBenchmarkTaskRunOutput", "truncated JSON, length unannounced"))
-        met = self.met + (self.late - self.slowed)
+        met = self.met + (self.late - self.slowed) + (self.sent - self.arrived)
         return not lasting and damaged < 2 and max(met.values(), default=0) < LIMITS.attempts
 
     @property

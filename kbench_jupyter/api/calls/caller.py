@@ -132,7 +132,8 @@ class Caller:
             # Half of what is left, so that a slow drip leaves time for another try.
             total = remaining / 2 if safe else remaining
             request = self._request(service, method, body, fields, remaining, anonymous)
-            request = replace(request, total_timeout=total, pace=None)
+            # What cannot be sent again does not go over a connection that the server may be closing at this moment.
+            request = replace(request, total_timeout=total, pace=None, fresh=not safe)
             response = self._exchange(request, method, subject, safe)
             try:
                 raw = response.read(self.limits.answer)

@@ -31,8 +31,11 @@ __all__ = ["RequestsTransport"]
 
 PIECE = 1 << 18  # bytes asked for at a time: large enough for downloads, and read1 returns what is there
 _IDLE = 32  # connections that are kept for each host
+_RESTED = 50.0
+"""Seconds after which a connection that nothing went over is not used again: a router may have forgotten it by then
+(commonly after 60 s or more), or this machine has slept, and what is sent over it is answered by nobody."""
 
-_current = threading.local()  # .cancel: the Cancel of the exchange this thread is starting
+_current = threading.local()  # .cancel: the Cancel of the exchange this thread is starting; .fresh: as its request's
 
 
 class _Watched:
@@ -52,6 +55,23 @@ class _Watched:
             cancel.attach(lambda: _shut(held))
 
 
+class _Rested:
+    """Mixed into urllib3's pools: closes a connection rather than trust it, and it is opened anew when it is used."""
+
+    def _get_conn(self, *args: Any, **kwargs: Any) -> Any:
+        connection = super()._get_conn(*args, **kwargs)  # type: ignore[misc]  # as above
+        # By the clock on the wall, since the other one stands still while a machine sleeps; it may be set back, too.
+        rested = abs(time.time() - getattr(connection, "last_used", 0.0))
+        if getattr(_current, "fresh", False) or rested > _RESTED:
+            connection.close()
+        return connection
+
+    def _put_conn(self, conn: Any) -> None:
+        if conn is not None:
+            conn.last_used = time.time()
+        super()._put_conn(conn)  # type: ignore[misc]
+
+
 def _shut(sock: Any) -> None:
     if sock is None:
         return
@@ -67,7 +87,7 @@ def _watched(pool: type[Any]) -> type[Any]:
     if issubclass(pool.ConnectionCls, _Watched):
         return pool
     connection = type(pool.ConnectionCls.__name__, (_Watched, pool.ConnectionCls), {})
-    return type(pool.__name__, (pool,), {"ConnectionCls": connection})
+    return type(pool.__name__, (_Rested, pool), {"ConnectionCls": connection})
 
 
 def _watch(manager: Any) -> Any:
@@ -157,7 +177,7 @@ class RequestsTransport:
     def _send(
         self, request: Request, cancel: Cancel, way: Way
     ) -> tuple[requests.Response | None, Exception | None]:
-        _current.cancel = cancel
+        _current.cancel, _current.fresh = cancel, request.fresh
         try:
             prepared = requests.Request(
                 request.method, request.url, headers=dict(request.headers), data=request.body
@@ -173,7 +193,7 @@ class RequestsTransport:
         except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return None, error
         finally:
-            _current.cancel = None
+            _current.cancel, _current.fresh = None, False
         return answer, None
 
     def close(self) -> None:
