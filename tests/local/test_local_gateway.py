@@ -115,3 +115,10 @@ def test_a_name_that_nothing_knows_says_what_is_missing(monkeypatch):
     with pytest.raises(LocalServerError, match=r"names no such cluster under kbench\.clusters") as raised:
         check("lab-2")
     assert "pip install dask-gateway" in "\n".join(raised.value.lines())
+
+
+def test_a_name_is_refused_where_no_gateway_is_configured_that_could_know_it():
+    pytest.importorskip("dask_gateway", reason="dask-gateway is not installed")
+    with pytest.raises(LocalServerError, match=r"names no gateway \(gateway\.address\)") as raised:
+        check("lab-2")
+    assert "--cluster tcp://" in "\n".join(raised.value.lines())

@@ -35,7 +35,8 @@ _RESTED = 50.0
 """Seconds after which a connection that nothing went over is not used again: a router may have forgotten it by then
 (commonly after 60 s or more), or this machine has slept, and what is sent over it is answered by nobody."""
 
-_current = threading.local()  # .cancel: the Cancel of the exchange this thread is starting; .fresh: as its request's
+# .cancel: the Cancel of the exchange that this thread is starting; .fresh: as its request says
+_current = threading.local()
 
 
 class _Watched:

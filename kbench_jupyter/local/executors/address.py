@@ -35,13 +35,29 @@ def check(address: str) -> str:
             "A cluster needs Dask, which is not installed here.",
             hint="%pip install 'kbench-jupyter[cluster]'",
         )
-    if name and not _configured(text) and importlib.util.find_spec("dask_gateway") is None:
-        raise LocalServerError(
-            f"{text[:80]} is no scheduler's address (tcp://HOST:8786), Dask's configuration names no such cluster "
-            f"under {_CONFIGURED}, and for one of Dask's gateway the package dask-gateway is missing.",
-            hint="%pip install dask-gateway",
-        )
+    if name and not _configured(text):
+        _need_gateway(text[:80])
     return text
+
+
+def _need_gateway(name: str) -> None:
+    """Raise LocalServerError unless there is a gateway that may have a cluster of a name that nobody else knows."""
+    missing = hint = ""
+    if importlib.util.find_spec("dask_gateway") is None:
+        missing, hint = "the package dask-gateway is missing", "%pip install dask-gateway"
+    else:
+        import dask
+        import dask_gateway  # noqa: F401 - brings its part of the configuration
+
+        if not dask.config.get("gateway.address", None):
+            missing = "the configuration names no gateway (gateway.address)"
+            hint = "%kbench local start --cluster tcp://10.0.0.5:8786"
+    if missing:
+        raise LocalServerError(
+            f"{name} is no scheduler's address (tcp://HOST:8786), Dask's configuration names no such cluster "
+            f"under {_CONFIGURED}, and for one of Dask's gateway {missing}.",
+            hint=hint,
+        )
 
 
 def is_name(address: str) -> bool:
