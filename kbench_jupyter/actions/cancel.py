@@ -48,11 +48,14 @@ class CancelledRuns(Shown):
         if not self.runs:
             title = Cell(f"No run of {self.task} is {'queued' if self.spared else 'queued or going'}", "warn")
             return View(title, notes=notes, next=[step], footer=self.footer)
-        stopped = self.queued + self.active
-        was = f"{self.queued} queued, {self.active} going"
-        title = Cell(
-            f"Stopped {count(stopped, 'run')} of {self.task} ({was})", "warn" if self.left else "good"
-        )
+        stopped, over = self.queued + self.active, len(self.runs) - len(self.left)
+        said = f"Stopped {count(stopped, 'run')} of {self.task} ({self.queued} queued, {self.active} going)"
+        if stopped < over:  # an answer was lost, and the next one counts only what was left
+            said = f"{count(over, 'run')} of {self.task} {'has' if over == 1 else 'have'} ended"
+            notes.append(
+                f"The server says that it stopped {stopped} of them: others ended by themselves, or an answer was lost."
+            )
+        title = Cell(said, "warn" if self.left else "good")
         table = Table([*RUN_COLUMNS[:-1], "was"], run_rows(self.runs), drop_empty=True)
         return View(title, [table], notes=notes, next=[step], footer=self.footer)
 

@@ -86,6 +86,33 @@ def test_one_that_cannot_be_reached_is_named_after_a_minute(
     assert "Stopped 2 runs" in str(found)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [faults.reset_after, lambda exchange: (exchange.process(), exchange.answer(200, faults.JSON, b"{}"))],
+    ids=["its answer is lost", "its answer confirms nothing"],
+)
+def test_runs_that_are_gone_count_as_ended_also_where_the_server_confirms_none(
+    server: faults.FaultServer, session: LoopbackSession, answer: faults.Fault
+) -> None:
+    mixed(server.api)
+    server.inject("ApiCancelBenchmarkTaskRuns", answer)
+    found = str(cancel(session, "quiz", clock=FakeClock()))
+    assert "2 runs of quiz have ended" in found
+    assert "The server says that it stopped 0 of them" in found
+
+
+def test_an_answer_that_confirms_nothing_where_nothing_was_stopped_is_no_success(
+    server: faults.FaultServer, session: LoopbackSession
+) -> None:
+    mixed(server.api)
+    nothing = faults.status(200)
+    server.inject("ApiCancelBenchmarkTaskRuns", *[nothing] * 99)
+    found = cancel(session, "quiz", clock=FakeClock())
+    assert [run.id for run in found.left] == [11, 14]
+    assert "Stopped 0 runs" in str(found)
+    assert "Still going: m11 (run 11, queued), m14 (run 14, queued)" in str(found)
+
+
 def test_the_question_names_what_would_be_stopped_and_no_stops_nothing(
     server: faults.FaultServer, session: LoopbackSession
 ) -> None:
