@@ -182,8 +182,9 @@ def test_loading_the_extension_imports_nothing_slow() -> None:
     assert not loaded & {"requests", "jupytext", "nbformat", "ipywidgets", "anywidget", "pandas", "nbclient"}
 
 
-#: What only rules, rehearsals, task sources, run files or logs need; and libraries with tables of their own.
+#: What only rules, rehearsals, task sources, run files, logs or proxies need; and libraries with tables of their own.
 SLOW = (
+    "requests",
     "kbench_jupyter.validation",
     "kbench_jupyter.execution",
     "kbench_jupyter.notebook.percent",
@@ -205,8 +206,8 @@ LOGS = ("following", "api.logs")
         ("list", "actions.list_tasks", SLOW),
         ("models", "actions.models", (*SLOW, "kbench_jupyter.actions.pushes")),
         ("log my-task", "following.logs.live", tuple(name for name in SLOW if name[15:] not in LOGS)),
-        ("-h", "magics.help", (*SLOW, "requests", "kbench_jupyter.api", "kbench_jupyter.actions")),
-        ("status -h", "magics.help", (*SLOW, "requests", "kbench_jupyter.api", "kbench_jupyter.actions")),
+        ("-h", "magics.help", (*SLOW, "kbench_jupyter.api", "kbench_jupyter.actions")),
+        ("status -h", "magics.help", (*SLOW, "kbench_jupyter.api", "kbench_jupyter.actions")),
     ],
 )
 def test_the_first_command_of_a_session_imports_nothing_that_it_does_not_need(

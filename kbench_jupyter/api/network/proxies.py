@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 from urllib.request import getproxies
 
 import urllib3
+from urllib3.util.ssl_ import create_urllib3_context
 
 from kbench_jupyter.api.addresses import is_loopback
 from kbench_jupyter.api.transport import TransportFault
@@ -52,9 +53,12 @@ def way_to(url: str) -> Way:
     TransportFault
         If the environment's settings cannot work.
     """
-    through = "" if is_loopback(url) else _proxy_to(url)
-    named_by = next((name for name in _PROXIES if os.environ.get(name) == through), "the system's settings")
-    way = Way(through, _checked(through, named_by) if through else "", named_by)
+    way = Way()
+    if not is_loopback(url) and (through := _proxy_to(url)):
+        named_by = next(
+            (name for name in _PROXIES if os.environ.get(name) == through), "the system's settings"
+        )
+        way = Way(through, _checked(through, named_by), named_by)
     if not url.startswith("https:"):
         return way
     bundle, bundle_by = _bundle()
@@ -229,7 +233,7 @@ def manager_for(way: Way, **pools: Any) -> Any:
 
 def _trusting(bundle: str) -> Any:
     """Return a TLS context that trusts a file or folder of certificates, and what the platform may trust besides."""
-    context = system_trust() or urllib3.util.create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    context = system_trust() or create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
     _read(context, bundle)
     return context
 
