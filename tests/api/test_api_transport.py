@@ -11,16 +11,19 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import certifi
 import faults
 import pytest
 from api_helpers import QUICK
 from faults import JSON, Exchange, FaultServer
 
 from kbench_jupyter.api import Client, Credentials, PooledTransport, Request, TransportFault
+from kbench_jupyter.api.network import proxies
 from kbench_jupyter.api.transport import Cancel
 
 SECRET = "s3cr3t-value"
@@ -258,6 +261,39 @@ def test_what_the_systems_store_trusts_is_trusted_with_truststore(
             with pytest.raises(TransportFault, match="not trusted") as caught:
                 client.task_quota()
             assert "truststore" in str(caught.value.hint)
+
+
+def test_certificates_are_read_once_and_again_when_their_file_has_changed(
+    certificate: tuple[Path, ssl.SSLContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    reading = proxies._read
+
+    def noted(context: object, bundle: str) -> None:
+        read.append(bundle)
+        reading(context, bundle)
+
+    monkeypatch.setattr(proxies, "_read", noted)
+    bundle = tmp_path / "company.pem"
+    bundle.write_bytes(Path(certifi.where()).read_bytes())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    together = threading.Barrier(3)
+
+    def ask(client: Client) -> int:
+        together.wait(10)
+        return client.task_quota().allowed
+
+    with (
+        FaultServer(tls=certificate[1]) as server,
+        Client(server.url, Credentials.bearer("good", "x"), limits=QUICK) as client,
+    ):
+        with pytest.raises(TransportFault, match="not trusted"):
+            client.task_quota()
+        assert read == [str(bundle)]
+        bundle.write_bytes(certificate[0].read_bytes())
+        with ThreadPoolExecutor(3) as pool:
+            assert list(pool.map(ask, [client] * 3)) == [10, 10, 10]
+    assert read == [str(bundle)] * 2
 
 
 def test_a_stream_over_tls_is_closed_at_once_from_another_thread(
