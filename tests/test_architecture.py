@@ -128,6 +128,7 @@ WALL = {
     "actions.wanted_models": "whether a model's last day has come",
     "api.calls.answers": "a Retry-After date of a server that does not tell its own time",
     "api.calls.tasks": "whether a version was made after it was pushed; in doubt it is said to be another's",
+    "api.network.pooled": "how long a connection rested, also while the machine slept; in doubt another is opened",
     "api.credentials.kinds": "when a sign-in ends that was made elsewhere; one that is refused is renewed all the same",
     "following.scheduled": "whether a run ended before it was scheduled",
     "local.calls_models": "when a token ends that is told to others",
@@ -182,8 +183,9 @@ def test_loading_the_extension_imports_nothing_slow() -> None:
     assert not loaded & {"requests", "jupytext", "nbformat", "ipywidgets", "anywidget", "pandas", "nbclient"}
 
 
-#: What only rules, rehearsals, task sources, run files or logs need; and libraries with tables of their own.
+#: What only rules, rehearsals, task sources, run files, logs or proxies need; and libraries with tables of their own.
 SLOW = (
+    "requests",
     "kbench_jupyter.validation",
     "kbench_jupyter.execution",
     "kbench_jupyter.notebook.percent",
@@ -205,8 +207,8 @@ LOGS = ("following", "api.logs")
         ("list", "actions.list_tasks", SLOW),
         ("models", "actions.models", (*SLOW, "kbench_jupyter.actions.pushes")),
         ("log my-task", "following.logs.live", tuple(name for name in SLOW if name[15:] not in LOGS)),
-        ("-h", "magics.help", (*SLOW, "requests", "kbench_jupyter.api", "kbench_jupyter.actions")),
-        ("status -h", "magics.help", (*SLOW, "requests", "kbench_jupyter.api", "kbench_jupyter.actions")),
+        ("-h", "magics.help", (*SLOW, "kbench_jupyter.api", "kbench_jupyter.actions")),
+        ("status -h", "magics.help", (*SLOW, "kbench_jupyter.api", "kbench_jupyter.actions")),
     ],
 )
 def test_the_first_command_of_a_session_imports_nothing_that_it_does_not_need(

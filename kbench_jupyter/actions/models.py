@@ -80,7 +80,8 @@ def list_models(session: Session, *, modality: str | None = None, search: str | 
     fitting = tuple(m for m in models if _takes(m, modality) and _mentions(m, search))
     efforts = None
     with suppress(NotOfferedError):
-        efforts = configs_of(client, fitting)
+        # Their ids are in the list, so both cannot be asked at once; where no model takes an effort, one call does.
+        efforts = configs_of(client, [model for model in fitting if model.supports_effort])
     others = () if fitting else tuple(models)
     return ModelList(fitting, efforts, notes, others, footer=target.label)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from kbench_jupyter.actions.at_once import both
+from kbench_jupyter.actions.at_once import asked
 from kbench_jupyter.actions.quota import PROXY, RUNS, quota_table
 from kbench_jupyter.actions.target import facts_of
 from kbench_jupyter.api import QuotaBalance, TaskQuota
@@ -84,15 +84,15 @@ def whoami(session: Session) -> WhoAmI:
     target = session.target()
     client = session.client(target)
     credentials = target.credentials
+    tasks_left = asked(lambda: _asked(client.task_quota))
+    proxy_left = asked(lambda: _asked(lambda: tuple(client.model_proxy_quotas())))
     username, active, confirmed = "", False, False
     if credentials is not None:
         found = client.introspect_token()
         # Whoever fills in a user name may have put a token there.
         username = credentials.redact(found.username or credentials.username or "")
         active, confirmed = found.active, found.active and bool(found.username)
-    (tasks, no_tasks), (proxy, no_proxy) = both(
-        lambda: _asked(client.task_quota), lambda: _asked(lambda: tuple(client.model_proxy_quotas()))
-    )
+    (tasks, no_tasks), (proxy, no_proxy) = tasks_left(), proxy_left()
     errors = [error for error in (no_tasks, no_proxy) if error and not _not_offered(error)]
     if tasks == TaskQuota():  # how a server without a quota answers
         tasks = None

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.api.logs.stream import LogStream as LogStream
     from kbench_jupyter.api.names import normalize_model as normalize_model
     from kbench_jupyter.api.names import task_slug as task_slug
-    from kbench_jupyter.api.network.pooled import RequestsTransport as RequestsTransport
+    from kbench_jupyter.api.network.pooled import PooledTransport as PooledTransport
     from kbench_jupyter.api.transport import Request as Request
     from kbench_jupyter.api.transport import Response as Response
     from kbench_jupyter.api.transport import Transport as Transport
@@ -64,7 +64,7 @@ _HOMES = {
     "limits": ("Limits",),
     "logs.stream": ("LogStream",),
     "names": ("normalize_model", "task_slug"),
-    "network.pooled": ("RequestsTransport",),
+    "network.pooled": ("PooledTransport",),
     "transport": ("Request", "Response", "Transport", "TransportFault"),
     "values.account": ("ModelProxyToken", "QuotaBalance", "TaskQuota", "TokenInfo"),
     "values.discussions": ("Comment", "Topic"),

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import replace
+from functools import lru_cache
 from urllib.parse import urljoin, urlsplit
 
 from kbench_jupyter.api.transport import Request, TransportFault
@@ -17,6 +18,7 @@ __all__ = ["check_address", "is_loopback", "redirected"]
 _HINT = "Use an address such as https://api.kaggle.com or http://127.0.0.1:8000."
 
 
+@lru_cache(64)  # each request asks several times
 def is_loopback(url: str) -> bool:
     """Return whether an address names this machine: ``localhost``, ``127.0.0.0/8`` or ``::1``.
 

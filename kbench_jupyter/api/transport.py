@@ -2,7 +2,7 @@
 
 A transport is anything that takes a `Request` and returns a `Response`, so a test hands the client a
 function. Retries, redirects and the meaning of an answer are decided above (`calls`, `answers`); the
-transport of real life is `kbench_jupyter.api.network.pooled.RequestsTransport`.
+transport of real life is `kbench_jupyter.api.network.pooled.PooledTransport`.
 """
 
 from __future__ import annotations

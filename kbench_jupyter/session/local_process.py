@@ -37,8 +37,8 @@ _NEEDED = ("starlette", "uvicorn", "httpx", "filelock", "re2", "psutil", "nbclie
 PACE = 0.1
 #: Seconds a killed process may take to be gone.
 _DYING = 5.0
-#: Seconds to connect and to answer.
-_ANSWER = (2.0, 5.0)
+#: Seconds to connect, and to answer.
+_CONNECT, _ANSWER = 2.0, 5.0
 #: Seconds a server that does not answer gets to end by itself.
 _MOMENT = 3.0
 _LOGS = ("start.log", "server.log")
@@ -72,27 +72,31 @@ class Endpoint:
 def proves_itself(server: LocalServer) -> bool:
     """Ask whoever listens at the address for a proof of the token, without showing ours."""
     nonce = secrets.token_hex(16)
-    answer = _request("GET", f"{server.url}/ping", params={"nonce": nonce})
+    answer = _request("GET", f"{server.url}/ping?nonce={nonce}")
     proof = hmac.new(server.token.encode(), nonce.encode(), hashlib.sha256).hexdigest()
     return answer is not None and hmac.compare_digest(str(answer.get("proof", "")), proof)
 
 
 def call(server: LocalServer, method: str, **body: object) -> dict[str, Any] | None:
     """Make a call of the server's own service; None when it fails."""
-    headers = {"Authorization": f"Bearer {server.token}"}
+    headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
     url = f"{server.url}/v1/local.LocalService/{method}"
-    timeout = (2.0, 600.0) if method == "Clean" else _ANSWER
-    return _request("POST", url, headers=headers, json=body, timeout=timeout)
+    wait = 600.0 if method == "Clean" else _ANSWER
+    return _request("POST", url, json.dumps(body), headers, wait)
 
 
-def _request(verb: str, url: str, **options: Any) -> dict[str, Any] | None:
+def _request(
+    verb: str, url: str, body: str | None = None, headers: dict[str, str] | None = None, wait: float = _ANSWER
+) -> dict[str, Any] | None:
     """Return the JSON object that came back, or None for anything else."""
-    import requests
+    import urllib3  # by itself it asks no proxy, which has no business with loopback
 
-    with suppress(requests.RequestException, ValueError), requests.Session() as session:
-        session.trust_env = False  # a proxy has no business with loopback, and .netrc none with our token
-        answer = session.request(verb, url, **{"timeout": _ANSWER, **options}, allow_redirects=False)
-        found = answer.json() if answer.status_code == 200 else None
+    timeout = urllib3.Timeout(connect=_CONNECT, read=wait)
+    with suppress(urllib3.exceptions.HTTPError, ValueError), urllib3.PoolManager() as connections:
+        answer = connections.request(
+            verb, url, body=body, headers=headers, timeout=timeout, retries=False, redirect=False
+        )
+        found = json.loads(answer.data) if answer.status == 200 else None
         return found if isinstance(found, dict) else None
     return None
 

@@ -17,6 +17,7 @@ from kbench_jupyter.actions.quota import quota
 from kbench_jupyter.actions.results import results
 from kbench_jupyter.actions.standing import standing
 from kbench_jupyter.actions.status import status
+from kbench_jupyter.actions.whoami import whoami
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.panels.model_picker import ModelPicker
 from kbench_jupyter.panels.watches import TaskWatch
@@ -61,25 +62,24 @@ def failing_pull(session):
         (lambda session: ModelPicker(session).load(), ("ListBenchmarkModels", "GetBenchmarkTaskQuota")),
         (quota, ("GetBenchmarkTaskQuota", "GetModelProxyQuotas")),
         (init, ("CreateDefaultModelProxyToken", "ListBenchmarkModels")),
+        (whoami, ("IntrospectToken", "GetBenchmarkTaskQuota", "GetModelProxyQuotas")),
     ],
-    ids=["status", "standing", "pull", "panel", "picker", "quota", "init"],
+    ids=["status", "standing", "pull", "panel", "picker", "quota", "init", "whoami"],
 )
-def test_both_questions_are_on_the_way_before_either_is_answered(
-    server, session, command, methods, monkeypatch
-):
+def test_all_questions_are_on_the_way_before_any_is_answered(server, session, command, methods, monkeypatch):
     for name in ("MODEL_PROXY_URL", "MODEL_PROXY_API_KEY", "MODEL_PROXY_EXPIRY_TIME", "LLM_DEFAULT"):
         monkeypatch.setenv(name, "")  # which init sets for this process
-    met = threading.Barrier(2, timeout=4)
+    met = threading.Barrier(len(methods), timeout=4)
 
-    def answered_once_both_are_here(exchange):
+    def answered_once_all_are_here(exchange):
         met.wait()
         exchange.answer(*exchange.process())
 
     for method in methods:
-        server.inject(method, answered_once_both_are_here)
+        server.inject(method, answered_once_all_are_here)
     command(session)
     assert not met.broken
-    assert [len(server.calls(method)) for method in methods] == [1, 1]
+    assert [len(server.calls(method)) for method in methods] == [1] * len(methods)
 
 
 @pytest.mark.parametrize(

@@ -11,16 +11,19 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import certifi
 import faults
 import pytest
 from api_helpers import QUICK
 from faults import JSON, Exchange, FaultServer
 
-from kbench_jupyter.api import Client, Credentials, Request, RequestsTransport, TransportFault
+from kbench_jupyter.api import Client, Credentials, PooledTransport, Request, TransportFault
+from kbench_jupyter.api.network import proxies
 from kbench_jupyter.api.transport import Cancel
 
 SECRET = "s3cr3t-value"
@@ -58,7 +61,7 @@ def test_a_connection_that_has_rested_for_a_minute_is_not_used_again(
 
 
 def test_an_error_that_is_kept_keeps_no_connection_of_a_closed_client(server: FaultServer) -> None:
-    transport = RequestsTransport()
+    transport = PooledTransport()
     asked = Request("POST", f"{server.url}/v1/x/GetBenchmarkTaskQuota", body=b"{}")
     for answer in (transport(asked), transport(asked)):
         answer.read()
@@ -72,7 +75,7 @@ def test_an_error_that_is_kept_keeps_no_connection_of_a_closed_client(server: Fa
 
 
 def test_what_another_thread_still_asks_of_a_closed_client_leaves_no_connection(server: FaultServer) -> None:
-    transport = RequestsTransport()
+    transport = PooledTransport()
     transport.close()
     asked = Request("POST", f"{server.url}/v1/x/GetBenchmarkTaskQuota", body=b"{}")
     for end in (lambda answer: answer.read(), lambda answer: answer.close()):
@@ -163,7 +166,7 @@ def test_pieces_of_a_stream_come_as_they_are_sent(server: FaultServer) -> None:
         exchange.hang_up()
 
     server.inject("X", stream)
-    transport = RequestsTransport()
+    transport = PooledTransport()
     with transport(Request("POST", server.url + "/v1/s/X", read_timeout=5)) as response:
         pieces = response.iter_bytes()
         assert next(pieces) == b"first"
@@ -184,7 +187,7 @@ def test_faults_say_what_happened_and_nothing_secret(
     server: FaultServer, fault: faults.Fault, words: str, maybe: bool
 ) -> None:
     server.inject("X", fault)
-    transport = RequestsTransport()
+    transport = PooledTransport()
     request = Request(
         "POST",
         server.url + "/v1/s/X?signature=" + SECRET,
@@ -215,21 +218,21 @@ def test_faults_say_what_happened_and_nothing_secret(
 )
 def test_a_server_that_was_never_reached_surely_did_nothing(url: str, words: str) -> None:
     with pytest.raises(TransportFault, match=words) as caught:
-        RequestsTransport()(Request("POST", url, connect_timeout=2))
+        PooledTransport()(Request("POST", url, connect_timeout=2))
     assert not caught.value.maybe_processed
 
 
 def test_a_malformed_header_is_not_quoted(server: FaultServer) -> None:
     # requests 2.31 lets it pass, and http.client refuses it with other words.
     with pytest.raises(TransportFault, match="No request can be made") as caught:
-        RequestsTransport()(Request("POST", server.url, {"Authorization": f"Bearer {SECRET}\n"}))
+        PooledTransport()(Request("POST", server.url, {"Authorization": f"Bearer {SECRET}\n"}))
     assert SECRET not in str(caught.value)
     assert server.requests == []
 
 
 def test_a_server_without_tls_is_told_apart_from_an_answer(server: FaultServer) -> None:
     with pytest.raises(TransportFault):
-        RequestsTransport()(
+        PooledTransport()(
             Request("POST", server.url.replace("http", "https"), connect_timeout=2, read_timeout=2)
         )
 
@@ -276,11 +279,44 @@ def test_what_the_systems_store_trusts_is_trusted_with_truststore(
     with FaultServer(tls=certificate[1]) as server:
         with Client(server.url, Credentials.bearer("good", "x"), limits=QUICK) as client:
             assert client.task_quota().allowed == 10
-        monkeypatch.setattr("kbench_jupyter.api.network.pooled.system_trust", lambda: None)
+        monkeypatch.setattr("kbench_jupyter.api.network.proxies.system_trust", lambda: None)
         with Client(server.url, Credentials.bearer("good", "x"), limits=QUICK) as client:
             with pytest.raises(TransportFault, match="not trusted") as caught:
                 client.task_quota()
             assert "truststore" in str(caught.value.hint)
+
+
+def test_certificates_are_read_once_and_again_when_their_file_has_changed(
+    certificate: tuple[Path, ssl.SSLContext], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read: list[str] = []
+    reading = proxies._read
+
+    def noted(context: object, bundle: str) -> None:
+        read.append(bundle)
+        reading(context, bundle)
+
+    monkeypatch.setattr(proxies, "_read", noted)
+    bundle = tmp_path / "company.pem"
+    bundle.write_bytes(Path(certifi.where()).read_bytes())
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(bundle))
+    together = threading.Barrier(3)
+
+    def ask(client: Client) -> int:
+        together.wait(10)
+        return client.task_quota().allowed
+
+    with (
+        FaultServer(tls=certificate[1]) as server,
+        Client(server.url, Credentials.bearer("good", "x"), limits=QUICK) as client,
+    ):
+        with pytest.raises(TransportFault, match="not trusted"):
+            client.task_quota()
+        assert read == [str(bundle)]
+        bundle.write_bytes(certificate[0].read_bytes())
+        with ThreadPoolExecutor(3) as pool:
+            assert list(pool.map(ask, [client] * 3)) == [10, 10, 10]
+    assert read == [str(bundle)] * 2
 
 
 def test_a_stream_over_tls_is_closed_at_once_from_another_thread(
@@ -317,7 +353,7 @@ def test_a_stream_over_tls_is_closed_at_once_from_another_thread(
 
 
 def test_a_late_cancel_leaves_the_next_exchange_on_the_connection_alone(server: FaultServer) -> None:
-    cancel, transport = Cancel(), RequestsTransport()
+    cancel, transport = Cancel(), PooledTransport()
     first = transport(Request("POST", server.url + "/v1/s/GetBenchmarkTaskQuota", body=b"{}", cancel=cancel))
     first.read()
     server.inject("X", faults.slow(0.1))
@@ -332,9 +368,9 @@ def test_a_late_cancel_leaves_the_next_exchange_on_the_connection_alone(server: 
 
 
 def test_closing_ends_the_connections_of_a_pool_that_something_still_holds(server: FaultServer) -> None:
-    transport = RequestsTransport()
+    transport = PooledTransport()
     transport(Request("POST", server.url + "/v1/s/GetBenchmarkTaskQuota", body=b"{}")).read()
-    held = transport._session.get_adapter(server.url).poolmanager.connection_from_url(server.url)
+    held = next(iter(transport._managers.values())).connection_from_url(server.url)
     transport.close()
     assert server.wait_for_connections(0)
     assert held.host == "127.0.0.1"

@@ -89,7 +89,8 @@ def first_commands(url: str, home: Path) -> dict[str, Callable[[], float]]:
     """Return the sides that run code in a new process each time."""
     home.mkdir()
     env = {
-        **os.environ,
+        # Python's own files are compiled, and an installed package's: ours are then, too, by the first round.
+        **{name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"},
         "HOME": str(home),
         "KBENCH_API_URL": url,
         "KBENCH_HOME": str(home / "state"),

@@ -87,9 +87,9 @@ _LATE = ("gave no answer within", "sent nothing for", "had not finished its answ
 @contextmanager
 def noticing(lots: Lots) -> Iterator[None]:
     """Note which requests the client sends, and which it gives up because their time is over."""
-    tell, send = pooled.fault_of, pooled.RequestsTransport.__call__
+    tell, send = pooled.fault_of, pooled.PooledTransport.__call__
 
-    def sent(transport: pooled.RequestsTransport, request: Request) -> Response:
+    def sent(transport: pooled.PooledTransport, request: Request) -> Response:
         if lots.active:
             lots.sent[_key(request)] += 1
         return send(transport, request)
@@ -102,7 +102,7 @@ def noticing(lots: Lots) -> Iterator[None]:
 
     with (
         mock.patch.object(pooled, "fault_of", told),
-        mock.patch.object(pooled.RequestsTransport, "__call__", sent),
+        mock.patch.object(pooled.PooledTransport, "__call__", sent),
     ):
         yield
 

@@ -70,9 +70,9 @@ class Caller:
         self.sleep = sleep
         self.rand = rand
         if transport is None:
-            from kbench_jupyter.api.network.pooled import RequestsTransport
+            from kbench_jupyter.api.network.pooled import PooledTransport
 
-            transport = RequestsTransport(advice={self.base_url: advice} if advice else {})
+            transport = PooledTransport(advice={self.base_url: advice} if advice else {})
         self._transport = transport
         self._user_agent = user_agent
         self._on_retry = on_retry

@@ -6,7 +6,6 @@ import socket
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlsplit
 
-import requests
 import urllib3
 
 from kbench_jupyter.api.transport import Request, TransportFault
@@ -47,10 +46,15 @@ def fault_of(
         known = _known(cause, host, request, advice or {})
         if known is not None:
             return known
-    if isinstance(error, requests.exceptions.ConnectionError | urllib3.exceptions.HTTPError | OSError):
-        # requests' own complaints about a request are OSErrors too; they are caught by `_known`.
-        return TransportFault(f"The connection to {host} broke before an answer came.")
-    return TransportFault(f"No request can be made to {host}.", maybe_processed=False, retryable=False)
+    if isinstance(
+        error, ValueError
+    ):  # of the address or a header, which was looked at before anything was sent
+        return TransportFault(
+            f"No request can be made to {host}: its address or a header is malformed.",
+            maybe_processed=False,
+            retryable=False,
+        )
+    return TransportFault(f"The connection to {host} broke before an answer came.")
 
 
 def _known(
@@ -62,15 +66,9 @@ def _known(
             maybe_processed=False,
             hint="Check the network connection. In a Kaggle notebook, turn on Internet in the settings.",
         )
-    if isinstance(cause, requests.exceptions.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError):
+    if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
         return TransportFault(
             f"No connection to {host} within {request.connect_timeout:g} s.", maybe_processed=False
-        )
-    if isinstance(cause, requests.exceptions.InvalidHeader | requests.exceptions.InvalidURL):
-        return TransportFault(
-            f"No request can be made to {host}: its address or a header is malformed.",
-            maybe_processed=False,
-            retryable=False,
         )
     if isinstance(cause, ConnectionRefusedError | urllib3.exceptions.NewConnectionError):
         return TransportFault(
@@ -81,7 +79,7 @@ def _known(
                 "Check the network connection and the address.",
             ),
         )
-    if isinstance(cause, requests.exceptions.ReadTimeout | urllib3.exceptions.ReadTimeoutError):
+    if isinstance(cause, urllib3.exceptions.ReadTimeoutError):
         return TransportFault(f"{host} gave no answer within {request.read_timeout:g} s.")
     return None
 

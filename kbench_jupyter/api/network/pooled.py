@@ -1,8 +1,9 @@
-"""The transport of real life: pooled connections of ``requests``, with every wait bounded.
+"""The transport of real life: pooled connections of ``urllib3``, with every wait bounded.
 
-What ``requests`` does not do by itself is here: an exchange that another thread can end at once (also
+What ``urllib3`` does not do by itself is here: an exchange that another thread can end at once (also
 before the answer's header has come), a limit on the whole exchange against a slow drip, faults told
-apart by whether the server may have acted, and messages that quote neither headers nor queries.
+apart by whether the server may have acted, and messages that quote neither headers nor queries. What
+``requests`` would add to it, cookies and redirects and ``.netrc``, is not wanted, and takes longer than the rest.
 """
 
 from __future__ import annotations
@@ -17,17 +18,15 @@ from functools import cache
 from http.client import HTTPException
 from typing import Any
 
-import requests
 import urllib3
-from requests.adapters import HTTPAdapter
 
 from kbench_jupyter.api.addresses import is_loopback
 from kbench_jupyter.api.network.alarms import Alarms
 from kbench_jupyter.api.network.failures import causes_of, fault_of, host_of, patience
-from kbench_jupyter.api.network.proxies import Way, network_fault, system_trust, way_to
+from kbench_jupyter.api.network.proxies import Way, manager_for, network_fault, way_to
 from kbench_jupyter.api.transport import STRIDE, Cancel, Request, Response, TransportFault
 
-__all__ = ["RequestsTransport"]
+__all__ = ["PooledTransport"]
 
 PIECE = 1 << 18  # bytes asked for at a time: large enough for downloads, and read1 returns what is there
 _IDLE = 32  # connections that are kept for each host
@@ -97,25 +96,7 @@ def _watch(manager: Any) -> Any:
     return manager
 
 
-class _Adapter(HTTPAdapter):
-    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
-        self._trust: dict[str, Any] = {"ssl_context": system_trust()}
-        super().init_poolmanager(*args, **{**kwargs, **self._trust})
-        _watch(self.poolmanager)
-
-    def proxy_manager_for(self, proxy: str, **kwargs: Any) -> Any:
-        return _watch(super().proxy_manager_for(proxy, **{**kwargs, **self._trust}))
-
-    def close(self) -> None:
-        # urllib3 2 would close them when a pool is garbage, and the traceback of an error may put that off.
-        for manager in (self.poolmanager, *self.proxy_manager.values()):
-            for key in list(manager.pools.keys()):
-                if (pool := manager.pools.get(key)) is not None:
-                    pool.close()
-        super().close()
-
-
-class RequestsTransport:
+class PooledTransport:
     """A transport over pooled connections.
 
     Sends no cookies, reads no ``.netrc`` (it would replace the credential), follows no redirect (that is
@@ -133,10 +114,8 @@ class RequestsTransport:
         self._worked = False  # whether anybody outside this machine has answered
         self._closed = False
         self._alarms = Alarms()
-        self._session = requests.Session()
-        adapter = _Adapter(pool_connections=8, pool_maxsize=_IDLE)
-        self._session.mount("http://", adapter)
-        self._session.mount("https://", adapter)
+        self._managers: dict[Way, Any] = {}
+        self._making = threading.Lock()
 
     def __call__(self, request: Request, /) -> Response:
         """Send, and return the answer once its header has come."""
@@ -151,7 +130,7 @@ class RequestsTransport:
             if answer is not None:
                 answer.close()
             self._keep_none()
-            # Raised here, outside any except block: requests' own errors hold the request and with it
+            # Raised here, outside any except block: the error of a header quotes it, and with it
             # the credential, and would hang on as __context__.
             expired, cancelled, known = expiry.reached, cancel.is_set, None
             if not expired and not cancelled:
@@ -161,7 +140,7 @@ class RequestsTransport:
         if request.total_timeout is None:
             expiry.stop()
         sock, _current.sock = _current.sock, None
-        if request.stream_timeout is not None and Response(200, answer.headers).is_event_stream:
+        if request.stream_timeout is not None and Response(200, dict(answer.headers)).is_event_stream:
             # Whoever writes into it may well be silent for a while.
             request = replace(request, read_timeout=request.stream_timeout, pace=None)
             with suppress(OSError):
@@ -170,32 +149,37 @@ class RequestsTransport:
         def close() -> None:
             _let_go(request, expiry, cancel)
             answer.close()
+            answer.release_conn()
             self._keep_none()
 
         body = _body(answer, request, expiry, cancel)
-        return Response(answer.status_code, answer.headers, body, on_close=close)
+        return Response(answer.status, dict(answer.headers), body, on_close=close)
 
-    def _send(
-        self, request: Request, cancel: Cancel, way: Way
-    ) -> tuple[requests.Response | None, Exception | None]:
+    def _send(self, request: Request, cancel: Cancel, way: Way) -> tuple[Any, Exception | None]:
         _current.cancel, _current.fresh = cancel, request.fresh
         try:
-            prepared = requests.Request(
-                request.method, request.url, headers=dict(request.headers), data=request.body
-            ).prepare()
-            answer = self._session.send(
-                prepared,
-                allow_redirects=False,
-                timeout=(request.connect_timeout, request.read_timeout),
-                stream=True,
-                proxies=way.proxies,
-                verify=way.verify,
+            answer = self._manager(way).urlopen(
+                request.method,
+                request.url,
+                body=request.body,
+                headers=dict(request.headers),
+                timeout=urllib3.Timeout(connect=request.connect_timeout, read=request.read_timeout),
+                retries=False,
+                redirect=False,
+                preload_content=False,
+                decode_content=False,
             )
-        except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             return None, error
         finally:
             _current.cancel, _current.fresh = None, False
         return answer, None
+
+    def _manager(self, way: Way) -> Any:
+        with self._making:
+            if way not in self._managers:
+                self._managers[way] = _watch(manager_for(way, num_pools=8, maxsize=_IDLE))
+            return self._managers[way]
 
     def close(self) -> None:
         """Close every pooled connection; those of exchanges that go on are closed as each of them ends."""
@@ -205,8 +189,19 @@ class RequestsTransport:
     def _keep_none(self) -> None:
         # A thread whose answer nobody waits for any more may ask on, and a closed pool would take up its connection.
         if self._closed:
-            self._session.close()
+            with self._making:
+                managers = list(self._managers.values())
+            for manager in managers:
+                _close_all(manager)
             self._alarms.forget()
+
+
+def _close_all(manager: Any) -> None:
+    # urllib3 2 would close them when a pool is garbage, and the traceback of an error may put that off.
+    for key in list(manager.pools.keys()):
+        if (pool := manager.pools.get(key)) is not None:
+            pool.close()
+    manager.clear()
 
 
 def _let_go(request: Request, expiry: _Expiry, cancel: Cancel) -> None:
@@ -234,7 +229,7 @@ class _Expiry:
             self._alarm.stop()
 
 
-def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: Cancel) -> Iterator[bytes]:
+def _body(answer: Any, request: Request, expiry: _Expiry, cancel: Cancel) -> Iterator[bytes]:
     next_piece = _reader(answer)
     expected = _plain_length(answer)
     received = stride = 0
@@ -269,24 +264,23 @@ def _body(answer: requests.Response, request: Request, expiry: _Expiry, cancel: 
     if expected is not None and received < expected:
         raise fault_of(None, request, False, False, reading=True)
     _let_go(request, expiry, cancel)
-    answer.raw.release_conn()
+    answer.release_conn()
 
 
-def _reader(answer: requests.Response) -> Callable[[], bytes]:
+def _reader(answer: Any) -> Callable[[], bytes]:
     """Return what gives the next bytes as soon as there are any, and none at the end."""
-    raw = answer.raw
-    if hasattr(raw, "read1"):  # urllib3 2
+    if hasattr(answer, "read1"):  # urllib3 2
         # What is compressed may become a thousand times larger in memory at once.
         size = PIECE >> 4 if "content-encoding" in answer.headers else PIECE
-        return lambda: bytes(raw.read1(size, decode_content=True))
+        return lambda: bytes(answer.read1(size, decode_content=True))
     if "content-encoding" in answer.headers:
-        pieces = raw.stream(PIECE, decode_content=True)
+        pieces = answer.stream(PIECE, decode_content=True)
         return lambda: next(pieces, b"")
     # urllib3 1 would wait until a piece is full: a log stream would stand still.
-    original: Any = raw._original_response
+    original: Any = answer._original_response
     return lambda: bytes(original.read1(PIECE))
 
 
-def _plain_length(answer: requests.Response) -> int | None:
+def _plain_length(answer: Any) -> int | None:
     length = answer.headers.get("content-length", "")
     return int(length) if length.isdigit() and "content-encoding" not in answer.headers else None

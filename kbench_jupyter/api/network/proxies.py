@@ -11,20 +11,21 @@ import re
 import socket
 import ssl
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import getproxies
 
-import requests
 import urllib3
+from urllib3.util.ssl_ import create_urllib3_context
 
 from kbench_jupyter.api.addresses import is_loopback
 from kbench_jupyter.api.transport import TransportFault
 
-__all__ = ["Way", "network_fault", "system_trust", "way_to"]
+__all__ = ["Way", "manager_for", "network_fault", "way_to"]
 
 _PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY")
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
@@ -36,11 +37,12 @@ _TUNNEL = re.compile(r"Tunnel connection failed: (\d{3})(?: ([\w' -]{1,60}))?")
 class Way:
     """How requests get to one address."""
 
-    proxies: dict[str, str]  # as `requests` wants them
-    verify: bool | str = True  # certificates to trust: a path, or those that come with Python's packages
-    proxy: str = ""  # the proxy in the way, without user and password
+    through: str = field(default="", repr=False)  # the proxy in the way; there may be a password in it
+    proxy: str = ""  # the same without user and password
     named_by: str = ""  # where the proxy's address stands
-    bundle_by: str = ""  # which variable names the certificates
+    bundle: str = ""  # certificates to trust, a file or a folder; "" where there are none to be checked
+    changed: int = 0  # when that was last changed
+    bundle_by: str = ""  # which variable names it; "" where it comes with Python's packages
 
 
 def way_to(url: str) -> Way:
@@ -51,14 +53,27 @@ def way_to(url: str) -> Way:
     TransportFault
         If the environment's settings cannot work.
     """
-    proxies: dict[str, str] = {} if is_loopback(url) else dict(requests.utils.get_environ_proxies(url))
-    proxy = requests.utils.select_proxy(url, proxies) or ""
-    named_by = next((name for name in _PROXIES if os.environ.get(name) == proxy), "the system's settings")
-    verify, bundle_by = _bundle() if url.startswith("https:") else (True, "")
-    return Way(proxies, verify, _checked(proxy, named_by) if proxy else "", named_by, bundle_by)
+    way = Way()
+    if not is_loopback(url) and (through := _proxy_to(url)):
+        named_by = next(
+            (name for name in _PROXIES if os.environ.get(name) == through), "the system's settings"
+        )
+        way = Way(through, _checked(through, named_by), named_by)
+    if not url.startswith("https:"):
+        return way
+    bundle, bundle_by = _bundle()
+    return replace(way, bundle=bundle, bundle_by=bundle_by, changed=Path(bundle).stat().st_mtime_ns)
 
 
-def _bundle() -> tuple[bool | str, str]:
+def _proxy_to(url: str) -> str:
+    if not getproxies():
+        return ""
+    import requests.utils  # it knows all that no_proxy may say; who needs no proxy need not wait for it
+
+    return requests.utils.select_proxy(url, requests.utils.get_environ_proxies(url)) or ""
+
+
+def _bundle() -> tuple[str, str]:
     for name in _BUNDLES:
         path = os.environ.get(name)
         if path and not Path(path).exists():
@@ -69,14 +84,16 @@ def _bundle() -> tuple[bool | str, str]:
             )
         if path:
             return path, name
-    return True, ""
+    import certifi  # comes with requests
+
+    return certifi.where(), ""
 
 
 def _checked(proxy: str, named_by: str) -> str:
     """Return a proxy's address without what is secret in it."""
     shown = proxy.rpartition("@")[2].rpartition("//")[2].rstrip("/")
     try:
-        parts = urlsplit(proxy if "://" in proxy else f"http://{proxy.removeprefix('//')}")
+        parts = urlsplit(_with_scheme(proxy))
         # Whitespace in a password is no trouble.
         scheme, fine = parts.scheme, bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", shown)
     except ValueError:
@@ -89,6 +106,10 @@ def _checked(proxy: str, named_by: str) -> str:
             "%pip install pysocks",
         )
     return shown
+
+
+def _with_scheme(proxy: str) -> str:
+    return proxy if "://" in proxy else f"http://{proxy.removeprefix('//')}"
 
 
 def _setting(message: str, hint: str) -> TransportFault:
@@ -120,9 +141,9 @@ def network_fault(
     for cause in causes:
         if isinstance(cause, ssl.SSLCertVerificationError):
             return _untrusted(cause, host, way)
-    if way.bundle_by and any(isinstance(cause, ssl.SSLError) for cause in causes) and not _holds(way.verify):
+    if way.bundle_by and any(isinstance(cause, ssl.SSLError) for cause in causes) and not _holds(way.bundle):
         return _setting(
-            f"{way.bundle_by} names {way.verify}, which holds no certificates.",
+            f"{way.bundle_by} names {way.bundle}, which holds no certificates.",
             _advice(way.bundle_by, _CERTIFICATES),
         )
     return _by_proxy(causes, host, way, worked) if way.proxy else None
@@ -139,15 +160,13 @@ def _untrusted(cause: ssl.SSLCertVerificationError, host: str, way: Way) -> Tran
             "In a company's network, get its certificate as a .pem file: %env REQUESTS_CA_BUNDLE=/PATH/TO/COMPANY.pem"
             "\nOr trust what this machine's system trusts: %pip install truststore, and restart the kernel."
         )
-    trusted = f" by {way.verify}, which {way.bundle_by} names" if way.bundle_by else ""
+    trusted = f" by {way.bundle}, which {way.bundle_by} names" if way.bundle_by else ""
     return _setting(f"The certificate of {host} is not trusted{trusted} ({said}).", hint)
 
 
-def _holds(bundle: bool | str) -> bool:
+def _holds(bundle: str) -> bool:
     try:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        is_folder = Path(str(bundle)).is_dir()
-        context.load_verify_locations(*(None, str(bundle)) if is_folder else (str(bundle),))
+        _read(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT), bundle)
     except OSError:
         return False
     return True
@@ -161,11 +180,11 @@ def _by_proxy(causes: list[BaseException], host: str, way: Way, worked: bool) ->
             return _tunnel(proxy, host, way, *refused.groups())
         if isinstance(cause, socket.gaierror):
             said = f"{proxy} cannot be found: its name is not known."
-        elif isinstance(cause, requests.exceptions.ConnectTimeout | urllib3.exceptions.ConnectTimeoutError):
+        elif isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
             said = f"{proxy} does not answer."
         elif isinstance(cause, ConnectionRefusedError):
             said = f"{proxy} refuses connections."
-        elif isinstance(cause, requests.exceptions.ProxyError | urllib3.exceptions.ProxyError):
+        elif isinstance(cause, urllib3.exceptions.ProxyError):
             said = f"{proxy} does not connect to {host}; perhaps it is none."
         else:
             continue
@@ -188,8 +207,43 @@ def _tunnel(proxy: str, host: str, way: Way, code: str, reason: str | None) -> T
     )
 
 
+def manager_for(way: Way, **pools: Any) -> Any:
+    """Return what keeps connections that go this way, of so many `pools` as urllib3 wants to be told.
+
+    The certificates are read once, not for each connection.
+
+    Raises
+    ------
+    OSError
+        If the certificates cannot be read.
+    """
+    trust: dict[str, Any] = {}
+    if way.bundle:
+        trust = {"cert_reqs": "CERT_REQUIRED", "ssl_context": _trusting(way.bundle)}
+    if not way.through:
+        return urllib3.PoolManager(**pools, **trust)
+    from requests.adapters import HTTPAdapter  # it knows SOCKS, and how a user's name is said to a proxy
+
+    through = _with_scheme(way.through)
+    if through.startswith("https:"):
+        trust["proxy_ssl_context"] = trust.get("ssl_context")
+    adapter = HTTPAdapter(pool_connections=pools["num_pools"], pool_maxsize=pools["maxsize"])
+    return adapter.proxy_manager_for(through, **trust)
+
+
+def _trusting(bundle: str) -> Any:
+    """Return a TLS context that trusts a file or folder of certificates, and what the platform may trust besides."""
+    context = system_trust() or create_urllib3_context(cert_reqs=ssl.CERT_REQUIRED)
+    _read(context, bundle)
+    return context
+
+
 def system_trust() -> Any:
     """Return a TLS context that asks the platform's trust store, or None without the package `truststore`."""
     if find_spec("truststore") is None:
         return None
     return import_module("truststore").SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+
+
+def _read(context: Any, bundle: str) -> None:
+    context.load_verify_locations(*(None, bundle) if Path(bundle).is_dir() else (bundle,))

@@ -116,10 +116,10 @@ class LogEntry:
         """Read an entry, or a bare string (a whole line, since it has no line end of its own)."""
         if type(value) is dict:
             stream, time, data = value.get("stream_name"), value.get("time"), value.get("data")
-            if type(stream) is str and type(time) is float and type(data) is str:
+            if type(stream) is str and type(data) is str:
                 # As entries mostly are. Logs hold them by the hundred thousand, and reading each as if
                 # anything could be in it takes more than twice as long.
-                return cls(stream, time, data)
+                return cls(stream, parse.number(time), data)
         if isinstance(value, Mapping) and "data" in value:
             return cls(
                 stream=parse.text(value.get("stream_name", value.get("streamName"))),

@@ -120,7 +120,7 @@ class _HalfLine:
 
 def strip_codes(text: str) -> str:
     """Return `text` without escape codes."""
-    return _CODE.sub("", text)
+    return _CODE.sub("", text) if "\x1b" in text else text
 
 
 def acts(text: str) -> bool:
