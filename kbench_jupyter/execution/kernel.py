@@ -19,8 +19,7 @@ from kbench_jupyter.execution.processes import adopts_orphans, end_marked
 
 #: Seconds a kernel may take to answer; generous, because a cold disk and two cores are common.
 _STARTUP = 90.0
-#: Seconds a kernel may take to run its exit handlers. Short, because ipykernel 7.4 often hangs after them: its main
-#: thread joins the control thread, which waits to publish a status on a socket that is closed already.
+#: Seconds a kernel may take to run its exit handlers.
 _POLITE = 0.6
 
 # These make a kernel run somebody's own code or read their configuration before the first cell.
@@ -29,6 +28,7 @@ _STRAY = ("PYTHONSTARTUP", "IPYTHONDIR", "JUPYTER_CONFIG_PATH", "JPY_SESSION_NAM
 #: What ipykernel's debugger is told: to say nothing of modules that it cannot see into.
 SETTINGS = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
+_LEAVING = Path(__file__).with_name("leaving.py")
 _CHANGE = """
 import os
 for name, value in changes.items():
@@ -96,6 +96,9 @@ class FreshKernel:
             self.client.start_channels(hb=False)
             await self.client.wait_for_ready(timeout=_STARTUP)
             self.client.allow_stdin = False
+            if self._to_be is None:  # a forked one leaves so by itself
+                text = _LEAVING.read_text(encoding="utf-8") + "\nleave_early()"
+                await self.quietly(f"exec({text!r}, {{'__name__': 'leaving'}})")
         except Exception as error:
             raise ExecutionError(
                 f"The kernel did not start: {error}",
