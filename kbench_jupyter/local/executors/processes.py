@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from kbench_jupyter.execution import ROOM, free_memory
 from kbench_jupyter.local.children import Children, Forked
 from kbench_jupyter.local.executors.runners import Runner, Runners, remove_scratch
 from kbench_jupyter.local.executors.work import PATIENCE, SLACK, Work, candidate_of, offered
@@ -59,8 +60,14 @@ class Processes:
         """Nothing to begin: a runner is started when it is needed."""
 
     def expect(self) -> None:
-        """Get ready: somebody who asks for a token will validate, push or run soon."""
+        """Get ready: somebody who asks for a token will prompt, validate, push or run soon."""
         self._runners.expect()
+        if self._ahead and free_memory() >= ROOM:
+            self._looking = asyncio.create_task(self._warm_up_default())
+
+    async def _warm_up_default(self) -> None:
+        if model := await self._models.default():
+            self._warm_up(model)
 
     def about(self) -> dict[str, Any]:
         """Nothing to tell."""
