@@ -123,8 +123,6 @@ class Templates:
 
     async def _end(self, template: _Template) -> None:
         template.requests.close()  # which is its stdin
-        with suppress(ProcessLookupError):
-            template.process.kill()  # one that still imports would not notice, and none has anything to put in order
         await self._children.end(template.process)
         # Not cancelled: whoever waits for it would be, too. Its output has ended.
         await asyncio.gather(template.ready, return_exceptions=True)
