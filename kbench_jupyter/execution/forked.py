@@ -253,11 +253,17 @@ def _be_as_new(order: dict[str, Any]) -> None:
 def _run(parent: int) -> int:
     from ipykernel.kernelapp import IPKernelApp
 
+    from kbench_jupyter.execution.leaving import write_out
+
     # ipykernel reads this variable when it is imported.
     IPKernelApp.launch_instance(parent_handle=parent)
-    # What Python does at its end, but for taking apart what is in memory.
+    # What Python does at its end, but for taking apart what is in memory, and closing sockets: see `leaving`.
+    app = IPKernelApp.instance()
+    atexit.unregister(app.close)
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
+    app.reset_io()  # type: ignore[no-untyped-call]
+    write_out()
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):
             stream.flush()

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from queue import Empty
 from typing import Any, Protocol
 
 from kbench_jupyter.errors import ExecutionError
@@ -19,8 +20,7 @@ from kbench_jupyter.execution.processes import adopts_orphans, end_marked
 
 #: Seconds a kernel may take to answer; generous, because a cold disk and two cores are common.
 _STARTUP = 90.0
-#: Seconds a kernel may take to run its exit handlers. Short, because ipykernel 7.4 often hangs after them: its main
-#: thread joins the control thread, which waits to publish a status on a socket that is closed already.
+#: Seconds a kernel may take to run its exit handlers.
 _POLITE = 0.6
 
 # These make a kernel run somebody's own code or read their configuration before the first cell.
@@ -29,6 +29,7 @@ _STRAY = ("PYTHONSTARTUP", "IPYTHONDIR", "JUPYTER_CONFIG_PATH", "JPY_SESSION_NAM
 #: What ipykernel's debugger is told: to say nothing of modules that it cannot see into.
 SETTINGS = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
+_LEAVING = Path(__file__).with_name("leaving.py")
 _CHANGE = """
 import os
 for name, value in changes.items():
@@ -42,6 +43,13 @@ for name, value in changes.items():
 def _own_first(path: str | None) -> str:
     """Put this environment first on PATH: ``!python`` and ``!pip`` of a cell are its own, as on Kaggle."""
     return os.pathsep.join([str(Path(sys.executable).parent), path or os.defpath])
+
+
+def _ends(message: Mapping[str, Any], asked: str) -> bool:
+    """Whether a message is the last one on its channel that a request gets."""
+    if message["msg_type"] == "status" and message["content"]["execution_state"] != "idle":
+        return False
+    return bool(message["parent_header"].get("msg_id") == asked)
 
 
 def check_installed() -> None:
@@ -94,14 +102,33 @@ class FreshKernel:
             # Without the heartbeat: the process tells whether it lives, and a heart stopped as it starts spins for ever
             # (jupyter_client 8.10: its thread takes itself for running after it was told to stop).
             self.client.start_channels(hb=False)
-            await self.client.wait_for_ready(timeout=_STARTUP)
+            async with asyncio.timeout(_STARTUP):
+                await self.outlive(self._answers())
             self.client.allow_stdin = False
+            if self._to_be is None:  # a forked one leaves so by itself
+                text = _LEAVING.read_text(encoding="utf-8") + "\nleave_early()"
+                await self.quietly(f"exec({text!r}, {{'__name__': 'leaving'}})")
         except Exception as error:
+            why = f"no answer within {_STARTUP:g} s" if isinstance(error, TimeoutError) else error
             raise ExecutionError(
-                f"The kernel did not start: {error}",
+                f"The kernel did not start: {why}",
                 detail=self._stderr_tail() or None,
                 hint=f"Try `{Path(sys.executable).name} -m ipykernel --version` in a terminal.",
             ) from error
+
+    async def _answers(self) -> None:
+        """Ask the kernel who it is until it is heard on both channels, which it is not while they are being connected.
+
+        jupyter_client's own way is over after 0.2 s of silence.
+        """
+        while True:
+            asked = self.client.kernel_info()
+            with suppress(Empty):
+                while not _ends(await self.client.get_shell_msg(timeout=1), asked):
+                    pass
+                while not _ends(await self.client.get_iopub_msg(timeout=0.05), asked):
+                    pass
+                return
 
     async def _launch(self) -> None:
         self.manager = self._make_manager()

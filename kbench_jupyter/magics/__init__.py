@@ -30,6 +30,7 @@ def register(shell: InteractiveShell) -> Callable[[], Session]:
         Returns the session that the commands work in; it is made when first asked for.
     """
     from kbench_jupyter.magics.config import KBench
+    from kbench_jupyter.magics.first_task import FirstTask
     from kbench_jupyter.magics.matcher import make_matcher
     from kbench_jupyter.magics.shown import ShowEach
 
@@ -54,8 +55,10 @@ def register(shell: InteractiveShell) -> Callable[[], Session]:
         (shell, "ast_transformers", ShowEach(shell, _NAME)),
         (shell, "configurables", config),
     )
+    first = FirstTask(shell, lambda: magic().session)
 
     def take_away() -> None:
+        first.close()
         if magic.cache_info().currsize:
             magic().session.close()
         magic.cache_clear()

@@ -245,6 +245,8 @@ class Session:
     def at_close(self, closer: Callable[[], None]) -> None:
         """Have something that uses this session (a panel) closed before it; closing twice must be fine."""
         self._closers.append(closer)
+        if self._closed:  # meanwhile, in another thread
+            closer()
 
     def close(self) -> None:
         """Close what uses this session and free the client's connections; it speaks to no server any more."""

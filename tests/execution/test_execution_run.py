@@ -140,6 +140,15 @@ def test_processes_that_a_cell_left_behind_are_ended(scratch):
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="POSIX daemons")
+def test_what_is_to_happen_at_a_kernels_end_happens_and_open_files_are_written(scratch):
+    cell = "import atexit, os\nleft = open('open', 'w')\nleft.write('kept')\natexit.register(os.mkdir, 'handled')"
+    for _ in range(3):  # it is no matter of luck
+        assert execute(notebook(cell), cwd=scratch).ok
+        assert (scratch / "open").read_text() == "kept"
+        (scratch / "handled").rmdir()
+        (scratch / "open").unlink()
+
+
 def test_a_daemon_that_a_cell_has_started_ends_with_the_kernel(scratch):
     daemon = """
         import os, subprocess, sys

@@ -29,10 +29,10 @@ def test_every_end_of_a_creation_is_an_end(clock, state):
     assert client.asked == [TaskSlug("quiz", version=3)] * 3
 
 
-def test_changes_make_it_look_fast_again(clock):
-    client = FakeClient(*[task("QUEUED")] * 4, task("RUNNING"), task("COMPLETED"))
+def test_changes_make_it_look_sooner_again(clock):
+    client = FakeClient(*[task("QUEUED")] * 8, task("RUNNING"), task("COMPLETED"))
     watch_creation(client, "quiz", 3, clock=clock)
-    assert clock.waits == [2.0, 3.0, 4.5, 6.75, 2.0]
+    assert clock.waits == [0.25, 0.375, 0.562, 0.844, 1.266, 1.898, 2.848, 4.271, 2.0]
 
 
 def test_a_version_the_server_has_not_heard_of_yet_is_waited_for(clock):

@@ -45,26 +45,41 @@ def follow(client, ids, clock, **options):
 # Pacing
 
 
-def test_gaps_grow_from_two_seconds_to_thirty_and_never_beyond():
+def test_gaps_grow_from_a_quarter_of_a_second_to_thirty_and_never_beyond():
     pacing = Pacing()
-    gaps = [pacing.next() for _ in range(12)]
-    assert gaps[0] == 2.0
-    assert all(a < b for a, b in pairwise(gaps[:8]))
-    assert gaps[-3:] == [30.0, 30.0, 30.0]
+    gaps = [pacing.next() for _ in range(15)]
+    assert gaps[0] == 0.25
+    assert all(a < b for a, b in pairwise(gaps[:12]))
+    assert gaps[-2:] == [30.0, 30.0]
 
 
-def test_a_change_makes_the_watch_look_fast_again(clock):
-    quiet = [[run(1, "QUEUED")]] * 6
+def test_a_change_makes_the_watch_look_sooner_again(clock):
+    quiet = [[run(1, "QUEUED")]] * 8
     client = FakeClient(*quiet, [run(1, "RUNNING")], [run(1, "RUNNING")], [run(1, "COMPLETED")])
     follow(client, [1], clock)
-    assert clock.waits[:6] == [2.0, 3.0, 4.5, 6.75, 10.125, 15.188]
-    assert clock.waits[6:] == [2.0, 3.0]
+    assert clock.waits[:8] == [0.25, 0.375, 0.562, 0.844, 1.266, 1.898, 2.848, 4.271]
+    assert clock.waits[8:] == [2.0, 3.0]
 
 
-def test_an_asked_for_interval_caps_the_gap_also_below_two_seconds(clock):
+def test_a_small_run_is_seen_to_end_within_half_of_what_it_took(clock):
+    def state():
+        return iter([run(1, "COMPLETED" if clock.time >= 1 else "RUNNING")])
+
+    follow(FakeClient(*[state] * 9), [1], clock)
+    assert clock.time < 1.5
+
+
+def test_runs_that_end_one_after_the_other_have_nobody_look_more_than_every_two_seconds(clock):
+    ids = range(1, 60)
+    looks = [[run(n, "COMPLETED" if n < ended else "RUNNING") for n in ids] for ended in range(1, 61)]
+    follow(FakeClient(*looks), list(ids), clock)
+    assert clock.time > 2 * (len(ids) - 6)
+
+
+def test_an_asked_for_interval_caps_the_gap_also_below_the_first_one(clock):
     client = FakeClient(*[[run(1, "QUEUED")]] * 4, [run(1, "COMPLETED")])
-    follow(client, [1], clock, max_interval=0.5)
-    assert clock.waits == [0.5] * 4
+    follow(client, [1], clock, max_interval=0.1)
+    assert clock.waits == [0.1] * 4
 
 
 # What is followed
@@ -262,11 +277,11 @@ def test_close_from_another_thread_ends_following_at_once():
     client = FakeClient([run(1, "QUEUED")])
     ended = threading.Event()
     looked = threading.Event()
-    watch = Watch(client, "quiz", [1], streams=True, on_look=lambda _: looked.set())
+    watch = Watch(client, "quiz", [1], streams=True, on_look=lambda _: looked.set(), clock=SlowClock())
     watch.start(lambda change: None, lambda error: ended.set())
     assert looked.wait(5)
     watch.close()
-    assert ended.wait(1)  # the next look would have been two seconds away
+    assert ended.wait(1)
     assert not watch.done
 
 
@@ -370,11 +385,12 @@ def test_many_runs_say_how_many_end_a_minute_and_how_long_the_rest_takes(clock, 
     def looked(ended):
         return [run(n, "COMPLETED" if n <= ended else "QUEUED", "a") for n in range(1, 41)]
 
-    client = FakeClient(*(looked(ended) for ended in (0, 1, 3, 6, 9, 20, 40)))
+    # After some quiet ones the looks are two seconds apart.
+    client = FakeClient(*(looked(ended) for ended in (*[0] * 8, 1, 3, 6, 9, 20, 40)))
     wait_for_runs(client, "quiz", range(1, 41), reporter=said, clock=clock, max_interval=6)
     told = [text.partition("queued; ")[2].partition(" (")[0] for text, *_ in said.progressed]
-    assert told[:2] == ["time left not known yet"] * 2
-    assert told[2:5] == [
+    assert told[:9] == ["time left not known yet"] * 9
+    assert told[9:12] == [
         "60 a minute, about 37 s left",
         "75 a minute, about 27 s left",
         "80 a minute, about 23 s left",

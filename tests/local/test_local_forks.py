@@ -102,6 +102,10 @@ def plain(value):
 def kind(fd):
     target = os.readlink(f"/proc/self/fd/{fd}")
     return plain(target)
+many = [0, 1]
+while many[-2] != many[-1]:  # whoever executes this connects to the channels meanwhile that it does not need at once
+    time.sleep(0.3)
+    many.append(len(os.listdir("/proc/self/fd")))
 print("FOUND", json.dumps({
     "environment": {k: plain(v) for k, v in sorted(os.environ.items()) if k not in OWN},
     "argv": [plain(a) for a in sys.argv], "orig_argv": [plain(a) for a in sys.orig_argv], "path": sys.path,
@@ -113,7 +117,7 @@ print("FOUND", json.dumps({
     "blocked": str(sorted(signal.pthread_sigmask(signal.SIG_BLOCK, []))),
     "threads": sorted(plain(t.name) for t in threading.enumerate()),
     "descriptors": {n: kind(n) for n in ("0", "1", "2")},
-    "many": len([n for n in os.listdir("/proc/self/fd")]),
+    "many": many[-1],
     "streams": [type(s).__module__ for s in (sys.stdin, sys.stdout, sys.stderr)],
     "main": [sys.modules["__main__"] is sys.modules[__name__], hasattr(sys.modules["__main__"], "__file__")],
     "parent": multiprocessing.parent_process() is None, "name": multiprocessing.current_process().name,

@@ -26,6 +26,10 @@ def ready(server):
     return wait_for(lambda: server.kernels(), 60, "a kernel that waits")[0]
 
 
+def engines(server):
+    return [process for process in server.family() if "kbench_jupyter.local.engine" in process.cmdline()]
+
+
 def created(server, slug):
     assert server.creation(slug) == ("COMPLETED", "")
     path = max((server.home / "creations").iterdir(), key=lambda folder: int(folder.name))
@@ -67,9 +71,20 @@ def test_what_waits_ends_with_the_server(make_server):
     assert list((one.home / "work").iterdir()) == []
 
 
-def test_a_server_that_is_told_not_to_starts_no_kernel_ahead(make_server):
+@needs_memory
+def test_the_small_model_is_loaded_for_whoever_asks_for_a_token_and_ends_with_the_server(make_server):
+    one = make_server("--no-fork", ahead=True)
+    assert engines(one) == []
+    one.proxy_token()
+    [engine] = wait_for(lambda: engines(one), 30, "its engine")
+    one.stop()
+    assert not engine.is_running()
+
+
+def test_a_server_that_is_told_not_to_starts_no_kernel_and_no_model_ahead(make_server):
     one = make_server(ahead=False)
     one.call("CreateDefaultModelProxyToken", {}, PROXY)
     one.push("plain", plain("plain"))
     assert one.creation("plain") == ("COMPLETED", "")
     assert not [folder for folder in (one.home / "work").iterdir() if folder.name.startswith("ahead-")]
+    assert engines(one) == []

@@ -167,7 +167,7 @@ def test_a_value_can_be_kept_and_shown_later(kernel: Kernel) -> None:
 
 
 ATTENDED = """
-from kbench_jupyter.actions.rehearsing import _attended
+from kbench_jupyter.actions.expecting import _attended
 print("somebody" if _attended(get_ipython()) else "nobody")
 """
 

@@ -257,7 +257,7 @@ def test_steps_and_table_count_the_same_runs_of_the_newest_version_as_they_move(
     asked = len(server.calls("GetBenchmarkTask"))
     complete(server.api)
     end = time.monotonic() + 20
-    while note() != "2 of 2 runs of version 1 ended" and time.monotonic() < end:
+    while not note() == counted() == "2 of 2 runs of version 1 ended" and time.monotonic() < end:
         time.sleep(0.02)
     assert note() == counted() == "2 of 2 runs of version 1 ended"
     assert len(server.calls("GetBenchmarkTask")) == asked  # the table's own look told the step

@@ -5,24 +5,19 @@
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
 
 from kbench_jupyter.actions.cards import notes_on
 from kbench_jupyter.actions.check import Checked
-from kbench_jupyter.errors import UsageError
+from kbench_jupyter.actions.expecting import keeps_ahead
 from kbench_jupyter.notebook.source import TaskSource
 from kbench_jupyter.results.runfiles import RunResult, read_run_files
 from kbench_jupyter.session.interrupted import Interrupted
 from kbench_jupyter.session.session import Session
-from kbench_jupyter.session.settings import switch
 from kbench_jupyter.validation.rehearsal.run import TIMEOUT, Progress, Rehearsal, rehearse
-
-_SETTING = "KBENCH_KERNEL_AHEAD"
 
 
 @dataclass(frozen=True)
@@ -65,8 +60,8 @@ def rehearse_source(
         If the setting is neither on nor off, no kernel can be started, or it was stopped.
     """
     with ExitStack() as after:
-        if _keeps_ahead(session):
-            # Not before: those who never rehearse pay nothing, and most who mend a cell rehearse again.
+        if keeps_ahead(session):
+            # Most who mend a cell rehearse again.
             after.callback(session.next_kernel.expect, env)
         place = after.enter_context(session.next_kernel.place(env))
         try:
@@ -98,26 +93,3 @@ def _report(session: Session, step: Progress) -> None:
         session.reporter.write(step.text, step.stream)
     else:
         session.reporter.progress(f"cell {step.cell.number}", step.position - 1, step.total)
-
-
-def _keeps_ahead(session: Session) -> bool:
-    """Whether a kernel is to wait for the session's next rehearsal."""
-    try:
-        wanted = switch(session.environ.get(_SETTING) or "on")
-    except ValueError as error:
-        raise UsageError(f"{_SETTING} takes {error}.", hint=f"%env {_SETTING}=off") from None
-    return wanted and _attended(session.shell)
-
-
-def _attended(shell: Any) -> bool:
-    """Whether somebody sits at a shell, who may mend a cell and rehearse again.
-
-    What tells is whether anyone could be asked. Whatever executes a notebook (nbconvert, nbclient, papermill, CI)
-    says with each cell that it takes no questions; front ends say that they do, and a panel's clicks come from the
-    front end that ran the last cell. In a terminal it is what IPython does when its first code has run: one started
-    with ``-c`` or a file ends. A script has no shell.
-    """
-    kernel = getattr(shell, "kernel", None)
-    if kernel is not None:
-        return bool(getattr(kernel, "_allow_stdin", False))
-    return bool(getattr(getattr(shell, "parent", None), "interact", False)) and sys.stdin.isatty()

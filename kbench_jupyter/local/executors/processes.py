@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from kbench_jupyter.execution import ROOM, free_memory
 from kbench_jupyter.local.children import Children, Forked
 from kbench_jupyter.local.executors.runners import Runner, Runners, remove_scratch
 from kbench_jupyter.local.executors.work import PATIENCE, SLACK, Work, candidate_of, offered
@@ -59,8 +60,10 @@ class Processes:
         """Nothing to begin: a runner is started when it is needed."""
 
     def expect(self) -> None:
-        """Get ready: somebody who asks for a token will validate, push or run soon."""
+        """Get ready: somebody who asks for a token will prompt, validate, push or run soon."""
         self._runners.expect()
+        if self._ahead and free_memory() >= ROOM:
+            self._warm_up()
 
     def about(self) -> dict[str, Any]:
         """Nothing to tell."""
@@ -110,11 +113,19 @@ class Processes:
         if self._going < (os.cpu_count() or 1) or not await to_thread(self._store.waiting):
             self._runners.expect()
 
-    def _warm_up(self, model: Model) -> None:
-        """Have a model get ready, once for all jobs that begin meanwhile, and to its end even if they end before."""
-        if model.slug not in self._warming:
-            self._warming[model.slug] = asyncio.create_task(self._models.prepare(model))
-            self._warming[model.slug].add_done_callback(lambda _task: self._warming.pop(model.slug))
+    def _warm_up(self, model: Model | None = None) -> None:
+        """Have a model get ready, once for all jobs that begin meanwhile, and to its end even if they end before.
+
+        Without one it is the default model.
+        """
+        key = model.slug if model else ""
+        if key not in self._warming:
+            self._warming[key] = asyncio.create_task(self._prepare(model))
+            self._warming[key].add_done_callback(lambda _task: self._warming.pop(key))
+
+    async def _prepare(self, model: Model | None) -> None:
+        if model := model or await self._models.default():
+            await self._models.prepare(model)
 
     async def _order(self, work: Work, runner: Runner, model: Model) -> bytes:
         token = "kbp_" + secrets.token_urlsafe(32)
