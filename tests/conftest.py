@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,24 @@ _LONG = (
 )
 #: JupyterLabs that a run of several workers starts, each with a Chromium: more would cost what they gain.
 _LABS = 2
+#: Browser tests that take long, by tens of seconds of a core; what is not named takes one.
+_TAKES = {
+    "panels": 8,
+    "other_windows": 5,
+    "presence": 5,
+    "log_view": 4,
+    "mirror": 4,
+    "push": 4,
+    "trust": 4,
+    "candidates": 3,
+    "newcomer": 3,
+    "outputs": 3,
+    "samples": 2,
+}
+
+
+def _takes(file: Path) -> int:
+    return _TAKES.get(file.stem.removeprefix("test_browser_"), 1)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -91,25 +110,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """
     slow = {item.path for item in items if item.get_closest_marker("slow")}
 
-    def place(item: pytest.Item) -> int:
+    def place(item: pytest.Item) -> tuple[int, int]:
         names = {item.path.stem, item.path.parent.name}
         long = next((number for number, name in enumerate(_LONG) if name in names), len(_LONG))
-        return 1 + long if item.path in slow else 0
+        return (1 + long, -_takes(item.path)) if item.path in slow else (0, 0)
 
     items.sort(key=place)
-
-
-#: Browser tests that take long, by times of what the others take, some 15 seconds of a core.
-_TAKES = {
-    "panels": 9,
-    "presence": 5,
-    "other_windows": 4,
-    "log_view": 4,
-    "mirror": 3,
-    "outputs": 3,
-    "push": 3,
-    "trust": 3,
-}
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -129,7 +135,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
                 return file
             if file not in labs:
                 labs[file] = taken.index(min(taken))
-                taken[labs[file]] += _TAKES.get(Path(file).stem.removeprefix("test_browser_"), 1)
+                taken[labs[file]] += _takes(Path(file))
             return f"browser {labs[file]}"
 
     return Scheduling(config, log)
@@ -188,14 +194,36 @@ def server_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         local_server.stop(home)
 
 
+@contextmanager
+def template() -> Iterator[str]:
+    """Run what kernels are forked off; it imports its packages, 4 s of a core, when the first one is wanted."""
+    with tempfile.TemporaryDirectory(prefix="kbt-") as folder, kernel_template.running(folder) as path:
+        yield path
+
+
+_TEMPLATE = pytest.StashKey[str]()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell each worker of one template for all of them."""
+    config = node.config
+    if hasattr(os, "pidfd_open") and _TEMPLATE not in config.stash:
+        held = ExitStack()
+        config.stash[_TEMPLATE] = held.enter_context(template())
+        config.add_cleanup(held.close)
+    node.workerinput["template"] = config.stash.get(_TEMPLATE, "")
+
+
 @pytest.fixture(scope="session")
-def kernels_forked() -> Iterator[dict[str, str]]:
+def kernels_forked(pytestconfig: pytest.Config) -> Iterator[dict[str, str]]:
     """The environment in which kernels of rehearsals are forked off a template; empty where they cannot be."""
     if not hasattr(os, "pidfd_open") or free_memory() < ROOM:
         yield {}
         return
     kernel_template.redirect(kernel)
-    with tempfile.TemporaryDirectory(prefix="kbt-") as folder, kernel_template.running(folder) as path:
+    shared = getattr(pytestconfig, "workerinput", {}).get("template")
+    with nullcontext(shared) if shared else template() as path:
         yield {kernel_template.SOCKET: path}
 
 
@@ -204,3 +232,13 @@ def forked_kernels(kernels_forked: dict[str, str], monkeypatch: pytest.MonkeyPat
     """For tests of what a task does, and not of how its kernel starts: importing the SDK is most of their time."""
     for name, value in kernels_forked.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def jupyter_kernels_forked(
+    kernels_forked: dict[str, str], tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """For tests of what a kernel of jupyter_client's does, and not of how it starts."""
+    folder = tmp_path_factory.mktemp("kernels")
+    own_kernel.install(folder, template=kernels_forked.get(kernel_template.SOCKET))
+    monkeypatch.setenv("JUPYTER_PATH", str(folder))

@@ -4,6 +4,7 @@ A kernel that is started imports the task SDK for itself: 3 s of a core, in each
 server forks its runs' kernels for that reason (`kbench_jupyter.local.template`); this does the same for rehearsals,
 with the same code (`kbench_jupyter.execution.forked`), wherever `SOCKET` names the template's socket. `running` starts
 one; `redirect` has a process's own kernels forked there, as ``quick_start`` does in each process that tests start.
+Jupyter's kernels are ordered there by ``kernel_launcher.py``.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 import contextlib
 import os
 import select
+import signal
 import socket
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -83,23 +86,53 @@ def _forked(path):
 
 
 def main():
-    """Fork a kernel for everyone who connects to stdin."""
+    """Fork a kernel for everyone who connects to stdin, and end it when who ordered it has ended."""
     from kbench_jupyter.execution.forked import _become, import_packages
     from kbench_jupyter.execution.processes import reap, signal_when_parent_dies
 
     signal_when_parent_dies("SIGKILL")
-    import_packages()
     own, listener = os.getpid(), socket.socket(fileno=os.dup(0))
+    select.select([listener], [], [])  # whoever starts it does not know whether a kernel will be wanted
+    import_packages()
+    kernels = {}  # and who ordered each: descriptors, which never come to mean a later process
     while True:
-        if select.select([listener], [], [], 0.5)[0]:
+        clients = {client: kernel for kernel, (_pid, client) in kernels.items()}
+        ready = select.select([listener, *kernels, *clients], [], [], 0.5)[0]
+        for kernel in {clients.get(one, one) for one in ready} & kernels.keys():
+            _forget(kernel, *kernels.pop(kernel))
+        if listener in ready:
             channel, _address = listener.accept()
-            with channel:
+            with channel, contextlib.suppress(OSError):
+                client = os.pidfd_open(_peer(channel))
                 pid = os.fork()
                 if pid == 0:
+                    _unload()
                     _become(channel, own)
-                with contextlib.suppress(OSError):
-                    channel.sendall(b"%d" % pid)
+                kernels[os.pidfd_open(pid)] = pid, client
+                channel.sendall(b"%d" % pid)
         reap()
+
+
+def _unload():
+    """Have a kernel know nothing of the package, as one that was started: whether it is loaded there is asked for."""
+    for name in [name for name in sys.modules if name.partition(".")[0] == "kbench_jupyter"]:
+        del sys.modules[name]
+    quick_start = sys.modules["sitecustomize"]
+    sys.meta_path.insert(0, quick_start._Redirected())
+
+
+def _peer(channel):
+    """Return the process at the other end of a connection."""
+    return struct.unpack("3i", channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+
+
+def _forget(kernel, pid, client):
+    """End a kernel with what it has started, unless it has ended by itself."""
+    if not select.select([kernel], [], [], 0)[0]:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)  # its id is its own until `reap` has taken note of its end
+    os.close(kernel)
+    os.close(client)
 
 
 if __name__ == "__main__":

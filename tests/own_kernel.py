@@ -12,8 +12,11 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+#: Stands for kernels that a template has made.
+_LAUNCHER = Path(__file__).parent / "kernel_launcher.py"
 
-def install(folder: Path, env: Mapping[str, str] | None = None) -> Path:
+
+def install(folder: Path, env: Mapping[str, str] | None = None, template: str | None = None) -> Path:
     """Write the kernel into a folder for ``JUPYTER_PATH``, which comes before all others; return its own folder.
 
     Parameters
@@ -22,11 +25,17 @@ def install(folder: Path, env: Mapping[str, str] | None = None) -> Path:
         For ``JUPYTER_PATH``.
     env : mapping, optional
         Variables that its kernels have beside those of the process that starts them.
+    template : str, optional
+        The socket at which they are forked, as ``kernel_template.py`` tells. They are started all the same where `env`
+        has variables that Python reads when it starts.
     """
     own = folder / "kernels" / "python3"
     own.mkdir(parents=True, exist_ok=True)
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    if template and not any(name.startswith("PYTHON") for name in env or ()):
+        argv = [sys.executable, "-I", "-S", str(_LAUNCHER), template, *argv]
     spec = {
-        "argv": [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"],
+        "argv": argv,
         "display_name": "Python 3",
         "language": "python",
         "env": dict(env or {}),

@@ -23,6 +23,7 @@ import nbformat
 import own_kernel
 import pytest
 from faults import FaultServer
+from kernel_template import SOCKET
 
 from kbench_jupyter.session import local_server
 
@@ -72,8 +73,10 @@ def browser(tmp_path_factory):
             context = playwright.chromium.launch_persistent_context(
                 tmp_path_factory.mktemp("chromium"),
                 executable_path=CHROMIUM,
-                args=QUIET,
+                # Pages share what one of them has compiled.
+                args=[*QUIET, "--process-per-site"],
                 viewport=VIEWPORT,
+                reduced_motion="reduce",  # what moves is drawn sixty times a second
             )
         except sync_api.Error as error:
             pytest.fail(f"{CHROMIUM} does not start: {error.message.splitlines()[0]}", pytrace=False)
@@ -85,14 +88,16 @@ class Jupyter:
     """A Jupyter server on loopback, and the folder it serves.
 
     Its JupyterLab has the extensions that panels need, and this tree's own unless `own` is false: what else is
-    installed beside it, an older copy of this one among that, is neither waited for nor tested.
+    installed beside it, an older copy of this one among that, is neither waited for nor tested. Its kernels, and those
+    of their rehearsals, are forked off a template where there is one.
     """
 
-    def __init__(self, folder: Path, *, own: bool = True) -> None:
+    def __init__(self, folder: Path, *, own: bool = True, template: str | None = None) -> None:
         self.root = folder / "root"
         self.root.mkdir()
         self.home = folder / "home"
         self.log = folder / "server.log"
+        self.template = template
         self.token = secrets.token_hex(16)
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
@@ -107,11 +112,13 @@ class Jupyter:
             "JUPYTER_PATH": str(home / "jupyter"),
             "KBENCH_HOME": str(self.kbench_home),
         }
+        if template:
+            env[SOCKET] = template
         for key in ("KBENCH_NOTEBOOK", "KBENCH_TARGET", "KBENCH_API_URL", "JPY_SESSION_NAME"):
             env.pop(key, None)
         (home / "config" / "labconfig").mkdir(parents=True)
         (home / "config" / "labconfig" / "page_config.json").write_text(json.dumps(UNASKED))
-        own_kernel.install(home / "jupyter")
+        own_kernel.install(home / "jupyter", template=template)
         extensions = labextension.link_others(home / "jupyter")
         if own:
             labextension.link(home / "jupyter")
@@ -136,11 +143,11 @@ class Jupyter:
         They are those of the default kernel: under load, Jupyter now and then starts a notebook's other
         kernel and changes to the default one at once.
         """
-        own_kernel.install(self.home / "jupyter", env)
+        own_kernel.install(self.home / "jupyter", env, self.template)
         try:
             yield
         finally:
-            own_kernel.install(self.home / "jupyter")
+            own_kernel.install(self.home / "jupyter", template=self.template)
 
     def url(self, path: str, app: str = "lab/tree") -> str:
         return f"http://127.0.0.1:{self.port}/{app}/{path}?token={self.token}"
@@ -217,9 +224,9 @@ class Jupyter:
 
 
 @pytest.fixture(scope="session")
-def jupyter(tmp_path_factory, browser):
+def jupyter(tmp_path_factory, browser, kernels_forked):
     """One Jupyter server for the session; it serves Notebook 7 under ``/notebooks``, too."""
-    server = Jupyter(tmp_path_factory.mktemp("jupyter"))
+    server = Jupyter(tmp_path_factory.mktemp("jupyter"), template=kernels_forked.get(SOCKET))
     try:
         server.wait()
         yield server

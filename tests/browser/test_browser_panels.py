@@ -7,6 +7,7 @@ import signal
 import pytest
 from conftest import ARTIFACTS
 from faults import FaultServer
+from kernel_template import SOCKET
 from panel_lab import LOAD, PanelLab, away
 
 pytestmark = pytest.mark.slow
@@ -22,7 +23,14 @@ def say_something(llm):
 say_something.run(kbench.llm)"""
 
 
-def test_a_task_goes_from_init_to_publish_by_clicks_and_outlives_the_kernel(lab, jupyter):
+@pytest.fixture
+def unhurried(jupyter):
+    """Rehearsals whose kernels are started, which takes seconds: time for a click meanwhile."""
+    with jupyter.kernels_with({SOCKET: ""}):
+        yield
+
+
+def test_a_task_goes_from_init_to_publish_by_clicks_and_outlives_the_kernel(lab, jupyter, unhurried):
     jupyter.as_new()
     panels = PanelLab(lab, jupyter, "way.ipynb", LOAD, IMPORT, TASK.format(name="By clicks"), "%kbench")
     lab.run(0)

@@ -76,6 +76,9 @@ def test_what_the_package_offers_is_listed() -> None:
 @pytest.fixture
 def sent(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """Calls of the actions that came through, with what they were given."""
+    # Downloads have their folders by target: without one, the embedded server would be started, and stay.
+    monkeypatch.setenv("KBENCH_API_URL", "http://127.0.0.1:9")
+    monkeypatch.setenv("KAGGLE_API_TOKEN", "not-a-real-token")
     from kbench_jupyter.actions import cancel, download, push, results, run, sources, status
 
     calls: list[tuple[str, dict[str, Any]]] = []

@@ -8,7 +8,7 @@ import faults
 import pytest
 from panel_kernel import WIDGET, Kernel, opened
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("jupyter_kernels_forked")]
 
 RUNS, MODELS = 200, 500
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"

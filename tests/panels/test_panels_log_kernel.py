@@ -9,7 +9,7 @@ import pytest
 from jupyter_client.manager import start_new_kernel
 from live_logs import LogServer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("jupyter_kernels_forked")]
 
 LINES = 20_000
 

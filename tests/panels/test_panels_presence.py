@@ -12,7 +12,7 @@ from panel_kernel import Kernel
 
 from kbench_jupyter import __version__
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("jupyter_kernels_forked")]
 
 TASK = """import kaggle_benchmarks as kbench
 

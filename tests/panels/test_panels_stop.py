@@ -191,6 +191,7 @@ def test_models_alone_are_called_models(server: faults.FaultServer, session: Loo
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("jupyter_kernels_forked")
 def test_in_a_kernel_a_stop_is_asked_for_and_changes_the_rows(
     server: faults.FaultServer, tmp_path: Path
 ) -> None:
