@@ -96,6 +96,17 @@ def limit_memory(most: int) -> None:
             resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
 
 
+def hold_only(*kept: int) -> None:
+    """Let go of what this process has open, but for stdin, stdout, stderr and certain descriptors.
+
+    Whoever reads the other end of a pipe that a fork holds would wait for that process, too.
+    """
+    first = 3
+    for number in (*sorted(kept), os.sysconf("SC_OPEN_MAX")):
+        os.closerange(first, number)
+        first = number + 1
+
+
 def reap() -> None:
     """Take note of the end of children that nobody waits for: adopted ones would stay in the table as zombies."""
     with suppress(OSError):
