@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -132,10 +133,13 @@ def end_children(spared: Collection[int] = ()) -> None:
     def children() -> list[Any]:
         return [child for child in psutil.Process().children() if child.pid not in spared]
 
-    _end(lambda: _families(children()))
-    for child in children():
-        with suppress(OSError, AttributeError):  # AttributeError: Windows, where nobody is a zombie
-            os.waitpid(child.pid, os.WNOHANG)
+    for _ in range(_ROUNDS):  # what one that dies meanwhile leaves is adopted, and found the next time
+        if not (found := children()):
+            return
+        _end(partial(_families, found))
+        for child in found:
+            with suppress(OSError, AttributeError):  # AttributeError: Windows, where nobody is a zombie
+                os.waitpid(child.pid, os.WNOHANG)
 
 
 def _is_childless() -> bool:

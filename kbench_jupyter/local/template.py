@@ -157,6 +157,7 @@ def _be_keeper(home: str, told: int, worker: int) -> None:
     hold_only(told, worker)
     name_process("kbench-keeper")
     os.setsid()  # Ctrl+C at the worker ends the worker, and that its jobs, in good order
+    signal_when_parent_dies("SIGCONT")  # a task may have stopped it: it would not see its worker end
     adopt_orphans()
     runner = os.fork()
     if runner == 0:
