@@ -1,7 +1,7 @@
 """Runs of a task that waits for its model, on more and more slots: two workers of a cluster, beside plain processes.
 
 Ideal is a run that takes no longer than its model, so that each slot ends one whenever that has answered. A run also
-takes some 0.7 s of a core, and on one machine many slots soon wait for cores instead. So the model takes so long
+takes some 0.9 s of a core, and on one machine many slots soon wait for cores instead. So the model takes so long
 to answer that all slots together need no more than `MOST` of the cores; ``BENCH_WAIT=1`` has it answer after a second.
 ``BENCH_RUNS`` is how many runs each line takes, else three for each slot. The first of each slot, which all begin at
 once, are not counted.
@@ -31,7 +31,7 @@ SLOTS = (2, 4, 8, 16)
 CORES = os.cpu_count() or 1
 MOST = 0.6
 """How much of the cores the runs may take together."""
-_A_RUN = 0.75
+_A_RUN = 0.9
 """Seconds of a core that a run takes, about: from which the wait comes. What it really took is printed."""
 WAIT = float(os.environ.get("BENCH_WAIT") or max(1, round(SLOTS[-1] * _A_RUN / (MOST * CORES))))
 """Seconds that the model takes to answer."""

@@ -17,14 +17,15 @@ LIMIT = 15
 """Seconds that a notebook gets here."""
 
 
-@pytest.fixture(scope="module", params=["processes", "cluster"])
+@pytest.fixture(scope="module", params=["processes", "cluster", "cluster, forked"])
 def server(request, tmp_path_factory):
     options = ["--run-timeout", str(LIMIT), "--workers", "2", "--memory-gb", "2"]
-    if request.param == "cluster":
+    clustered, forked = "cluster" in request.param, "forked" in request.param
+    if clustered:
         pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
         options += ["--cluster", "new:2"]
-    running = Server(tmp_path_factory.mktemp(request.param) / "home", *options)
-    running.clustered = request.param == "cluster"
+    running = Server(tmp_path_factory.mktemp("server") / "home", *options, ahead=forked)
+    running.clustered = clustered
     wait_for(lambda: running.call("GetStatus", {"brief": True}, LOCAL)["workers"] == 2, 60, "two slots")
     yield running
     running.stop()

@@ -139,8 +139,8 @@ class Templates:
 
     async def _end(self, template: _Template) -> None:
         template.requests.close()  # which is its stdin
-        if template.ready.done() and template.process.returncode is None:
-            # At once: it has nothing to tidy up, and what it has forked goes on, which `Children.end` would not spare.
+        # At once: it has nothing to tidy up, and what it has forked goes on, which `Children.end` might not spare.
+        with suppress(ProcessLookupError):
             template.process.kill()
         await self._children.end(template.process)
         # Not cancelled: whoever waits for it would be, too. Its output has ended.
