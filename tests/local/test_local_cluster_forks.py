@@ -159,8 +159,15 @@ def test_once_packages_have_changed_a_new_template_imports_them(forked, cluster,
     assert templates(cluster) == [second], "one serves many"
 
 
+def test_of_a_started_job_whose_runner_is_killed_nothing_is_left(started, tmp_path):
+    _worker, keeper, runner, kernel, daemon = waiting(started, "killed", tmp_path)
+    runner.kill()
+    all_end(keeper, runner, kernel, daemon)
+    assert "ended unexpectedly (exit code 137)" in started.creation("killed")[1]
+
+
 @pytest.mark.parametrize("killed", ["keeper", "keeper and runner", "runner"])
-def test_of_a_job_whose_processes_are_killed_nothing_is_left_and_the_template_serves_the_next(
+def test_of_a_forked_job_whose_processes_are_killed_nothing_is_left_and_the_template_serves_the_next(
     forked, cluster, tmp_path, killed
 ):
     slug = killed.replace(" ", "-")
