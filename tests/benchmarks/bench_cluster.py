@@ -3,14 +3,16 @@
 Ideal is a run that takes no longer than its model, so that each slot ends one whenever that has answered. A run also
 takes some 0.9 s of a core, and on one machine many slots soon wait for cores instead. So the model takes so long
 to answer that all slots together need no more than `MOST` of the cores; ``BENCH_WAIT=1`` has it answer after a second.
-``BENCH_RUNS`` is how many runs each line takes, else three for each slot. The first of each slot, which all begin at
-once, are not counted.
+That is its mean: as models do, it answers now sooner and now later, or all slots would ask for the cores at once.
+``BENCH_RUNS`` is how many runs each line takes, else three for each slot. The first of each slot are not counted.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import random
+import re
 import sys
 import tempfile
 import time
@@ -18,7 +20,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import psutil
 from json_endpoint import JsonHandler, serving
@@ -34,7 +36,8 @@ MOST = 0.6
 _A_RUN = 0.9
 """Seconds of a core that a run takes, about: from which the wait comes. What it really took is printed."""
 WAIT = float(os.environ.get("BENCH_WAIT") or max(1, round(SLOTS[-1] * _A_RUN / (MOST * CORES))))
-"""Seconds that the model takes to answer."""
+"""Seconds that the model takes to answer, on average: from half to one and a half times as many."""
+_CHANCE = random.Random(1)
 _AT_ONCE, _SLOW = "lab/at-once", "lab/slow"
 _TASK = """
 import os
@@ -45,7 +48,9 @@ print("It begins.", flush=True)
 
 @kbench.task(name="waits")
 def waits(llm) -> bool:
-    return "lab" not in os.environ["LLM_DEFAULT"] or "2" in llm.prompt("What is 1 + 1?")
+    if "lab" in os.environ["LLM_DEFAULT"]:
+        print(llm.prompt("What is 1 + 1?"))
+    return True
 
 waits.run(kbench.llm)
 """
@@ -57,9 +62,9 @@ class _Model(JsonHandler):
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-        if asked["model"] == _SLOW:
-            time.sleep(WAIT)  # what is measured is how much more a run takes
-        message = {"role": "assistant", "content": "1 + 1 is 2."}
+        seconds = WAIT * _CHANCE.uniform(0.5, 1.5) if asked["model"] == _SLOW else 0
+        time.sleep(seconds)  # what is measured is how much more a run takes
+        message = {"role": "assistant", "content": f"1 + 1 is 2, after {seconds:.3f} s."}
         usage = {"prompt_tokens": 9, "completion_tokens": 8, "total_tokens": 17}
         choice = {"index": 0, "finish_reason": "stop", "message": message}
         about = {"id": "1", "object": "chat.completion", "created": 1, "model": asked["model"]}
@@ -104,19 +109,41 @@ def _measured(where: str, slots: int, endpoint: str) -> dict[str, float]:
         began, before = time.perf_counter(), _used(processes)
         _until_left(server, 0)
         took, now = time.perf_counter() - began, _used(processes)
-        found = {run["id"]: run for run in server.runs("waits", pageSize=100_000)}
-        ended = [found[run] for run in runs]
-        assert {run["state"] for run in ended} == {"BENCHMARK_TASK_RUN_STATE_COMPLETED"}
-        ends = sorted(datetime.fromisoformat(run["endTime"]).timestamp() for run in ended)
-        counted = count - slots
-        a_run = {name: (now[name] - before[name]) / counted for name in now}
+        ended = {run["id"]: run for run in server.runs("waits", pageSize=100_000)}
+        assert {ended[run]["state"] for run in runs} == {"BENCHMARK_TASK_RUN_STATE_COMPLETED"}
+        waited, slot_time = _slot_time([_Span.of(server, ended[run]) for run in runs], slots)
+        a_run = {name: (now[name] - before[name]) / (count - slots) for name in now}
         return {
-            "rate": 60 * counted / (ends[-1] - ends[slots - 1]), "first": first,
+            "efficiency": waited / slot_time, "rate": 60 * slots * (count - slots) / slot_time,
+            "ideal": 60 * slots * (count - slots) / waited, "first": first,
             "busy": (now["all"] - before["all"]) / took / CORES, "core": a_run["all"],
             "server": a_run["server"], "scheduler": a_run.get("scheduler", 0),
             "workers": sum(used for name, used in a_run.items() if name.startswith("worker")),
             "memory": processes["server"].memory_info().rss / 2**20,
         }  # fmt: skip
+
+
+class _Span(NamedTuple):
+    """When a run began and ended, and how many seconds of that it waited for its model."""
+
+    begun: float
+    ended: float
+    waited: float
+
+    @classmethod
+    def of(cls, server: Server, run: dict[str, Any]) -> _Span:
+        log = (server.home / "runs" / str(run["id"]) / "log.jsonl").read_text()
+        answer = re.search(r"after ([\d.]+) s", log)
+        assert answer is not None, log
+        begun, ended = (datetime.fromisoformat(run[name]).timestamp() for name in ("startTime", "endTime"))
+        return cls(begun, ended, float(answer[1]))
+
+
+def _slot_time(spans: list[_Span], slots: int) -> tuple[float, float]:
+    """Return how long all runs but each slot's first waited for a model, and had a slot: since its last run."""
+    counted = sorted(spans)[slots:]
+    freed = sorted(span.ended for span in spans)[: len(counted)]
+    return sum(span.waited for span in counted), sum(span.ended for span in counted) - sum(freed)
 
 
 def _status(server: Server) -> dict[str, Any]:
@@ -160,13 +187,15 @@ def main() -> None:
         for slots in SLOTS:
             for where in ("processes", "cluster"):
                 found = _measured(where, slots, endpoint)
-                ideal = 60 * slots / WAIT
-                print(
-                    f"  {slots:>5}  {where:<9} {found['rate']:>6.1f}  {ideal:>6.1f}  {found['rate'] / ideal:>10.0%}"
-                    f"  {found['first']:>8.2f} s  {found['busy']:>4.0%}  {found['core']:>5.2f}  {found['server']:>6.3f}"
-                    f"  {found['scheduler']:>9.3f}  {found['workers']:>7.3f}  {found['memory']:>3.0f} MB",
-                    flush=True,
-                )
+                print(f"  {slots:>5}  {where:<9}{_line(found)}", flush=True)
+
+
+def _line(found: dict[str, float]) -> str:
+    return (
+        f" {found['rate']:>7.1f} {found['ideal']:>7.1f} {found['efficiency']:>11.0%}  {found['first']:>8.2f} s "
+        f" {found['busy']:>4.0%}  {found['core']:>5.2f}  {found['server']:>6.3f}  {found['scheduler']:>9.3f} "
+        f" {found['workers']:>7.3f}  {found['memory']:>3.0f} MB"
+    )
 
 
 if __name__ == "__main__":
