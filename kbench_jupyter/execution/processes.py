@@ -131,11 +131,11 @@ def end_children(spared: Collection[int] = ()) -> None:
     import psutil
 
     def children() -> list[Any]:
-        return [child for child in psutil.Process().children() if child.pid not in spared]
+        return [child for child in psutil.Process().children() if child.pid not in known]
 
-    for _ in range(_ROUNDS):  # what one that dies meanwhile leaves is adopted, and found the next time
-        if not (found := children()):
-            return
+    known = set(spared)
+    while found := children():  # again: what one that was dying has left is adopted meanwhile
+        known.update(child.pid for child in found)
         _end(partial(_families, found))
         for child in found:
             with suppress(OSError, AttributeError):  # AttributeError: Windows, where nobody is a zombie
