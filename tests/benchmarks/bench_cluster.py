@@ -159,7 +159,7 @@ def _used(processes: dict[str, psutil.Process]) -> dict[str, float]:
     """Return the seconds of a core that each process has used, without its children, and all of the machine."""
     times = psutil.cpu_times()
     used = {name: float(sum(process.cpu_times()[:2])) for name, process in processes.items()}
-    return {**used, "all": float(times.user + times.system)}
+    return {**used, "all": float(times.user + times.nice + times.system)}
 
 
 def _schedule(server: Server, model: str) -> int:
