@@ -4,7 +4,7 @@ Ideal is a run that takes no longer than its model, so that each slot ends one w
 takes some 0.9 s of a core, and on one machine many slots soon wait for cores instead. So the model takes so long
 to answer that all slots together need no more than `MOST` of the cores; ``BENCH_WAIT=1`` has it answer after a second.
 That is its mean: as models do, it answers now sooner and now later, or all slots would ask for the cores at once.
-``BENCH_RUNS`` is how many runs each line takes, at least two for each slot; else three. The first of each is not counted.
+``BENCH_RUNS`` is how many runs each line takes, two for each slot at least; else three. The first is never counted.
 """
 
 from __future__ import annotations
