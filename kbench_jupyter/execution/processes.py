@@ -131,15 +131,17 @@ def end_children(spared: Collection[int] = ()) -> None:
     import psutil
 
     def children() -> list[Any]:
-        return [child for child in psutil.Process().children() if child.pid not in known]
+        return [child for child in psutil.Process().children() if child.pid not in spared]
 
-    known = set(spared)
-    while found := children():  # again: what one that was dying has left is adopted meanwhile
-        known.update(child.pid for child in found)
+    for _ in range(_ROUNDS):  # what one that was dying has left is adopted meanwhile, and threads end last
+        if not (found := children()):
+            return
         _end(partial(_families, found))
         for child in found:
             with suppress(OSError, AttributeError):  # AttributeError: Windows, where nobody is a zombie
                 os.waitpid(child.pid, os.WNOHANG)
+        if any(birth(child.pid) for child in found):  # nothing can end that one
+            return
 
 
 def _is_childless() -> bool:

@@ -83,7 +83,8 @@ def family(cluster):
 def templates(cluster):
     """Return the templates of the worker; what is forked off one has its command line, and a name of its own."""
     command = "kbench_jupyter.local.template"
-    return [p for p in family(cluster) if command in p.cmdline() and not p.name().startswith("kbench-")]
+    alive = [p for p in family(cluster) if there(p)]
+    return [p for p in alive if not p.name().startswith("kbench-") and command in p.cmdline()]
 
 
 def waiting(server, slug, tmp_path):
