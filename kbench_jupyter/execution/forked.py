@@ -35,7 +35,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from kbench_jupyter.execution.ahead import PACKAGES
 from kbench_jupyter.execution.certificates import read_late
 from kbench_jupyter.execution.kernel import SETTINGS
-from kbench_jupyter.execution.processes import signal_when_parent_dies
+from kbench_jupyter.execution.processes import hold_only, signal_when_parent_dies
 from kbench_jupyter.quick_import import load
 
 # What else the task SDK imports (0.6.2), but for itself: it reads the environment when it is imported.
@@ -187,7 +187,10 @@ def _become(channel: socket.socket, parent: int) -> NoReturn:
         name_process("kbench-kernel")
         signal_when_parent_dies("SIGKILL")
         os.setsid()
-        _hold_only(channel.fileno())
+        nothing = os.open(os.devnull, os.O_RDWR)
+        os.dup2(nothing, 0)
+        os.dup2(nothing, 1)
+        hold_only(channel.fileno())
         if os.getppid() == parent and (order := _await(channel)):
             _be_as_new(order)
             code = _run(parent)
@@ -198,15 +201,6 @@ def _become(channel: socket.socket, parent: int) -> NoReturn:
     finally:
         # The stack below is the parent's.
         os._exit(code)
-
-
-def _hold_only(channel: int) -> None:
-    """Let go of what the parent has open: whoever reads the other end of a pipe would wait for this process, too."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    os.dup2(nothing, 0)
-    os.dup2(nothing, 1)
-    os.closerange(3, channel)
-    os.closerange(channel + 1, os.sysconf("SC_OPEN_MAX"))
 
 
 def _await(channel: socket.socket) -> dict[str, Any] | None:

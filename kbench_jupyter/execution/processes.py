@@ -19,6 +19,7 @@ import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +97,17 @@ def limit_memory(most: int) -> None:
             resource.prlimit(pid, resource.RLIMIT_DATA, (most, most))
 
 
+def hold_only(*kept: int) -> None:
+    """Let go of what this process has open, but for stdin, stdout, stderr and certain descriptors.
+
+    Whoever reads the other end of a pipe that a fork holds would wait for that process, too.
+    """
+    first = 3
+    for number in (*sorted(kept), os.sysconf("SC_OPEN_MAX")):
+        os.closerange(first, number)
+        first = number + 1
+
+
 def reap() -> None:
     """Take note of the end of children that nobody waits for: adopted ones would stay in the table as zombies."""
     with suppress(OSError):
@@ -121,10 +133,15 @@ def end_children(spared: Collection[int] = ()) -> None:
     def children() -> list[Any]:
         return [child for child in psutil.Process().children() if child.pid not in spared]
 
-    _end(lambda: _families(children()))
-    for child in children():
-        with suppress(OSError, AttributeError):  # AttributeError: Windows, where nobody is a zombie
-            os.waitpid(child.pid, os.WNOHANG)
+    for _ in range(_ROUNDS):  # what one that was dying has left is adopted meanwhile, and threads end last
+        if not (found := children()):
+            return
+        _end(partial(_families, found))
+        for child in found:
+            with suppress(OSError, AttributeError):  # AttributeError: Windows, where nobody is a zombie
+                os.waitpid(child.pid, os.WNOHANG)
+        if any(birth(child.pid) for child in found):  # nothing can end that one
+            return
 
 
 def _is_childless() -> bool:

@@ -154,6 +154,7 @@ async def _on_cluster(
             memory=settings.memory,
             endpoint=cluster.Endpoint(given, prompts),
             sandbox=wanted(),
+            fork=settings.ahead and settings.fork,
             least=settings.least,
         ),
     )

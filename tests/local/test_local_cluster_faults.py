@@ -71,7 +71,7 @@ def setting(tmp_path):
     made = []
 
     def serve():
-        made.append(Server(tmp_path / "home", "--cluster", cluster.address, env=_DASK))
+        made.append(Server(tmp_path / "home", "--cluster", cluster.address, env=_DASK, ahead=True))
         return made[-1]
 
     try:
@@ -359,7 +359,8 @@ def left_on_workers(cluster):
         for worker in cluster.workers
         for place in cluster.folder.glob(f"{name_of(worker)}/dask/**/kbench")
     ]
-    return [job for place in places for job in place.iterdir() if not job.name.startswith("proxy-")]
+    kept = ("proxy-", "template-")
+    return [job for place in places for job in place.iterdir() if not job.name.startswith(kept)]
 
 
 def name_of(worker):

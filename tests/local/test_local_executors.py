@@ -20,11 +20,13 @@ LIMIT = 15
 @pytest.fixture(scope="module", params=["processes", "cluster"])
 def server(request, tmp_path_factory):
     options = ["--run-timeout", str(LIMIT), "--workers", "2", "--memory-gb", "2"]
-    if request.param == "cluster":
+    clustered = request.param == "cluster"
+    if clustered:
         pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
         options += ["--cluster", "new:2"]
-    running = Server(tmp_path_factory.mktemp(request.param) / "home", *options)
-    running.clustered = request.param == "cluster"
+    # On a worker jobs are forked here, where they can be; those of `test_local_cluster` are started.
+    running = Server(tmp_path_factory.mktemp(request.param) / "home", *options, ahead=clustered)
+    running.clustered = clustered
     wait_for(lambda: running.call("GetStatus", {"brief": True}, LOCAL)["workers"] == 2, 60, "two slots")
     yield running
     running.stop()

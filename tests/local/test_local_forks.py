@@ -428,8 +428,7 @@ def test_nobody_s_template_goes_after_a_while_and_none_is_started_without_memory
         some.expect()
         await asyncio.wait_for(_gone(), 60)
         monkeypatch.setattr(templates, "free_memory", lambda: 0)
-        with (tmp_path / "err").open("wb") as stderr:
-            assert await some.fork(tmp_path, stderr) is None
+        assert await some.fork(lambda ask: ask(tmp_path, ())) is None
         await some.close()
 
     async def _gone():

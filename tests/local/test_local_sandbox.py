@@ -152,7 +152,8 @@ def test_a_sandbox_that_cannot_be_had_is_said_as_the_server_is_started(tmp_path,
 def test_on_a_clusters_workers_a_task_is_in_a_sandbox_too_and_its_model_answers(make_server, tmp_path):
     pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
     (tmp_path / "secret.txt").write_text("x")
-    one = make_server("--cluster", "new:1", env={"KBENCH_SANDBOX": "bwrap"})
+    # Else its kernel would be forked, and no command to put a sandbox around.
+    one = make_server("--cluster", "new:1", env={"KBENCH_SANDBOX": "bwrap"}, ahead=True)
     paths = [str(path) for path in (Path.home(), tmp_path / "secret.txt", one.home / "token", "/var", "/opt")]
     one.push("looks", plain("looks", f"PATHS = {paths!r}\nPORTS = [{one.state['port']}]\n{LOOK}"))
     assert one.creation("looks") == ("COMPLETED", "")

@@ -46,7 +46,7 @@ class Cluster:
     def __init__(
         self, home: Home, store: Store, models: Models, children: Children, *,
         address: str, timeout: float, memory: int, endpoint: Endpoint, sandbox: bool = False,
-        least: int = 0,
+        fork: bool = True, least: int = 0,
     ) -> None:  # fmt: skip
         self._home = home
         self._store = store
@@ -56,6 +56,7 @@ class Cluster:
         self._endpoint = endpoint
         self._least = least
         self._sandbox = sandbox
+        self._fork = fork
         self._server = hashlib.sha256(home.token.encode()).hexdigest()[:8]
         self._prefix = f"kbench-{self._server}"  # of the keys of its tasks; and its topic
         self._linking = Linking(address, self._prefix, children, home.work / "cluster")
@@ -164,6 +165,7 @@ class Cluster:
             timeout=self._timeout,
             memory=self._memory,
             sandbox=self._sandbox,
+            fork=self._fork,
         )
 
     async def _sweep(self, link: Link) -> None:

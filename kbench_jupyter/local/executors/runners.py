@@ -13,13 +13,18 @@ import contextlib
 import logging
 import secrets
 import shutil
+import socket
+from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import IO
 
 from kbench_jupyter.execution import IDLE, ROOM, free_memory
 from kbench_jupyter.execution.environment import kernel_environment
+from kbench_jupyter.execution.processes import adopts_orphans
 from kbench_jupyter.local.children import Children, Forked
-from kbench_jupyter.local.executors.templates import Templates, can_fork
+from kbench_jupyter.local.executors.templates import Ask, Templates, can_fork
 from kbench_jupyter.local.job import Ahead
 from kbench_jupyter.local.sandbox import Sandbox
 from kbench_jupyter.local.temporary import remove_temporary
@@ -77,8 +82,8 @@ class Runners:
         self._ahead: asyncio.Task[Runner] | None = None
         self._expiry: asyncio.TimerHandle | None = None
         self._off = not ahead
-        # A sandbox is put around a command.
-        forked = ahead and fork and not sandbox and can_fork()
+        # A sandbox is put around a command, and a forked runner is left to this process.
+        forked = ahead and fork and not sandbox and can_fork() and adopts_orphans()
         self._templates = Templates(work, children) if forked else None
 
     def expect(self) -> None:
@@ -121,9 +126,13 @@ class Runners:
         scratch = self._work / f"{name}-{secrets.token_hex(4)}"
         (scratch / "home").mkdir(parents=True, mode=0o700)
         with (scratch / _STDERR).open("wb") as stderr:
-            forked = await self._templates.fork(scratch / "home", stderr) if self._templates else None
-            started = forked or await self._children.start("runner", scratch / "home", stderr)
-            return Runner(started, scratch)
+            home = scratch / "home"
+
+            async def forked(ask: Ask) -> Forked:
+                return await self._children.fork(partial(_forked, ask, home, stderr))
+
+            process = await self._templates.fork(forked) if self._templates else None
+            return Runner(process or await self._children.start("runner", home, stderr), scratch)
 
     async def _prepare(self) -> Runner:
         runner = await self._start("ahead")
@@ -152,3 +161,14 @@ class Runners:
         if ahead is not None and (runner := await self._usable(ahead)):
             await self.end(runner)
             await asyncio.to_thread(remove_scratch, runner.scratch)
+
+
+async def _forked(ask: Ask, home: Path, stderr: IO[bytes]) -> Forked:
+    ours, theirs = socket.socketpair()
+    with ExitStack() as held:
+        held.enter_context(ours)
+        with theirs:
+            pid = await ask(home, [theirs.fileno(), theirs.fileno(), stderr.fileno()])
+        followed = await Forked.follow(pid, ours)
+        held.pop_all()  # it is that one's now
+        return followed

@@ -1,6 +1,7 @@
-"""The server's end of a template: the process that runners are forked off, where the platform forks safely.
+"""The other end of a template: the process that runners are forked off, where the platform forks safely.
 
 A runner that is started anew imports what its task will, which takes 4 s of a core; a forked one finds it imported.
+The server has one, which leaves runners to it, and so has a cluster's worker, which puts a keeper above each.
 """
 
 from __future__ import annotations
@@ -12,19 +13,22 @@ import secrets
 import shutil
 import socket
 import sys
-from contextlib import ExitStack, suppress
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import TypeVar
 
 from kbench_jupyter.execution import IDLE, ROOM, free_memory
 from kbench_jupyter.execution.environment import kernel_environment
 from kbench_jupyter.execution.packages import packages_state
-from kbench_jupyter.execution.processes import adopts_orphans
-from kbench_jupyter.local.children import Children, Forked
+from kbench_jupyter.local.children import Children
 
 log = logging.getLogger("kbench.local.templates")
+
+_Made = TypeVar("_Made")
+Ask = Callable[[Path, Sequence[int]], Awaitable[int]]
+"""Has a template fork for a home folder, with such descriptors (`local.template` says which); returns a process id."""
 
 _READY = b"ready\n"
 _STARTUP = 90.0
@@ -34,8 +38,8 @@ _PATIENCE = 30.0
 
 
 def can_fork() -> bool:
-    """Whether processes can be forked for this one, and followed: on Linux, unless something keeps us from it."""
-    if sys.platform != "linux" or not adopts_orphans():
+    """Whether processes can be forked and followed here: on Linux, unless something keeps us from it."""
+    if sys.platform != "linux":
         return False
     try:
         os.close(os.pidfd_open(os.getpid()))
@@ -53,6 +57,18 @@ class _Template:
     scratch: Path
     packages: tuple[object, ...]  # as they were before it imported them
     ready: asyncio.Task[None]
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def ask(self, home: Path, descriptors: Sequence[int]) -> int:
+        """Have it fork, and return the new process's id; raises EOFError when it has died, or found no memory."""
+        assert self.process.stdout is not None  # noqa: S101 - Children.start asks for it
+        async with self.turn:
+            socket.send_fds(self.requests, [os.fsencode(home)], list(descriptors))
+            async with asyncio.timeout(_PATIENCE):
+                answer = await self.process.stdout.readline()
+        if not (pid := int(answer or 0)):
+            raise EOFError("the template has died, or found no memory")
+        return pid
 
 
 class Templates:
@@ -75,8 +91,8 @@ class Templates:
             self._expiry.cancel()
         self._expiry = asyncio.get_running_loop().call_later(IDLE, self._expire)
 
-    async def fork(self, home: Path, stderr: IO[bytes]) -> Forked | None:
-        """Return a runner forked off the template, which is started for that if need be; None if there can be none."""
+    async def fork(self, make: Callable[[Ask], Awaitable[_Made]]) -> _Made | None:
+        """Return what is made by asking the template, which is started for that if need be; None if none can be."""
         for _ in range(2):  # it may have died since, or packages may have changed
             self.expect()
             started = self._started
@@ -86,7 +102,7 @@ class Templates:
                 template = await asyncio.shield(started)
                 await asyncio.shield(template.ready)
                 if await asyncio.to_thread(_packages) == template.packages:
-                    return await self._children.fork(partial(_ask, template, home, stderr))
+                    return await make(template.ask)
                 log.info("packages have changed: a new template is started")
             except (OSError, EOFError, ValueError) as error:
                 log.warning("no runner could be forked: %s", error or type(error).__name__)
@@ -123,6 +139,9 @@ class Templates:
 
     async def _end(self, template: _Template) -> None:
         template.requests.close()  # which is its stdin
+        # At once: it has nothing to tidy up, and what it has forked goes on, which `Children.end` might not spare.
+        with suppress(ProcessLookupError):
+            template.process.kill()
         await self._children.end(template.process)
         # Not cancelled: whoever waits for it would be, too. Its output has ended.
         await asyncio.gather(template.ready, return_exceptions=True)
@@ -139,20 +158,3 @@ async def _until_ready(process: asyncio.subprocess.Process, stderr: Path) -> Non
 
 def _packages() -> tuple[object, ...]:
     return packages_state(kernel_environment())
-
-
-async def _ask(template: _Template, home: Path, stderr: IO[bytes]) -> Forked:
-    ours, theirs = socket.socketpair()
-    with ExitStack() as held:
-        held.enter_context(ours)
-        with theirs:
-            descriptors = [theirs.fileno(), theirs.fileno(), stderr.fileno()]
-            socket.send_fds(template.requests, [os.fsencode(home)], descriptors)
-            assert template.process.stdout is not None  # noqa: S101 - Children.start asks for it
-            async with asyncio.timeout(_PATIENCE):
-                answer = await template.process.stdout.readline()
-        if not (pid := int(answer or 0)):
-            raise EOFError("the template has died, or found no memory")
-        followed = await Forked.follow(pid, ours)
-        held.pop_all()  # it is that one's now
-        return followed

@@ -7,21 +7,24 @@ import contextlib
 import secrets
 import shutil
 import subprocess
-import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from dataclasses import asdict
 from pathlib import Path
 from typing import IO, Any
 
 from kbench_jupyter.execution import processes
-from kbench_jupyter.execution.environment import kernel_environment
+from kbench_jupyter.local.executors import keepers
 from kbench_jupyter.local.executors.runners import remove_scratch
 from kbench_jupyter.local.executors.work import PATIENCE, SLACK
 from kbench_jupyter.local.home import not_stored
 from kbench_jupyter.local.job import BEGUN, END, Job, Verdict
 from kbench_jupyter.local.logs import NAME as LOG
 from kbench_jupyter.local.rows import ERRORED
+
+Fork = Callable[[Path, Path], Coroutine[Any, Any, keepers.ForkedKeeper | None]]
+"""`Keepers.fork`."""
 
 _PIECE = 2**20
 """Bytes of a log that are handed over at a time; an entry is never cut."""
@@ -40,7 +43,8 @@ class WorkerJob:
         self._news = asyncio.Event()
         self._written = 0
         self._make: Callable[[WorkerJob], Job] | None = None
-        self._stir = threading.Event()  # it is supplied, unwanted, or its runner has ended
+        self._fork: Fork | None = None
+        self._stir = threading.Event()  # it is supplied, unwanted, or its keeper is forked, or has ended
         self._unwanted = False
         self._refused = "The embedded server did not say what is to be done."
         self._done = threading.Event()
@@ -53,9 +57,9 @@ class WorkerJob:
         """Whether it knows what it is to do."""
         return self._make is not None
 
-    def supply(self, make: Callable[[WorkerJob], Job]) -> None:
-        """Tell it how its order is made."""
-        self._make = self._make or make
+    def supply(self, make: Callable[[WorkerJob], Job], fork: Fork | None) -> None:
+        """Tell it how its order is made, and its keeper forked, if it is to be."""
+        self._make, self._fork = make, fork
         self._stir.set()
 
     def refuse(self, why: str) -> None:
@@ -127,26 +131,34 @@ class WorkerJob:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _run(self, job: Job, timeout: float) -> Verdict:
-        with (self.folder / "runner.err").open("w+b") as noise:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "kbench_jupyter.local.executors.keeper"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=noise,
-                env={**kernel_environment(), "HOME": str(self.home)},
-                start_new_session=True,  # Ctrl+C at the worker ends the worker, and that its jobs, in good order
-            )
-            reading = _start(self._read_log, process.stdout)
-            _start(self._await_end, process)
-            _tell(process, job.dumps())
-            self._stir.wait(timeout + SLACK)
-            self._end(process)
-            reading.join(PATIENCE)
-            noise.seek(max(0, noise.tell() - 2000))
-            said = noise.read()[-2000:].decode(errors="replace")
+        noise = self.folder / "runner.err"
+        forked = self._forked(noise)
+        if self._unwanted:
+            return Verdict(ERRORED)
+        process = forked or keepers.start(self.home, noise)
+        reading = _start(self._read_log, process.stdout)
+        _start(self._await_end, process)
+        _tell(process, job.dumps())
+        self._stir.wait(timeout + SLACK)
+        self._end(process)
+        reading.join(PATIENCE)
+        said = _read_part(noise, max(0, noise.stat().st_size - 2000), 2000).decode(errors="replace")
         return Verdict.of_runner(self.folder, process.returncode, said)
 
-    def _end(self, process: subprocess.Popen[bytes]) -> None:
+    def _forked(self, noise: Path) -> keepers.ForkedKeeper | None:
+        """Return a keeper that was forked, if one is; what it is forked off may have to import everything first."""
+        if self._fork is None:
+            return None
+        forking = asyncio.run_coroutine_threadsafe(self._fork(self.home, noise), self._loop)
+        forking.add_done_callback(lambda _: self._stir.set())
+        self._stir.wait()
+        self._stir.clear()
+        if self._unwanted:
+            forking.add_done_callback(_let_go)
+            return None
+        return forking.result()
+
+    def _end(self, process: keepers.Keeper) -> None:
         if process.poll() is None:
             _tell(process, END)
             with contextlib.suppress(subprocess.TimeoutExpired):
@@ -159,7 +171,7 @@ class WorkerJob:
         with contextlib.suppress(OSError):
             process.stdin.close()
 
-    def _await_end(self, process: subprocess.Popen[bytes]) -> None:
+    def _await_end(self, process: keepers.Keeper) -> None:
         process.wait()
         self._stir.set()
 
@@ -183,8 +195,13 @@ def _start(target: Callable[..., None], *arguments: Any) -> threading.Thread:
     return thread
 
 
-def _tell(process: subprocess.Popen[bytes], line: bytes) -> None:
-    assert process.stdin is not None  # noqa: S101 - asked for in _run
+def _let_go(forking: Future[keepers.ForkedKeeper | None]) -> None:
+    if not forking.cancelled() and forking.exception() is None and (process := forking.result()):
+        process.stdin.close()  # which its runner takes for the end
+
+
+def _tell(process: keepers.Keeper, line: bytes) -> None:
+    assert process.stdin is not None  # noqa: S101 - keepers have one
     with contextlib.suppress(OSError):
         process.stdin.write(line)
         process.stdin.flush()

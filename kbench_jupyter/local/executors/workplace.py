@@ -18,6 +18,7 @@ from distributed import Worker, WorkerPlugin, get_worker
 
 from kbench_jupyter._version import __version__
 from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.local.executors.keepers import Keepers
 from kbench_jupyter.local.executors.worker_job import WorkerJob
 from kbench_jupyter.local.executors.worker_proxy import Endpoint, WorkerProxy
 from kbench_jupyter.local.home import not_stored
@@ -42,10 +43,11 @@ class Supplies:
     timeout: float
     memory: int  # bytes that each of its processes may take; 0 is any
     sandbox: bool  # whether its kernel is to be in one
+    fork: bool = True  # whether its processes are forked, where that is possible
 
 
 class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
-    """A worker's jobs by their keys, and a model proxy for each server."""
+    """A worker's jobs by their keys, what their processes are forked off, and a model proxy for each server."""
 
     name = _NAME
 
@@ -58,6 +60,7 @@ class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
         self._proxies: dict[str, WorkerProxy] = {}
         self._admitted: dict[str, tuple[WorkerProxy, str]] = {}  # each job's token
         self._starting = asyncio.Lock()
+        self._keepers = Keepers(self._folder)
 
     def begin(self, key: str) -> WorkerJob:
         """Take up a job, unless it was cancelled a moment ago: then it is dropped at once."""
@@ -81,8 +84,9 @@ class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
                 admitted[0].forget(admitted[1])
 
     async def teardown(self, worker: Worker) -> None:  # noqa: ARG002
-        """End all jobs, and the proxies."""
+        """End all jobs, what they are forked off, and the proxies."""
         await asyncio.gather(*(job.end() for job in self._jobs.values()))
+        await self._keepers.close()
         for proxy in self._proxies.values():
             await proxy.close()
 
@@ -111,7 +115,8 @@ class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
                 told.memory,
             )  # fmt: skip
 
-        job.supply(make)
+        # A sandbox is put around a command.
+        job.supply(make, self._keepers.fork if told.fork and not proxy.sandbox else None)
 
     async def _proxy(self, told: Supplies) -> WorkerProxy:
         """Return the model proxy for a server's jobs; raises LocalServerError where they cannot be in their sandbox."""
