@@ -185,7 +185,10 @@ export function pickerPart(store, part, host) {
     else return;
     event.preventDefault();
   });
-  list.addEventListener("focus", () => active < 0 && activate(0));
+  list.addEventListener("focus", () => {
+    // By the keyboard: a press of the mouse would scroll the list away from under it, and its click be lost.
+    if (active < 0 && list.matches(":focus-visible")) activate(0);
+  });
   list.addEventListener("click", (event) => {
     const node = event.target.closest(".kbp-option");
     if (!node) return;
