@@ -35,6 +35,7 @@ from jupyter_client.provisioning.local_provisioner import LocalProvisioner
 from kbench_jupyter.execution.ahead import PACKAGES
 from kbench_jupyter.execution.certificates import read_late
 from kbench_jupyter.execution.kernel import SETTINGS
+from kbench_jupyter.execution.leaving import write_out
 from kbench_jupyter.execution.processes import hold_only, signal_when_parent_dies
 from kbench_jupyter.quick_import import load
 
@@ -246,8 +247,6 @@ def _be_as_new(order: dict[str, Any]) -> None:
 
 def _run(parent: int) -> int:
     from ipykernel.kernelapp import IPKernelApp
-
-    from kbench_jupyter.execution.leaving import write_out
 
     # ipykernel reads this variable when it is imported.
     IPKernelApp.launch_instance(parent_handle=parent)

@@ -34,7 +34,7 @@ def hung(home, monkeypatch):
     """Start a server that hangs."""
     server = local_server.ensure_running(home)
     monkeypatch.setattr(local_server, "_COURTESY", 0.5)
-    monkeypatch.setattr("kbench_jupyter.session.local_process._ANSWER", (2.0, 0.5))
+    monkeypatch.setattr("kbench_jupyter.session.local_process._ANSWER", 0.5)
     os.kill(server.pid, signal.SIGSTOP)
     yield server
     for process in (p for p in psutil.process_iter() if p.pid == server.pid):
