@@ -146,6 +146,23 @@ def test_where_there_is_no_panel_the_sidebar_says_why_in_one_line_and_what_to_ty
     here.says("has no kernel")
 
 
+def test_a_notebook_that_becomes_a_task_while_its_kernel_is_busy_is_loaded_when_that_answers(lab, jupyter):
+    go = jupyter.root / "go-on"
+    waits = f"import os, time\nwhile not os.path.exists({str(go)!r}):\n    time.sleep(0.05)"
+    here = Presence(lab, jupyter, "becomes.ipynb", waits, "x = 1")
+    lab.editor(0).click()
+    here.page.keyboard.press("Control+Enter")
+    here.expect(lab.prompt_of(0)).to_have_text("[*]:")
+    here.show()
+    here.says("The kernel is busy")
+    lab.editor(1).click()
+    here.page.keyboard.press("Control+A")
+    here.page.keyboard.insert_text(QUIZ)
+    here.expect(here.opener).to_be_visible()
+    go.touch()
+    here.expect(here.step("init")).to_be_visible(timeout=60_000)
+
+
 def test_findings_are_marked_while_one_types_and_one_click_fixes_them(lab, jupyter):
     task = QUIZ.removesuffix("quiz.run(kbench.llm)").rstrip()
     here = Presence(lab, jupyter, "marks.ipynb", LOAD, task + "\n\n\nquiz.run(kbench.llm)", "import os")

@@ -77,6 +77,7 @@ export class KernelLine {
     this.runs = null;
     this.marks = [];
     this.version = "";
+    this.mayLoad = false; // whether somebody wants it loaded: also one who comes while the kernel is still asked
     this.round = (this.round ?? 0) + 1;
   }
 
@@ -137,6 +138,7 @@ export class KernelLine {
   // Finds out whether the kernel answers, and opens the line; with `load`, it is loaded where it only is installed.
   async open({ load = false } = {}) {
     const { kernel } = this;
+    this.mayLoad ||= load;
     if (!kernel || this.isOpen || this.state === "asking") return;
     const round = this.round;
     const stale = () => this.disposed || round !== this.round || kernel !== this.kernel;
@@ -147,7 +149,7 @@ export class KernelLine {
       if (language.name !== "python") return this.turn("other");
       let found = await this.ask_kernel(kernel);
       if (stale()) return;
-      if (!found.loaded && found.installed && load) {
+      if (!found.loaded && found.installed && this.mayLoad) {
         const reply = await this.run(kernel, LOAD, {});
         if (stale()) return;
         if (reply.status !== "ok") return this.turn("failed");

@@ -102,7 +102,8 @@ export class Notebooks {
     if (line.isOpen) return this.want(notebook);
     if (!(seen || notebook.mentions)) return;
     const load = this.settings.load && seen && notebook.definesTask;
-    if (always || line.state === "idle" || (load && line.state === "unloaded")) line.open({ load });
+    if (always || line.state === "idle" || (load && ["asking", "unloaded"].includes(line.state)))
+      line.open({ load });
   }
 
   load(notebook) {
