@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import sys
 import threading
@@ -10,7 +9,6 @@ from contextlib import suppress
 from typing import Any
 
 from kbench_jupyter.errors import UsageError
-from kbench_jupyter.execution.environment import kernel_environment, passed_names
 from kbench_jupyter.session import envfile
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.settings import switch
@@ -34,17 +32,13 @@ def expect_first(session: Session) -> None:
     def expect() -> None:
         with suppress(Exception):
             if _wanted(session) and (attended or _rehearses(session)):
-                session.next_kernel.expect(_environment(session))
+                # Here, so that the cell need not wait for it.
+                from kbench_jupyter.actions.rehearsing.passing import Passing
+
+                session.next_kernel.expect(Passing.of(session, envfile.read(session.env_file)).environment())
 
     attended = _attended(session.shell)
     threading.Thread(target=expect, name="kbench-expect", daemon=True).start()
-
-
-def _environment(session: Session) -> dict[str, str]:
-    """Return the environment that `validate` gives a task, but for its model."""
-    names = passed_names({"KBENCH_PASS_ENV": session.environ.get("KBENCH_PASS_ENV") or ""})
-    source = {**envfile.read(session.env_file), **os.environ, "KBENCH_PASS_ENV": ",".join(names)}
-    return kernel_environment(source)
 
 
 def _rehearses(session: Session) -> bool:

@@ -100,6 +100,8 @@ class Workplace(WorkerPlugin):  # type: ignore[misc] # distributed has no types
             why = error.lines() if isinstance(error, LocalServerError) else [not_stored(error)]
             job.refuse("\n".join([f"On the worker {self._worker.address}:", *why]))
             return
+        if job.supplied:  # by the same call, sent once more while the proxy was started
+            return
         token = "kbp_" + secrets.token_urlsafe(32)
         proxy.admit(token, told.candidate, told.effort)
         self._admitted[key] = proxy, token
