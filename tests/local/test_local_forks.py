@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import ssl
 import sys
 import threading
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
+from pathlib import Path
 
 import own_loop
 import psutil
@@ -440,5 +443,37 @@ def test_nobody_s_template_goes_after_a_while_and_none_is_started_without_memory
     async def _gone():
         while not started or started[0][0].exists():
             await asyncio.sleep(0.05)
+
+    own_loop.run(use())
+
+
+def test_who_asks_a_template_after_one_that_gave_up_gets_a_process_of_its_own(tmp_path):
+    first, second = (tmp_path / name for name in ("first", "second"))
+
+    async def use():
+        some = Templates(tmp_path, Children(tmp_path, alone=False))
+        asked, template = asyncio.Event(), []
+
+        async def give_up(ask):
+            template.extend(psutil.Process().children())
+            template[0].suspend()
+            asked.set()
+            return await ask(tmp_path, [reading, writing, err.fileno()])
+
+        reading, writing = os.pipe()
+        with first.open("wb") as err:
+            giving_up = asyncio.create_task(some.fork(give_up))
+            await asked.wait()
+            giving_up.cancel()
+            await asyncio.gather(giving_up, return_exceptions=True)
+            with suppress(psutil.NoSuchProcess):
+                template[0].resume()
+        with second.open("wb") as err:
+            pid = await some.fork(lambda ask: ask(tmp_path, [reading, writing, err.fileno()]))
+        assert Path(f"/proc/{pid}/fd/2").readlink() == second
+        os.kill(pid, signal.SIGKILL)
+        for descriptor in (reading, writing):
+            os.close(descriptor)
+        await some.close()
 
     own_loop.run(use())

@@ -64,8 +64,13 @@ class _Template:
         assert self.process.stdout is not None  # noqa: S101 - Children.start asks for it
         async with self.turn:
             socket.send_fds(self.requests, [os.fsencode(home)], list(descriptors))
-            async with asyncio.timeout(_PATIENCE):
-                answer = await self.process.stdout.readline()
+            try:
+                async with asyncio.timeout(_PATIENCE):
+                    answer = await self.process.stdout.readline()
+            except BaseException:  # cancelled, for one: the answer would be taken for that of who asks next
+                with suppress(ProcessLookupError):
+                    self.process.kill()
+                raise
         if not (pid := int(answer or 0)):
             raise EOFError("the template has died, or found no memory")
         return pid
