@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -68,7 +69,10 @@ def imports_of(name: str) -> set[str]:
     return found & MODULES.keys() - {name}
 
 
-GRAPH = {name: imports_of(name) for name in MODULES}
+@cache
+def graph() -> dict[str, set[str]]:
+    """Return what each module imports; not read before it is asked for, as every worker of the tests collects this."""
+    return {name: imports_of(name) for name in MODULES}
 
 
 def room_of(name: str) -> str:
@@ -78,14 +82,14 @@ def room_of(name: str) -> str:
 
 def test_no_module_imports_itself_by_way_of_others() -> None:
     try:
-        TopologicalSorter(GRAPH).prepare()
+        TopologicalSorter(graph()).prepare()
     except CycleError as error:
         pytest.fail("a circle of imports: " + " <- ".join(error.args[1]))
 
 
 def test_a_circle_would_be_found_wherever_its_imports_stand() -> None:
-    assert "kbench_jupyter.display.text" in GRAPH["kbench_jupyter"], "an import inside a function"
-    assert "kbench_jupyter.api.client" in GRAPH["kbench_jupyter.api"], "an import for types"
+    assert "kbench_jupyter.display.text" in graph()["kbench_jupyter"], "an import inside a function"
+    assert "kbench_jupyter.api.client" in graph()["kbench_jupyter.api"], "an import for types"
 
 
 @pytest.mark.parametrize("room", ARROWS)
@@ -93,7 +97,7 @@ def test_a_room_imports_only_the_rooms_below_it(room: str) -> None:
     allowed = ARROWS[room] | {room} | BELOW
     wrong = {
         f"{name} imports {imported}"
-        for name, imports in GRAPH.items()
+        for name, imports in graph().items()
         if room_of(name) == room
         for imported in imports
         if room_of(imported) not in allowed
@@ -103,7 +107,7 @@ def test_a_room_imports_only_the_rooms_below_it(room: str) -> None:
 
 @pytest.mark.parametrize("name", sorted(BELOW))
 def test_what_lies_below_all_rooms_imports_none_of_them(name: str) -> None:
-    assert {room_of(imported) for imported in GRAPH[f"kbench_jupyter.{name}"]} <= BELOW
+    assert {room_of(imported) for imported in graph()[f"kbench_jupyter.{name}"]} <= BELOW
 
 
 def test_every_room_has_its_arrows_declared_and_says_what_it_must_never_know() -> None:

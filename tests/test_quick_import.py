@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
-pytest.importorskip("rfc3987_syntax", reason="there is nothing to leave out")
+#: Not imported here: that is what takes seconds.
+pytestmark = pytest.mark.skipif(find_spec("rfc3987_syntax") is None, reason="there is nothing to leave out")
 
 CHECKS = """
 import json, jsonschema, sys
