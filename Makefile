@@ -49,7 +49,7 @@ test: $(VENV)/test ## all tests; ARGS="tests/display -x" for some, WORKERS=0 to 
 	@# A worker that crashes ends the run: a replaced one may wait for its last test for ever.
 	@$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --max-worker-restart 0 $(ARGS)
 
-faults: $(VENV)/test ## the long form: FAULTS injected faults, answers no type allows, servers killed; prints a table
+faults: $(VENV)/test ## the long form: FAULTS injected faults (FAULTS_SEED=2 draws others), answers no type allows, servers killed; prints a table
 	@FAULTS=$(FAULTS) $(BIN)/python -m pytest -m faults -n $(WORKERS) --dist worksteal --max-worker-restart 0 $(ARGS)
 	@SERVER_KILLS=$(KILLS) $(BIN)/python -m pytest -n 0 --timeout 0 -k however_often tests/local/test_local_processes.py
 	@CLUSTER_FAULTS=$(CLUSTER_FAULTS) $(BIN)/python -m pytest -n 0 -k whatever_happens tests/local/test_local_cluster_faults.py
