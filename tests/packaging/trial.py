@@ -58,8 +58,9 @@ def unit_tests(there: CleanEnvironment) -> None:
     frozen = there.work / "installed.txt"
     code = "import importlib.metadata as m\nfor d in m.distributions(): print(f'{d.name}=={d.version}')"
     frozen.write_text(there.call([there.python, "-c", code]), encoding="utf-8")
-    tools = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "kaggle>=2.2.4")
+    tools = ("pytest", "pytest-timeout", "pytest-xdist", "hypothesis", "kaggle>=2.2.4", "papermill>=2.6")
     there.install("--constraint", frozen, *tools)
+    there.install("--constraint", frozen, *_lowest(True), "--extra", "stats")
     tree = _tree(there)
     rooms = [f"tests/{room}" for room in ROOMS]
     test = [there.python, "-m", "pytest", "-q", *rooms]

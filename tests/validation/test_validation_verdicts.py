@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from importlib.metadata import version
 
 import pytest
 from seeded_mistakes import GROUPS, MISTAKES, NOTEBOOKS, cells_of
@@ -18,6 +19,8 @@ SAMPLE = (
     "results: mean of nothing",
     "tools: class of a parameter",
 )
+#: The first SDK whose `%choose` of a name that no task has leaves no run; 0.6.1 left all.
+CHOOSES = (0, 6, 2)
 
 
 def test_the_static_check_finds_most_seeded_mistakes():
@@ -80,6 +83,8 @@ def test_the_sdk_records_a_task_without_its_mistake(seen, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
 def test_a_seeded_mistake_has_its_effect_with_the_sdk(seen, mistake):
+    if "%choose" in mistake.wrong and tuple(map(int, version("kaggle_benchmarks").split(".")[:3])) < CHOOSES:
+        pytest.skip("an SDK that chooses otherwise")
     right = seen[f"right: {mistake.name}"]
     (task,) = right["stored"]
     here = seen.get(f"here: {mistake.name}")
