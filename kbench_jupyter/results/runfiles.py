@@ -13,9 +13,10 @@ integers are strings. What that means here:
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -133,7 +134,7 @@ def read_run_file(path: Path) -> RunResult:
     """Read one ``*.run.json``; `ValueError` if it is none."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path.name} is not valid JSON: {error}") from error
     if not isinstance(data, dict):
         raise ValueError(f"{path.name} does not hold a run")
@@ -190,12 +191,12 @@ def parse_run(data: Mapping[str, Any], path: Path | None = None, *, said: bool =
         Whether what was said in conversations is wanted.
     """
     task = as_object(data.get("taskVersion"))
-    state = str(data.get("state", "UNSPECIFIED")).removeprefix(_STATE_PREFIX)
+    state = str(data.get("state") or "UNSPECIFIED").removeprefix(_STATE_PREFIX)
     subruns = tuple(parse_run(sub, said=said) for sub in as_objects(data.get("subruns")))
     conversations = as_objects(data.get("conversations"))
     usage = sum((_usage(as_object(c.get("metrics"))) for c in conversations), Usage())
     return RunResult(
-        task=str(task.get("name", "")),
+        task=str(task.get("name") or ""),
         model=str(as_object(data.get("modelVersion")).get("slug") or ""),
         state=state,
         **(_result(data) if state != "ERRORED" else {}),
@@ -206,7 +207,7 @@ def parse_run(data: Mapping[str, Any], path: Path | None = None, *, said: bool =
         error_message=str(data.get("errorMessage") or ""),
         started=_time(data.get("startTime")),
         ended=_time(data.get("endTime")),
-        definition=str(task.get("definition", "")),
+        definition=str(task.get("definition") or ""),
         path=path,
     )
 
@@ -225,10 +226,9 @@ def _result(data: Mapping[str, Any]) -> dict[str, Any]:
     for result in as_objects(data.get("results")):
         if "numericResult" in result:
             numeric = as_object(result["numericResult"])
-            interval = numeric.get("confidenceInterval")
             return {
                 "score": float(numeric.get("value") or 0.0),
-                "interval": None if interval is None else float(interval),
+                "interval": _finite(numeric.get("confidenceInterval")),
             }
         if "dictResult" in result:
             return {"values": result["dictResult"]}
@@ -238,48 +238,55 @@ def _result(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _assertion(data: Mapping[str, Any]) -> Assertion:
+    line = data.get("lineNumber")
     return Assertion(
-        expectation=str(data.get("expectation", "")),
+        expectation=str(data.get("expectation") or ""),
         passed=str(data.get("status", "")).removeprefix(_ASSERTION_PREFIX) == "PASSED",
-        line=data.get("lineNumber"),
-        definition=str(data.get("definition", "")),
+        line=line if type(line) is int else None,
+        definition=str(data.get("definition") or ""),
     )
 
 
 def _conversation(data: Mapping[str, Any]) -> Conversation:
     messages = [
         Message(
-            role=str(content.get("role", "")).removeprefix(_ROLE_PREFIX).lower(),
-            sender=str(content.get("senderName", "")),
+            role=str(content.get("role") or "").removeprefix(_ROLE_PREFIX).lower(),
+            sender=str(content.get("senderName") or ""),
             text="\n".join(_part(part) for part in as_objects(content.get("parts"))),
         )
         for request in as_objects(data.get("requests"))
         for content in as_objects(request.get("contents"))
     ]
-    return Conversation(str(data.get("id", "")), tuple(messages))
+    return Conversation(str(data.get("id") or ""), tuple(messages))
 
 
 def _part(part: Mapping[str, Any]) -> str:
     if "text" in part:
-        return str(part["text"])
+        return str(part["text"] or "")
     blob = as_object(part.get("fileData") or part.get("inlineData"))
-    return f"[{blob.get('mimeType', 'content')}{' ' + blob['fileUri'] if 'fileUri' in blob else ''}]"
+    return f"[{blob.get('mimeType') or 'content'}{f' {uri}' if (uri := blob.get('fileUri')) else ''}]"
 
 
 def _usage(metrics: Mapping[str, Any]) -> Usage:
-    costs = [metrics.get("inputTokensCostNanodollars"), metrics.get("outputTokensCostNanodollars")]
-    known = [float(cost) for cost in costs if cost is not None]
-    latency = metrics.get("totalBackendLatencyMs")
+    costs = (_finite(metrics.get(f"{side}TokensCostNanodollars")) for side in ("input", "output"))
+    known = [cost for cost in costs if cost is not None]
+    latency = _finite(metrics.get("totalBackendLatencyMs"))
     return Usage(
         input_tokens=int(metrics.get("inputTokens") or 0),
         output_tokens=int(metrics.get("outputTokens") or 0),
         cost=sum(known) / _NANODOLLARS if known else None,
-        latency=None if latency is None else float(latency) / 1000,
+        latency=None if latency is None else latency / 1000,
     )
 
 
+def _finite(told: Any) -> float | None:
+    number = None if told is None else float(told)
+    return number if number is None or math.isfinite(number) else None
+
+
 def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    time = datetime.fromisoformat(text) if text else None
+    return time.replace(tzinfo=UTC) if time and not time.tzinfo else time
 
 
 def _add(a: float | None, b: float | None) -> float | None:

@@ -143,6 +143,47 @@ def test_null_or_something_else_where_a_list_or_an_object_belongs_is_none(fields
     assert parse_run({**run_json(), **fields}).usage.input_tokens == 0
 
 
+def test_null_where_a_text_belongs_says_nothing() -> None:
+    said = {"role": None, "senderName": None, "parts": [{"text": None}, {"fileData": {"mimeType": None}}]}
+    run = parse_run(
+        run_json(
+            taskVersion={"name": None, "definition": None},
+            assertions=[{"expectation": None, "definition": None, "lineNumber": "<b>4</b>"}],
+            conversations=[{"id": None, "requests": [{"contents": [said]}]}],
+        )
+    )
+    assert (run.task, run.definition, run.assertions[0].expectation, run.assertions[0].line) == (
+        "",
+        "",
+        "",
+        None,
+    )
+    [message] = run.conversations[0].messages
+    assert (message.role, message.sender, message.text) == ("", "", "\n[content]")
+    assert parse_run(run_json(state=None)).state == "UNSPECIFIED"
+
+
+@pytest.mark.parametrize("told", ["NaN", "Infinity", "-Infinity", float("nan"), float("inf")])
+def test_an_interval_and_a_usage_without_a_finite_value_are_unknown(told: Any) -> None:
+    numeric = {"value": 0.5, "confidenceInterval": told}
+    metrics = {"inputTokensCostNanodollars": told, "totalBackendLatencyMs": told}
+    run = parse_run(run_json(results=[{"numericResult": numeric}], conversations=[{"metrics": metrics}]))
+    assert (run.score, run.interval, run.usage.cost, run.usage.latency) == (0.5, None, None, None)
+
+
+def test_times_without_a_zone_are_utc_and_stand_beside_those_with_one(tmp_path: Path) -> None:
+    (tmp_path / "a.run.json").write_text(json.dumps(run_json("second", start="2026-01-01T00:00:01")))
+    (tmp_path / "b.run.json").write_text(json.dumps(run_json("first", start="2026-01-01T00:00:00Z")))
+    first, second = read_run_files(tmp_path)
+    assert (first.task, second.task, second.elapsed) == ("first", "second", 2)
+
+
+def test_a_number_of_more_digits_than_python_reads_is_said_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "x.run.json").write_text('{"x": 1' + "0" * 5_000 + "}")
+    with pytest.raises(ValueError, match=r"x\.run\.json"):
+        read_run_files(tmp_path)
+
+
 @given(st.integers(0, 999_999_999))
 def test_any_fraction_of_a_second_is_read(nanoseconds: int) -> None:
     run = parse_run(run_json(start=f"2026-01-01T00:00:00.{nanoseconds:09d}Z"))

@@ -241,6 +241,13 @@ def test_a_transcript_is_found_by_its_id_also_behind_text_of_several_bytes(tmp_p
             index.transcript(unknown)
 
 
+def test_a_transcript_opens_whose_task_is_named_with_half_a_character(tmp_path: Path) -> None:
+    put(tmp_path, "1/m/1", run("half \ud800 a character"))
+    index = SampleIndex.open(tmp_path, "t")
+    [one] = index.samples()
+    assert index.transcript(one.id).sample == one
+
+
 def test_an_index_that_is_limited_to_some_runs_knows_no_other(tmp_path: Path) -> None:
     put(tmp_path, "1/a/1", run(result=False))
     put(tmp_path, "1/b/2", run())

@@ -117,7 +117,7 @@ def _transcript(content: Content, sample: Sample, number: int) -> Iterator[str]:
     tone, word = verdict(sample)
     said = plain(_line(sample.error if sample.errored else sample.input))
     yield (
-        f'<details class="sample"><summary><span class="{tone}">{word}</span> {plain(summary(sample))} '
+        f'<details class="sample"><summary><span class="{tone}">{plain(word)}</span> {plain(summary(sample))} '
         f'<span class="quiet">{said}</span></summary><div id="s{number}">'
     )
     try:

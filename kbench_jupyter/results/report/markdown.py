@@ -84,7 +84,7 @@ def _transcripts(content: Content) -> Iterator[str]:
     for number, sample in enumerate(content.samples(), 1):
         content.on_sample(number)
         yield "## Transcripts\n\n" if number == 1 else ""
-        yield f"### {verdict(sample)[1]}: {_inert(summary(sample))}\n\n"
+        yield f"### {_inert(verdict(sample)[1])}: {_inert(summary(sample))}\n\n"
         try:
             yield from _transcript(content.index.transcript(sample.id))
         except (KeyError, ValueError) as error:  # changed or gone since it was listed

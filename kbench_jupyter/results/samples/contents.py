@@ -72,7 +72,7 @@ def parts_of(content: Mapping[str, Any]) -> list[Part]:
     found: list[Part] = []
     for part in as_objects(content.get("parts")):
         if "text" in part:
-            text = str(part["text"])
+            text = str(part["text"] or "")
             found.append(_tool_result(text, name) if tool else _text(text))
         elif blob := as_object(part.get("fileData") or part.get("inlineData")):
             found.append(_media(blob))
