@@ -74,6 +74,17 @@ def test_what_a_run_file_calls_its_state_and_its_lines_is_text_in_a_report(tmp_p
     assert "<img" not in text.replace("\\<img", "")
 
 
+def test_a_folder_right_below_the_root_is_no_part_of_other_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(Path.cwd().anchor)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(root / "scratch"))
+    clean = Cleaner({})
+    for kept in ("config/scratch.html", "https://x.org/scratch/a", "./scratch", f"{root}scratchpad"):
+        assert clean(kept) == kept
+    here = root / "scratch" / "a"
+    for said in ("{}", "at {}:", "file://{}", '"{}"', "a\n{}", "\\n{}"):
+        assert clean(said.format(here)) == said.format(f"…{here}".replace(str(root / "scratch"), ""))
+
+
 @pytest.mark.parametrize(
     ("frame", "left"),
     [
