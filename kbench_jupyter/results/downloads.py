@@ -216,11 +216,11 @@ def clean(parent: Path) -> None:
         if left is None or _in_use(left["host"], int(left["pid"]), path):
             continue
         folder = parent / left["name"]
-        with suppress(OSError):
-            if left["kind"] == "before" and not os.path.lexists(folder):
+        if left["kind"] == "before" and not os.path.lexists(folder):
+            with suppress(OSError):  # held open by another program on Windows: the only copy stays, for the next time
                 path.rename(folder)
-                continue
-        _remove(path)
+        else:
+            _remove(path)
 
 
 def prune(folder: Path, output: Path) -> None:

@@ -105,6 +105,23 @@ def test_a_process_killed_between_the_two_renames_costs_no_copy(folder):
     assert (folder / "out.txt").read_text() == "old"
 
 
+def test_a_copy_moved_aside_that_cannot_be_put_back_now_is_kept_for_later(folder, monkeypatch):
+    put(folder, "old")
+    aside = folder.with_name(".17.0a1b2c-4194305-0a1b2c.before")  # of another machine, two days ago
+    folder.rename(aside)
+    os.utime(aside, (0, 0))
+
+    def refuse(_self, _target):
+        raise PermissionError(13, "held open by another program")
+
+    with monkeypatch.context() as held:
+        held.setattr(Path, "rename", refuse)
+        clean(folder.parent)
+    assert (aside / "out.txt").read_text() == "old"
+    clean(folder.parent)
+    assert (folder / "out.txt").read_text() == "old"
+
+
 def test_what_a_running_process_is_at_is_left_alone(folder):
     with stage(folder) as staging:
         clean(folder.parent)

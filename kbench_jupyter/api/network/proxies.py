@@ -76,11 +76,12 @@ def _proxy_to(url: str) -> str:
 def _bundle() -> tuple[str, str]:
     for name in _BUNDLES:
         path = os.environ.get(name)
-        if path and not Path(path).exists():
+        if path and not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for a certificate itself, not its path
             if name == "SSL_CERT_FILE":
                 continue  # as OpenSSL itself does: it is set for other programs, and may be stale
             raise _setting(
-                f"{name} names a file of certificates that is not there: {path}", _advice(name, _CERTIFICATES)
+                f"{name} names a file of certificates that is not there: {path[:200]}",
+                _advice(name, _CERTIFICATES),
             )
         if path:
             return path, name
