@@ -217,7 +217,9 @@ def clean(parent: Path) -> None:
             continue
         folder = parent / left["name"]
         if left["kind"] == "before" and not os.path.lexists(folder):
-            with suppress(OSError):  # held open by another program on Windows: the only copy stays, for the next time
+            with suppress(
+                OSError
+            ):  # held open by another program on Windows: the only copy stays, for the next time
                 path.rename(folder)
         else:
             _remove(path)

@@ -242,10 +242,21 @@ def test_a_transcript_is_found_by_its_id_also_behind_text_of_several_bytes(tmp_p
 
 
 def test_a_transcript_opens_whose_task_is_named_with_half_a_character(tmp_path: Path) -> None:
-    put(tmp_path, "1/m/1", run("half \ud800 a character"))
+    rows = [run("half \ud800 a character", number=n) for n in (1, 2)]
+    put(tmp_path, "1/m/1", rows[0])
+    put(tmp_path, "1/m/2", run(subruns=rows))
     index = SampleIndex.open(tmp_path, "t")
-    [one] = index.samples()
-    assert index.transcript(one.id).sample == one
+    found = list(index.samples())
+    assert len(found) == 3
+    assert all(index.transcript(one.id).sample == one for one in found)
+
+
+def test_a_file_that_is_left_out_counts_nowhere(tmp_path: Path) -> None:
+    put(tmp_path, "1/m/1", run(conversations=[said("q", "a") | {"metrics": {"inputTokens": -(10**30)}}]))
+    left_out = []
+    index = SampleIndex.open(tmp_path, "t")
+    assert index.rows(on_damage=lambda path, _: left_out.append(path.name)) == list(index.samples()) == []
+    assert left_out == ["r0.run.json"]
 
 
 def test_an_index_that_is_limited_to_some_runs_knows_no_other(tmp_path: Path) -> None:
