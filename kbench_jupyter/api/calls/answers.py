@@ -81,6 +81,7 @@ def refusal(method: str, response: Response, *, body: bytes | None = None) -> An
             body = b""  # the status says enough
     data = _json(body)
     envelope = parse.mapping(data)
+    envelope = parse.mapping(envelope.get("error")) or envelope  # of what stands before Google's services
     code = parse.integer(envelope.get("code"))
     if response.status < 400 and (code is None or code < 400):
         return None
