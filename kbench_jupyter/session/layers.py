@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+
+from kbench_jupyter.paths import expanded
 
 PREFIX = "KBENCH_"
 
@@ -29,7 +30,7 @@ class Layers(Mapping[str, str]):
         if variable.startswith(PREFIX):
             from kbench_jupyter.session import envfile
 
-            path = Path(self.environ.get("KBENCH_ENV_FILE", ".env")).expanduser()
+            path = expanded(self.environ.get("KBENCH_ENV_FILE", ".env"))
             if value := envfile.read(path).get(variable):
                 return value, str(path)
         return None

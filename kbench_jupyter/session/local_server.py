@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.paths import expanded
 from kbench_jupyter.session.local_process import (
     PACE,
     Endpoint,
@@ -68,7 +69,7 @@ def home_folder(home: str | Path | None = None) -> Path:
     from platformdirs import user_data_path
 
     chosen = home or os.environ.get("KBENCH_HOME", "").strip()
-    folder = Path(chosen).expanduser() if chosen else user_data_path("kbench-jupyter", appauthor=False)
+    folder = expanded(chosen) if chosen else user_data_path("kbench-jupyter", appauthor=False)
     return folder.resolve()
 
 

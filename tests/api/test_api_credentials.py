@@ -83,6 +83,14 @@ def test_a_path_that_leads_nowhere_is_not_sent_as_a_token(tmp_path: Path, path: 
         find_credentials({"KAGGLE_API_TOKEN": path}, tmp_path)
 
 
+def test_a_user_without_a_home_has_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(
+        "pwd.getpwuid", {}.__getitem__
+    )  # as in a container that is given any number for its user
+    assert find_credentials({}) is None
+
+
 def test_a_tilde_that_no_shell_expanded_is_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("USERPROFILE", str(tmp_path))

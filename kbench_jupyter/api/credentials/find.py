@@ -44,7 +44,8 @@ def find_credentials(
         If the first found cannot be a credential, or its file is damaged: neither is passed over.
     """
     environ = os.environ if environ is None else environ
-    folder = Path.home() if home is None else Path(home)
+    # Path.home raises where a container's user has none.
+    folder = Path(os.path.expanduser("~") if home is None else home)  # noqa: PTH111
     return (
         _kaggle_notebook(environ)
         or _token_variable(environ)

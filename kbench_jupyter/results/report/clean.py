@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import tempfile
@@ -55,7 +56,8 @@ class Cleaner:
         places = [(folder, "…") for folder in (*folders, Path(tempfile.gettempdir()))]
         places += [(Path(sys.prefix), "python"), (Path(sys.base_prefix), "python")]
         # The last ones win: a folder that is both is called by the word that says more.
-        places += [(Path(), "."), (Path(environ.get("HOME") or Path.home()), "~"), (Path.home(), "~")]
+        home = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises where a container's user has none
+        places += [(Path(), "."), (Path(environ.get("HOME") or home), "~"), (Path(home), "~")]
         short = set()
         for folder, word in places:
             for path in {folder, folder.absolute(), folder.resolve()}:
