@@ -163,7 +163,7 @@ class Download:
         else:
             self.position = 0
             length = headers.get("content-length", "")
-            plain = length.isdigit() and "content-encoding" not in headers
+            plain = length.isdecimal() and "content-encoding" not in headers
             self.total = int(length) if plain else None
         etag = headers.get("etag", "")
         # A weak ETag does not promise identical bytes (RFC 9110, section 13.1.5).

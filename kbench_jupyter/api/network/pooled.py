@@ -283,4 +283,4 @@ def _reader(answer: Any) -> Callable[[], bytes]:
 
 def _plain_length(answer: Any) -> int | None:
     length = answer.headers.get("content-length", "")
-    return int(length) if length.isdigit() and "content-encoding" not in answer.headers else None
+    return int(length) if length.isdecimal() and "content-encoding" not in answer.headers else None
