@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples_written import evaluated, put, run, said
 
-from kbench_jupyter.results.samples import SampleIndex, pieces
+from kbench_jupyter.results.samples import Filter, SampleIndex, pieces
 from kbench_jupyter.results.samples.store import FILE
 
 
@@ -132,6 +134,23 @@ def test_processes_that_begin_at_once_come_to_the_same(tmp_path: Path) -> None:
         one.stdin.write("go\n")
         one.stdin.flush()
     assert [one.communicate()[0].split() for one in several] == [["240", "240", "False"]] * 3
+
+
+def test_threads_that_ask_for_different_things_at_once_are_all_answered(tmp_path: Path) -> None:
+    put(tmp_path, "1/a/1", evaluated(True))
+    index = SampleIndex.open(tmp_path, "t")
+
+    def ask(seed: int) -> int:
+        draw = random.Random(seed)
+        return sum(index.count(Filter(text=str(draw.randrange(14)))) for _ in range(1_500))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert min(pool.map(ask, range(8))) > 0
+    finally:
+        sys.setswitchinterval(interval)
 
 
 def test_a_damaged_run_file_is_named_each_time_and_the_others_are_read(tmp_path: Path) -> None:
