@@ -22,7 +22,6 @@ from typing import Any
 
 _STATE_PREFIX = "BENCHMARK_TASK_RUN_STATE_"
 _ASSERTION_PREFIX = "BENCHMARK_TASK_RUN_ASSERTION_STATUS_"
-_ROLE_PREFIX = "CONTENT_ROLE_"
 _NANODOLLARS = 1_000_000_000
 
 
@@ -55,23 +54,6 @@ class Assertion:
 
 
 @dataclass(frozen=True)
-class Message:
-    """One message of a conversation: who said what. Content that is no text is described in brackets."""
-
-    role: str
-    sender: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """The messages of one chat, in order."""
-
-    id: str
-    messages: tuple[Message, ...]
-
-
-@dataclass(frozen=True)
 class RunResult:
     """What one run came to."""
 
@@ -85,14 +67,14 @@ class RunResult:
     values: Mapping[str, Any] | None = None  #: the dict result, if the task returns a dict
     assertions: tuple[Assertion, ...] = ()
     usage: Usage = Usage()  #: summed over all conversations of the run and of its subruns
-    conversations: tuple[Conversation, ...] = ()
     subruns: tuple[RunResult, ...] = ()
     error_message: str = ""  #: the traceback of an errored run
     started: datetime | None = None
     ended: datetime | None = None
     definition: str = ""  #: source of the task function
     path: Path | None = None  #: the file it was read from
-    #: Of subruns that were read and are not held here: whether none of them failed, and whether one asked a model.
+    #: Of subruns that were read and are not held here: whether none of them failed, and whether one asked a model; or
+    #: whether something was said in the run itself.
     others_held: bool = True
     others_called: bool = False
 
@@ -100,9 +82,7 @@ class RunResult:
     def called(self) -> bool:
         """Whether a model was called at all, as far as that was told."""
         used = self.usage.input_tokens or self.usage.output_tokens or self.usage.latency
-        return bool(
-            used or self.others_called or any(conversation.messages for conversation in self.conversations)
-        )
+        return bool(used or self.others_called)
 
     @property
     def errored(self) -> bool:
@@ -188,7 +168,7 @@ def parse_run(data: Mapping[str, Any], path: Path | None = None, *, said: bool =
     path : Path, optional
         Where it was read from.
     said : bool
-        Whether what was said in conversations is wanted.
+        Whether anything that was said in its conversations counts as a call of a model.
     """
     task = as_object(data.get("taskVersion"))
     state = str(data.get("state") or "UNSPECIFIED").removeprefix(_STATE_PREFIX)
@@ -202,7 +182,7 @@ def parse_run(data: Mapping[str, Any], path: Path | None = None, *, said: bool =
         **(_result(data) if state != "ERRORED" else {}),
         assertions=tuple(_assertion(a) for a in as_objects(data.get("assertions"))),
         usage=sum((sub.usage for sub in subruns), usage),
-        conversations=tuple(_conversation(c) for c in conversations) if said else (),
+        others_called=said and any(map(_said, conversations)),
         subruns=subruns,
         error_message=str(data.get("errorMessage") or ""),
         started=_time(data.get("startTime")),
@@ -247,24 +227,8 @@ def _assertion(data: Mapping[str, Any]) -> Assertion:
     )
 
 
-def _conversation(data: Mapping[str, Any]) -> Conversation:
-    messages = [
-        Message(
-            role=str(content.get("role") or "").removeprefix(_ROLE_PREFIX).lower(),
-            sender=str(content.get("senderName") or ""),
-            text="\n".join(_part(part) for part in as_objects(content.get("parts"))),
-        )
-        for request in as_objects(data.get("requests"))
-        for content in as_objects(request.get("contents"))
-    ]
-    return Conversation(str(data.get("id") or ""), tuple(messages))
-
-
-def _part(part: Mapping[str, Any]) -> str:
-    if "text" in part:
-        return str(part["text"] or "")
-    blob = as_object(part.get("fileData") or part.get("inlineData"))
-    return f"[{blob.get('mimeType') or 'content'}{f' {uri}' if (uri := blob.get('fileUri')) else ''}]"
+def _said(conversation: Mapping[str, Any]) -> bool:
+    return any(as_objects(one.get("contents")) for one in as_objects(conversation.get("requests")))
 
 
 def _usage(metrics: Mapping[str, Any]) -> Usage:

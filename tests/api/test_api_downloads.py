@@ -128,7 +128,10 @@ def test_a_failure_under_200_is_tried_again(server: FaultServer, client: Client,
 
 def test_a_length_that_is_no_number_is_no_length(server: FaultServer, client: Client) -> None:
     def odd(exchange: Exchange) -> None:
-        fields = {"Content-Type": "application/zip", "Content-Length": "\xb2"}  # a digit of sorts: superscript two
+        fields = {
+            "Content-Type": "application/zip",
+            "Content-Length": "\xb2",
+        }  # a digit of sorts: superscript two
         exchange.send(exchange.head(200, fields) + b"PK")
         exchange.hang_up()
 

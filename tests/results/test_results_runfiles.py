@@ -90,16 +90,10 @@ def test_an_unknown_cost_is_unknown_and_not_zero() -> None:
     assert parse_run(run_json(conversations=[{"metrics": {}}])).usage.cost is None
 
 
-def test_messages_keep_who_said_what_and_pictures_are_named() -> None:
-    contents = [
-        {"role": "CONTENT_ROLE_USER", "senderName": "User", "parts": [{"text": "Hi"}]},
-        {"role": "CONTENT_ROLE_USER", "parts": [{"inlineData": {"mimeType": "image/png", "data": "AA"}}]},
-    ]
-    run = parse_run(run_json(conversations=[{"id": "c", "requests": [{"contents": contents}]}]))
-    assert [(m.role, m.text) for m in run.conversations[0].messages] == [
-        ("user", "Hi"),
-        ("user", "[image/png]"),
-    ]
+def test_a_run_in_which_something_was_said_called_a_model_where_no_usage_tells() -> None:
+    contents = [{"role": "CONTENT_ROLE_USER", "senderName": "User", "parts": [{"text": "Hi"}]}]
+    assert parse_run(run_json(conversations=[{"id": "c", "requests": [{"contents": contents}]}])).called
+    assert not parse_run(run_json(conversations=[{"id": "c", "requests": [{"contents": []}]}])).called
 
 
 def test_a_subrun_that_has_a_file_of_its_own_is_counted_once(tmp_path: Path) -> None:
@@ -144,23 +138,10 @@ def test_null_or_something_else_where_a_list_or_an_object_belongs_is_none(fields
 
 
 def test_null_where_a_text_belongs_says_nothing() -> None:
-    said = {"role": None, "senderName": None, "parts": [{"text": None}, {"fileData": {"mimeType": None}}]}
-    run = parse_run(
-        run_json(
-            taskVersion={"name": None, "definition": None},
-            assertions=[{"expectation": None, "definition": None, "lineNumber": "<b>4</b>"}],
-            conversations=[{"id": None, "requests": [{"contents": [said]}]}],
-        )
-    )
-    assert (run.task, run.definition, run.assertions[0].expectation, run.assertions[0].line) == (
-        "",
-        "",
-        "",
-        None,
-    )
-    [message] = run.conversations[0].messages
-    assert (message.role, message.sender, message.text) == ("", "", "\n[content]")
-    assert parse_run(run_json(state=None)).state == "UNSPECIFIED"
+    made = {"expectation": None, "definition": None, "lineNumber": "<b>4</b>"}
+    run = parse_run(run_json(taskVersion={"name": None, "definition": None}, assertions=[made], state=None))
+    assert (run.task, run.definition, run.state) == ("", "", "UNSPECIFIED")
+    assert (run.assertions[0].expectation, run.assertions[0].line) == ("", None)
 
 
 @pytest.mark.parametrize("told", ["NaN", "Infinity", "-Infinity", float("nan"), float("inf")])

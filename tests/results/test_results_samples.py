@@ -251,6 +251,12 @@ def test_a_transcript_opens_whose_task_is_named_with_half_a_character(tmp_path: 
     assert all(index.transcript(one.id).sample == one for one in found)
 
 
+def test_a_text_that_is_null_is_none(tmp_path: Path) -> None:
+    put(tmp_path, "1/m/1", run(conversations=[said(None, "answer")]))  # type: ignore[arg-type]
+    [one] = SampleIndex.open(tmp_path, "t").samples()
+    assert (one.input, one.answer) == ("", "answer")
+
+
 def test_a_file_that_is_left_out_counts_nowhere(tmp_path: Path) -> None:
     put(tmp_path, "1/m/1", run(conversations=[said("q", "a") | {"metrics": {"inputTokens": -(10**30)}}]))
     left_out = []

@@ -78,7 +78,7 @@ class SampleIndex:
         run_ids: Collection[int] = (),
         on_damage: Damaged | None = None,
     ) -> list[Row]:
-        """Return the runs themselves, without their conversations.
+        """Return the runs themselves, without their subruns.
 
         Parameters
         ----------
