@@ -240,10 +240,12 @@ def test_pieces_are_what_json_says_and_lie_where_they_say(
 
 
 def test_a_file_is_read_in_buffers_and_any_beginning_of_it_is_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = json.dumps({**evaluated(True, 12345.5), "n": 123456789}, ensure_ascii=False).encode()
+    numbers = {"n": 123456789, "x": -1.5, "y": 2.5e-07, "z": 4e22}
+    raw = json.dumps({**evaluated(True, 12345.5), **numbers}, ensure_ascii=False).encode()
     whole = list(pieces.pieces(io.BytesIO(raw)))
-    monkeypatch.setattr(pieces, "_CHUNK", 7)
-    assert list(pieces.pieces(io.BytesIO(raw))) == whole
+    for chunk in range(1, 12):
+        monkeypatch.setattr(pieces, "_CHUNK", chunk)
+        assert list(pieces.pieces(io.BytesIO(raw))) == whole
     for end in range(0, len(raw) - 1, 11):
         with pytest.raises(ValueError, match=r".+"):
             list(pieces.pieces(io.BytesIO(raw[:end])))
