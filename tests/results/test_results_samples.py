@@ -165,7 +165,7 @@ def test_samples_are_found_by_an_assertion_that_failed_and_only_by_the_whole_of_
     index = SampleIndex.open(tmp_path, "t")
     assert [one.candidate for one in index.samples(Filter(assertion='Says "ü"'))] == ["a"]
     assert list(index.samples(Filter(assertion="Is short"))) == []
-    assert index.failed_assertions() == {'Says "ü"': 1, 'Says "ü" twice': 1}
+    assert index.failures() == {'Says "ü"': [1, 0], 'Says "ü" twice': [0, 1]}
 
 
 def test_what_has_no_value_comes_last_in_either_order(tmp_path: Path) -> None:

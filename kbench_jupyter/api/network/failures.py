@@ -46,9 +46,7 @@ def fault_of(
         known = _known(cause, host, request, advice or {})
         if known is not None:
             return known
-    if isinstance(
-        error, ValueError
-    ):  # of the address or a header, which was looked at before anything was sent
+    if isinstance(error, ValueError):  # of the address or a header, looked at before anything was sent
         return TransportFault(
             f"No request can be made to {host}: its address or a header is malformed.",
             maybe_processed=False,

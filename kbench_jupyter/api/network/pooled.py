@@ -247,10 +247,8 @@ def _body(answer: Any, request: Request, expiry: _Expiry, cancel: Cancel) -> Ite
         if not piece:
             break
         received += len(piece)
-        if received == expected:
-            _let_go(
-                request, expiry, cancel
-            )  # the pool has the connection, and another thread may have it next
+        if received == expected:  # the pool has the connection, and another thread may have it next
+            _let_go(request, expiry, cancel)
         stride += len(piece)
         waited += time.monotonic() - began
         if stride >= STRIDE:

@@ -97,9 +97,7 @@ def plain(parts: Sequence[Part]) -> str:
 
 def _plain(part: Part) -> str:
     match part:
-        case Text(text) | ToolResult(text=text):
-            return text
-        case Structured(text):
+        case Text(text) | ToolResult(text=text) | Structured(text):
             return text
         case Media(kind=kind, mime=mime, uri=uri):
             return f"[{mime or kind}{' ' + uri if uri else ''}]"

@@ -26,9 +26,8 @@ class Stored:
     """Where a sample lies."""
 
     file: str  #: below the task's folder
-    start: (
-        int | None
-    )  #: byte at which the subrun begins that it is or lies in; None where all of the file is meant
+    #: Byte at which the subrun begins that it is or lies in; None where all of the file is meant.
+    start: int | None
     length: int | None
     steps: tuple[int, ...]  #: from there down, the subruns to go through
 
