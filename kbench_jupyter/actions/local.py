@@ -10,7 +10,6 @@ from typing import Any
 
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View, count, size, told
 from kbench_jupyter.errors import UsageError
-from kbench_jupyter.paths import expanded
 from kbench_jupyter.session import envfile, local_server
 from kbench_jupyter.session.local_process import Endpoint
 from kbench_jupyter.session.local_server import LocalStatus
@@ -169,7 +168,7 @@ def _endpoint(session: Session, upstream: str | None, key_from: str | None) -> E
         return None
     if not key_from:
         return Endpoint(upstream.strip())
-    path = expanded(session.environ.get("KBENCH_ENV_FILE") or ".env")
+    path = session.env_file
     key = environment(session).get(key_from) or envfile.read(path).get(key_from) or ""
     if not key.strip():
         raise UsageError(

@@ -126,7 +126,7 @@ class Session:
     @property
     def env_file(self) -> Path:
         """The ``.env`` that ``auth`` and ``init`` write and a rehearsal reads."""
-        return expanded(self.environ.get("KBENCH_ENV_FILE", ".env"))
+        return expanded(self.environ.get("KBENCH_ENV_FILE") or ".env")
 
     @property
     def state_folder(self) -> Path:
