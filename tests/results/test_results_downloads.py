@@ -122,6 +122,15 @@ def test_a_copy_moved_aside_that_cannot_be_put_back_now_is_kept_for_later(folder
     assert (folder / "out.txt").read_text() == "old"
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "half \ud800"], ids=["long", "NUL", "half a character"])
+def test_a_folder_that_no_file_system_takes_holds_nothing_and_takes_nothing(tmp_path, name):
+    folder = run_folder(tmp_path / name, "quiz", 1, "m", 1)
+    assert not holds(folder, source=False)
+    with pytest.raises(DownloadError, match="nothing can be written to"), stage(folder):
+        pass
+    prune(folder, tmp_path)
+
+
 def test_what_a_running_process_is_at_is_left_alone(folder):
     with stage(folder) as staging:
         clean(folder.parent)
