@@ -59,7 +59,7 @@ def way_to(url: str) -> Way:
             (name for name in _PROXIES if os.environ.get(name) == through), "the system's settings"
         )
         way = Way(through, _checked(through, named_by), named_by)
-    if not url.startswith("https:"):
+    if urlsplit(url).scheme != "https":  # however it is spelled
         return way
     bundle, bundle_by = _bundle()
     return replace(way, bundle=bundle, bundle_by=bundle_by, changed=Path(bundle).stat().st_mtime_ns)
@@ -226,7 +226,7 @@ def manager_for(way: Way, **pools: Any) -> Any:
     from requests.adapters import HTTPAdapter  # it knows SOCKS, and how a user's name is said to a proxy
 
     through = _with_scheme(way.through)
-    if through.startswith("https:"):
+    if urlsplit(through).scheme == "https":
         trust["proxy_ssl_context"] = trust.get("ssl_context")
     adapter = HTTPAdapter(pool_connections=pools["num_pools"], pool_maxsize=pools["maxsize"])
     return adapter.proxy_manager_for(through, **trust)
