@@ -171,8 +171,8 @@ def size(number: float) -> str:
 
 def money(usd: float | None) -> str:
     """Say an amount in USD: "$0.0012", "$3.40", "$0.000007"; an unknown one is empty."""
-    if usd is None:
+    if usd is None or math.isnan(usd):
         return ""
-    if usd >= 1 or usd == 0:
+    if abs(usd) >= 1 or usd == 0:
         return f"${usd:.2f}"
     return f"${usd:.{max(4, -math.floor(math.log10(abs(usd))))}f}"  # the price of a few tokens is not nothing
