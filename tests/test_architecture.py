@@ -16,7 +16,7 @@ from loopback_session import add_run
 PACKAGE = Path(__file__).parents[1] / "kbench_jupyter"
 
 #: The modules below all rooms, which everybody may import.
-BELOW = {"errors", "hints", "quick_import", "_version"}
+BELOW = {"errors", "hints", "paths", "quick_import", "_version"}
 
 #: What each room may import of the package, besides itself and what lies below all rooms.
 ARROWS = {

@@ -6,7 +6,6 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, View, count, size, told
@@ -169,7 +168,7 @@ def _endpoint(session: Session, upstream: str | None, key_from: str | None) -> E
         return None
     if not key_from:
         return Endpoint(upstream.strip())
-    path = Path(session.environ.get("KBENCH_ENV_FILE") or ".env").expanduser()
+    path = session.env_file
     key = environment(session).get(key_from) or envfile.read(path).get(key_from) or ""
     if not key.strip():
         raise UsageError(

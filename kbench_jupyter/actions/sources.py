@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from kbench_jupyter.display.parts import size
 from kbench_jupyter.errors import NotebookError, UsageError, ValidationError
 from kbench_jupyter.hints import did_you_mean
+from kbench_jupyter.paths import expanded
 
 if TYPE_CHECKING:
     from kbench_jupyter.notebook.source import TaskSource
@@ -171,7 +172,7 @@ def _read(
     if cell is not None:
         return percent_task_source(cell, origin="the %%kbench cell"), None, ()
     if file is not None:
-        path = Path(file).expanduser()
+        path = expanded(file)
         with suppress(OSError):
             say_if_large(session, f"Reading {path}", path.stat().st_size)
         return file_task_source(path), path, ()

@@ -77,10 +77,10 @@ class Download:
         """
         fruitless, most = 0, self._caller.limits.archive
         came = self._caller.clock()
-        while self._response is not None:
+        while (response := self._response) is not None:  # another thread may close it at any moment
             before = self.position
             try:
-                for piece in self._response.iter_bytes():
+                for piece in response.iter_bytes():
                     self.position += len(piece)
                     if self.position > most:
                         raise TransportFault(
@@ -105,8 +105,8 @@ class Download:
             raise problem
         if self.validator is None:
             raise problem
-        if self._response is not None:
-            self._response.close()
+        if (response := self._response) is not None:
+            response.close()
         self._cancel.wait(limits.pause(fruitless + 1, self._caller.rand))
         self._response = self._open(left)
         if self.position == offset:
@@ -163,7 +163,7 @@ class Download:
         else:
             self.position = 0
             length = headers.get("content-length", "")
-            plain = length.isdigit() and "content-encoding" not in headers
+            plain = length.isdecimal() and "content-encoding" not in headers
             self.total = int(length) if plain else None
         etag = headers.get("etag", "")
         # A weak ETag does not promise identical bytes (RFC 9110, section 13.1.5).

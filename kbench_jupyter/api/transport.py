@@ -113,9 +113,7 @@ class Request:
     total_timeout: float | None = None  # for the whole exchange, which a slow drip does not extend
     header_timeout: float | None = None  # until the answer's header has come, likewise
     stream_timeout: float | None = None  # for the next bytes of an event stream, in place of `read_timeout`
-    pace: float | None = (
-        None  # in which each further `STRIDE` bytes of a body must come, but for an event stream's
-    )
+    pace: float | None = None  # for each further `STRIDE` bytes of a body that is no event stream
     fresh: bool = False  # over a connection that nothing went over before: one that was kept may be dead
     cancel: Cancel | None = field(default=None, compare=False)  # lets another thread end the exchange
 

@@ -7,6 +7,7 @@ a server's message can never become markup.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -149,9 +150,9 @@ def duration(seconds: float | None) -> str:
     """Say a time span: "850 ms", "12.3 s", "4 min 05 s", "2 h 10 min"; an unknown one is empty."""
     if seconds is None:
         return ""
-    if seconds < 1:
+    if round(seconds, 3) < 1:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    if round(seconds, 1) < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
@@ -169,7 +170,9 @@ def size(number: float) -> str:
 
 
 def money(usd: float | None) -> str:
-    """Say an amount in USD: "$0.0012", "$3.40"; an unknown one is empty."""
-    if usd is None:
+    """Say an amount in USD: "$0.0012", "$3.40", "$0.000007"; an unknown one is empty."""
+    if usd is None or math.isnan(usd):
         return ""
-    return f"${usd:.2f}" if usd >= 1 or usd == 0 else f"${usd:.4f}"
+    if abs(usd) >= 1 or usd == 0:
+        return f"${usd:.2f}"
+    return f"${usd:.{max(4, -math.floor(math.log10(abs(usd))))}f}"  # the price of a few tokens is not nothing

@@ -12,7 +12,7 @@ _FEWEST, _LATEST = 3, 20
 
 
 def pace(total: int, left: int, ends: Sequence[float], now: float) -> str:
-    """Say how many runs end a minute, and when the last will if it goes on like that.
+    """Say how many runs end a minute, or an hour, and when the last will if it goes on like that.
 
     Parameters
     ----------
@@ -37,8 +37,8 @@ def pace(total: int, left: int, ends: Sequence[float], now: float) -> str:
     each, silent = (ends[-1] - ends[0]) / len(later), now - ends[-1]
     if silent > max(3 * each, 2 * max(after - before for before, after in pairwise(ends))):
         return f"none for {_about(silent)}, time left not known"
-    rate = 60 / each
-    return f"{rate:.{0 if rate >= 10 else 1}f} a minute, about {_about(max(each, left * each - silent))} left"
+    rate, unit = (60 / each, "a minute") if each <= 60 else (3600 / each, "an hour")
+    return f"{rate:.{0 if rate >= 10 else 1}f} {unit}, about {_about(max(each, left * each - silent))} left"
 
 
 def _about(seconds: float) -> str:

@@ -12,11 +12,12 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import Any, NamedTuple
 
+from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.declaration import GRAMMAR
 from kbench_jupyter.magics.grammar import Arg, Command, drop_prefix
+from kbench_jupyter.paths import expanded
 from kbench_jupyter.session.session import Session
 
 #: Gives the names of a kind: "task", "model", "effort", "rule", "pattern", or "side TASK" for what a task ran on.
@@ -109,8 +110,8 @@ def _values(arg: Arg, fragment: str, names: Names, task: str = "") -> list[tuple
 def _files(fragment: str) -> list[str]:
     folder, slash, _ = fragment.rpartition("/")
     try:
-        entries = sorted(Path(folder + slash or ".").expanduser().iterdir())[:_MOST_FILES]
-    except OSError:
+        entries = sorted(expanded(folder + slash or ".").iterdir())[:_MOST_FILES]
+    except (OSError, UsageError):
         return []
     return [
         f"{folder}{slash}{e.name}{'/' if e.is_dir() else ''}" for e in entries if not e.name.startswith(".")

@@ -14,6 +14,7 @@ from kbench_jupyter.display.view import Cell, Shown, Table, Value, View, count, 
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.magics.grammar import Call
+from kbench_jupyter.paths import expanded
 
 __all__ = ["Listing", "asked", "samples_file"]
 
@@ -126,7 +127,7 @@ def asked(call: Call) -> tuple[Listing, ...]:
     elif call.values.get("path"):
         raise UsageError("-p names the folder that -d writes into, and -d is missing.", hint="Add -d.")
     elif named := call.to or samples_file(call):
-        wanted = (_file(Path(named).expanduser(), form, columns, page=call.command.name == "describe"),)
+        wanted = (_file(expanded(named), form, columns, page=call.command.name == "describe"),)
     else:
         wanted = printed
     if wanted and call.values.get("live"):
@@ -183,4 +184,4 @@ def _download_path(call: Call) -> Path:
             "-d names its file itself, and -o names another.", hint="Give one of them; -d goes with -p DIR."
         )
     name = call.benchmark.rpartition("/")[2]
-    return Path(call.path or ".").expanduser() / f"{name}_leaderboard.csv"
+    return expanded(call.path or ".") / f"{name}_leaderboard.csv"

@@ -13,6 +13,7 @@ from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.commands import file_path
 from kbench_jupyter.magics.grammar import Call
 from kbench_jupyter.magics.listing import asked, samples_file
+from kbench_jupyter.paths import expanded
 from kbench_jupyter.session.session import Session
 
 
@@ -88,7 +89,7 @@ def _show(session: Session, call: Call, cell: str | None) -> Any:
 
 def _export(session: Session, call: Call, cell: str | None) -> Any:
     chosen = choose_task(session, file=call.file, cell=cell, required=False)
-    return actions.export.export(session, chosen, Path(call.path).expanduser(), force=call.force)
+    return actions.export.export(session, chosen, expanded(call.path), force=call.force)
 
 
 def _pull(session: Session, call: Call, cell: str | None) -> Any:
@@ -185,7 +186,7 @@ def _log(session: Session, call: Call, cell: str | None) -> Any:
 
     from kbench_jupyter.magics.log_file import to_file
 
-    return to_file(session, Path(call.output).expanduser(), read, force=call.force)
+    return to_file(session, expanded(call.output), read, force=call.force)
 
 
 def _download(session: Session, call: Call, cell: str | None) -> Any:
@@ -315,9 +316,7 @@ def _describe(session: Session, call: Call, cell: str | None) -> Any:
     if cell is not None:
         return actions.describe.change(session, slug, cell, confirmed=call.no_confirm)
     if given:
-        return actions.describe.change_from_file(
-            session, slug, Path(given).expanduser(), confirmed=call.no_confirm
-        )
+        return actions.describe.change_from_file(session, slug, expanded(given), confirmed=call.no_confirm)
     found = actions.describe.describe(session, slug)
     if not edit:
         return found

@@ -21,6 +21,7 @@ from kbench_jupyter.notebook.mirror import link_of
 from kbench_jupyter.notebook.overlay import Laid, lay_over
 from kbench_jupyter.notebook.probes import Answer, Surroundings
 from kbench_jupyter.notebook.server_sessions import jupyter_server
+from kbench_jupyter.paths import expanded
 
 
 class Freshness(StrEnum):
@@ -90,7 +91,7 @@ def current_notebook(
         `file` cannot be read, or no probe knows the notebook; the detail says what each one found.
     """
     if file is not None:
-        path = Path(file).expanduser()
+        path = expanded(file)
         return CurrentNotebook(path, read_notebook(path), Freshness.SAVED, "-f")
     around = _surroundings(shell)
     tried = []

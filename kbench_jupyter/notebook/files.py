@@ -18,6 +18,7 @@ from kbench_jupyter.notebook import percent
 from kbench_jupyter.notebook.build import task_source
 from kbench_jupyter.notebook.size import MOST_CELLS, refuse_irregular, refuse_too_large
 from kbench_jupyter.notebook.source import CellRef, SourceCell, TaskSource
+from kbench_jupyter.paths import expanded
 from kbench_jupyter.quick_import import load
 
 MAX_BYTES = 64 * 1024 * 1024  # outputs included; a notebook's own text is a thousandth of that
@@ -65,7 +66,7 @@ def file_task_source(path: str | Path) -> TaskSource:
     NotebookError
         The file is missing, unreadable, too large, binary, of an unsupported kind or not a notebook.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     if path.suffix.lower() == ".py":
         text = _read_text(path)
         _refuse_long(text, str(path))
@@ -83,7 +84,7 @@ def read_notebook(path: str | Path) -> Any:
     nbformat.NotebookNode
         In format 4. Cells of text files have no stable id, so theirs is dropped.
     """
-    path = Path(path).expanduser()
+    path = expanded(path)
     text = _read_text(path)
     suffix = path.suffix.lower()
     if suffix == ".ipynb":

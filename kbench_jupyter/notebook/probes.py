@@ -19,6 +19,7 @@ from kbench_jupyter.notebook.executed import Executed, ExecutedCells, answers_cl
 from kbench_jupyter.notebook.files import notebook_from_json, read_notebook
 from kbench_jupyter.notebook.mirror_state import MirroredNotebook, MirrorState
 from kbench_jupyter.notebook.overlay import plain
+from kbench_jupyter.paths import expanded
 from kbench_jupyter.quick_import import load
 
 COLAB_TIMEOUT_S = 10
@@ -118,7 +119,7 @@ def environment(around: Surroundings) -> Answer | str:
     value = around.env.get("KBENCH_NOTEBOOK")
     if not value:
         return "not set"
-    path = around.cwd / Path(value).expanduser()
+    path = around.cwd / expanded(value)
     if not path.is_file():
         raise NotebookError(
             f"KBENCH_NOTEBOOK names {value}, and there is no such file.",

@@ -7,6 +7,7 @@ than the limits. Whoever calls unpacks into a fresh folder and throws that away 
 
 from __future__ import annotations
 
+import ntpath
 import os
 import re
 import stat
@@ -23,6 +24,7 @@ from kbench_jupyter.errors import DownloadError
 
 __all__ = ["BrokenArchiveError", "Limits", "Stopped", "TooLargeError", "Unpacked", "unpack"]
 
+_WINDOWS = os.name == "nt"
 _PIECE = 1 << 18
 # Not LZMA: an archive says itself how much memory that takes to unpack.
 _COMPRESSIONS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2)
@@ -152,7 +154,7 @@ def _extract(
     return Unpacked(files, size)
 
 
-def _place(info: zipfile.ZipInfo, windows: bool = os.name == "nt") -> tuple[str, ...]:
+def _place(info: zipfile.ZipInfo) -> tuple[str, ...]:
     """Return the parts of an entry's path inside the folder, or refuse it."""
     raw = info.orig_filename
     shown = repr(raw if len(raw) <= 80 else raw[:77] + "...")
@@ -172,9 +174,15 @@ def _place(info: zipfile.ZipInfo, windows: bool = os.name == "nt") -> tuple[str,
         raise _refusal(f"{shown} is encrypted")
     if info.compress_type not in _COMPRESSIONS:
         raise _refusal(f"{shown} is compressed in a way that is not supported ({info.compress_type})")
-    if windows and any(":" in p or p[-1] in " ." or PureWindowsPath(p).is_reserved() for p in parts):
+    if _WINDOWS and any(":" in part or part[-1] in " ." or _is_reserved(part) for part in parts):
         raise _refusal(f"Windows cannot have a file named {shown}")
     return parts
+
+
+def _is_reserved(name: str) -> bool:
+    # Of Python 3.13; the other goes with 3.15.
+    asked: Callable[[str], bool] | None = getattr(ntpath, "isreserved", None)
+    return asked(name) if asked else PureWindowsPath(name).is_reserved()
 
 
 def _check_collisions(places: Iterable[tuple[zipfile.ZipInfo, tuple[str, ...]]]) -> None:

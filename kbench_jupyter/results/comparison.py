@@ -27,7 +27,7 @@ class Row:
     version: int | None  #: task version, where the server told it
     candidate: str  #: slug of a model, of a model at an effort, or of an agent
     run_id: int
-    result: RunResult  #: without conversations and subruns
+    result: RunResult  #: without subruns
     folder: Path  #: where its files lie
     model: str  #: canonical slug; the candidate where nobody told
 

@@ -110,7 +110,7 @@ def holds(folder: Path, *, source: bool, origin: Origin | None = None) -> bool:
     origin : Origin, optional
         The run it must be of. A folder without a note of ours, made by the official client, counts.
     """
-    if not folder.is_dir() or not any(folder.iterdir()):
+    if not os.path.isdir(folder) or not any(folder.iterdir()):  # noqa: PTH112 - as in `clean`
         return False
     note = _note(folder)
     if origin is not None and note and any(note.get(k) != v for k, v in asdict(origin).items()):
@@ -189,9 +189,10 @@ def stage(folder: Path) -> Iterator[Staging]:
     staging = Staging(folder)
     try:
         staging.path.mkdir(parents=True)
-    except OSError as error:
+    except (OSError, ValueError) as error:  # the latter of a NUL, or of half a character
         where = str(folder.parent)[:300]  # a name in it may be longer than any file system takes
-        raise DownloadError(f"nothing can be written to {where}: {error.strerror or error}") from error
+        why = getattr(error, "strerror", None) or error
+        raise DownloadError(f"nothing can be written to {where}: {why}") from error
     try:
         yield staging
     finally:
@@ -216,11 +217,13 @@ def clean(parent: Path) -> None:
         if left is None or _in_use(left["host"], int(left["pid"]), path):
             continue
         folder = parent / left["name"]
-        with suppress(OSError):
-            if left["kind"] == "before" and not os.path.lexists(folder):
+        if left["kind"] == "before" and not os.path.lexists(folder):
+            with suppress(
+                OSError
+            ):  # held open by another program on Windows: the only copy stays, for the next time
                 path.rename(folder)
-                continue
-        _remove(path)
+        else:
+            _remove(path)
 
 
 def prune(folder: Path, output: Path) -> None:
@@ -228,7 +231,7 @@ def prune(folder: Path, output: Path) -> None:
     for parent in folder.parents:
         if parent == output or not parent.is_relative_to(output):
             return
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             parent.rmdir()
 
 

@@ -13,15 +13,15 @@ integers are strings. What that means here:
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 _STATE_PREFIX = "BENCHMARK_TASK_RUN_STATE_"
 _ASSERTION_PREFIX = "BENCHMARK_TASK_RUN_ASSERTION_STATUS_"
-_ROLE_PREFIX = "CONTENT_ROLE_"
 _NANODOLLARS = 1_000_000_000
 
 
@@ -54,23 +54,6 @@ class Assertion:
 
 
 @dataclass(frozen=True)
-class Message:
-    """One message of a conversation: who said what. Content that is no text is described in brackets."""
-
-    role: str
-    sender: str
-    text: str
-
-
-@dataclass(frozen=True)
-class Conversation:
-    """The messages of one chat, in order."""
-
-    id: str
-    messages: tuple[Message, ...]
-
-
-@dataclass(frozen=True)
 class RunResult:
     """What one run came to."""
 
@@ -84,14 +67,14 @@ class RunResult:
     values: Mapping[str, Any] | None = None  #: the dict result, if the task returns a dict
     assertions: tuple[Assertion, ...] = ()
     usage: Usage = Usage()  #: summed over all conversations of the run and of its subruns
-    conversations: tuple[Conversation, ...] = ()
     subruns: tuple[RunResult, ...] = ()
     error_message: str = ""  #: the traceback of an errored run
     started: datetime | None = None
     ended: datetime | None = None
     definition: str = ""  #: source of the task function
     path: Path | None = None  #: the file it was read from
-    #: Of subruns that were read and are not held here: whether none of them failed, and whether one asked a model.
+    #: Of subruns that were read and are not held here: whether none of them failed, and whether one asked a model; or
+    #: whether something was said in the run itself.
     others_held: bool = True
     others_called: bool = False
 
@@ -99,9 +82,7 @@ class RunResult:
     def called(self) -> bool:
         """Whether a model was called at all, as far as that was told."""
         used = self.usage.input_tokens or self.usage.output_tokens or self.usage.latency
-        return bool(
-            used or self.others_called or any(conversation.messages for conversation in self.conversations)
-        )
+        return bool(used or self.others_called)
 
     @property
     def errored(self) -> bool:
@@ -133,7 +114,7 @@ def read_run_file(path: Path) -> RunResult:
     """Read one ``*.run.json``; `ValueError` if it is none."""
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, RecursionError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path.name} is not valid JSON: {error}") from error
     if not isinstance(data, dict):
         raise ValueError(f"{path.name} does not hold a run")
@@ -187,26 +168,26 @@ def parse_run(data: Mapping[str, Any], path: Path | None = None, *, said: bool =
     path : Path, optional
         Where it was read from.
     said : bool
-        Whether what was said in conversations is wanted.
+        Whether anything that was said in its conversations counts as a call of a model.
     """
     task = as_object(data.get("taskVersion"))
-    state = str(data.get("state", "UNSPECIFIED")).removeprefix(_STATE_PREFIX)
+    state = str(data.get("state") or "UNSPECIFIED").removeprefix(_STATE_PREFIX)
     subruns = tuple(parse_run(sub, said=said) for sub in as_objects(data.get("subruns")))
     conversations = as_objects(data.get("conversations"))
     usage = sum((_usage(as_object(c.get("metrics"))) for c in conversations), Usage())
     return RunResult(
-        task=str(task.get("name", "")),
+        task=str(task.get("name") or ""),
         model=str(as_object(data.get("modelVersion")).get("slug") or ""),
         state=state,
         **(_result(data) if state != "ERRORED" else {}),
         assertions=tuple(_assertion(a) for a in as_objects(data.get("assertions"))),
         usage=sum((sub.usage for sub in subruns), usage),
-        conversations=tuple(_conversation(c) for c in conversations) if said else (),
+        others_called=said and any(map(_said, conversations)),
         subruns=subruns,
         error_message=str(data.get("errorMessage") or ""),
         started=_time(data.get("startTime")),
         ended=_time(data.get("endTime")),
-        definition=str(task.get("definition", "")),
+        definition=str(task.get("definition") or ""),
         path=path,
     )
 
@@ -225,10 +206,9 @@ def _result(data: Mapping[str, Any]) -> dict[str, Any]:
     for result in as_objects(data.get("results")):
         if "numericResult" in result:
             numeric = as_object(result["numericResult"])
-            interval = numeric.get("confidenceInterval")
             return {
                 "score": float(numeric.get("value") or 0.0),
-                "interval": None if interval is None else float(interval),
+                "interval": _finite(numeric.get("confidenceInterval")),
             }
         if "dictResult" in result:
             return {"values": result["dictResult"]}
@@ -238,48 +218,39 @@ def _result(data: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _assertion(data: Mapping[str, Any]) -> Assertion:
+    line = data.get("lineNumber")
     return Assertion(
-        expectation=str(data.get("expectation", "")),
+        expectation=str(data.get("expectation") or ""),
         passed=str(data.get("status", "")).removeprefix(_ASSERTION_PREFIX) == "PASSED",
-        line=data.get("lineNumber"),
-        definition=str(data.get("definition", "")),
+        line=line if type(line) is int else None,
+        definition=str(data.get("definition") or ""),
     )
 
 
-def _conversation(data: Mapping[str, Any]) -> Conversation:
-    messages = [
-        Message(
-            role=str(content.get("role", "")).removeprefix(_ROLE_PREFIX).lower(),
-            sender=str(content.get("senderName", "")),
-            text="\n".join(_part(part) for part in as_objects(content.get("parts"))),
-        )
-        for request in as_objects(data.get("requests"))
-        for content in as_objects(request.get("contents"))
-    ]
-    return Conversation(str(data.get("id", "")), tuple(messages))
-
-
-def _part(part: Mapping[str, Any]) -> str:
-    if "text" in part:
-        return str(part["text"])
-    blob = as_object(part.get("fileData") or part.get("inlineData"))
-    return f"[{blob.get('mimeType', 'content')}{' ' + blob['fileUri'] if 'fileUri' in blob else ''}]"
+def _said(conversation: Mapping[str, Any]) -> bool:
+    return any(as_objects(one.get("contents")) for one in as_objects(conversation.get("requests")))
 
 
 def _usage(metrics: Mapping[str, Any]) -> Usage:
-    costs = [metrics.get("inputTokensCostNanodollars"), metrics.get("outputTokensCostNanodollars")]
-    known = [float(cost) for cost in costs if cost is not None]
-    latency = metrics.get("totalBackendLatencyMs")
+    costs = (_finite(metrics.get(f"{side}TokensCostNanodollars")) for side in ("input", "output"))
+    known = [cost for cost in costs if cost is not None]
+    latency = _finite(metrics.get("totalBackendLatencyMs"))
     return Usage(
         input_tokens=int(metrics.get("inputTokens") or 0),
         output_tokens=int(metrics.get("outputTokens") or 0),
         cost=sum(known) / _NANODOLLARS if known else None,
-        latency=None if latency is None else float(latency) / 1000,
+        latency=None if latency is None else latency / 1000,
     )
 
 
+def _finite(told: Any) -> float | None:
+    number = None if told is None else float(told)
+    return number if number is None or math.isfinite(number) else None
+
+
 def _time(text: str | None) -> datetime | None:
-    return datetime.fromisoformat(text) if text else None
+    time = datetime.fromisoformat(text) if text else None
+    return time.replace(tzinfo=UTC) if time and not time.tzinfo else time
 
 
 def _add(a: float | None, b: float | None) -> float | None:

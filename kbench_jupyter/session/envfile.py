@@ -49,7 +49,8 @@ def read(path: Path) -> dict[str, str]:
 def odd_lines(path: Path) -> list[int]:
     """Return the numbers of the lines that say nothing: neither a value, a name nor a comment."""
     try:
-        return [line.original.line for line in _lines(path.read_text(encoding="utf-8")) if line.error]
+        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        return [line.original.line for line in _lines(text) if line.error]
     except (OSError, UnicodeDecodeError):
         return []
 
@@ -62,7 +63,7 @@ def _lines(text: str) -> Iterator[Binding]:
 
 
 def refuse_read_only(path: Path) -> None:
-    """Refuse a file that its owner made read-only; to swap it for a new one would take no notice of that.
+    """Refuse what is no file, and a file that its owner made read-only: a new one in its place would not care.
 
     Raises
     ------
@@ -73,8 +74,10 @@ def refuse_read_only(path: Path) -> None:
         mode = path.stat().st_mode
     except OSError:  # none, or none to be seen: writing says so
         return
+    if not stat.S_ISREG(mode):  # a pipe, as password managers make one
+        raise UsageError(f"{path} is no file, so it was left as it is.", hint=f"Name {_ANOTHER}")
     # The mode, and not whether it could be written: root may write anything.
-    if stat.S_ISREG(mode) and not mode & stat.S_IWUSR:
+    if not mode & stat.S_IWUSR:
         raise UsageError(
             f"{path} is read-only, so it was left as it is.",
             hint=f"Make it writable: chmod u+w {shlex.quote(str(path))}\nOr name {_ANOTHER}",

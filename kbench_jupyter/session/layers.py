@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from pathlib import Path
+from contextlib import suppress
+
+from kbench_jupyter.errors import KBenchError
+from kbench_jupyter.paths import expanded
 
 PREFIX = "KBENCH_"
 
@@ -29,7 +32,10 @@ class Layers(Mapping[str, str]):
         if variable.startswith(PREFIX):
             from kbench_jupyter.session import envfile
 
-            path = Path(self.environ.get("KBENCH_ENV_FILE", ".env")).expanduser()
+            named = self.environ.get("KBENCH_ENV_FILE") or ".env"
+            with suppress(KBenchError):  # refused, which whoever asks for the file itself is told
+                named = self.chosen.get("env_file") or named
+            path = expanded(named)
             if value := envfile.read(path).get(variable):
                 return value, str(path)
         return None

@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +39,8 @@ PACE = 0.1
 _DYING = 5.0
 #: Seconds to connect, and to answer.
 _CONNECT, _ANSWER = 2.0, 5.0
+#: Bytes of an answer.
+_LONGEST = 64_000_000
 #: Seconds a server that does not answer gets to end by itself.
 _MOMENT = 3.0
 _LOGS = ("start.log", "server.log")
@@ -74,7 +76,8 @@ def proves_itself(server: LocalServer) -> bool:
     nonce = secrets.token_hex(16)
     answer = _request("GET", f"{server.url}/ping?nonce={nonce}")
     proof = hmac.new(server.token.encode(), nonce.encode(), hashlib.sha256).hexdigest()
-    return answer is not None and hmac.compare_digest(str(answer.get("proof", "")), proof)
+    told = str(answer.get("proof", "")) if answer is not None else ""
+    return hmac.compare_digest(told.encode(errors="replace"), proof.encode())
 
 
 def call(server: LocalServer, method: str, **body: object) -> dict[str, Any] | None:
@@ -82,21 +85,23 @@ def call(server: LocalServer, method: str, **body: object) -> dict[str, Any] | N
     headers = {"Authorization": f"Bearer {server.token}", "Content-Type": "application/json"}
     url = f"{server.url}/v1/local.LocalService/{method}"
     wait = 600.0 if method == "Clean" else _ANSWER
-    return _request("POST", url, json.dumps(body), headers, wait)
+    return _request("POST", url, json.dumps(body).encode(), headers, wait)
 
 
 def _request(
-    verb: str, url: str, body: str | None = None, headers: dict[str, str] | None = None, wait: float = _ANSWER
+    verb: str,
+    url: str,
+    body: bytes | None = None,
+    headers: dict[str, str] | None = None,
+    wait: float = _ANSWER,
 ) -> dict[str, Any] | None:
-    """Return the JSON object that came back, or None for anything else."""
-    import urllib3  # by itself it asks no proxy, which has no business with loopback
+    """Return the JSON object that came back, or None for anything else, also for what never ends."""
+    from kbench_jupyter.api import PooledTransport, Request, TransportFault
 
-    timeout = urllib3.Timeout(connect=_CONNECT, read=wait)
-    with suppress(urllib3.exceptions.HTTPError, ValueError), urllib3.PoolManager() as connections:
-        answer = connections.request(
-            verb, url, body=body, headers=headers, timeout=timeout, retries=False, redirect=False
-        )
-        found = json.loads(answer.data) if answer.status == 200 else None
+    request = Request(verb, url, headers or {}, body, _CONNECT, wait, total_timeout=wait)
+    with closing(PooledTransport()) as transport, suppress(TransportFault, ValueError, RecursionError):
+        with transport(request) as answer:
+            found = json.loads(answer.read(_LONGEST)) if answer.status == 200 else None
         return found if isinstance(found, dict) else None
     return None
 

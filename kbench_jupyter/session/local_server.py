@@ -1,9 +1,8 @@
 """The embedded server as seen from here: find it, start it on first need, stop it, look at its log.
 
 It is another process, met on the wire alone: through its state file (``server.json``: url, pid, ...), its
-token file, and HTTP on loopback. A state file proves nothing, because its server may have been killed and
-its port taken by another program. So whoever answers there must first prove that it knows the token, and
-only then is the token sent. Every function takes the server's home as `home_folder` does.
+token file, and HTTP on loopback; `local_process` says how it is recognised. Every function takes the server's
+home as `home_folder` does.
 """
 
 from __future__ import annotations
@@ -15,12 +14,13 @@ import shutil
 import time
 from collections import deque
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.paths import expanded
 from kbench_jupyter.session.local_process import (
     PACE,
     Endpoint,
@@ -36,7 +36,7 @@ from kbench_jupyter.session.local_process import (
     proves_itself,
     see_end,
     stop_silent,
-)
+)  # fmt: skip
 
 _ALREADY_RUNNING = 4  # exit code of `python -m kbench_jupyter.local`
 #: Seconds a server that has the home gets to answer, before another one is tried.
@@ -69,7 +69,7 @@ def home_folder(home: str | Path | None = None) -> Path:
     from platformdirs import user_data_path
 
     chosen = home or os.environ.get("KBENCH_HOME", "").strip()
-    folder = Path(chosen).expanduser() if chosen else user_data_path("kbench-jupyter", appauthor=False)
+    folder = expanded(chosen) if chosen else user_data_path("kbench-jupyter", appauthor=False)
     return folder.resolve()
 
 
@@ -85,8 +85,7 @@ def silent(home: str | Path | None = None) -> tuple[int, bool] | None:
     Return its process, and whether it has answered before: then it hangs, else it may be starting.
     """
     folder = home_folder(home)
-    pid = holder(folder)
-    return (pid, announced(folder) == pid) if pid else None
+    return (pid, announced(folder) == pid) if (pid := holder(folder)) else None
 
 
 def _found(folder: Path, *, brief: bool) -> tuple[LocalServer, dict[str, Any]] | None:
@@ -135,7 +134,7 @@ def ensure_running(
         the end of its log.
     """
     folder = home_folder(home)
-    if (server := find(folder)) is not None:
+    if server := find(folder):
         return server
     check_installed()
     check_folder(folder)
@@ -194,12 +193,13 @@ def stop(home: str | Path | None = None, *, timeout: float = 20.0) -> bool:
     """
     folder = home_folder(home)
     server, pid = find(folder), holder(folder)
-    if server is not None:
+    if server:
         call(server, "Shutdown")
         see_end(server.pid, timeout)
     elif pid is not None:
         stop_silent(pid)
-    (folder / "server.json").unlink(missing_ok=True)
+    with suppress(OSError):  # it proves nothing, should it stay
+        (folder / "server.json").unlink(missing_ok=True)
     return server is not None or pid is not None
 
 
@@ -226,12 +226,15 @@ def status(home: str | Path | None = None, *, models: bool = True) -> LocalStatu
 
 
 def log_tail(home: str | Path | None = None, lines: int = 50) -> str:
-    """Return the last lines of the server's log; the empty text when there is none."""
+    """Return the last lines of the server's log; the empty text when there is none; an unreadable one raises."""
+    path = home_folder(home) / "server.log"
     try:
-        with (home_folder(home) / "server.log").open(encoding="utf-8", errors="replace") as file:
+        with path.open(encoding="utf-8", errors="replace") as file:
             return "".join(deque(file, maxlen=lines))
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return ""
+    except OSError as error:
+        raise LocalServerError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def clean(server: LocalServer, limits: Mapping[str, int], *, really: bool) -> Mapping[str, int]:
@@ -270,19 +273,19 @@ def reset(home: str | Path | None = None) -> None:
     """
     folder = home_folder(home)
     stop(folder)
-    with _without_server(folder):
-        try:
+    try:
+        with _without_server(folder):
             for name in _OURS:
                 path = folder / name
                 if path.is_dir():
                     shutil.rmtree(path)
                 else:
                     path.unlink(missing_ok=True)
-        except OSError as error:
-            raise LocalServerError(
-                f"The embedded server's folder {folder} cannot be emptied: {error.strerror or error}",
-                hint="Delete it by hand.",
-            ) from error
+    except OSError as error:
+        raise LocalServerError(
+            f"The embedded server's folder {folder} cannot be emptied: {error.strerror or error}",
+            hint="Delete it by hand.",
+        ) from error
 
 
 def _without_server(folder: Path) -> AbstractContextManager[object]:

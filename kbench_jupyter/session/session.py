@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from kbench_jupyter.errors import KBenchError, LocalServerError
+from kbench_jupyter.paths import expanded
 from kbench_jupyter.session.proxy_variables import VARIABLES
 from kbench_jupyter.session.target import Target, resolve_target
 
@@ -125,7 +126,7 @@ class Session:
     @property
     def env_file(self) -> Path:
         """The ``.env`` that ``auth`` and ``init`` write and a rehearsal reads."""
-        return Path(self.environ.get("KBENCH_ENV_FILE", ".env")).expanduser()
+        return expanded(self.environ.get("KBENCH_ENV_FILE") or ".env")
 
     @property
     def state_folder(self) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from kbench_jupyter.errors import UsageError
+from kbench_jupyter.paths import expanded
 from kbench_jupyter.session.layers import PREFIX
 from kbench_jupyter.session.target import check_name
 
@@ -58,13 +59,13 @@ def _address(value: object) -> str:
 
 
 def _file(value: object) -> str:
-    if Path(_text(value)).expanduser().is_dir():
+    if expanded(_text(value)).is_dir():
         raise UsageError(f"{value} is a folder.", hint="Name a file, such as '.env'.")
     return str(value)
 
 
 def _folder(value: object) -> str:
-    if Path(_text(value)).expanduser().is_file():
+    if expanded(_text(value)).is_file():
         raise UsageError(f"{value} is a file.", hint="Name a folder, which may be a new one.")
     return str(value)
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 from kbench_jupyter.errors import CredentialsError, LocalServerError, TargetError
 from kbench_jupyter.hints import did_you_mean
+from kbench_jupyter.paths import expanded
 from kbench_jupyter.session.layers import Layers
 
 if TYPE_CHECKING:
@@ -141,7 +142,7 @@ def check_name(name: str, origin: str = "") -> None:
 def home(environ: Mapping[str, str]) -> Path | None:
     """Return the embedded server's home if the environment names one."""
     named = environ.get("KBENCH_HOME")
-    return Path(named).expanduser() if named else None
+    return expanded(named) if named else None
 
 
 def _local(

@@ -473,6 +473,14 @@ def test_a_page_that_repeats_the_request_never_shows_the_secret(
     assert SECRET not in str(caught.value)
 
 
+def test_an_error_of_what_stands_before_googles_services_is_said_in_its_words() -> None:
+    said = {"error": {"code": 403, "message": "The caller does not have permission", "status": "DENIED"}}
+    for status in (403, 200):
+        client, _ = client_on(lambda _request, status=status: answer(status, said))
+        with pytest.raises(PermissionDeniedError, match=r"\(403\): The caller does not have permission"):
+            client.task_quota()
+
+
 @pytest.mark.parametrize("before", range(380, 402, 2))
 def test_no_part_of_a_secret_is_left_at_the_end_of_a_long_message(before: int) -> None:
     refused = answer(403, {"code": 403, "message": "x" * before + SECRET})

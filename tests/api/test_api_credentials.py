@@ -75,6 +75,32 @@ def test_nothing_found_is_none(tmp_path: Path) -> None:
 TOKEN = "KGAT_0123456789abcdef"
 
 
+@pytest.mark.parametrize(
+    "path", ["~/.kaggle/gone", "~nobody-of-that-name/token", "/nowhere/token", "./gone", r"C:\gone"]
+)
+def test_a_path_that_leads_nowhere_is_not_sent_as_a_token(tmp_path: Path, path: str) -> None:
+    with pytest.raises(CredentialsError, match="holds the path of a file that is not there"):
+        find_credentials({"KAGGLE_API_TOKEN": path}, tmp_path)
+
+
+def test_a_user_without_a_home_has_no_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(
+        "pwd.getpwuid", {}.__getitem__
+    )  # as in a container that is given any number for its user
+    assert find_credentials({}) is None
+
+
+def test_a_tilde_that_no_shell_expanded_is_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    write(tmp_path / "own token", TOKEN).chmod(0o644)
+    credentials = find_credentials({"KAGGLE_API_TOKEN": "~/own token"}, tmp_path)
+    assert credentials is not None
+    assert credentials.source == "the file KAGGLE_API_TOKEN names"
+    assert credentials.remark.endswith(f"!chmod 600 '{tmp_path}/own token'")
+
+
 def test_settings_of_the_official_client_in_kaggle_json_are_no_damaged_credential(tmp_path: Path) -> None:
     write(tmp_path / ".kaggle" / "kaggle.json", '{"competition": "titanic", "path": "/data"}')
     assert find_credentials({}, tmp_path) is None

@@ -126,6 +126,21 @@ def test_a_failure_under_200_is_tried_again(server: FaultServer, client: Client,
         assert b"".join(download.iter_bytes()) == archive
 
 
+def test_a_length_that_is_no_number_is_no_length(server: FaultServer, client: Client) -> None:
+    def odd(exchange: Exchange) -> None:
+        fields = {
+            "Content-Type": "application/zip",
+            "Content-Length": "\xb2",
+        }  # a digit of sorts: superscript two
+        exchange.send(exchange.head(200, fields) + b"PK")
+        exchange.hang_up()
+
+    server.inject(METHOD, odd)
+    with client.download_output(7) as download:
+        assert download.total is None
+        assert b"".join(download.iter_bytes()) == b"PK"
+
+
 def test_memory_stays_flat_however_large_the_archive(server: FaultServer) -> None:
     size, piece = 40_000_000, bytes(1_000_000)
 

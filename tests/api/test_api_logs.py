@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from faults import JSON, CutLog, Exchange, FaultServer, envelope, sse, status
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from live_logs import lines_of
 
@@ -360,6 +360,28 @@ def test_joining_neighbours_changes_no_text(entries: list[Any]) -> None:
     assert pieces(joined) == pieces(apart)
     assert len(joined) <= len(apart)
     assert [item.time for item in joined[:1]] == [item.time for item in apart[:1]]
+
+
+@settings(max_examples=60, deadline=None)
+@example(between=" ,", lines=["one"] * 3, cut=15)
+@given(
+    between=st.sampled_from([",", ", ", " ,", "\n,\n"]),
+    lines=st.lists(
+        st.sampled_from(["one", {"data": "two\n"}, {"data": "th},{ree\n", "time": 1.5}]), max_size=6
+    ),
+    cut=st.integers(1, 40),
+)
+def test_a_whole_log_is_read_however_its_json_is_spaced_and_cut(
+    between: str, lines: list[Any], cut: int
+) -> None:
+    body = f"[{between.join(map(json.dumps, lines))}]".encode()
+    pieces = [body[start : start + cut] for start in range(0, len(body), cut)]
+    answer = Response(200, JSON, pieces)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("kbench_jupyter.api.logs.entries._CHUNK", cut)
+        with Client("https://x.example", None, transport=lambda _request: answer) as client:
+            found = "".join(item.data for item in client.stream_logs(5))
+    assert found == "".join(f"{line}\n" if isinstance(line, str) else line["data"] for line in lines)
 
 
 def test_joined_or_not_what_was_streamed_before_is_settled_entry_by_entry(

@@ -117,6 +117,22 @@ def test_certificates_that_are_not_there_or_are_none_are_named(variable: str, tm
         assert server.requests == []
 
 
+def test_an_address_in_capitals_is_checked_by_the_same_certificates() -> None:
+    with FaultServer() as server, Client(server.url.replace("http:", "HTTPS:"), None, limits=QUICK) as client:
+        os.environ["SSL_CERT_FILE"] = __file__  # no certificates: said before anything is sent
+        problem, _ = failed(client)
+        assert "which holds no certificates" in str(problem)
+        assert server.requests == []
+
+
+def test_a_certificate_itself_where_its_file_is_to_be_named_is_told() -> None:
+    os.environ["REQUESTS_CA_BUNDLE"] = "-----BEGIN CERTIFICATE-----\n" + "MIID" * 1_000
+    with Client("https://127.0.0.1:1", None, limits=QUICK) as client:
+        problem, _ = failed(client)
+    assert "REQUESTS_CA_BUNDLE names a file of certificates that is not there: -----BEGIN" in str(problem)
+    assert len(str(problem)) < 400
+
+
 def test_plain_http_on_this_machine_asks_for_no_certificates(server: FaultServer, tmp_path: Path) -> None:
     os.environ["REQUESTS_CA_BUNDLE"] = str(tmp_path / "gone.pem")
     with Client(server.url, None, limits=QUICK) as client:

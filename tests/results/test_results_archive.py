@@ -95,6 +95,17 @@ def test_links_and_devices_are_refused(tmp_path, mode, match):
     refused(tmp_path, [(entry("sly", mode), "/etc/passwd")], match)
 
 
+@pytest.mark.parametrize("newest", [True, False], ids=["Python 3.15", "this Python"])
+@pytest.mark.parametrize("name", ["con", "deep/NUL.txt", "ab:c", "ends.", "ends /x"])
+def test_names_that_windows_cannot_have_are_refused_there(tmp_path, monkeypatch, name, newest):
+    monkeypatch.setattr(archives, "_WINDOWS", True)
+    if newest:  # the method is gone there, and the function came with 3.13
+        monkeypatch.setattr("pathlib.PureWindowsPath.is_reserved", None, raising=False)
+        known = {"con", "NUL.txt"}
+        monkeypatch.setattr("ntpath.isreserved", known.__contains__, raising=False)
+    refused(tmp_path, [("fine.txt", ""), (name, "")], "Windows cannot have")
+
+
 @pytest.mark.parametrize(
     "names",
     [

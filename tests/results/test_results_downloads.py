@@ -105,6 +105,32 @@ def test_a_process_killed_between_the_two_renames_costs_no_copy(folder):
     assert (folder / "out.txt").read_text() == "old"
 
 
+def test_a_copy_moved_aside_that_cannot_be_put_back_now_is_kept_for_later(folder, monkeypatch):
+    put(folder, "old")
+    aside = folder.with_name(".17.0a1b2c-4194305-0a1b2c.before")  # of another machine, two days ago
+    folder.rename(aside)
+    os.utime(aside, (0, 0))
+
+    def refuse(_self, _target):
+        raise PermissionError(13, "held open by another program")
+
+    with monkeypatch.context() as held:
+        held.setattr(Path, "rename", refuse)
+        clean(folder.parent)
+    assert (aside / "out.txt").read_text() == "old"
+    clean(folder.parent)
+    assert (folder / "out.txt").read_text() == "old"
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b", "half \ud800"], ids=["long", "NUL", "half a character"])
+def test_a_folder_that_no_file_system_takes_holds_nothing_and_takes_nothing(tmp_path, name):
+    folder = run_folder(tmp_path / name, "quiz", 1, "m", 1)
+    assert not holds(folder, source=False)
+    with pytest.raises(DownloadError, match="nothing can be written to"), stage(folder):
+        pass
+    prune(folder, tmp_path)
+
+
 def test_what_a_running_process_is_at_is_left_alone(folder):
     with stage(folder) as staging:
         clean(folder.parent)

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from samples_written import check, put, run
 
-from kbench_jupyter.results.report import Cleaner
+from kbench_jupyter.display.view import View
+from kbench_jupyter.results.report import Cleaner, Content, html_pages, markdown_pages
 from kbench_jupyter.results.report.svg import Bar, Dot, bars, dots
+from kbench_jupyter.results.samples import SampleIndex
 
 SECRET = 's3cret"<&>\\value'
 
@@ -53,6 +57,32 @@ def test_paths_of_the_machine_are_named_by_what_they_are(
     monkeypatch.chdir(work)
     clean = Cleaner({"HOME": str(home)}, folders=[tmp_path / "elsewhere"])
     assert clean(f"{work}/task.py {home}/.kaggle {tmp_path}/elsewhere/quiz") == "./task.py ~/.kaggle …/quiz"
+
+
+def test_what_a_run_file_calls_its_state_and_its_lines_is_text_in_a_report(tmp_path: Path) -> None:
+    put(
+        tmp_path,
+        "1/m/1",
+        run(state="<img src=x>", assertions=[check("held") | {"lineNumber": "<img src=y>"}]),
+    )
+    index = SampleIndex.open(tmp_path, "t")
+    content = Content("t", datetime.now(UTC), View("t", []), (), index, True, str)
+    page, text = "".join(html_pages(content)), "".join(markdown_pages(content))
+    index.close()
+    assert "<img" not in page
+    assert "&lt;img src=x&gt;" in page
+    assert "<img" not in text.replace("\\<img", "")
+
+
+def test_a_folder_right_below_the_root_is_no_part_of_other_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    root = Path(Path.cwd().anchor)
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(root / "scratch"))
+    clean = Cleaner({})
+    for kept in ("config/scratch.html", "https://x.org/scratch/a", "./scratch", f"{root}scratchpad"):
+        assert clean(kept) == kept
+    here = root / "scratch" / "a"
+    for said in ("{}", "at {}:", "file://{}", '"{}"', "a\n{}", "\\n{}"):
+        assert clean(said.format(here)) == said.format(f"…{here}".replace(str(root / "scratch"), ""))
 
 
 @pytest.mark.parametrize(

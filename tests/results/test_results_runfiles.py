@@ -90,16 +90,10 @@ def test_an_unknown_cost_is_unknown_and_not_zero() -> None:
     assert parse_run(run_json(conversations=[{"metrics": {}}])).usage.cost is None
 
 
-def test_messages_keep_who_said_what_and_pictures_are_named() -> None:
-    contents = [
-        {"role": "CONTENT_ROLE_USER", "senderName": "User", "parts": [{"text": "Hi"}]},
-        {"role": "CONTENT_ROLE_USER", "parts": [{"inlineData": {"mimeType": "image/png", "data": "AA"}}]},
-    ]
-    run = parse_run(run_json(conversations=[{"id": "c", "requests": [{"contents": contents}]}]))
-    assert [(m.role, m.text) for m in run.conversations[0].messages] == [
-        ("user", "Hi"),
-        ("user", "[image/png]"),
-    ]
+def test_a_run_in_which_something_was_said_called_a_model_where_no_usage_tells() -> None:
+    contents = [{"role": "CONTENT_ROLE_USER", "senderName": "User", "parts": [{"text": "Hi"}]}]
+    assert parse_run(run_json(conversations=[{"id": "c", "requests": [{"contents": contents}]}])).called
+    assert not parse_run(run_json(conversations=[{"id": "c", "requests": [{"contents": []}]}])).called
 
 
 def test_a_subrun_that_has_a_file_of_its_own_is_counted_once(tmp_path: Path) -> None:
@@ -141,6 +135,34 @@ def test_one_damaged_file_does_not_take_the_others_with_it(tmp_path: Path, text:
 )
 def test_null_or_something_else_where_a_list_or_an_object_belongs_is_none(fields: dict[str, Any]) -> None:
     assert parse_run({**run_json(), **fields}).usage.input_tokens == 0
+
+
+def test_null_where_a_text_belongs_says_nothing() -> None:
+    made = {"expectation": None, "definition": None, "lineNumber": "<b>4</b>"}
+    run = parse_run(run_json(taskVersion={"name": None, "definition": None}, assertions=[made], state=None))
+    assert (run.task, run.definition, run.state) == ("", "", "UNSPECIFIED")
+    assert (run.assertions[0].expectation, run.assertions[0].line) == ("", None)
+
+
+@pytest.mark.parametrize("told", ["NaN", "Infinity", "-Infinity", float("nan"), float("inf")])
+def test_an_interval_and_a_usage_without_a_finite_value_are_unknown(told: Any) -> None:
+    numeric = {"value": 0.5, "confidenceInterval": told}
+    metrics = {"inputTokensCostNanodollars": told, "totalBackendLatencyMs": told}
+    run = parse_run(run_json(results=[{"numericResult": numeric}], conversations=[{"metrics": metrics}]))
+    assert (run.score, run.interval, run.usage.cost, run.usage.latency) == (0.5, None, None, None)
+
+
+def test_times_without_a_zone_are_utc_and_stand_beside_those_with_one(tmp_path: Path) -> None:
+    (tmp_path / "a.run.json").write_text(json.dumps(run_json("second", start="2026-01-01T00:00:01")))
+    (tmp_path / "b.run.json").write_text(json.dumps(run_json("first", start="2026-01-01T00:00:00Z")))
+    first, second = read_run_files(tmp_path)
+    assert (first.task, second.task, second.elapsed) == ("first", "second", 2)
+
+
+def test_a_number_of_more_digits_than_python_reads_is_said_of_its_file(tmp_path: Path) -> None:
+    (tmp_path / "x.run.json").write_text('{"x": 1' + "0" * 5_000 + "}")
+    with pytest.raises(ValueError, match=r"x\.run\.json"):
+        read_run_files(tmp_path)
 
 
 @given(st.integers(0, 999_999_999))

@@ -165,7 +165,7 @@ def test_samples_are_found_by_an_assertion_that_failed_and_only_by_the_whole_of_
     index = SampleIndex.open(tmp_path, "t")
     assert [one.candidate for one in index.samples(Filter(assertion='Says "ü"'))] == ["a"]
     assert list(index.samples(Filter(assertion="Is short"))) == []
-    assert index.failed_assertions() == {'Says "ü"': 1, 'Says "ü" twice': 1}
+    assert index.failures() == {'Says "ü"': [1, 0], 'Says "ü" twice': [0, 1]}
 
 
 def test_what_has_no_value_comes_last_in_either_order(tmp_path: Path) -> None:
@@ -239,6 +239,30 @@ def test_a_transcript_is_found_by_its_id_also_behind_text_of_several_bytes(tmp_p
     for unknown in ("1/m/1/3", "1/m/1/0.0", "1/m/1/x", "1/m/2/", "1/m/1/", "", "../1/m/1/0"):
         with pytest.raises(KeyError):
             index.transcript(unknown)
+
+
+def test_a_transcript_opens_whose_task_is_named_with_half_a_character(tmp_path: Path) -> None:
+    rows = [run("half \ud800 a character", number=n) for n in (1, 2)]
+    put(tmp_path, "1/m/1", rows[0])
+    put(tmp_path, "1/m/2", run(subruns=rows))
+    index = SampleIndex.open(tmp_path, "t")
+    found = list(index.samples())
+    assert len(found) == 3
+    assert all(index.transcript(one.id).sample == one for one in found)
+
+
+def test_a_text_that_is_null_is_none(tmp_path: Path) -> None:
+    put(tmp_path, "1/m/1", run(conversations=[said(None, "answer")]))  # type: ignore[arg-type]
+    [one] = SampleIndex.open(tmp_path, "t").samples()
+    assert (one.input, one.answer) == ("", "answer")
+
+
+def test_a_file_that_is_left_out_counts_nowhere(tmp_path: Path) -> None:
+    put(tmp_path, "1/m/1", run(conversations=[said("q", "a") | {"metrics": {"inputTokens": -(10**30)}}]))
+    left_out = []
+    index = SampleIndex.open(tmp_path, "t")
+    assert index.rows(on_damage=lambda path, _: left_out.append(path.name)) == list(index.samples()) == []
+    assert left_out == ["r0.run.json"]
 
 
 def test_an_index_that_is_limited_to_some_runs_knows_no_other(tmp_path: Path) -> None:

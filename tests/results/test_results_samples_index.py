@@ -5,9 +5,11 @@ from __future__ import annotations
 import io
 import json
 import os
+import random
 import sqlite3
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples_written import evaluated, put, run, said
 
-from kbench_jupyter.results.samples import SampleIndex, pieces
+from kbench_jupyter.results.samples import Filter, SampleIndex, pieces
 from kbench_jupyter.results.samples.store import FILE
 
 
@@ -134,6 +136,23 @@ def test_processes_that_begin_at_once_come_to_the_same(tmp_path: Path) -> None:
     assert [one.communicate()[0].split() for one in several] == [["240", "240", "False"]] * 3
 
 
+def test_threads_that_ask_for_different_things_at_once_are_all_answered(tmp_path: Path) -> None:
+    put(tmp_path, "1/a/1", evaluated(True))
+    index = SampleIndex.open(tmp_path, "t")
+
+    def ask(seed: int) -> int:
+        draw = random.Random(seed)
+        return sum(index.count(Filter(text=str(draw.randrange(14)))) for _ in range(1_500))
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            assert min(pool.map(ask, range(8))) > 0
+    finally:
+        sys.setswitchinterval(interval)
+
+
 def test_a_damaged_run_file_is_named_each_time_and_the_others_are_read(tmp_path: Path) -> None:
     put(tmp_path, "1/a/1", evaluated(True))
     file = put(tmp_path, "1/b/2", evaluated(True, True))
@@ -221,10 +240,12 @@ def test_pieces_are_what_json_says_and_lie_where_they_say(
 
 
 def test_a_file_is_read_in_buffers_and_any_beginning_of_it_is_no_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    raw = json.dumps({**evaluated(True, 12345.5), "n": 123456789}, ensure_ascii=False).encode()
+    numbers = {"n": 123456789, "x": -1.5, "y": 2.5e-07, "z": 4e22}
+    raw = json.dumps({**evaluated(True, 12345.5), **numbers}, ensure_ascii=False).encode()
     whole = list(pieces.pieces(io.BytesIO(raw)))
-    monkeypatch.setattr(pieces, "_CHUNK", 7)
-    assert list(pieces.pieces(io.BytesIO(raw))) == whole
+    for chunk in range(1, 12):
+        monkeypatch.setattr(pieces, "_CHUNK", chunk)
+        assert list(pieces.pieces(io.BytesIO(raw))) == whole
     for end in range(0, len(raw) - 1, 11):
         with pytest.raises(ValueError, match=r".+"):
             list(pieces.pieces(io.BytesIO(raw[:end])))

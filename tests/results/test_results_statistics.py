@@ -205,6 +205,31 @@ def test_where_no_sample_differs_the_interval_still_has_a_width() -> None:
     assert found.interval[0] < 0 < found.interval[1]
 
 
+@pytest.mark.parametrize("scale", [1e-170, 1e-90, 1e90, 1e200])
+def test_perplexities_and_likelihoods_have_the_intervals_of_smaller_and_larger_numbers(scale: float) -> None:
+    one, other, skewed = [1.0, 2.0, 5.0], [3.0, 1.5, 0.25], [1.0] * 25 + [5.0]
+    large, larger, askew = ([value * scale for value in values] for values in (one, other, skewed))
+    for of in (
+        mean,
+        lambda values: mean(values, ["a", "a", "b"]),
+        lambda values: mean(values, method="bootstrap"),
+    ):
+        assert ends(of(large)) == pytest.approx([end * scale for end in ends(of(one))], rel=1e-9, abs=0)
+    assert mean(askew).method == mean(skewed).method == "BCa bootstrap"
+    assert ends(mean(askew)) == pytest.approx([end * scale for end in ends(mean(skewed))], rel=1e-9, abs=0)
+    for compared in (paired, unpaired):
+        found, expected = compared(large, larger), compared(one, other)
+        assert found.p == pytest.approx(expected.p)
+        assert found.interval == pytest.approx(
+            [end * scale for end in expected.interval or ()], rel=1e-9, abs=0
+        )
+    assert within_spread([large, larger]) == pytest.approx(
+        scale * (within_spread([one, other]) or 0), rel=1e-9, abs=0
+    )
+    assert pairs_needed(0.5 * scale, scale) == pairs_needed(0.5, 1)
+    assert samples_needed(0.5 * scale, scale, scale) == samples_needed(0.5, 1, 1)
+
+
 def test_within_spread_is_that_of_repeats_and_not_that_of_samples() -> None:
     assert within_spread([[0.0, 0.0], [1.0, 1.0], [0.5]]) == 0
     assert within_spread([[0.0, 1.0], [5.0, 6.0]]) == pytest.approx(math.sqrt(0.5))

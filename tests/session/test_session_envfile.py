@@ -136,6 +136,15 @@ def test_a_pipe_is_not_waited_for_and_an_odd_line_hides_no_other(tmp_path: Path)
     assert envfile.odd_lines(tmp_path / ".env") == [2]
 
 
+def test_a_pipe_is_neither_waited_for_nor_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / ".env"
+    os.mkfifo(pipe)
+    with pytest.raises(UsageError, match="no file, so it was left as it is"):
+        envfile.upsert(pipe, {"A": "1"})
+    assert envfile.odd_lines(pipe) == []
+    assert pipe.is_fifo()
+
+
 def test_a_file_that_is_not_utf_8_is_one_clear_error_with_its_line(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"A=1\nB=caf\xe9\n")
     with pytest.raises(UsageError, match="line 2 is not UTF-8"):

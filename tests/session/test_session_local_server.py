@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
@@ -137,6 +138,40 @@ def test_whoever_took_the_port_of_a_killed_server_never_sees_the_token(home):
         thread.join()
     assert seen
     assert not [words for words in seen if server.token in str(words)]
+
+
+@pytest.mark.parametrize("ends", ["never", "no proof"])
+def test_a_program_at_the_port_of_a_killed_server_keeps_nobody_waiting(tmp_path, monkeypatch, ends):
+    monkeypatch.setattr("kbench_jupyter.session.local_process._ANSWER", 0.5)
+    gone = threading.Event()
+
+    class Stranger(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write('{"proof": "é"}'.encode())
+            with suppress(OSError):
+                while ends == "never" and not gone.wait(0.1):
+                    self.wfile.write(b" ")
+
+        def log_message(self, *_):
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Stranger) as stranger:
+        thread = threading.Thread(target=stranger.serve_forever)
+        thread.start()
+        state = {"url": f"http://127.0.0.1:{stranger.server_port}", "pid": os.getpid()}
+        (tmp_path / "server.json").write_text(json.dumps(state))
+        (tmp_path / "token").write_text("a-token")
+        looking = threading.Thread(target=local_server.find, args=[tmp_path], daemon=True)
+        looking.start()
+        looking.join(10)
+        waits = looking.is_alive()
+        gone.set()
+        stranger.shutdown()
+        thread.join()
+    assert not waits
+    assert local_server.find(tmp_path) is None
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"url": 3}', '{"url": "http://127.0.0.1:1", "pid": "x"}'])
@@ -279,6 +314,21 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path):
     with pytest.raises(LocalServerError, match="cannot be written") as caught:
         local_server.ensure_running(tmp_path / "file" / "home")
     assert "KBENCH_HOME" in caught.value.hint
+
+
+def test_a_home_that_is_a_file_is_told_or_has_no_server(tmp_path):
+    home = tmp_path / "file"
+    home.write_text("")
+    assert local_server.log_tail(home) == ""
+    assert local_server.stop(home) is False
+    with pytest.raises(LocalServerError, match="cannot be emptied"):
+        local_server.reset(home)
+
+
+def test_a_log_that_cannot_be_read_is_told(tmp_path):
+    (tmp_path / "server.log").mkdir()
+    with pytest.raises(LocalServerError, match="cannot be read"):
+        local_server.log_tail(tmp_path)
 
 
 def test_a_server_that_takes_too_long_is_told_and_not_left_behind(home):

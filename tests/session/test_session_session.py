@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kbench_jupyter.errors import KBenchError
+from kbench_jupyter.errors import KBenchError, UsageError
 from kbench_jupyter.panels.session import PartSession
 from kbench_jupyter.session import local_server
 from kbench_jupyter.session.session import Session, SilentReporter
@@ -24,3 +24,10 @@ def test_a_thread_that_outlives_its_session_starts_no_server_and_opens_no_connec
         with pytest.raises(KBenchError, match="has ended"):
             ask()
     assert not started
+
+
+@pytest.mark.parametrize("ask", [lambda session: session.state_folder, lambda session: session.env_file])
+def test_a_home_that_nobody_has_is_told(ask) -> None:
+    session = Session(environ={"KBENCH_HOME": "~no-such-user/kb", "KBENCH_ENV_FILE": "~no-such-user/.env"})
+    with pytest.raises(UsageError, match="~no-such-user is nobody's home"):
+        ask(session)

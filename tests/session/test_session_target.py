@@ -163,6 +163,12 @@ def test_a_target_says_where_it_was_set(tmp_path: Path, monkeypatch: pytest.Monk
     assert Session(environ=chosen).target().reason == "chosen with %config KBench.target"
     Path(".env").write_text("KBENCH_TARGET=kaggle\n")
     assert Session(environ=Layers({}, token)).target().reason == "KBENCH_TARGET is set in .env"
+    Path("own.env").write_text("KBENCH_TARGET=kaggle\n")
+    for named in (
+        Layers({"env_file": "own.env"}, token),
+        Layers({}, {**token, "KBENCH_ENV_FILE": "own.env"}),
+    ):
+        assert Session(environ=named).target().reason == "KBENCH_TARGET is set in own.env"
 
 
 def test_one_client_serves_as_long_as_the_target_stays_the_same() -> None:

@@ -18,6 +18,7 @@ from kbench_jupyter.actions.download.result import DownloadedRun, DownloadResult
 from kbench_jupyter.api import Client, Run
 from kbench_jupyter.display.view import count, size
 from kbench_jupyter.errors import DownloadError, KBenchError, NotFoundError, UsageError
+from kbench_jupyter.paths import expanded
 from kbench_jupyter.results.archive import Limits, Stopped, TooLargeError
 from kbench_jupyter.results.downloads import Origin, clean, holds, prune, run_folder
 from kbench_jupyter.session.interrupted import Interrupted
@@ -81,7 +82,7 @@ def download(
     target = session.target()
     client = session.client(target)
     slug = address(task)
-    output = output.expanduser()
+    output = expanded(output)
     refuse_file(output / slug.task)
     limits = _limits(session)
     runs = choose_runs(session, client, slug, models)

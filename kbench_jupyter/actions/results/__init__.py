@@ -34,6 +34,7 @@ from kbench_jupyter.api import Run
 from kbench_jupyter.display.numbers import score_number
 from kbench_jupyter.display.view import Shown, Text, View, count, size
 from kbench_jupyter.errors import DownloadError, NotFoundError
+from kbench_jupyter.paths import expanded
 from kbench_jupyter.results.comparison import Row, group
 from kbench_jupyter.results.measured import points
 from kbench_jupyter.results.samples import SampleIndex
@@ -123,7 +124,7 @@ class Results(Shown):
         from kbench_jupyter.actions.results.report import cleaner, write_report
 
         folders = {row.folder.parents[3] for row in self.rows}
-        write_report(self, Path(path).expanduser(), cleaner(folders=folders), every=every)
+        write_report(self, expanded(path), cleaner(folders=folders), every=every)
 
     def charted(self) -> ChartedResults:
         """Return the same with its chart before it."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.actions.results.tables import texts_of
 from kbench_jupyter.actions.results.wording import label, name_of
+from kbench_jupyter.paths import expanded
 from kbench_jupyter.results.chart import MIME_TYPE, caption, vega_lite
 from kbench_jupyter.results.comparison import Group
 from kbench_jupyter.results.measured import LESS_IS_BETTER, Measured
@@ -78,7 +78,7 @@ class Chart:
         """
         from kbench_jupyter.actions.results.chart_file import save_chart
 
-        save_chart(self._repr_mimebundle_()[MIME_TYPE], Path(path).expanduser())
+        save_chart(self._repr_mimebundle_()[MIME_TYPE], expanded(path))
 
     def _labels(self) -> list[str]:
         return [f"{value} ({spread})" if spread else value for value, spread in self.texts]

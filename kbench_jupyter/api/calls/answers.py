@@ -81,6 +81,7 @@ def refusal(method: str, response: Response, *, body: bytes | None = None) -> An
             body = b""  # the status says enough
     data = _json(body)
     envelope = parse.mapping(data)
+    envelope = parse.mapping(envelope.get("error")) or envelope  # of what stands before Google's services
     code = parse.integer(envelope.get("code"))
     if response.status < 400 and (code is None or code < 400):
         return None
@@ -256,12 +257,10 @@ _ADVICE: Mapping[tuple[str, int], str] = {
 
 
 def _unauthorized(credentials: Credentials | None, method: str, message: str) -> CredentialsError:
-    what, hint = (
-        "The server asks for credentials, and none were found.",
-        (
-            f"Create a token at {SETTINGS} and save it as ~/.kaggle/access_token (or set KAGGLE_API_TOKEN), then"
-            " %kbench auth.\n%kbench target local works without an account."
-        ),
+    what = "The server asks for credentials, and none were found."
+    hint = (
+        f"Create a token at {SETTINGS} and save it as ~/.kaggle/access_token (or set KAGGLE_API_TOKEN), then"
+        " %kbench auth.\n%kbench target local works without an account."
     )
     if credentials is not None:
         what, hint = f"The server refused the credentials from {credentials.source}.", credentials.advice

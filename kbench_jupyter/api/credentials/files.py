@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import json
 import os
+import shlex
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,5 +113,5 @@ def read_key_file(path: Path, shown: str) -> KeyFile | None:
         raise _fault(shown, "is empty")
     remarks = ["begins with a byte order mark (an editor's), which was left out."] if mark else []
     if os.name == "posix" and status.st_mode & 0o077:
-        remarks.append(f"can be read by others on this machine: !chmod 600 {path}")
+        remarks.append(f"can be read by others on this machine: !chmod 600 {shlex.quote(str(path))}")
     return KeyFile(shown, text, tuple(remarks))

@@ -7,14 +7,18 @@ The order is the official client's (kaggle 2.2.4, kagglesdk 0.1.37): the token o
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 from kbench_jupyter.api.credentials.files import SETTINGS, exists, read_key_file
 from kbench_jupyter.api.credentials.kinds import Credentials, OAuthCredentials
+from kbench_jupyter.errors import CredentialsError
 
 __all__ = ["find_credentials"]
+
+_PATH = re.compile(r"~|\.{0,2}[\\/]|[A-Za-z]:[\\/]")  # what begins so is no token
 
 
 def find_credentials(
@@ -40,7 +44,8 @@ def find_credentials(
         If the first found cannot be a credential, or its file is damaged: neither is passed over.
     """
     environ = os.environ if environ is None else environ
-    folder = Path.home() if home is None else Path(home)
+    # Path.home raises where a container's user has none.
+    folder = Path(os.path.expanduser("~") if home is None else home)  # noqa: PTH111
     return (
         _kaggle_notebook(environ)
         or _token_variable(environ)
@@ -71,12 +76,15 @@ def _token_variable(environ: Mapping[str, str]) -> Credentials | None:
     value = environ.get("KAGGLE_API_TOKEN", "").strip()
     if not value:
         return None
-    try:
-        is_file = Path(value).is_file()
-    except (OSError, ValueError):
-        is_file = False  # a long token: asking for it as a file is an error of the file system's
-    if is_file:
-        return _bearer(Path(value), "the file KAGGLE_API_TOKEN names")
+    # Neither raises for a long token, nor for the home of somebody who is not there. %env expands no ~.
+    path = os.path.expanduser(value)  # noqa: PTH111
+    if os.path.isfile(path):  # noqa: PTH113
+        return _bearer(Path(path), "the file KAGGLE_API_TOKEN names")
+    if _PATH.match(value):
+        raise CredentialsError(
+            "KAGGLE_API_TOKEN holds the path of a file that is not there.",
+            hint="Correct it: %env KAGGLE_API_TOKEN=PATH, or do without: %env KAGGLE_API_TOKEN=",
+        )
     return Credentials.bearer(
         value,
         "KAGGLE_API_TOKEN",

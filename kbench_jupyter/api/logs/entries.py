@@ -23,6 +23,7 @@ END_OF_LOG = "END_OF_LOG"
 _CUT_OFF = f"{METHOD}: the server's JSON is cut off or garbled."
 _CHUNK = 1 << 20  # bytes of a persisted log that are read at a time
 _LONGEST = 64_000_000  # characters of one entry
+_BETWEEN = " \t\r\n,"  # what stands between two items
 # Logs hold raw control characters. Times stay text until one is asked for, for making numbers of all takes a third.
 _decoder = json.JSONDecoder(strict=False, parse_float=str)
 
@@ -103,7 +104,7 @@ def persisted_items(caller: Caller, response: Response) -> Iterator[list[Any]]:
         yield _small_log(caller, response, bytes(body))
         return
     text = rest + decoder.decode(body, final=True)
-    value = _loaded(f"[{text}")
+    value = _loaded(f"[{text.lstrip(_BETWEEN)}")
     if not isinstance(value, list):
         raise TransportFault(_CUT_OFF)
     yield value
@@ -120,7 +121,7 @@ def _items(rest: str, text: str, begun: bool) -> tuple[list[Any], str]:
     items: list[Any] = []
     place, size = 0, len(text)
     while place < size:
-        while place < size and text[place] in " \t\r\n,":
+        while place < size and text[place] in _BETWEEN:
             place += 1
         try:
             item, end = _decoder.raw_decode(text, place)

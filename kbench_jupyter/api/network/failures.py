@@ -35,20 +35,18 @@ def fault_of(
     host = host_of(request)
     causes = list(causes_of(error))
     if expired:
-        return TransportFault(f"{host} had not finished its answer after {patience(request):g} s.")
+        return TransportFault(f"{host} had not finished its answer after {patience(request):.3g} s.")
     if cancelled:
         return TransportFault(f"The exchange with {host} was cancelled.", retryable=False)
     if reading:
         if any(isinstance(cause, urllib3.exceptions.ReadTimeoutError | TimeoutError) for cause in causes):
-            return TransportFault(f"{host} sent nothing for {request.read_timeout:g} s in mid-answer.")
+            return TransportFault(f"{host} sent nothing for {request.read_timeout:.3g} s in mid-answer.")
         return TransportFault(f"The answer of {host} broke off.")
     for cause in causes:
         known = _known(cause, host, request, advice or {})
         if known is not None:
             return known
-    if isinstance(
-        error, ValueError
-    ):  # of the address or a header, which was looked at before anything was sent
+    if isinstance(error, ValueError):  # of the address or a header, looked at before anything was sent
         return TransportFault(
             f"No request can be made to {host}: its address or a header is malformed.",
             maybe_processed=False,
@@ -68,7 +66,7 @@ def _known(
         )
     if isinstance(cause, urllib3.exceptions.ConnectTimeoutError):
         return TransportFault(
-            f"No connection to {host} within {request.connect_timeout:g} s.", maybe_processed=False
+            f"No connection to {host} within {request.connect_timeout:.3g} s.", maybe_processed=False
         )
     if isinstance(cause, ConnectionRefusedError | urllib3.exceptions.NewConnectionError):
         return TransportFault(
@@ -80,7 +78,7 @@ def _known(
             ),
         )
     if isinstance(cause, urllib3.exceptions.ReadTimeoutError):
-        return TransportFault(f"{host} gave no answer within {request.read_timeout:g} s.")
+        return TransportFault(f"{host} gave no answer within {request.read_timeout:.3g} s.")
     return None
 
 

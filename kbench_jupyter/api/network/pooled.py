@@ -247,10 +247,8 @@ def _body(answer: Any, request: Request, expiry: _Expiry, cancel: Cancel) -> Ite
         if not piece:
             break
         received += len(piece)
-        if received == expected:
-            _let_go(
-                request, expiry, cancel
-            )  # the pool has the connection, and another thread may have it next
+        if received == expected:  # the pool has the connection, and another thread may have it next
+            _let_go(request, expiry, cancel)
         stride += len(piece)
         waited += time.monotonic() - began
         if stride >= STRIDE:
@@ -283,4 +281,4 @@ def _reader(answer: Any) -> Callable[[], bytes]:
 
 def _plain_length(answer: Any) -> int | None:
     length = answer.headers.get("content-length", "")
-    return int(length) if length.isdigit() and "content-encoding" not in answer.headers else None
+    return int(length) if length.isdecimal() and "content-encoding" not in answer.headers else None

@@ -59,7 +59,7 @@ def way_to(url: str) -> Way:
             (name for name in _PROXIES if os.environ.get(name) == through), "the system's settings"
         )
         way = Way(through, _checked(through, named_by), named_by)
-    if not url.startswith("https:"):
+    if urlsplit(url).scheme != "https":  # however it is spelled
         return way
     bundle, bundle_by = _bundle()
     return replace(way, bundle=bundle, bundle_by=bundle_by, changed=Path(bundle).stat().st_mtime_ns)
@@ -76,11 +76,12 @@ def _proxy_to(url: str) -> str:
 def _bundle() -> tuple[str, str]:
     for name in _BUNDLES:
         path = os.environ.get(name)
-        if path and not Path(path).exists():
+        if path and not os.path.exists(path):  # noqa: PTH110 - Path.exists raises for a certificate itself, not its path
             if name == "SSL_CERT_FILE":
                 continue  # as OpenSSL itself does: it is set for other programs, and may be stale
             raise _setting(
-                f"{name} names a file of certificates that is not there: {path}", _advice(name, _CERTIFICATES)
+                f"{name} names a file of certificates that is not there: {path[:200]}",
+                _advice(name, _CERTIFICATES),
             )
         if path:
             return path, name
@@ -225,7 +226,7 @@ def manager_for(way: Way, **pools: Any) -> Any:
     from requests.adapters import HTTPAdapter  # it knows SOCKS, and how a user's name is said to a proxy
 
     through = _with_scheme(way.through)
-    if through.startswith("https:"):
+    if urlsplit(through).scheme == "https":
         trust["proxy_ssl_context"] = trust.get("ssl_context")
     adapter = HTTPAdapter(pool_connections=pools["num_pools"], pool_maxsize=pools["maxsize"])
     return adapter.proxy_manager_for(through, **trust)

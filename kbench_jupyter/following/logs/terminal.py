@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from kbench_jupyter.api.values.runs import LogEntry
 
 _CODE = re.compile(
-    r"\x1b\[(?P<params>[0-9;:?<=>]*)[ -/]*(?P<final>[@-~])"  # CSI, of which m is SGR (ECMA-48)
+    r"\x1b\[(?P<colours>[0-9;:]*)m"  # SGR (ECMA-48)
+    r"|\x1b\[(?P<params>[0-9;:?<=>]*)[ -/]*(?P<final>[@-~])"  # CSI; with another m a terminal sends other keys
     r"|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\|$)"  # OSC: window titles, links
     r"|\x1b[ -/]*[0-~]?"
 )
@@ -102,6 +103,7 @@ class _HalfLine:
             row = _Row(drawn)
             self._pieces = [f"{row.render()}\r{row.style.code}{rest}"]
             self._drawn, self._size = 0, len(self._pieces[0])
+            self._head, self._left_out = "", 0  # they are in there
 
     def _shorten(self) -> None:
         text = "".join(self._pieces)
@@ -135,7 +137,7 @@ def _shown(raw: str) -> str:
     if _DRAWS_OVER.search(raw):
         raw = _Row(raw).render()
     elif "\x1b" in raw:
-        raw = _CODE.sub(lambda code: code.group() if code["final"] == "m" else "", raw)
+        raw = _CODE.sub(lambda code: "" if code["colours"] is None else code.group(), raw)
     return _UNSAFE.sub(lambda found: found[0].encode("unicode_escape").decode(), raw)
 
 
@@ -188,7 +190,10 @@ class _Row:
         place = 0
         for code in _CODE.finditer(raw):
             self._write(raw[place : code.start()])
-            self._obey(code["final"] or "", code["params"] or "")
+            if code["colours"] is None:
+                self._obey(code["final"] or "", code["params"] or "")
+            else:
+                self.style.obey(code["colours"])
             place = code.end()
         self._write(raw[place:])
 
@@ -205,9 +210,6 @@ class _Row:
                 self._column += 1
 
     def _obey(self, final: str, params: str) -> None:
-        if final == "m":
-            self.style.obey(params)
-            return
         count = min(int(params[:9]), _WIDEST) if params.isascii() and params.isdigit() else 0
         if final == "C":
             self._column = min(self._column + max(1, count), _WIDEST)

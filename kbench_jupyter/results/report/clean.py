@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 import tempfile
@@ -22,6 +23,8 @@ _LEAST = 6
 _FRAME = re.compile(
     r"(File (?:\"|&quot;|\\\"))(?:[A-Za-z]:)?[\\/](?:[^\"&\n]*[\\/])?(?=[^\"&\\/\n]+(?:\"|&quot;|\\\"))"
 )
+#: A folder right below the root: /tmp is no part of config/tmpl.html, nor of https://host/tmp.
+_ALONE = r"(?:(?<![\w.~-])|(?<=\\[nrt])){}(?![\w-])"
 
 
 class Cleaner:
@@ -53,14 +56,18 @@ class Cleaner:
         places = [(folder, "…") for folder in (*folders, Path(tempfile.gettempdir()))]
         places += [(Path(sys.prefix), "python"), (Path(sys.base_prefix), "python")]
         # The last ones win: a folder that is both is called by the word that says more.
-        places += [(Path(), "."), (Path(environ.get("HOME") or Path.home()), "~"), (Path.home(), "~")]
+        home = os.path.expanduser("~")  # noqa: PTH111 - Path.home raises where a container's user has none
+        places += [(Path(), "."), (Path(environ.get("HOME") or home), "~"), (Path(home), "~")]
+        short = set()
         for folder, word in places:
             for path in {folder, folder.absolute(), folder.resolve()}:
                 if len(path.parts) > 1 and path.is_absolute():
                     hidden[str(path)] = word
+                    short |= _forms(str(path)) if len(path.parts) == 2 else set()
         self._words = {form: word for text, word in hidden.items() for form in _forms(text)}
         longest = sorted(self._words, key=len, reverse=True)
-        self._known = re.compile("|".join(map(re.escape, longest))) if longest else None
+        patterns = (_ALONE.format(re.escape(form)) if form in short else re.escape(form) for form in longest)
+        self._known = re.compile("|".join(patterns)) if longest else None
 
     def __call__(self, text: str) -> str:
         """Return a text without what must not be handed on."""

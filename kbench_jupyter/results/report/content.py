@@ -10,11 +10,23 @@ from kbench_jupyter.display.text import visible
 from kbench_jupyter.display.view import View
 from kbench_jupyter.results.samples import Column, Filter, GridRow, Sample, SampleIndex
 
-__all__ = ["LONGEST", "Content", "Drawing", "clipped", "column_names", "row_name", "summary", "verdict"]
+__all__ = [
+    "LONGEST",
+    "Content",
+    "Drawing",
+    "clipped",
+    "column_names",
+    "in_a_line",
+    "row_name",
+    "summary",
+    "verdict",
+]
 
 #: Characters of one text that are shown.
 LONGEST = 100_000
 
+#: Characters of an input in the grid and in a heading.
+_INPUT = 160
 #: What a report shows unless it is to show all: rows of the grid, and transcripts.
 _ROWS, _TRANSCRIPTS = 2_000, 500
 #: Rows and transcripts read at once.
@@ -91,6 +103,12 @@ def clipped(text: str) -> str:
     """Return as much of a text as is shown; what a screen would act on in it is spelled out."""
     left = len(text) - LONGEST
     return visible(text[:LONGEST]) + (f"\n[{left:,} more characters]" if left > 0 else "")
+
+
+def in_a_line(text: str) -> str:
+    """Return as much of a text as a grid's cell or a heading shows."""
+    text = " ".join(text.split())
+    return text if len(text) <= _INPUT else f"{text[: _INPUT - 1]}…"
 
 
 def column_names(columns: Sequence[Column]) -> list[str]:

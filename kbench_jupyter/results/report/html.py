@@ -9,7 +9,7 @@ from pathlib import Path
 
 from kbench_jupyter.display.html import to_html
 from kbench_jupyter.display.numbers import score_texts
-from kbench_jupyter.results.report.content import Content, column_names, row_name, summary, verdict
+from kbench_jupyter.results.report.content import Content, column_names, in_a_line, row_name, summary, verdict
 from kbench_jupyter.results.report.transcript import Raw, plain, transcript_html
 from kbench_jupyter.results.samples import Column, GridCell, GridRow, Sample
 
@@ -23,8 +23,6 @@ _POLICY = (
 _STYLE = Path(__file__).with_name("style.css")
 #: How a table that may be wider than the page begins in a view's HTML.
 _SCROLLS = '<div style="overflow-x: auto">'
-#: Characters of an input in the grid and in a heading.
-_INPUT = 160
 
 
 def html_pages(content: Content) -> Iterator[str]:
@@ -60,12 +58,9 @@ def _grid(content: Content, shown: Mapping[str, int]) -> Iterator[str]:
     columns = content.index.columns()
     yield '<section class="grid"><h2>Samples</h2>'
     yield from (f'<p class="quiet">{plain(said)}</p>' for said in content.left_out)
-    for name, word, checked in (
-        ("all", "all", " checked"),
-        ("failed", "failed", ""),
-        ("differing", "differing", ""),
-    ):
-        yield f'<input type="radio" name="show" id="show-{name}"{checked}><label for="show-{name}">{word}</label>'
+    for name in ("all", "failed", "differing"):
+        checked = " checked" * (name == "all")
+        yield f'<input type="radio" name="show" id="show-{name}"{checked}><label for="show-{name}">{name}</label>'
     heads = "".join(f'<th scope="col">{plain(name)}</th>' for name in column_names(columns))
     yield (
         '<div class="scroll" tabindex="0" role="region" aria-label="Samples"><table>'
@@ -82,7 +77,7 @@ def _row(row: GridRow, columns: list[Column], shown: Mapping[str, int]) -> str:
     failed = any(cell is not None and cell.passed < len(cell.ids) for cell in cells)
     kinds = " ".join(word for word, holds in (("failed", failed), ("differing", row.differing)) if holds)
     drawn = "".join(_cell(cell, score, shown) for cell, score in zip(cells, scores, strict=True))
-    head = f'<th scope="row">{plain(row_name(row))}</th><td>{plain(_line(row.input))}</td>'
+    head = f'<th scope="row">{plain(row_name(row))}</th><td>{plain(in_a_line(row.input))}</td>'
     return f'<tr class="{kinds}">{head}{drawn}</tr>'
 
 
@@ -115,9 +110,9 @@ def _transcripts(content: Content, shown: Mapping[str, int]) -> Iterator[str]:
 
 def _transcript(content: Content, sample: Sample, number: int) -> Iterator[str]:
     tone, word = verdict(sample)
-    said = plain(_line(sample.error if sample.errored else sample.input))
+    said = plain(in_a_line(sample.error if sample.errored else sample.input))
     yield (
-        f'<details class="sample"><summary><span class="{tone}">{word}</span> {plain(summary(sample))} '
+        f'<details class="sample"><summary><span class="{tone}">{plain(word)}</span> {plain(summary(sample))} '
         f'<span class="quiet">{said}</span></summary><div id="s{number}">'
     )
     try:
@@ -125,8 +120,3 @@ def _transcript(content: Content, sample: Sample, number: int) -> Iterator[str]:
     except (KeyError, ValueError) as error:  # changed or gone since it was listed
         yield f'<p class="bad">It cannot be read: {plain(str(error))}</p>'
     yield "</div></details>"
-
-
-def _line(text: str) -> str:
-    text = " ".join(text.split())
-    return text if len(text) <= _INPUT else f"{text[: _INPUT - 1]}…"

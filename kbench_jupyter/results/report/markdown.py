@@ -13,6 +13,7 @@ from kbench_jupyter.results.report.content import (
     Content,
     clipped,
     column_names,
+    in_a_line,
     row_name,
     summary,
     verdict,
@@ -32,7 +33,6 @@ from kbench_jupyter.results.samples import Text as Written
 
 __all__ = ["markdown_pages"]
 
-_INPUT = 160
 #: What Markdown, or HTML in it, would act on.
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~&@:^$-])")
 
@@ -68,7 +68,7 @@ def _grid(content: Content) -> Iterator[str]:
         cells = [row.cells.get(column) for column in columns]
         scores = score_texts([None if cell is None else cell.score for cell in cells])
         drawn = [_result(cell, score) for cell, score in zip(cells, scores, strict=True)]
-        yield _line([_inert(row_name(row)), _inert(_short(row.input)), *drawn])
+        yield _line([_inert(row_name(row)), _inert(in_a_line(row.input)), *drawn])
     yield "\n"
 
 
@@ -84,7 +84,7 @@ def _transcripts(content: Content) -> Iterator[str]:
     for number, sample in enumerate(content.samples(), 1):
         content.on_sample(number)
         yield "## Transcripts\n\n" if number == 1 else ""
-        yield f"### {verdict(sample)[1]}: {_inert(summary(sample))}\n\n"
+        yield f"### {_inert(verdict(sample)[1])}: {_inert(summary(sample))}\n\n"
         try:
             yield from _transcript(content.index.transcript(sample.id))
         except (KeyError, ValueError) as error:  # changed or gone since it was listed
@@ -119,7 +119,7 @@ def _facts(sample: Sample) -> str:
 
 def _part(part: Part) -> str:
     match part:
-        case Written(text):
+        case Written(text) | Structured(text):
             return _fenced(text)
         case Reasoning(text):
             return f"Reasoning:\n\n{_fenced(text)}"
@@ -127,8 +127,6 @@ def _part(part: Part) -> str:
             return f"calls {_inert(name)}\n\n{_fenced(arguments)}"
         case ToolResult(name, text, _):
             return f"{_inert(name)} answered\n\n{_fenced(text)}"
-        case Structured(text):
-            return _fenced(text)
         case Media():
             where = "" if part.uri.startswith("data:") else f" {part.uri}"
             return f"{_inert(f'[{part.mime or part.kind}{where}]')}\n\n"
@@ -164,7 +162,3 @@ def _fenced(text: str) -> str:
     longest = max(map(len, re.findall("`+", shown)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}text\n{shown}\n{fence}\n\n"
-
-
-def _short(text: str) -> str:
-    return text if len(text) <= _INPUT else f"{text[: _INPUT - 1]}…"

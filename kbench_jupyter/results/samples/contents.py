@@ -72,7 +72,7 @@ def parts_of(content: Mapping[str, Any]) -> list[Part]:
     found: list[Part] = []
     for part in as_objects(content.get("parts")):
         if "text" in part:
-            text = str(part["text"])
+            text = str(part["text"] or "")
             found.append(_tool_result(text, name) if tool else _text(text))
         elif blob := as_object(part.get("fileData") or part.get("inlineData")):
             found.append(_media(blob))
@@ -97,9 +97,7 @@ def plain(parts: Sequence[Part]) -> str:
 
 def _plain(part: Part) -> str:
     match part:
-        case Text(text) | ToolResult(text=text):
-            return text
-        case Structured(text):
+        case Text(text) | ToolResult(text=text) | Structured(text):
             return text
         case Media(kind=kind, mime=mime, uri=uri):
             return f"[{mime or kind}{' ' + uri if uri else ''}]"

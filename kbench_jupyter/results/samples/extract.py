@@ -39,7 +39,7 @@ class Found:
     slug: str  #: the model's proxy slug
     number: int  #: which run of its task in that kernel, from 1; 0 where it is not told
     digest: str  #: of what it was asked, whole; "" where it was asked nothing
-    result: RunResult  #: without conversations
+    result: RunResult
     listed: tuple[Any, ...]  #: values of `LISTED`
 
 

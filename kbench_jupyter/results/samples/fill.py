@@ -18,6 +18,7 @@ from kbench_jupyter.results.samples.extract import (
     Found,
     Identity,
     asks,
+    clean,
     evaluates,
     found,
     identity,
@@ -26,6 +27,7 @@ from kbench_jupyter.results.samples.extract import (
 )
 from kbench_jupyter.results.samples.pieces import Piece, pieces
 from kbench_jupyter.results.samples.rows import Known, Top, name_rows
+from kbench_jupyter.results.samples.sample import TEXT
 
 # How the task SDK (0.6.2) names the file of a row: by its label in the DataFrame's index.
 _ROW_FILE = re.compile(r"-run_param_id_(.+)\.run\.json$")
@@ -75,8 +77,9 @@ class Folder:
         before = self._number
         self._connection.execute("SAVEPOINT file")
         try:
-            self._tops.append(self._read(path, label))
+            top = self._read(path, label)
             self._flush()
+            self._tops.append(top)
         except (*ODD, OSError) as error:
             self._connection.execute("ROLLBACK TO file")
             self._waiting.clear()
@@ -200,7 +203,7 @@ def _label(name: str, slug: str) -> str:
     """Return the label of a row in its file's name, as the task SDK made that of it."""
     found = _ROW_FILE.search(name)
     model = re.sub(r"[^a-zA-Z0-9_.-]", "", re.sub(r"[ /\\]", "_", slug))
-    return found[1].removesuffix(f"_{model}") if found else ""
+    return clean(found[1].removesuffix(f"_{model}"), TEXT) if found else ""
 
 
 def signature_of(folder: Path) -> str:

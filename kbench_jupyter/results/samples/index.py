@@ -6,7 +6,7 @@ import json
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from kbench_jupyter.results.comparison import Row
 from kbench_jupyter.results.downloads import StoredRun, origin_target, stored_runs, task_folder
@@ -78,7 +78,7 @@ class SampleIndex:
         run_ids: Collection[int] = (),
         on_damage: Damaged | None = None,
     ) -> list[Row]:
-        """Return the runs themselves, without their conversations.
+        """Return the runs themselves, without their subruns.
 
         Parameters
         ----------
@@ -102,7 +102,7 @@ class SampleIndex:
             If one of the files is not a run file.
         """
         rows = []
-        for path, results, damage in self._ask("SELECT path, results, damage FROM runs"):
+        for path, results, damage in self._store.ask("SELECT path, results, damage FROM runs"):
             stored = self._stored.get(path)
             if stored is None or not (target is None or _belongs(stored, target, run_ids)):
                 continue
@@ -125,7 +125,7 @@ class SampleIndex:
 
     def limit(self, runs: Sequence[Row] | None) -> None:
         """Take only the samples of some runs, with the models that their rows name; those of all where None."""
-        known = {path: folder for folder, path in self._ask("SELECT folder, path FROM runs")}
+        known = {path: folder for folder, path in self._store.ask("SELECT folder, path FROM runs")}
         models = {path: stored.candidate for path, stored in self._stored.items()}
         if runs is not None:
             models = {"/".join(row.folder.parts[-3:]): row.model for row in runs}
@@ -231,10 +231,6 @@ class SampleIndex:
         """Return the expectations of assertions that failed, most first, with how many samples of each column."""
         return self._asked().failures()
 
-    def failed_assertions(self) -> dict[str, int]:
-        """Return the expectations of assertions that failed, with how many samples each failed in, most first."""
-        return {expectation: sum(counts) for expectation, counts in self.failures().items()}
-
     def transcript(self, sample_id: str) -> Transcript:
         """Read everything that was said in a sample, or in a subrun nested in one.
 
@@ -258,9 +254,6 @@ class SampleIndex:
         assert self._query is not None  # noqa: S101 - `limit` made it
         return self._query
 
-    def _ask(self, sql: str) -> list[Any]:
-        return self._store.ask(sql)
-
     def _update(self) -> None:
         """Read the folders that are new or changed, and forget those that are gone."""
         try:
@@ -275,7 +268,7 @@ class SampleIndex:
             self._refresh()
 
     def _refresh(self) -> None:
-        known = dict(self._ask("SELECT path, signature FROM runs"))
+        known = dict(self._store.ask("SELECT path, signature FROM runs"))
         signatures = {path: signature_of(stored.path) for path, stored in self._stored.items()}
         for path in known.keys() - signatures.keys():
             with self._store.writing() as connection:
@@ -286,7 +279,7 @@ class SampleIndex:
             self._tell = None
         for path in stale:
             self._read(path, signatures[path])
-        if self._ask("SELECT 1 FROM stale"):
+        if self._store.ask("SELECT 1 FROM stale"):
             with self._store.writing() as connection:
                 pair_rows(connection)
                 connection.execute("DELETE FROM stale")

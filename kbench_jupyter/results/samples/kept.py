@@ -1,4 +1,4 @@
-"""Runs as the index keeps them: as plain JSON, without conversations and subruns."""
+"""Runs as the index keeps them: as plain JSON, without subruns."""
 
 from __future__ import annotations
 
@@ -9,11 +9,7 @@ from typing import Any
 
 from kbench_jupyter.results.runfiles import Assertion, RunResult, Usage
 
-_KEPT = [
-    one.name
-    for one in fields(RunResult)
-    if one.name not in ("conversations", "subruns", "definition", "path")
-]
+_KEPT = [one.name for one in fields(RunResult) if one.name not in ("subruns", "definition", "path")]
 
 
 def as_plain(result: RunResult) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 
 from kbench_jupyter.results.runfiles import as_object, as_objects, parse_run
 from kbench_jupyter.results.samples.contents import messages
-from kbench_jupyter.results.samples.extract import found, values_of
+from kbench_jupyter.results.samples.extract import clean, found, values_of
 from kbench_jupyter.results.samples.query import Stored
 from kbench_jupyter.results.samples.sample import TEXT, Sample
 from kbench_jupyter.results.samples.transcript import Chat, Transcript, TreeNode
@@ -48,7 +48,7 @@ def open_transcript(folder: Path, sample_id: str, stored: Stored, sample: Sample
     if sample_id != sample.id:
         values = values_of(found(run, "").listed)
         sample = replace(sample, id=sample_id, key="", row=None, retries=0, **values)
-    elif (result.task[:TEXT], result.started) != (sample.task, sample.started):
+    elif (clean(result.task, TEXT), result.started) != (sample.task, sample.started):
         raise ValueError(f"{stored.file} changed since its samples were listed; list them again")
     chats = [
         Chat(str(one.get("id") or ""), _title(str(one.get("id") or "")), tuple(messages(one)))

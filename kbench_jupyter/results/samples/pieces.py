@@ -107,8 +107,8 @@ class _Text:
                 if not self._more():
                     raise
                 continue
-            # What ends where the buffer does may be the beginning of a longer number.
-            if end < len(self._text) or not self._more():
+            # What ends where the buffer does, or at a point near it, may be the beginning of a longer number.
+            if self._text[end : end + 1] not in ("", ".", "e", "E") or not self._more():
                 self._advance(end)
                 return value
 

@@ -26,9 +26,8 @@ class Stored:
     """Where a sample lies."""
 
     file: str  #: below the task's folder
-    start: (
-        int | None
-    )  #: byte at which the subrun begins that it is or lies in; None where all of the file is meant
+    #: Byte at which the subrun begins that it is or lies in; None where all of the file is meant.
+    start: int | None
     length: int | None
     steps: tuple[int, ...]  #: from there down, the subruns to go through
 
@@ -229,11 +228,11 @@ class Query:
         return worse(listed, [(columns[old], columns[new]) for old, new in self.successions()])
 
     def _once(self, asked: Any, ask: Callable[[], T]) -> T:
-        if asked not in self._known:
-            while len(self._known) >= _KEPT:
-                self._known.pop(next(iter(self._known)), None)
-            self._known[asked] = ask()
-        found: T = self._known[asked]
+        found: T | None = self._known.get(asked)
+        if found is None:
+            found = self._known[asked] = ask()
+            for oldest in list(self._known)[:-_KEPT]:  # another thread may have taken it out by now
+                self._known.pop(oldest, None)
         return found
 
 

@@ -18,7 +18,8 @@ from itertools import count
 from typing import NamedTuple
 
 from kbench_jupyter.results.runfiles import RunResult
-from kbench_jupyter.results.samples.extract import Identity
+from kbench_jupyter.results.samples.extract import Identity, clean
+from kbench_jupyter.results.samples.sample import TEXT
 
 
 @dataclass(slots=True)
@@ -58,7 +59,7 @@ def name_rows(connection: sqlite3.Connection, tops: Sequence[Top]) -> None:
     for top in tops:
         for one in top.known:
             one.label = one.label or top.label
-            base = one.task if one.slug == top.identity[1] else f"{one.task}@{one.slug}"
+            base = clean(one.task if one.slug == top.identity[1] else f"{one.task}@{one.slug}", TEXT)
             if one.way == "itself" and not one.label:
                 alone[base].append(one)
                 continue

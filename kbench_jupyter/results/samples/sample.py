@@ -67,9 +67,8 @@ class Filter:
     differing: bool = False
     #: Only those whose key came to less in a candidate's newest version than in that before it.
     worse: bool = False
-    text: str = (
-        ""  #: is in the input, answer, result, error, task or a failed expectation; case does not matter
-    )
+    #: Is in the input, answer, result, error, task or a failed expectation; case does not matter.
+    text: str = ""
     assertion: str = ""  #: the expectation of an assertion that failed, whole
     candidates: tuple[str, ...] = ()  #: any of these; all where empty
     versions: tuple[int | None, ...] = ()  #: any of these; all where empty

@@ -126,11 +126,11 @@ def unpaired(
         return Difference(value, low, high, p, n, None, "Fisher's exact test")
     if n < 2:
         return Difference(value, None, None, None, n, None, "")
-    left, right = standard_error(one) ** 2, standard_error(other) ** 2
-    error = math.sqrt(left + right)
+    left, right = standard_error(one), standard_error(other)
+    error = math.hypot(left, right)
     if not error:
         return Difference(value, None, None, None if value else 1.0, n, None, "")
-    freedom = error**4 / (left**2 / (len(one) - 1) + right**2 / (len(other) - 1))
+    freedom = 1 / ((left / error) ** 4 / (len(one) - 1) + (right / error) ** 4 / (len(other) - 1))
     half = t_quantile(freedom, confidence) * error
     p = t_tails(value / error, freedom)
     return Difference(value, value - half, value + half, p, n, None, "Welch's t test")

@@ -119,7 +119,8 @@ def mean(
 def standard_error(values: Sequence[float]) -> float:
     """Return the standard error of a mean of independent values: s / sqrt(n)."""
     n, middle = len(values), fmean(values)
-    return math.sqrt(math.fsum((value - middle) ** 2 for value in values) / (n - 1) / n)
+    # Not the root of a sum of squares: those of a perplexity, or of a likelihood, may be no number any more.
+    return math.hypot(*(value - middle for value in values)) / math.sqrt((n - 1) * n)
 
 
 def clustered_error(values: Sequence[float], clusters: Sequence[Hashable]) -> float:
@@ -135,7 +136,7 @@ def clustered_error(values: Sequence[float], clusters: Sequence[Hashable]) -> fl
     groups = len(sums)
     if groups < 2:
         return 0.0
-    return math.sqrt(math.fsum(s**2 for s in sums.values()) * groups / (groups - 1)) / len(values)
+    return math.hypot(*sums.values()) * math.sqrt(groups / (groups - 1)) / len(values)
 
 
 def t_quantile(freedom: float, confidence: float) -> float:
@@ -149,8 +150,9 @@ def bootstrap(values: Sequence[float], confidence: float) -> tuple[float, float]
     stats = scipy_stats("A bootstrap")
     import numpy as np
 
+    scale = max(map(abs, values)) or 1.0  # it takes their cubes
     found = stats.bootstrap(
-        (np.asarray(values, float),),
+        (np.asarray(values, float) / scale,),
         np.mean,
         n_resamples=DRAWS,
         batch=max(1, 2_000_000 // len(values)),  # at most 16 MB of numbers at a time
@@ -158,7 +160,7 @@ def bootstrap(values: Sequence[float], confidence: float) -> tuple[float, float]
         method="BCa",
         rng=np.random.default_rng(SEED),
     ).confidence_interval
-    return float(found.low), float(found.high)
+    return float(found.low) * scale, float(found.high) * scale
 
 
 def _too_skewed(values: Sequence[float]) -> bool:
@@ -166,9 +168,9 @@ def _too_skewed(values: Sequence[float]) -> bool:
     if not _FEWEST <= n <= _MOST:
         return False
     middle = fmean(values)
-    second = math.fsum((value - middle) ** 2 for value in values) / n
-    third = math.fsum((value - middle) ** 3 for value in values) / n
-    return bool(second) and n <= 25 * (third / second**1.5) ** 2
+    spread = math.hypot(*(value - middle for value in values))
+    # G1 / sqrt(n) is the sum of the cubes of the deviations, over the root of the sum of their squares.
+    return bool(spread) and 25 * math.fsum(((value - middle) / spread) ** 3 for value in values) ** 2 >= 1
 
 
 def _repeats(clusters: Sequence[Hashable]) -> bool:

@@ -31,7 +31,7 @@ def pairs_needed(
     """
     if not spread:
         return None
-    return max(2, _needed(spread**2 / difference**2, confidence, power))
+    return max(2, _needed((spread / difference) ** 2, confidence, power))
 
 
 def samples_needed(
@@ -54,7 +54,7 @@ def samples_needed(
     """
     if not one and not other:
         return None
-    return max(2, _needed((one**2 + other**2) / difference**2, confidence, power))
+    return max(2, _needed((math.hypot(one, other) / difference) ** 2, confidence, power))
 
 
 def detectable(

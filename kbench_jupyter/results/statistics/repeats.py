@@ -45,8 +45,9 @@ def within_spread(repeats: Sequence[Sequence[float]]) -> float | None:
     often = [values for values in repeats if len(values) > 1]
     if not often:
         return None
-    squares = math.fsum((value - fmean(values)) ** 2 for values in often for value in values)
-    return math.sqrt(squares / sum(len(values) - 1 for values in often))
+    middles = [(values, fmean(values)) for values in often]
+    far = math.hypot(*(value - middle for values, middle in middles for value in values))
+    return far / math.sqrt(sum(len(values) - 1 for values in often))
 
 
 def _check(k: int, tries: int) -> None:

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 import itertools
+import re
 import time
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from live_logs import lines_of
@@ -111,6 +113,24 @@ def test_how_the_text_is_cut_into_entries_does_not_matter(parts: list[str], cuts
     edges = [0, *sorted(cut for cut in cuts if cut <= len(text)), len(text)]
     cut = [text[start:end] for start, end in itertools.pairwise(edges)]
     assert shown(*cut) == shown(text)
+
+
+@given(st.lists(st.text("1;>? mK\r", max_size=4).map("\x1b[".__add__), max_size=20))
+def test_of_any_codes_only_colours_are_left(parts: list[str]) -> None:
+    for line in shown(*parts, "\n"):
+        assert "\x1b" not in re.sub(r"\x1b\[[0-9;]*m", "", line)
+
+
+def test_a_code_that_would_have_a_terminal_send_other_keys_is_no_colour() -> None:
+    assert shown("\x1b[>4;2mon\x1b[>4m\n", "over\r\x1b[1>mon\n") == ["on", "oner"]
+
+
+def test_a_line_too_long_to_keep_is_shown_once_when_it_is_drawn_over(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kbench_jupyter.following.logs.terminal._KEPT", 1_000)
+    [line] = shown(*["x" * 100] * 50, "y" * 5_000 + "\rdone", "\n")
+    assert line.startswith("donexxx")
+    assert line.count("characters]") == 1
+    assert len(line) < 2_100
 
 
 @given(st.lists(st.text(max_size=30)))
