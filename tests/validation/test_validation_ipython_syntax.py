@@ -63,7 +63,9 @@ def test_a_magic_inside_of_brackets_is_a_syntax_error_with_its_line():
     assert finding.line == 2
 
 
-@pytest.mark.parametrize("line", ["ls", "pwd", "ls -la", "ls /kaggle/input", "whos", " history -n", "run setup.py"])
+@pytest.mark.parametrize(
+    "line", ["ls", "pwd", "ls -la", "ls /kaggle/input", "whos", " history -n", "run setup.py"]
+)
 def test_a_cell_of_one_line_is_the_magic_that_ipython_takes_it_for(line):
     assert codes_of(line, IMPORT, TASK) == []
 
