@@ -42,6 +42,16 @@ def test_every_kbench_line_it_shows_can_be_typed(page) -> None:
 
 
 @every_page
+def test_every_row_of_a_table_has_as_many_cells_as_its_head(page) -> None:
+    cells = 0
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for line in prose.splitlines():
+        found = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        assert cells in (0, found) or not found, line  # a bar inside of code ends a cell as well
+        cells = found
+
+
+@every_page
 def test_every_file_and_make_target_it_names_exists(page) -> None:
     text = page.read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
