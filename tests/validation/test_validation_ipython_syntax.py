@@ -40,7 +40,7 @@ def test_a_cell_read_line_by_line_means_what_ipython_makes_of_all_of_it(lines):
     text = "\n".join(line.removeprefix("    ") if n == 0 else line for n, line in enumerate(lines))
     quick = line_by_line(text)
     if quick is not None and (found := parts(quick)) is not None:
-        assert found == parts(transformed(text))
+        assert found == parts("\n".join(transformed(text)[0]))
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,12 @@ def test_a_run_is_never_added_to_a_line_that_is_a_magic():
     bare = TASK.replace("task()", "task").partition("\n\n")[0]
     cells = IMPORT, bare, "ls -la"
     assert [fix.cell.index for fix in fixes(source_of(*cells), check(source_of(*cells)))] == [1]
+
+
+@pytest.mark.parametrize(
+    "above", ["!pip install \\\n    a \\\n    b\n", "%time f(1, \\\n  2)\n\n", "x = !ls \\\n  -l\n"]
+)
+def test_what_stands_below_a_continued_magic_has_its_own_line(above):
+    text = f"f = print\n{above}!pip install -e .\nprint(gone)\ng?"
+    found = [(f.code, text.split("\n")[f.line - 1]) for f in check(source_of(text)) if f.cell]
+    assert found == [("KB504", "!pip install -e ."), ("KB901", "print(gone)")]

@@ -15,7 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.notebook.ipython_syntax import TooMuchSyntaxError
-from kbench_jupyter.validation.reading.ipython_syntax import align, line_by_line, transformed
+from kbench_jupyter.validation.reading.ipython_syntax import line_by_line, transformed
 from kbench_jupyter.validation.reading.names import NameTable, read_names, words
 
 if TYPE_CHECKING:
@@ -224,8 +224,8 @@ def _read_ipython(cell: Cell, text: str, plain: BaseException) -> None:
     if _read_line_by_line(cell, text):
         return
     try:
-        python = transformed(text)
-        cell.lines = align(text.split("\n"), python.split("\n"))
+        made, cell.lines = transformed(text)
+        python = "\n".join(made)
         cell.transformed = True
         cell.names = _names_of(python)
         cell.python = python
