@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from kbench_jupyter.actions.new import NAMES
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.declaration import GRAMMAR
+from kbench_jupyter.validation import RULES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -73,3 +75,9 @@ def test_every_module_and_name_that_the_map_of_the_house_names_is_there() -> Non
     for name, path in re.findall(r"`(\w+)` (?:in|of) `(\w+/[\w/]+\.py)`", text):
         code = (ROOT / "kbench_jupyter" / path).read_text(encoding="utf-8")
         assert re.search(rf"^ *(def|class) {name}\b", code, re.MULTILINE), f"{name} in {path}"
+
+
+def test_the_readme_counts_the_rules_and_patterns_that_there_are() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"(\d+) rules", text) == [str(len(RULES))]
+    assert ("lists sixteen worked patterns" in text) == (len(NAMES) == 16)
