@@ -461,6 +461,7 @@ def test_a_sub_task_that_is_stored_is_found():
         ("**{**OPTIONS, 'version': 2}", []),
         ("store_task=LOCAL", []),
         ("**LOCAL", []),
+        ("**{1: 2}", []),
         ("**dict(store_task=True)", ["KB110"]),
         ("**{'version': 2}", ["KB110"]),
     ],

@@ -32,10 +32,8 @@ def entries_of(node: ast.AST, scope: Scope, program: Program, depth: int = 0) ->
         return None
     match node:
         case ast.Dict(keys=keys, values=values):
-            pairs = [
-                (getattr(key, "value", "") if key else None, value)
-                for key, value in zip(keys, values, strict=True)
-            ]
+            names = [getattr(key, "value", "") if key else None for key in keys]
+            pairs = list(zip(names, values, strict=True))
         case ast.Call(func=ast.Name(id="dict"), args=[], keywords=keywords):
             pairs = [(keyword.arg, keyword.value) for keyword in keywords]
         case ast.Name(id=name) if given := bound_once(name, scope, program):
@@ -44,8 +42,11 @@ def entries_of(node: ast.AST, scope: Scope, program: Program, depth: int = 0) ->
             return None
     found: Entries = {}
     for key, value in pairs:
-        more = {key: (value, scope)} if key else entries_of(value, scope, program, depth + 1)
-        if key == "" or more is None:
+        if key is None:  # another dict, unpacked
+            more = entries_of(value, scope, program, depth + 1)
+        else:
+            more = {key: (value, scope)} if key and isinstance(key, str) else None
+        if more is None:
             return None
         found |= more
     return found

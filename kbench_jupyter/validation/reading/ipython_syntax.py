@@ -61,9 +61,8 @@ def transformed(text: str) -> tuple[list[str], list[int]]:
 @lru_cache(maxsize=4096)
 def _transformed(text: str) -> tuple[list[str], list[int], int]:
     lines = text.split("\n")
-    above = next(
-        (n for n, line in enumerate(lines) if line.strip()), 0
-    )  # IPython drops blank lines at the top
+    # IPython drops blank lines at the top.
+    above = next((n for n, line in enumerate(lines) if line.strip()), 0)
     with limited() as spent:
         _, made, origin = by_ipython(lines[above:])
     return made, [above + row + 1 for row in origin], spent[0]
