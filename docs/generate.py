@@ -46,7 +46,7 @@ def _command(command: Command) -> Iterator[str]:
     for part in page.parts:
         if isinstance(part, Table):
             heads, rows = part.drawn()
-            yield _table(heads, [[f"`{row[0]}`", _cell(str(row[1]))] for row in rows])
+            yield _table(heads, [[f"`{_cell(str(row[0]))}`", _cell(str(row[1]))] for row in rows])
         elif isinstance(part, Text):
             yield f"```python\n{part.text}\n```\n" if part.code else f"{part.text}\n"
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from kbench_jupyter.actions.new import NAMES
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.declaration import GRAMMAR
+from kbench_jupyter.validation import RULES
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -42,6 +44,16 @@ def test_every_kbench_line_it_shows_can_be_typed(page) -> None:
 
 
 @every_page
+def test_every_row_of_a_table_has_as_many_cells_as_its_head(page) -> None:
+    cells = 0
+    prose = re.sub(r"^```.*?^```$", "", page.read_text(encoding="utf-8"), flags=re.MULTILINE | re.DOTALL)
+    for line in prose.splitlines():
+        found = len(re.findall(r"(?<!\\)\|", line)) if line.startswith("|") else 0
+        assert cells in (0, found) or not found, line  # a bar inside of code ends a cell as well
+        cells = found
+
+
+@every_page
 def test_every_file_and_make_target_it_names_exists(page) -> None:
     text = page.read_text(encoding="utf-8")
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -63,3 +75,9 @@ def test_every_module_and_name_that_the_map_of_the_house_names_is_there() -> Non
     for name, path in re.findall(r"`(\w+)` (?:in|of) `(\w+/[\w/]+\.py)`", text):
         code = (ROOT / "kbench_jupyter" / path).read_text(encoding="utf-8")
         assert re.search(rf"^ *(def|class) {name}\b", code, re.MULTILINE), f"{name} in {path}"
+
+
+def test_the_readme_counts_the_rules_and_patterns_that_there_are() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert re.findall(r"(\d+) rules", text) == [str(len(RULES))]
+    assert ("lists sixteen worked patterns" in text) == (len(NAMES) == 16)

@@ -178,6 +178,9 @@ def _read(
         return file_task_source(path), path, ()
     current = session.notebook()
     origin = current.path.name if current.path else "the current notebook"
+    if current.path and current.path.suffix != ".ipynb" and current.probe == "KBENCH_NOTEBOOK":
+        # No front end shows it as cells: it is read, pushed and spoken of by its lines, as with -f.
+        return replace(file_task_source(current.path), origin=origin), current.path, tuple(current.notes)
     return task_source(current.notebook, origin=origin), current.path, tuple(current.notes)
 
 

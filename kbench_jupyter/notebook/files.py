@@ -8,6 +8,7 @@ import json
 import re
 import tokenize
 import warnings
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -43,14 +44,18 @@ def percent_task_source(text: str, *, origin: str) -> TaskSource:
     NotebookError
         As `kbench_jupyter.notebook.build.task_source`.
     """
-    text = text.removeprefix("\ufeff")
+    return _percent_source(text.removeprefix("\ufeff"), origin)[0]
+
+
+def _percent_source(text: str, origin: str) -> tuple[TaskSource, Any]:
+    """Build the task source of percent-format text, and return the notebook that was read as well."""
     _refuse_long(text, origin)
     notebook = percent.read(text)
     source = _source(notebook, origin)
     if source.left_out or not percent.holds(notebook, source.cells):
-        return source
+        return source, notebook
     # Nothing of it is ours, so it is pushed to the letter, cell titles and all, as the official client does.
-    return replace(source, text=text, lines=_aligned(text.split("\n"), source.cells))
+    return replace(source, text=text, lines=_aligned(text.split("\n"), source.cells)), notebook
 
 
 def file_task_source(path: str | Path) -> TaskSource:
@@ -67,13 +72,15 @@ def file_task_source(path: str | Path) -> TaskSource:
         The file is missing, unreadable, too large, binary, of an unsupported kind or not a notebook.
     """
     path = expanded(path)
-    if path.suffix.lower() == ".py":
-        text = _read_text(path)
-        _refuse_long(text, str(path))
-        if not _is_light(text):
-            source = percent_task_source(text, origin=str(path))
-            return replace(source, is_file=source.text == text.removeprefix("\ufeff"))
-    return _source(read_notebook(path), str(path))
+    if path.suffix.lower() == ".ipynb":
+        return _source(read_notebook(path), str(path))
+    text = _read_text(path)
+    if path.suffix.lower() == ".py" and not _is_light(text):
+        source, notebook = _percent_source(text, str(path))
+    else:
+        notebook = read_notebook(path)
+        source = _source(notebook, str(path))
+    return replace(source, file=_lines_of(notebook.cells, text))
 
 
 def read_notebook(path: str | Path) -> Any:
@@ -173,6 +180,16 @@ def _aligned(lines: list[str], cells: tuple[SourceCell, ...]) -> tuple[tuple[Cel
                 at = start + len(wanted)
                 break
     return tuple(out)
+
+
+def _lines_of(cells: Sequence[Any], text: str) -> tuple[tuple[CellRef, int] | None, ...]:
+    """Find the lines of all cells in the file that they were read from, of those as well that are not pushed."""
+    numbered = (
+        SourceCell(cell.cell_type, cell.source, CellRef(n), tuple(range(1, cell.source.count("\n") + 2)))
+        for n, cell in enumerate(cells)
+        if cell.source.strip()
+    )
+    return _aligned(text.split("\n"), tuple(numbered))
 
 
 def _bare(line: str) -> str:

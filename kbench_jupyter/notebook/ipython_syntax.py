@@ -26,11 +26,11 @@ class TooMuchSyntaxError(Exception):
 
 
 @contextmanager
-def limited() -> Iterator[None]:
-    """Limit what is looked through within: of one task source."""
-    reset = _spent.set([0])
+def limited() -> Iterator[list[int]]:
+    """Limit what is looked through within: of one task source. Gives how many tokens that were."""
+    reset = _spent.set(spent := [0])
     try:
-        yield
+        yield spent
     finally:
         _spent.reset(reset)
 

@@ -222,8 +222,8 @@ def _survives(cells: Sequence[tuple[str, str]], effort: _Effort) -> bool:
 
 def _rewritten(cell: SourceCell, effort: _Effort) -> SourceCell | None:
     """Say the same in words that survive, or return None."""
-    steps = (_without_markers, _as_plain_python) if cell.kind == "code" else (_as_prose, _with_closed_fence)
-    for step in (lambda same: same, *steps):
+    code, prose = (_without_markers, _as_plain_python, _as_one_call), (_as_prose, _with_closed_fence)
+    for step in (lambda same: same, *(code if cell.kind == "code" else prose)):
         cell = step(cell)
         if cell.text and _survives([(cell.kind, cell.text)], effort):
             return cell
@@ -258,15 +258,22 @@ def _string_lines(text: str) -> set[int]:
 
 
 def _as_plain_python(cell: SourceCell) -> SourceCell:
-    """Write IPython syntax as the calls that IPython itself makes of it."""
-    if _ODD.search(cell.text):
+    """Write IPython syntax as the calls that IPython itself makes of it, below ``%%time`` and its like as well."""
+    if _ODD.search(cell.text) or foreign_body(cell.text):
         return cell
     lines = cell.text.split("\n")
-    if cell.text.lstrip().startswith("%%"):
-        call = as_ipython_calls(cell.text)
-        return replace(cell, text=call.strip("\n"), lines=cell.lines[:1]) if call.count("\n") == 1 else cell
-    _, lines, origin = transformed(lines)
-    return replace(cell, text="\n".join(lines), lines=tuple(cell.lines[i] for i in origin))
+    head = next((n for n, line in enumerate(lines) if not line.lstrip().startswith("%%")), len(lines))
+    _, body, origin = transformed(lines[head:])
+    numbers = (*cell.lines[:head], *(cell.lines[head + row] for row in origin))
+    return replace(cell, text="\n".join([*lines[:head], *body]), lines=numbers)
+
+
+def _as_one_call(cell: SourceCell) -> SourceCell:
+    """Write a cell under a cell magic as the one call that IPython makes of all of it."""
+    if _ODD.search(cell.text) or not cell.text.lstrip().startswith("%%"):
+        return cell
+    call = as_ipython_calls(cell.text)
+    return replace(cell, text=call.strip("\n"), lines=cell.lines[:1]) if call.count("\n") == 1 else cell
 
 
 def _as_prose(cell: SourceCell) -> SourceCell:

@@ -56,7 +56,8 @@ class TaskSource:
     #: For each line of `text` (index 0 is line 1), the cell and the line in that cell, or None for lines that
     #: percent format itself adds.
     lines: tuple[tuple[CellRef, int] | None, ...] = ()
-    is_file: bool = False  # `text` is, line by line, a file that the user edits
+    #: The same for each line of the text file that it was read from, if it was: its lines are what the user knows.
+    file: tuple[tuple[CellRef, int] | None, ...] = ()
 
     def file_line(self, ref: CellRef | None, line: int | None) -> int | None:
         """Return the line of the user's file that a cell's line is, None where there is no such file.
@@ -67,6 +68,6 @@ class TaskSource:
         line : int or None
             From 1; None is the cell's first.
         """
-        if not self.is_file or ref is None:
+        if ref is None:
             return None
-        return next((n for n, place in enumerate(self.lines, 1) if place == (ref, line or 1)), None)
+        return next((n for n, place in enumerate(self.file, 1) if place == (ref, line or 1)), None)

@@ -3,6 +3,7 @@ import { button, fill, h, plural, say } from "../widgets/elements.js";
 import { activity, click, enable, mark, span, teller } from "./base.js";
 import { card, cards, narrowVersion, region, wholeError, whose } from "./cards.js";
 import { clusterLine } from "./cluster.js";
+import { logBelow } from "./run_log.js";
 import { stopping } from "./stopping.js";
 
 const ALL_VERSIONS = "all";
@@ -45,15 +46,8 @@ export function statusPart(store, part, host) {
     part,
     (name) => ({ retry: "Retry", log: "Open logs", refresh: "Refresh", cancel: "Stop" })[name] ?? name,
   );
-  const logHost = h("div", { class: "kbp-slot" });
-  const logBar = h(
-    "div",
-    { class: "kbp-row" },
-    h("span", { class: "kbp-gap" }),
-    teller(store, part, "Close logs", "close_log", { class: "kbp-small" }),
-  );
+  const log = logBelow(store, part);
   const lines = new Map(); // run id -> its row
-  let log = null;
 
   function line(row) {
     const cells = heads.map(([kind]) => card(kind));
@@ -197,18 +191,6 @@ export function statusPart(store, part, host) {
     for (const made of lines.values()) if (!made.row.ended && made.row.start) elapsed(made);
   }, 1000);
 
-  async function showLog() {
-    const wanted = part.state.log?.model_id ?? null;
-    if (wanted === log) return;
-    log = wanted;
-    logHost.replaceChildren();
-    if (!wanted) return;
-    const manager = store.model.widget_manager;
-    const model = await manager.get_model(wanted);
-    const view = await manager.create_view(model);
-    if (log === wanted) logHost.replaceChildren(logBar, view.el);
-  }
-
   function update(news) {
     if (news.replace) {
       lines.clear();
@@ -260,7 +242,7 @@ export function statusPart(store, part, host) {
     busy.update();
     summary();
     stops.update();
-    showLog();
+    log.show(part.state.log?.model_id ?? null);
   }
 
   fill(
@@ -289,7 +271,7 @@ export function statusPart(store, part, host) {
       busy.work,
       busy.problem,
       area,
-      logHost,
+      log.el,
     ),
   );
   part.listeners.add(update);
@@ -297,5 +279,6 @@ export function statusPart(store, part, host) {
   return () => {
     clearInterval(timer);
     part.listeners.delete(update);
+    log.show(null);
   };
 }

@@ -60,9 +60,7 @@ def check(
         run = Check(program, Tasks(program), task, tuple(datasets), source.left_out, folder)
         rules.run_all(run)
     found = sorted(set(run.findings), key=_order)
-    return (
-        [replace(f, file_line=source.file_line(f.cell, f.line)) for f in found] if source.is_file else found
-    )
+    return [replace(f, file_line=source.file_line(f.cell, f.line)) for f in found] if source.file else found
 
 
 def too_large(source: TaskSource) -> str:

@@ -199,3 +199,14 @@ def test_credentials_of_an_embedded_server_that_does_not_run_now_are_not_called_
     quiet = Session(None, None, {"KBENCH_TARGET": "local", "KBENCH_HOME": str(tmp_path / "nothing")})
     assert "not usable" not in standing(quiet).expiry
     assert "belong to the embedded server" in standing(session).expiry  # where the target is another
+
+
+def test_a_python_file_that_stands_for_the_notebook_is_spoken_of_by_its_lines_and_is_the_same_source(
+    session, tmp_path, monkeypatch
+):
+    file = tmp_path / "task.py"
+    file.write_text("# %% A title\n" + "\n# %%\n".join(text.format(name="Quiz") for text in CELLS))
+    monkeypatch.setenv("KBENCH_NOTEBOOK", "task.py")
+    meant, named = choose_task(session).source, choose_task(session, file=str(file)).source
+    assert meant.text == named.text
+    assert meant.file_line(meant.cells[1].ref, 2) == 5

@@ -8,6 +8,7 @@ import pytest
 from conftest import ARTIFACTS
 from faults import FaultServer
 from kernel_template import SOCKET
+from live_logs import LogServer
 from panel_lab import LOAD, PanelLab, away
 
 pytestmark = pytest.mark.slow
@@ -276,6 +277,24 @@ def test_five_hundred_models_are_searched_filtered_and_chosen(lab, jupyter, serv
     panels.expect(chips).to_have_count(chosen + 1)
     panels.expect(panels.panel).to_contain_text("Today's quota: $1.50 of $10.00 used")
     assert panels.pictures("picker") == []
+
+
+def test_logs_opened_below_runs_are_let_go_of_when_the_panel_is_cleared_away(lab, jupyter):
+    sent = []
+    lab.page.on("websocket", lambda ws: ws.on("framesent", lambda frame: sent.append(str(frame))))
+    with LogServer() as server:
+        log = server.add(1)
+        log.write("a line\n")
+        panels = PanelLab(lab, jupyter, "logs.ipynb", *away(server, "%kbench status quiz --live"))
+        lab.run(0)
+        lab.run(1)
+        panels.button("Open logs").click()
+        panels.expect(panels.panel.locator(".kbl")).to_contain_text("a line", timeout=20_000)
+        lab.command("notebook:clear-all-cell-outputs")
+        panels.expect(lab.panel.locator(".kbp")).to_have_count(0)
+        lab.run(0)  # by then all was sent
+        assert any('"t":"bye"' in frame for frame in sent)
+        log.end()
 
 
 def test_two_hundred_runs_with_hostile_errors_are_shown_and_change_in_place(lab, jupyter, server):

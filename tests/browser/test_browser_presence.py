@@ -121,6 +121,21 @@ def test_the_sidebar_shows_the_panel_of_the_notebook_in_front_and_it_is_the_one_
     here.expect(here.panel).to_contain_text("KB101")
 
 
+def test_what_was_unloaded_by_hand_stays_unloaded_until_it_is_asked_for(lab, jupyter):
+    is_loaded = 'print("kbench" in get_ipython().magics_manager.magics["line"])'
+    here = Presence(lab, jupyter, "unload.ipynb", QUIZ, "%unload_ext kbench_jupyter", is_loaded)
+    here.show()
+    here.expect(here.step("init")).to_be_visible(timeout=60_000)
+    lab.run(1)
+    here.says("not loaded in this kernel", LOAD)
+    lab.type_at_end(0, "  # an edit")
+    lab.page.wait_for_timeout(600)  # an edit is looked at 400 ms after it
+    assert lab.run(2).strip() == "False"
+    here.sidebar.get_by_role("button", name="Load it").click()
+    here.expect(here.step("init")).to_be_visible()
+    assert lab.run(2).strip() == "True"
+
+
 def test_where_there_is_no_panel_the_sidebar_says_why_in_one_line_and_what_to_type(lab, jupyter, request):
     hidden = f"import sys  # so that kbench cannot be found\nsys.path[:] = set(sys.path) - {{{ROOT!r}, ''}}"
     old = f"{LOAD}\nget_ipython().kernel.comm_manager.targets.pop('kbench_jupyter') and None"

@@ -11,6 +11,7 @@ from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook.build import task_source
 from kbench_jupyter.notebook.files import percent_task_source
 from kbench_jupyter.notebook.pushed import notebook_from_pushed, percent_from_pushed, push_notebook
+from kbench_jupyter.validation import check
 
 
 def code(text, **metadata):
@@ -188,6 +189,21 @@ def test_code_that_percent_format_would_change_is_rewritten_to_the_same_meaning(
     source = source_of(cell, "after = 1")
     assert texts(source) == [written, "after = 1"]
     assert [c.source for c in jupytext.reads(source.text, fmt="py:percent").cells] == texts(source)
+
+
+def test_a_task_in_a_timed_cell_with_a_shell_line_in_it_is_seen_and_keeps_its_lines():
+    timed = """%%time
+import kaggle_benchmarks as kbench
+
+@kbench.task()
+def quiz(llm) -> bool:
+    out = !echo hi \\
+      there
+    return "hi" in out[0]"""
+    source = source_of(timed, "quiz.run(kbench.llm)")
+    assert texts(source)[0].startswith("%%time\nimport kaggle_benchmarks")
+    assert source.cells[0].lines == (1, 2, 3, 4, 5, 6, 8)
+    assert check(source) == []
 
 
 def test_an_open_code_fence_in_markdown_does_not_swallow_the_cells_below():

@@ -207,3 +207,37 @@ def test_of_a_percent_file_with_kbench_lines_only_the_rest_is_pushed(tmp_path):
         (1, 1, "%load_ext kbench_jupyter"),
         (2, 2, "%kbench push"),
     ]
+
+
+@pytest.mark.parametrize("fmt", ["py:percent", "py:light", "py:hydrogen", "md", "md:myst", "Rmd"])
+def test_each_line_that_is_pushed_has_its_line_in_the_file_whatever_is_left_out(tmp_path, fmt):
+    v4 = nbformat.v4
+    cells = [
+        v4.new_markdown_cell("# Title\nmark_0"),
+        v4.new_code_cell("%load_ext kbench_jupyter\nmark_1 = 0\n\nmark_2 = 0"),
+        v4.new_code_cell("mark_1 = 0", metadata={"tags": ["kbench-skip"]}),
+        v4.new_code_cell(""),
+        v4.new_code_cell("def f():\n\n    return 1\n\n\nmark_3 = f()\n%kbench push"),
+        v4.new_code_cell("%%bash\nls"),
+        v4.new_code_cell("!ls\nmark_4 = 0"),
+    ]
+    notebook = v4.new_notebook(
+        cells=cells, metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    )
+    path = tmp_path / f"task.{fmt.partition(':')[0]}"
+    path.write_text(jupytext.writes(notebook, fmt=fmt))
+    source = file_task_source(path)
+    lines = path.read_text().split("\n")
+    pushed = [
+        (text, lines[source.file_line(cell.ref, number) - 1])
+        for cell in source.cells
+        for text, number in zip(cell.text.split("\n"), cell.lines, strict=True)
+        if "mark_" in text
+    ]
+    assert [text for text, _ in pushed] == [
+        "mark_0",
+        *(f"mark_{n} = 0" for n in (1, 2)),
+        "mark_3 = f()",
+        "mark_4 = 0",
+    ]
+    assert all(line.removeprefix("# ") == text for text, line in pushed)

@@ -787,6 +787,39 @@ def outer(llm) -> dict:
 # %%
 outer.run(kbench.llm)
 """,
+    "sub-tasks with options in a dict": r"""
+import kaggle_benchmarks as kbench
+HELPER = dict(store_task=False, store_run=False)
+# %%
+@kbench.task(name='Inner', **HELPER)
+def inner(llm, n: int) -> int:
+    return n * 2
+# %%
+@kbench.task(**{'name': 'Second', **HELPER})
+def second(llm, n: int) -> int:
+    return n * 3
+# %%
+@kbench.task(name='Outer')
+def outer(llm) -> dict:
+    return {str(n): inner.run(llm, n).result + second.run(llm, n).result for n in range(3)}
+# %%
+outer.run(kbench.llm)
+""",
+    "sub-tasks of a factory that hands on options": r"""
+import kaggle_benchmarks as kbench
+def benchmark(name, **options):
+    return kbench.task(name=name, description='Numbers', **options)
+# %%
+@benchmark('Inner', store_task=False, store_run=False)
+def inner(llm, n: int) -> int:
+    return n * 2
+# %%
+@benchmark('Outer')
+def outer(llm) -> dict:
+    return {str(n): inner.run(llm, n).result for n in range(3)}
+# %%
+outer.run(kbench.llm)
+""",
     "kaggle dataset": r"""
 import kaggle_benchmarks as kbench
 import pandas as pd

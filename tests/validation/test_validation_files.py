@@ -58,6 +58,14 @@ def test_a_file_that_an_earlier_cell_writes_under_a_computed_name_is_no_finding(
     assert "KB501" not in codes_of(*reading(line, writing))
 
 
+@pytest.mark.parametrize("folder", ["Path.cwd()", "Path(os.getcwd())"])
+def test_a_path_that_begins_where_the_notebook_runs_is_a_relative_one(folder):
+    line = f"({folder} / 'data' / 'rows.csv').read_text()"
+    (finding,) = findings_of(*reading(line))
+    assert finding.message.startswith("data/rows.csv is read")
+    assert codes_of(*reading(line, "pd.DataFrame().to_csv('data/rows.csv')")) == []
+
+
 @pytest.mark.parametrize(
     "cell",
     [

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+from contextlib import redirect_stdout
 
 import nbformat
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -54,6 +58,40 @@ def test_each_executed_line_is_found_in_the_cell_that_the_user_sees(shape):
                 assert (place.cell.number, place.line) == wanted[text]
                 [frame] = places.frames(f"Cell In[{cell['execution_count']}], line {line}")
                 assert frame == place
+
+
+@pytest.fixture
+def raised(shell):
+    """Execute a notebook of these cells; return the places that its error goes through, as texts of lines."""
+
+    def places_of(*cells):
+        notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(text) for text in cells])
+        source = task_source(notebook, origin="a.ipynb")
+        ran = executed(source)
+        shell.execution_count = 1  # as in a fresh kernel
+        with redirect_stdout(io.StringIO()) as said:
+            for cell in ran:
+                shell.run_cell(cell.source, store_history=True)
+        frames = Places(source, ran).frames(re.sub("\x1b[^m]*m", "", said.getvalue()))
+        return [cells[frame.cell.index].split("\n")[frame.line - 1].strip() for frame in frames]
+
+    return places_of
+
+
+@pytest.mark.parametrize(
+    "above",
+    ["!true \\\n  b \\\n  c", "x = !true \\\n  b", "%env A=1 \\\n  2", "x = 1 + \\\n  2", "x = 1"],
+)
+def test_an_error_below_a_continued_line_has_the_line_it_stands_on(raised, above):
+    assert raised(f"%kbench status\n{above}\n1 / 0\n") == ["1 / 0"]
+    assert raised(f"%%time\n\n{above}\n1 / 0\n") == ["1 / 0"]
+
+
+def test_an_error_in_a_timed_cell_has_the_line_that_raised_and_what_called_it(raised):
+    timed = "%%time\ndef f(x):\n    return 1 / x\nf(1)"
+    assert raised(timed, "f(0)") == ["f(0)", "return 1 / x"]
+    assert raised(f"{timed}\nf(0)") == ["f(0)", "return 1 / x"]
+    assert raised(timed, "%%time\nx = 0\nf(x)") == ["f(x)"]  # IPython does not say whose function it was
 
 
 @settings(deadline=None)

@@ -72,14 +72,14 @@ def test_a_cell_that_says_nothing_is_stopped_soon(tmp_path):
         (
             "task.md",
             "# Title\n\n```python\na = 1\n```\n\n```python\n\n```\n\n```python\nb = 2\n1 / 0\n```\n",
-            "cell 4, line 2",
+            "line 13 (cell 4)",
         ),
         (
             "task.Rmd",
             "Title\n\n```{python}\na = 1\n```\n\nwords\n\n```{python}\n1 / 0\n```\n",
-            "cell 4, line 1",
+            "line 10 (cell 4)",
         ),
-        ("light.py", "# +\na = 1\n\n# + [markdown]\n# words\n\n# +\nb = 2\n1 / 0\n# -\n", "cell 3, line 2"),
+        ("light.py", "# +\na = 1\n\n# + [markdown]\n# words\n\n# +\nb = 2\n1 / 0\n# -\n", "line 9 (cell 3)"),
         ("percent.py", "# %%\n\n# %%\na = 1\n# %% [raw]\n# x\n# %%\n\n1 / 0\n\n# %%\n", "line 9 (cell 4)"),
     ],
 )

@@ -453,6 +453,26 @@ def test_a_sub_task_that_is_stored_is_found():
     assert codes_of(IMPORT, helper.format("store_task=False"), task, "whole.run(kbench.llm)") == []
 
 
+@pytest.mark.parametrize(
+    ("options", "codes"),
+    [
+        ("**{'store_task': False}", []),
+        ("**OPTIONS", []),
+        ("**{**OPTIONS, 'version': 2}", []),
+        ("store_task=LOCAL", []),
+        ("**LOCAL", []),
+        ("**{1: 2}", []),
+        ("**dict(store_task=True)", ["KB110"]),
+        ("**{'version': 2}", ["KB110"]),
+    ],
+)
+def test_only_a_sub_task_that_is_surely_stored_is_found(options, codes):
+    given = f"{IMPORT}\nimport os\nLOCAL = os.environ.get('LOCAL')\nOPTIONS = dict(store_task=False)"
+    helper = f"@kbench.task({options})\ndef helper(llm) -> bool:\n    return True"
+    task = "@kbench.task()\ndef whole(llm) -> bool:\n    return helper.run(llm).result"
+    assert codes_of(given, helper, task, "whole.run(kbench.llm)") == codes
+
+
 def test_a_sub_task_whose_decorator_the_notebook_makes_is_told_what_to_write():
     suite = "def suite(topic):\n    return kbench.task(name=f'About {topic}')"
     row = "@suite('rows')\ndef row(llm) -> bool:\n    return True"

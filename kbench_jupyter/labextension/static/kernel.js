@@ -77,6 +77,7 @@ export class KernelLine {
     this.runs = null;
     this.marks = [];
     this.version = "";
+    this.left = false;
     this.mayLoad = false; // whether somebody wants it loaded: also one who comes while the kernel is still asked
     this.round = (this.round ?? 0) + 1;
   }
@@ -120,9 +121,11 @@ export class KernelLine {
     }
   }
 
-  begin() {
+  // Begins anew; `left` says that the kernel itself has closed the line, as %unload_ext does.
+  begin({ left = false } = {}) {
     this.drop();
     this.reset();
+    this.left = left;
     this.changed(this);
   }
 
@@ -198,7 +201,7 @@ export class KernelLine {
     this.comm = comm;
     comm.onMsg = ({ content }) => this.receive(content.data);
     comm.onClose = () => {
-      if (this.comm === comm) this.begin();
+      if (this.comm === comm) this.begin({ left: true });
     };
     comm.open({ protocol: PROTOCOL });
   }
@@ -211,6 +214,7 @@ export class KernelLine {
         return this.turn("old");
       }
       this.version = message.hello.version;
+      this.left = false;
       return this.turn("open");
     }
     if (message.reply !== undefined) {

@@ -101,7 +101,8 @@ export class Notebooks {
     const seen = this.shown() && notebook === this.current;
     if (line.isOpen) return this.want(notebook);
     if (!(seen || notebook.mentions)) return;
-    const load = this.settings.load && seen && notebook.definesTask;
+    // What was unloaded by hand stays so until somebody asks for it.
+    const load = this.settings.load && seen && notebook.definesTask && !line.left;
     if (always || line.state === "idle" || (load && ["asking", "unloaded"].includes(line.state)))
       line.open({ load });
   }

@@ -9,19 +9,19 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.notebook.ipython_syntax import TooMuchSyntaxError
-from kbench_jupyter.validation.reading.ipython_syntax import align, line_by_line, transformed
+from kbench_jupyter.validation.reading.ipython_syntax import line_by_line, transformed
 from kbench_jupyter.validation.reading.names import NameTable, read_names, words
 
 if TYPE_CHECKING:
     from kbench_jupyter.notebook.source import SourceCell
 
-__all__ = ["Cell", "Magic", "SyntaxProblem", "read_cell"]
+__all__ = ["Cell", "Magic", "SyntaxProblem", "read_cell", "read_cells"]
 
 # Cell magics whose body is Python that runs in the notebook's own namespace, and those whose body is
 # Python or anything else that leaves no names behind. Every other cell magic may do what it likes.
@@ -40,6 +40,12 @@ HARMLESS_LINE_MAGICS = words(
     " pwd pycat qtconsole quickref rehashx reload_ext load_ext unload_ext rep rm rmdir save sc system sx tb"
     " time timeit unalias who who_ls whos xmode micromamba mamba kbench memit watermark subshell"
 )
+# Those that may define names are known without their percent sign as well.
+_MAGIC_WORDS = HARMLESS_LINE_MAGICS | words(
+    "ed edit gui load loadpy macro pylab recall rerun reset reset_selective run store xdel"
+)
+# What may be a magic without its percent sign: to give a name a value never is.
+_AUTOMAGIC = re.compile(r"(\w+)(?:\s++(?!=)|\Z)")
 
 _CELL_MAGIC = re.compile(r"%%(\S+)(.*)")
 # `%time f()` runs f() in the notebook's namespace: what stands behind it is read as the line itself.
@@ -128,8 +134,18 @@ def _nth(lines: Sequence[int], line: int, default: int) -> int:
     return lines[min(max(line, 1), len(lines)) - 1] if lines else default
 
 
+def read_cells(sources: Iterable[SourceCell]) -> list[Cell]:
+    """Read the code cells of one notebook; see `read_cell`.
+
+    A cell such as ``ls -l`` is what IPython makes of it: a magic, unless the notebook gives its word a meaning.
+    """
+    cells = [read_cell(source, number) for number, source in enumerate(sources)]
+    defined = {name for cell in cells for name in cell.names.defined}
+    return [_automagic(cell, defined) or cell for cell in cells]
+
+
 def read_cell(source: SourceCell, number: int) -> Cell:
-    """Read one code cell. Never raises: what cannot be read becomes `Cell.problem`.
+    """Read one code cell alone. Never raises: what cannot be read becomes `Cell.problem`.
 
     Parameters
     ----------
@@ -204,17 +220,12 @@ def _take_cell_magics(cell: Cell, text: str) -> str:
 def _read_ipython(cell: Cell, text: str, plain: BaseException) -> None:
     """Read a cell that is not plain Python: through IPython's transformer, or as a syntax problem."""
     cell.python = ""
-    if _is_automagic(text):
-        name, _, argument = text.strip().partition(" ")
-        line = text[: len(text) - len(text.lstrip())].count("\n") + 1
-        cell.magics = (*cell.magics, Magic(name, argument.strip(), line))
-        return
     text = _TIMED_LINE.sub(r"\1", text)
     if _read_line_by_line(cell, text):
         return
     try:
-        python = transformed(text)
-        cell.lines = align(text.split("\n"), python.split("\n"))
+        made, cell.lines = transformed(text)
+        python = "\n".join(made)
         cell.transformed = True
         cell.names = _names_of(python)
         cell.python = python
@@ -242,11 +253,15 @@ def _read_line_by_line(cell: Cell, text: str) -> bool:
     return True
 
 
-def _is_automagic(text: str) -> bool:
-    """Whether a cell is one line that IPython runs as a magic without its percent sign."""
-    stripped = text.strip()
-    word = stripped.partition(" ")[0]
-    return "\n" not in stripped and word in HARMLESS_LINE_MAGICS and stripped != word
+def _automagic(cell: Cell, defined: Set[str]) -> Cell | None:
+    """Return a cell of one line as the magic that IPython takes it for without its percent sign, if it does."""
+    text = cell.source.text
+    line = text.strip()
+    match = _AUTOMAGIC.match(line)
+    if "\n" in line or match is None or match[1] in defined or match[1] not in _MAGIC_WORDS:
+        return None
+    above = text[: text.index(line)].count("\n")
+    return Cell(cell.source, cell.number, magics=(Magic(match[1], line[match.end() :], above + 1),))
 
 
 def _problem(error: BaseException, cell: Cell) -> SyntaxProblem:

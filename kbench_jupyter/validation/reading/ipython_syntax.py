@@ -6,15 +6,13 @@ twenty cells. In most cells each piece is one line at the margin, which can be t
 
 from __future__ import annotations
 
-import difflib
 import re
-from contextlib import suppress
 from functools import lru_cache
-from typing import Any
 
-from kbench_jupyter.notebook.ipython_syntax import cost, refuse_slow, spend, spend_on_cell
+from kbench_jupyter.notebook.ipython_syntax import limited, spend
+from kbench_jupyter.notebook.ipython_syntax import transformed as by_ipython
 
-__all__ = ["align", "line_by_line", "transformed"]
+__all__ = ["line_by_line", "transformed"]
 
 _LINE_AT_MARGIN = re.compile(r"%(?!%)|!|[A-Za-z_]\w*[ \t]*=[ \t]*[%!]")
 # What makes a line depend on those around it: an indented first line, strings of several lines, continued lines,
@@ -37,15 +35,17 @@ def line_by_line(text: str) -> str | None:
     lines = text.split("\n")
     special = [n for n, line in enumerate(lines) if _LINE_AT_MARGIN.match(line)]
     for n in special:
-        python = transformed(lines[n])
-        if python.count("\n") != 1:
+        made, _ = transformed(lines[n])
+        if len(made) != 1:
             return None
-        lines[n] = python.replace("\n", ";")
+        lines[n] = f"{made[0]};"
     return "\n".join(lines) if special else None
 
 
-def transformed(text: str) -> str:
-    """Return what IPython makes of a cell; odd text may raise anything, for the transformer is another project's.
+def transformed(text: str) -> tuple[list[str], list[int]]:
+    """Return the lines that IPython makes of a cell, and which line of the cell (from 1) each of them began on.
+
+    Odd text may raise anything, for the transformer is another project's.
 
     Raises
     ------
@@ -53,49 +53,16 @@ def transformed(text: str) -> str:
         If that would take too long; of the same cells, for the same ones each time.
     """
     spend(0)  # where all is spent already, not even one more cell is looked through
-    python, tokens = _transformed(text)
+    lines, origin, tokens = _transformed(text)
     spend(tokens)
-    return python
+    return lines, origin
 
 
 @lru_cache(maxsize=4096)
-def _transformed(text: str) -> tuple[str, int]:
-    from IPython.core import inputtransformer2 as it2
-
-    class Counted(it2.TransformerManager):
-        tokens = 0
-
-        def do_one_token_transform(self, lines: list[str]) -> tuple[bool, list[str]]:
-            tokens = it2.make_tokens_by_line(lines)
-            self.tokens = spend_on_cell(cost(tokens), self.tokens)
-            kinds: list[Any] = self.token_transformers
-            pieces = filter(None, (kind.find(tokens) for kind in kinds))
-            for piece in sorted(pieces, key=it2.TokenTransformBase.sortby):
-                with suppress(SyntaxError):
-                    return True, piece.transform(lines)
-            return False, lines
-
-    refuse_slow(text.split("\n"))
-    manager: Any = Counted()  # type: ignore[no-untyped-call]
-    return str(manager.transform_cell(text)), manager.tokens
-
-
-def align(before: list[str], after: list[str]) -> list[int]:
-    """Map each line of `after` to the line of `before` (from 1) it stands for.
-
-    IPython's transformer drops leading blank lines and joins continued magics; every other line keeps
-    its text or is replaced one by one.
-    """
-    if len(before) == len(after) or (len(after) == len(before) + 1 and not after[-1]):
-        return [min(n, len(before)) for n in range(1, len(after) + 1)]
-    mapping = [len(before)] * len(after)
-    # Blank lines say nothing about which line is which.
-    skipped = next((n for n, line in enumerate(before) if line.strip()), 0)
-    kept, made = before[skipped:], after[:-1] if not after[-1] else after
-    matcher = difflib.SequenceMatcher(lambda line: not line.strip(), kept, made, autojunk=False)
-    for tag, b0, b1, a0, a1 in matcher.get_opcodes():
-        if tag == "delete":
-            continue
-        for offset in range(a1 - a0):
-            mapping[a0 + offset] = min(skipped + b0 + min(offset, max(b1 - b0 - 1, 0)) + 1, len(before))
-    return mapping
+def _transformed(text: str) -> tuple[list[str], list[int], int]:
+    lines = text.split("\n")
+    # IPython drops blank lines at the top.
+    above = next((n for n, line in enumerate(lines) if line.strip()), 0)
+    with limited() as spent:
+        _, made, origin = by_ipython(lines[above:])
+    return made, [above + row + 1 for row in origin], spent[0]

@@ -13,7 +13,7 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from kbench_jupyter.notebook.ipython_syntax import limited
-from kbench_jupyter.validation.reading.cells import Cell, read_cell
+from kbench_jupyter.validation.reading.cells import Cell, read_cells
 from kbench_jupyter.validation.reading.reach import reached_scopes
 from kbench_jupyter.validation.reading.scopes import Certainty, Place, Scope
 from kbench_jupyter.validation.reading.switches import switch_off
@@ -114,5 +114,5 @@ def _read(cells: tuple[SourceCell, ...]) -> Program:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with limited():
-            read = [read_cell(cell, number) for number, cell in enumerate(code)]
+            read = read_cells(code)
         return Program(read, prose)

@@ -96,8 +96,8 @@ class Task:
 
     `scope` is the function's own scope, None when the function cannot be seen. `calls` are the keyword
     sources: the ``task(...)`` call, then the ``functools.partial`` behind it. `variable` is the name a task
-    made by a call is assigned to. `recorded` says that its runs may leave files: no ``store_run=False``. `handed_on`
-    says that something unseen may run it.
+    made by a call is assigned to. It is `stored` unless it surely has ``store_task=False``, and `recorded` (its runs
+    may leave files) unless it surely has ``store_run=False``. `handed_on` says that something unseen may run it.
     """
 
     node: ast.AST
@@ -107,6 +107,7 @@ class Task:
     scope: Scope | None = None
     name: str | None = None
     stored: bool = True
+    surely_stored: bool = True
     recorded: bool = True
     runs: list[RunCall] = field(default_factory=list)
     idle_runs: list[RunCall] = field(default_factory=list)

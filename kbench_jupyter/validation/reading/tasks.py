@@ -7,6 +7,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.validation.reading import value as kinds
+from kbench_jupyter.validation.reading.entries import entries_of
 from kbench_jupyter.validation.reading.handed_on import note_handed_on, only_looks
 from kbench_jupyter.validation.reading.parts import base_name, last_name
 from kbench_jupyter.validation.reading.scopes import Certainty, Place, Scope
@@ -59,6 +60,11 @@ class Tasks:
     def stored(self) -> list[Task]:
         """The tasks that the SDK writes a file for."""
         return [task for task in self.all if task.stored]
+
+    @cached_property
+    def surely_stored(self) -> list[Task]:
+        """Those of them that nothing unseen may keep from being stored."""
+        return [task for task in self.stored if task.surely_stored]
 
     @cached_property
     def function_of_scope(self) -> dict[Scope, Task]:
@@ -206,25 +212,36 @@ class Tasks:
 
     def _note(self, task: Task) -> None:
         task.name = self._name(task)
-        stored, recorded = _given(task, "store_task"), _given(task, "store_run")
-        if stored is not None:
-            task.stored = self.program.values.const(stored, task.defined_in) is not False
-        if recorded is not None:
-            values = constants_of(recorded, task.defined_in, self.program)
+        if stored := self._option(task, "store_task"):
+            found = self.program.values.of(*stored)
+            task.stored = found != (kinds.Const(False),)
+            task.surely_stored = all(isinstance(value, kinds.Const) and value.value for value in found)
+        if recorded := self._option(task, "store_run"):
+            values = constants_of(*recorded, self.program)
             task.recorded = not values or any(values)
         self._by_node[task.node] = task
 
+    def _option(self, task: Task, name: str) -> tuple[ast.expr, Scope] | None:
+        """Return what a task's option is given, and where that stands; if it cannot be seen, what may hold it."""
+        for call in task.calls:
+            if name == "name" and call.args and last_name(call.func) not in DERIVING:
+                return call.args[0], task.defined_in
+            if (given := keyword_of(call, name)) is not None:
+                return given, task.defined_in
+            for unpacked in (keyword.value for keyword in call.keywords if keyword.arg is None):
+                entries = entries_of(unpacked, task.defined_in, self.program)
+                if entries is None:
+                    return unpacked, task.defined_in
+                if name in entries:
+                    return entries[name]
+        return None
+
     def _name(self, task: Task) -> str | None:
         function = task.function.name.title().replace("_", " ") if task.function is not None else None
-        for call in task.calls:
-            positional = call.args if last_name(call.func) not in DERIVING else []
-            given = keyword_of(call, "name") or (positional[0] if positional else None)
-            if given is not None:
-                break
-        else:
-            is_seen = all(keyword.arg is not None for call in task.calls for keyword in call.keywords)
-            return function if is_seen else None
-        match self.program.values.of(given, task.defined_in):
+        given = self._option(task, "name")
+        if given is None:
+            return function
+        match self.program.values.of(*given):
             case (kinds.Const(str(name)),) if name:
                 return name
             # An empty name, like None, gives the function's own.
@@ -264,10 +281,6 @@ class Tasks:
             (task.runs if executed else task.idle_runs).append(run)
         if not tasks and executed and UNKNOWN in self.program.values.of(receiver, run.place.scope):
             self.unresolved_run = True
-
-
-def _given(task: Task, option: str) -> ast.expr | None:
-    return next((given for call in task.calls if (given := keyword_of(call, option)) is not None), None)
 
 
 def _line(node: ast.AST) -> int:

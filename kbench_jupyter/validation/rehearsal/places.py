@@ -6,13 +6,16 @@ import ast
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property, lru_cache
 from typing import Any
 
-from kbench_jupyter.notebook.leave_out import keep_prose
+from kbench_jupyter.notebook.ipython_syntax import TooMuchSyntaxError, transformed
+from kbench_jupyter.notebook.leave_out import foreign_body, keep_prose
 from kbench_jupyter.notebook.source import CellRef, SourceCell, TaskSource, place_in_words
 
-# Where IPython (8.18 and later) says that a frame is in a cell, and the lines it quotes from it.
-_FRAME = re.compile(r"Cell In ?\[(\d+)\], line (\d+)")
+# Where IPython (8.18 and later) says that a frame is in a cell, or in one under `%%time`, which it does not name; and
+# the lines it quotes from it.
+_FRAME = re.compile(r"Cell In ?\[(\d+)\], line (\d+)|File <timed exec>:(\d+)(, in \w+\()?")
 _QUOTED = re.compile(r"(-+> +| +)(\d+)(?= |$)")
 # What stands between an exception that led to another one, and that one.
 _CHAINED = re.compile(
@@ -85,27 +88,33 @@ class Places:
     def frames(self, traceback: str) -> list[Place]:
         """Return the places that a kernel's traceback goes through, the one that raised last."""
         *_, section = _CHAINED.split(traceback)
-        prompts = self._prompts()
-        found = [(prompts.get(int(number)), int(line)) for number, line in _FRAME.findall(section)]
+        found: list[tuple[int | None, int]] = []
+        magic = False  # whether the frame before is of a cell's own magic: it says no more than that cell
+        for frame in _FRAME.finditer(section):
+            index, line = self._executed_line(frame, found[-1][0] if found else None)
+            if magic and not frame[1] and index == found[-1][0]:
+                found.pop()
+            found.append((index, line))
+            magic = bool(frame[1])
         places = [self.place(index, line) for index, line in found if index is not None]
         return [place for place in places if place is not None]
 
     def named(self, traceback: str) -> str:
         """Return a kernel's traceback with the notebook's cells and lines instead of prompts and executed lines."""
-        prompts = self._prompts()
         lines: list[str] = []
         quoted: SourceCell | None = None
+        index, ran = None, 0
         for line in traceback.splitlines():
             frame = _FRAME.search(line)
             if frame is not None:
-                index = prompts.get(int(frame[1]))
+                index, ran = self._executed_line(frame, index)
                 quoted = None if index is None else self.cell(index)
             elif not line.strip():
                 quoted = None
             if quoted is None:
                 lines.append(line)
             elif frame is not None:
-                place = f"Cell {quoted.ref.number}, line {_own_line(quoted, int(frame[2]))}"
+                place = f"Cell {quoted.ref.number}, line {_own_line(quoted, ran)}"
                 lines.append(line[: frame.start()] + place + line[frame.end() :])
             elif number := _QUOTED.match(line):
                 own = str(_own_line(quoted, int(number[2]))).rjust(len(number[2]))
@@ -114,6 +123,23 @@ class Places:
                 lines.append(line)
         return "\n".join(lines)
 
+    def _executed_line(self, frame: re.Match[str], before: int | None) -> tuple[int | None, int]:
+        """Return the executed cell and line that a frame is in; `before` is the cell of the frame before it."""
+        if frame[1]:
+            return self._prompts.get(int(frame[1])), int(frame[2])
+        # Which cell a function was timed in is known where there is only one such.
+        index = self._timed[0] if len(self._timed) == 1 else None if frame[4] else before
+        if index not in self._timed:
+            return None, 0
+        _, *body = self._executed[index].source.lstrip().split("\n")
+        blank = next((n for n, line in enumerate(body) if line.strip()), 0)
+        return index, 1 + blank + int(frame[3])
+
+    @cached_property
+    def _timed(self) -> list[int]:
+        return [n for n, cell in enumerate(self._executed) if cell.source.lstrip().startswith("%%time")]
+
+    @cached_property
     def _prompts(self) -> dict[int, int]:
         """Which executed cell has which prompt number."""
         numbered = ((cell.get("execution_count"), index) for index, cell in enumerate(self._executed))
@@ -121,5 +147,21 @@ class Places:
 
 
 def _own_line(cell: SourceCell, line: int) -> int:
-    """Return a line's number in the notebook's cell, of which some lines may have been left out."""
-    return cell.lines[line - 1] if 0 < line <= len(cell.lines) else line
+    """Return the number in the notebook's cell of a line that ran: some may have been left out, or joined."""
+    rows = _rows(cell.text)
+    row = rows[line - 1] if rows and 0 < line <= len(rows) else line - 1
+    return cell.lines[row] if 0 <= row < len(cell.lines) else line
+
+
+@lru_cache(maxsize=256)
+def _rows(text: str) -> list[int]:
+    """Return on which row of a cell each line that ran began, [] where they are the same.
+
+    IPython makes one line of a magic that is continued over several.
+    """
+    if "\\\n" not in text or foreign_body(text):
+        return []
+    try:
+        return transformed(text.split("\n"))[2]
+    except TooMuchSyntaxError:
+        return []

@@ -203,9 +203,11 @@ def _failure(places: Places, outcome: Outcome, timeout: float | None) -> Failure
         (cure for name, cure in _MISSING.items() if f"No module named '{name}'" in error.evalue), None
     )
     told = tell(places.named(error.plain_traceback), error.ename, error.evalue)
+    frames = places.frames(error.plain_traceback)
     if error.displaying:
         place = places.last_statement(error.index)
-    frames = places.frames(error.plain_traceback)
+    elif place is not None:
+        place = next((frame for frame in reversed(frames) if frame.cell == place.cell), place)
     return Failure(
         told.message, place, _also(place, frames), told.traceback, hint, told.endpoint, error.displaying
     )

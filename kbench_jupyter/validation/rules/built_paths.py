@@ -12,6 +12,7 @@ from kbench_jupyter.validation.reading.scopes import Scope
 from kbench_jupyter.validation.reading.types_of import dotted
 
 _JOINS = frozenset({"pathlib.Path", "pathlib.PurePath", "pathlib.PosixPath", "os.path.join"})
+_HERE = frozenset({"pathlib.Path.cwd", "os.getcwd"})
 _SAME_METHODS = frozenset({"absolute", "as_posix", "resolve"})
 _LAST_CONVERSION = re.compile(r".*%[^A-Za-z%]*[A-Za-z]", re.DOTALL)
 _MAX_DEPTH = 8
@@ -81,6 +82,8 @@ def built(node: ast.AST, scope: Scope, program: Program, depth: int = 0) -> Buil
                 return Built(pieces[0], pieces[-1])
         case ast.Call(func=ast.Attribute(attr="with_suffix" | "with_name"), args=[*_, last]):
             return Built(end=built(last, scope, program, depth + 1).end)
+        case ast.Call(func=func, args=[]) if dotted(func, scope, program) in _HERE:
+            return Built("", "", complete=True)  # a path that goes on from here is a relative one
         case ast.Call(func=func, args=args, keywords=keywords) if is_builder(node, scope, program):
             if isinstance(func, ast.Attribute) and func.attr in ("joinpath", *_SAME_METHODS):
                 args = [func.value, *args]

@@ -111,7 +111,7 @@ def _after(run: RunCall, cell: Cell, magic: Magic) -> bool:
 
 def _sub_tasks(check: Check, chosen: bool) -> None:
     sure = not chosen and check.task is None
-    for task in check.tasks.stored:
+    for task in check.tasks.surely_stored:
         around = [check.tasks.around(run.place.scope) for run in task.runs]
         outer = next((outer for outer in around if outer not in (None, task) and outer.stored), None)
         if outer is not None:
@@ -133,10 +133,12 @@ def _several(check: Check, chosen: bool) -> None:
         return
     sub_tasks = {
         task
-        for task in check.tasks.stored
+        for task in check.tasks.surely_stored
         if any(check.tasks.around(run.place.scope) not in (None, task) for run in task.runs)
     }
-    by_name = {task.slug or str(id(task)): task for task in check.tasks.stored if task not in sub_tasks}
+    by_name = {
+        task.slug or str(id(task)): task for task in check.tasks.surely_stored if task not in sub_tasks
+    }
     if len(by_name) < 2:
         return
     tasks = list(by_name.values())

@@ -6,6 +6,7 @@ import ast
 import re
 from itertools import pairwise
 
+from kbench_jupyter.validation.reading.entries import bound_once, entries_of
 from kbench_jupyter.validation.reading.parts import arguments
 from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Scope
@@ -26,8 +27,6 @@ ITERABLES = error(
 
 _MAX_DEPTH = 8
 _TABLE = "pandas.DataFrame"
-# What gives a dict other keys, or a table other columns.
-_CHANGED = r"\b{}\s*(?:\|=|\.(?:insert|pop|popitem|update|setdefault|clear|columns|drop|rename|eval)\b)"
 _CHOICES = re.compile(r"[A-Z0-9]+\Z")
 
 
@@ -107,13 +106,8 @@ def brought(call: ast.Call, scope: Scope, program: Program) -> set[str] | None:
 def _keys(node: ast.AST, scope: Scope, program: Program, depth: int = 0) -> set[str] | None:
     """The keys of a dict, or the columns of a table made of one, where the source says them."""
     match node:
-        case ast.Dict(keys=keys):
-            found = [getattr(key, "value", None) for key in keys]
-            return {str(key) for key in found} if all(isinstance(key, str) for key in found) else None
-        case ast.Name(id=name) if depth < _MAX_DEPTH and not re.search(_CHANGED.format(name), program.text):
-            bindings = list(program.bindings(name, scope))
-            if len(bindings) == 1 and bindings[0].kind == "value":
-                return _keys(bindings[0].node, bindings[0].scope, program, depth + 1)
+        case ast.Name(id=name) if depth < _MAX_DEPTH and (given := bound_once(name, scope, program)):
+            return _keys(*given, program, depth + 1)
         case ast.Call(func=ast.Attribute(value=table, attr="head" | "tail" | "sample")):
             return _keys(table, scope, program, depth + 1)
         case ast.Call(func=func, args=[data], keywords=[]) if dotted(func, scope, program) == _TABLE:
@@ -121,7 +115,8 @@ def _keys(node: ast.AST, scope: Scope, program: Program, depth: int = 0) -> set[
         case ast.List(elts=[first, *rest]):
             columns = _keys(first, scope, program, depth + 1)
             return columns if all(_keys(row, scope, program, depth + 1) == columns for row in rest) else None
-    return None
+    entries = entries_of(node, scope, program)
+    return None if entries is None else set(entries)
 
 
 def _is_model(value: object) -> bool:

@@ -12,9 +12,9 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from kbench_jupyter.notebook.source import CellRef, TaskSource
+from kbench_jupyter.notebook.source import CellRef, SourceCell, TaskSource
 from kbench_jupyter.validation.findings import Finding
-from kbench_jupyter.validation.reading.cells import Cell, read_cell
+from kbench_jupyter.validation.reading.cells import Cell, read_cell, read_cells
 from kbench_jupyter.validation.reading.program import Program, read_program, reading
 from kbench_jupyter.validation.reading.run_places import place_for_run
 from kbench_jupyter.validation.reading.task import Task
@@ -90,7 +90,7 @@ def fixes(source: TaskSource, findings: Sequence[Finding]) -> list[Fix]:
             changed = _apply(cell.source.text, wanted)
             text = _whole_text(changed, cell, source)
             # What does not parse is no fix, wherever the edit went wrong.
-            if text is not None and _read_again(cell, changed).problem is None:
+            if text is not None and read_cell(_changed(cell, changed), number).problem is None:
                 found.append(Fix(cell.source.ref, "; ".join(edit.title for edit in wanted), text))
     return found
 
@@ -126,11 +126,11 @@ def _runs_of_bare(tasks: Tasks, edits: dict[int, list[_Edit]]) -> list[tuple[Cel
     ]
     if not repaired or program.broken:
         return []
-    cells = [
-        _read_again(cell, _apply(cell.source.text, [e for e in edits.get(cell.number, ()) if e.text == "()"]))
+    changed = [
+        _changed(cell, _apply(cell.source.text, [e for e in edits.get(cell.number, ()) if e.text == "()"]))
         for cell in program.cells
     ]
-    after = Tasks(Program(cells, program.prose))
+    after = Tasks(Program(read_cells(changed), program.prose))
     missing = [
         _run_call(task, after)
         for task in after.stored
@@ -139,8 +139,8 @@ def _runs_of_bare(tasks: Tasks, edits: dict[int, list[_Edit]]) -> list[tuple[Cel
     return [(program.cells[cell.number], edit) for cell, edit in filter(None, missing)]
 
 
-def _read_again(cell: Cell, lines: list[str]) -> Cell:
-    return read_cell(replace(cell.source, text="\n".join(lines)), cell.number)
+def _changed(cell: Cell, lines: list[str]) -> SourceCell:
+    return replace(cell.source, text="\n".join(lines))
 
 
 def _run_call(task: Task, tasks: Tasks) -> tuple[Cell, _Edit] | None:

@@ -50,7 +50,9 @@ def check(check: Check) -> None:
             continue
         called = f"{task.label} is called, but never run: a plain call records nothing."
         message = called if _plain_call(check, task) else ""
-        check.on_task(NEVER_RUN, task, message, line=run_line(task), sure=check.pushed(task))
+        check.on_task(
+            NEVER_RUN, task, message, line=run_line(task), sure=check.pushed(task) and task.surely_stored
+        )
 
 
 def never_run(task: Task) -> bool:
