@@ -16,7 +16,7 @@ from loopback_session import add_run
 PACKAGE = Path(__file__).parents[1] / "kbench_jupyter"
 
 #: The modules below all rooms, which everybody may import.
-BELOW = {"errors", "hints", "paths", "quick_import", "_version"}
+BELOW = {"errors", "hints", "paths", "quick_import", "retry_after", "_version"}
 
 #: What each room may import of the package, besides itself and what lies below all rooms.
 ARROWS = {
@@ -130,7 +130,6 @@ WALL = {
     "actions.results.report": "the day on a report",
     "actions.run": "when the forecast's runs may have ended",
     "actions.wanted_models": "whether a model's last day has come",
-    "api.calls.answers": "a Retry-After date of a server that does not tell its own time",
     "api.calls.tasks": "whether a version was made after it was pushed; in doubt it is said to be another's",
     "api.network.pooled": "how long a connection rested, also while the machine slept; in doubt another is opened",
     "api.credentials.kinds": "when a sign-in ends that was made elsewhere; one that is refused is renewed all the same",
@@ -140,11 +139,11 @@ WALL = {
     "local.clean": "files and runs older than is asked for",
     "local.server": "when it began, as it tells",
     "local.store": "when tasks and runs were made and ended, and when a token ends that was told to others",
-    "local.upstream": "a Retry-After date of an endpoint that does not tell its own time",
     "notebook.executed": "whether a cell ran after the file was saved",
     "notebook.mirror_state": "whether a window told of it after the file was saved",
     "panels.panel": "when a message was sent, for the browser",
     "results.downloads": "what another machine left behind a day ago",
+    "retry_after": "a date of a server that does not tell its own time",
 }
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
-import shutil
 import signal
 import sys
 import tempfile
@@ -17,6 +16,7 @@ from typing import Any, Protocol
 
 from kbench_jupyter.errors import ExecutionError
 from kbench_jupyter.execution.processes import adopts_orphans, end_marked
+from kbench_jupyter.execution.scratch import remove_folder
 
 #: Seconds a kernel may take to answer; generous, because a cold disk and two cores are common.
 _STARTUP = 90.0
@@ -224,7 +224,7 @@ class FreshKernel:
                     await self.manager.shutdown_kernel(now=True)
         finally:
             self._end_what_it_started()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove_folder(self._folder)
 
     def _end_what_it_started(self) -> None:
         # What a cell left behind is mostly in the kernel's own session and group, and has its environment.

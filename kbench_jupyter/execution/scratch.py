@@ -8,16 +8,29 @@ says nothing.
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 
 def shield_from_dotenv(folder: Path) -> None:
     """Put an empty ``.env`` into a kernel's working directory, unless it has one, so that none further up is loaded."""
     (folder / ".env").touch(mode=0o600, exist_ok=True)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder, also one in which a task has made folders that cannot be written, as some caches are."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):  # it is gone
+        folder.chmod(0o700)
+        for at, folders, _files in os.walk(folder):
+            for inner in (Path(at, name) for name in folders):
+                if not inner.is_symlink():
+                    inner.chmod(0o700)  # before the walk gets there
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
@@ -28,4 +41,4 @@ def scratch_folder() -> Iterator[Path]:
         shield_from_dotenv(folder)
         yield folder
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)

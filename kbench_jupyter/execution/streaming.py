@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 #: Characters of what a notebook prints that its copy with outputs keeps.
 _MOST_TEXT = 20 * 2**20
+#: Characters of what a notebook shows (pictures, tables, widgets' views) that its copy keeps at a time.
+_MOST_SHOWN = 100 * 2**20
 _DISPLAYED = ("execute_result", "display_data", "update_display_data")
 
 #: Where nbclient's own words go: nowhere. It logs through the running application (IPython, a kernel), which
@@ -37,6 +39,7 @@ class StreamingClient(NotebookClient):
         #: The last cell that raised.
         self.failure: CellFailed | None = None
         self._left = _MOST_TEXT
+        self._shown = 0
         self.on_cell_error = self._note_failure
 
     def process_message(self, msg: dict[str, Any], cell: Any, cell_index: int) -> Any:
@@ -56,7 +59,24 @@ class StreamingClient(NotebookClient):
             # A widget's plain text is the repr of an object: nothing that its author meant to say.
             if _WIDGET not in data and (text := data.get("text/plain")):
                 self._emit(CellOutput(cell_index, "stdout", text if text.endswith("\n") else text + "\n"))
+            if msg["msg_type"] != "update_display_data" and not self._has_room(data):
+                return None
         return super().process_message(msg, cell, cell_index)
+
+    def _has_room(self, data: dict[str, Any]) -> bool:
+        """Whether the notebook's copy keeps one more of what is shown; of the first that it does not, it says so."""
+        if self._shown > _MOST_SHOWN:
+            return False
+        self._shown += _size(data)
+        if self._shown > _MOST_SHOWN:  # unless some was cleared since, as an animation's pictures are
+            outputs = [output for cell in self.nb.cells for output in cell.get("outputs", ())]
+            self._shown = sum(_size(output.get("data", {})) for output in outputs) + _size(data)
+        if self._shown <= _MOST_SHOWN:
+            return True
+        note = f"[The notebook shows more than {_MOST_SHOWN >> 20} MB; the rest is left out.]"
+        data.clear()
+        data["text/plain"] = note
+        return True
 
     def _note_failure(self, cell: Any, cell_index: int, execute_reply: dict[str, Any]) -> None:
         content = execute_reply["content"]
@@ -73,3 +93,7 @@ class StreamingClient(NotebookClient):
             line=failed_line(traceback, content.get("execution_count")),
             displaying=bool(displaying),
         )
+
+
+def _size(data: dict[str, Any]) -> int:
+    return sum(len(value) if isinstance(value, str) else len(str(value)) for value in data.values())

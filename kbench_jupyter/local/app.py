@@ -6,7 +6,6 @@ import inspect
 import logging
 import os
 import sqlite3
-import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -14,8 +13,8 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -32,7 +31,7 @@ from kbench_jupyter.local.models import Models
 from kbench_jupyter.local.queue import Queue
 from kbench_jupyter.local.rows import GOING, QUEUED, RUNNING, Run
 from kbench_jupyter.local.store import Store
-from kbench_jupyter.local.web import CallError, Guard, envelope, json_of, number_of
+from kbench_jupyter.local.web import Answer, CallError, Guard, envelope, json_of, number_of
 
 log = logging.getLogger("kbench.local")
 
@@ -68,7 +67,6 @@ class Api:
         self._shut_down = shut_down
         self._url = url
         self._store = store
-        self.last_call = time.monotonic()
         tasks, boards = TaskCalls(store, models, queue), BenchmarkCalls(store, models)
         self._runs = runs = RunCalls(store, models, queue)
         about = ModelCalls(store, models, home.token, url, queue.expect)
@@ -104,7 +102,6 @@ class Api:
 
     async def answer(self, request: Request) -> Response:
         """Answer a call of the API."""
-        self.last_call = time.monotonic()
         service, method = request.path_params["service"], request.path_params["method"]
         call = self._calls.get((service, method))
         if call is None:
@@ -125,7 +122,7 @@ class Api:
         except (OSError, sqlite3.OperationalError) as error:
             log.warning("%s failed: %s", method, error)
             return envelope(507, not_stored(error))
-        return answer if isinstance(answer, Response) else JSONResponse(answer)
+        return answer if isinstance(answer, Response) else Answer(answer)
 
     async def logs(self, body: Json) -> Response:
         """GetBenchmarkTaskRunLogs: a stream from the first entry on while the run goes, an array after."""
@@ -193,7 +190,7 @@ class Api:
         nonce = request.query_params.get("nonce", "")
         if not 16 <= len(nonce) <= 128:
             return envelope(400, "`nonce` must have 16 to 128 characters.")
-        return JSONResponse({"proof": proof_of(self._home.token, nonce)})
+        return Answer({"proof": proof_of(self._home.token, nonce)})
 
 
 class _PostedFile(FileResponse):
@@ -225,13 +222,17 @@ def make_app(api: Api, proxy: ModelProxy, token: str) -> ASGIApp:
         Route("/ping", api.ping, methods=["GET"]),
         *model_proxy.routes(proxy),
     ]
-    handlers: Any = {HTTPException: _refuse, Exception: _fail}
+    handlers: Any = {HTTPException: _refuse, ClientDisconnect: _hear_no_more, Exception: _fail}
     inner = Starlette(routes=routes, exception_handlers=handlers)
     return Guard(inner, token, ("/openapi/", "/genai/", "/ping"))
 
 
 async def _refuse(_request: Request, error: HTTPException) -> Response:
     return envelope(error.status_code, str(error.detail))
+
+
+async def _hear_no_more(_request: Request, _error: Exception) -> Response:
+    return envelope(499, "The client hung up before its request was whole.")
 
 
 async def _fail(_request: Request, _error: Exception) -> Response:

@@ -19,21 +19,22 @@ _PASSED_OVER = frozenset({"__pycache__", ".ipynb_checkpoints", ".env"})
 def pack(working: Path, archive: Path, notebooks: dict[str, str]) -> list[str]:
     """Zip a working directory (links in it are passed over) and notebooks, which replace files of their names.
 
-    Returns what was left out because the output would have grown too large.
+    Returns what was left out because it cannot be read, or the output would have grown too large.
     """
     left_out, total = [], 0
     with _made(archive) as file:
         for name, text in notebooks.items():
-            file.writestr(name, text)
+            file.writestr(name, text.encode(errors="backslashreplace"))
         for path in _files(working):
-            name = path.relative_to(working).as_posix()
+            # A name that is no text (any bytes will do on Linux) is none in an archive.
+            name = os.fsencode(path.relative_to(working).as_posix()).decode(errors="replace")
             if name in notebooks:
                 continue
-            total += path.stat().st_size
-            if total > MOST_BYTES:
-                total -= path.stat().st_size
+            size = path.stat().st_size
+            if total + size > MOST_BYTES or not os.access(path, os.R_OK):
                 left_out.append(name)
             else:
+                total += size
                 file.write(path, name)
     return left_out
 
@@ -44,7 +45,9 @@ def _made(archive: Path) -> Iterator[zipfile.ZipFile]:
     # A name of its own each time: two downloads of one run may make their copy at once.
     part = archive.with_suffix(f".{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as file:
+        with zipfile.ZipFile(
+            part, "w", zipfile.ZIP_DEFLATED, compresslevel=1, strict_timestamps=False
+        ) as file:
             yield file
         part.replace(archive)
     finally:

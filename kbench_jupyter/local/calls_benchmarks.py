@@ -17,7 +17,7 @@ from kbench_jupyter.local.lookups import benchmark_versions, task_name, task_ver
 from kbench_jupyter.local.models import Models, config_slug
 from kbench_jupyter.local.rows import COMPLETED, Run, Version
 from kbench_jupyter.local.store import Store
-from kbench_jupyter.local.web import CallError, list_of, number_of, text_of
+from kbench_jupyter.local.web import CallError, list_of, name_of, number_of, text_of
 
 Json = dict[str, Any]
 _MODEL, _AGENT = (f"BENCHMARK_CANDIDATE_CLASS_{kind}" for kind in ("MODEL_VERSION", "AGENT"))
@@ -32,7 +32,7 @@ class BenchmarkCalls:
 
     def add(self, body: Json) -> Json:
         """AddTasksToBenchmark: the first task makes the benchmark."""
-        slug = text_of(body, "benchmarkSlug", needed=True)
+        slug = name_of(body, "benchmarkSlug", needed=True)
         mapped = self._store.benchmark(slug)
         if number_of(body, "versionNumber") > 1:
             raise CallError(404, f"The benchmark {slug} has one version here: leave `versionNumber` out.")
@@ -121,7 +121,7 @@ def _slugs(versions: list[Version]) -> list[Json]:
 
 def _result(run: Run) -> Json:
     found = run.result if isinstance(run.result, dict) else {}
-    result: Json = {name: found[name] for name in ("numericResult", "booleanResult") if name in found}
+    result: Json = {} if run.score is None else {kind: found[kind] for kind in [wire.kind_of(run.score)]}
     if isinstance(found.get("dictResult"), dict):
         pairs = found["dictResult"].items()
         result["customAdditionalResults"] = [{"key": str(k), "value": str(v)} for k, v in pairs]

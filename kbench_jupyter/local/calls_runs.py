@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Iterable
@@ -17,7 +18,7 @@ from kbench_jupyter.local.models import Model, Models, canonical
 from kbench_jupyter.local.queue import CANCELLED, Queue
 from kbench_jupyter.local.rows import COMPLETED, ERRORED, GOING, QUEUED, RUNNING, Run, Version
 from kbench_jupyter.local.store import Store
-from kbench_jupyter.local.web import CallError, list_of, number_of, object_of, text_of, texts_of
+from kbench_jupyter.local.web import CallError, list_of, name_of, names_of, number_of, object_of, text_of
 
 Json = dict[str, Any]
 _POLICY = "BENCHMARK_ENQUEUE_SKIP_POLICY_"
@@ -40,14 +41,9 @@ class RunCalls:
             raise CallError(404, f"There is no run {run_id}.")
         return found
 
-    async def list_runs(self, body: Json) -> Json:
+    def list_runs(self, body: Json) -> Json:
         """ListBenchmarkTaskRuns: of all versions of a task, or of the one asked for, the newest first."""
-        names = texts_of(body, "modelVersionSlugs")
-        found = [await self._models.find(name) for name in names]
-        wanted = set(names) | {model.slug for model in found if model}
-        return await run_in_threadpool(self._listed, body, wanted)
-
-    def _listed(self, body: Json, models: set[str]) -> Json:
+        models = {canonical(name) for name in names_of(body, "modelVersionSlugs")}
         runs = self._runs_of(body.get("taskSlug"))
         page, rest = page_of(body, [run for run in runs if not models or run.model in models])
         return wire.trim({"runs": [wire.run(run) for run in page], **rest})
@@ -61,7 +57,7 @@ class RunCalls:
     async def schedule(self, body: Json) -> Json:
         """BatchScheduleBenchmarkTaskRuns: nothing is scheduled unless every task, model and effort is known."""
         why_not, slugs = _skipping(body), list_of(body, "taskSlugs")
-        names, agents = texts_of(body, "modelVersionSlugs"), texts_of(body, "agentSlugs")
+        names, agents = names_of(body, "modelVersionSlugs"), names_of(body, "agentSlugs")
         versions = await run_in_threadpool(lambda: [task_version(self._store, slug) for slug in slugs])
         if not versions or not (names or agents):
             raise CallError(400, "`taskSlugs`, and `modelVersionSlugs` or `agentSlugs`, must not be empty.")
@@ -84,7 +80,10 @@ class RunCalls:
                 raise CallError(400, f"{', '.join(others)} is not in the benchmark {named['benchmarkSlug']}.")
 
     async def _known(self, names: Iterable[str], *, agent: bool = False) -> list[Model]:
-        found = {name: await self._models.find(name, agent=agent) for name in names}
+        found: dict[str, Model | None] = {}
+        for name in names:
+            found[name] = await self._models.find(name, agent=agent)
+            await asyncio.sleep(0)  # a list of many thousands would hold up everybody else
         if missing := [name for name, model in found.items() if model is None]:
             known = ", ".join(model.slug for model in await self._models.all(agents=agent)) or "none"
             what = "agent" if agent else "model"
@@ -117,17 +116,17 @@ class RunCalls:
 
     async def cancel(self, body: Json) -> Json:
         """ApiCancelBenchmarkTaskRuns: they read ERRORED, cancelled; asked again, nothing more happens."""
-        agent, candidate = text_of(body, "agentSlug"), object_of(body, "modelVersion")
+        agent, candidate = name_of(body, "agentSlug"), object_of(body, "modelVersion")
         if agent and candidate:
             raise CallError(400, "Name either a model (`modelVersion`) or an agent (`agentSlug`).")
-        name = text_of(candidate, "modelVersionSlug", needed=bool(candidate))
-        # A model may be gone and its runs still queued.
-        model = found.slug if name and (found := await self._models.find(name)) else canonical(name)
+        name = name_of(candidate, "modelVersionSlug", needed=bool(candidate))
+        model = canonical(name)  # which may be gone and its runs still queued
         effort = text_of(candidate, "reasoningEffort")
         runs = await run_in_threadpool(self._named, body)
         if name or agent:
             runs = [run for run in runs if run.agent == agent]
-        runs = [run for run in runs if model in ("", run.model) and effort in ("", run.effort)]
+        runs = [run for run in runs if not name or run.model == model]
+        runs = [run for run in runs if effort in ("", run.effort)]
         wanted = [run.id for run in runs if run.state in GOING]
         queued, active = await self._queue.cancel(wanted, active=body.get("includeActive") is True)
         return wire.trim({"queuedCancelledCount": queued, "activeTerminatedCount": active})

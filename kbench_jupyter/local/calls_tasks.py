@@ -18,7 +18,7 @@ from kbench_jupyter.local.notebooks import why_no_notebook
 from kbench_jupyter.local.queue import Queue
 from kbench_jupyter.local.rows import COMPLETED, INVALID, QUEUED, Version
 from kbench_jupyter.local.store import Store
-from kbench_jupyter.local.web import CallError, list_of, number_of, object_of, text_of, texts_of
+from kbench_jupyter.local.web import CallError, list_of, name_of, names_of, number_of, object_of, text_of
 
 _QUIET = re2.Options()
 _QUIET.log_errors = False
@@ -39,7 +39,7 @@ class TaskCalls:
 
     async def create(self, body: Json) -> Json:
         """CreateBenchmarkTask: a new task, or a new version of one."""
-        name = text_of(body, "slug", needed=True)
+        name = name_of(body, "slug", needed=True)
         slug = slugify(name)
         if not slug:
             raise CallError(
@@ -52,7 +52,7 @@ class TaskCalls:
             raise CallError(
                 400, f"No model is there to create the task with. {self._models.problem()}".strip()
             )
-        datasets = texts_of(object_of(body, "options"), "datasetDataSources")
+        datasets = names_of(object_of(body, "options"), "datasetDataSources")
         wrong = await run_in_threadpool(why_no_notebook, text)
         state = INVALID if wrong else QUEUED
         version = await run_in_threadpool(self._store.add_version, slug, text, datasets, state, wrong)
@@ -142,7 +142,7 @@ def _citations(body: Json) -> list[Json]:
 
 def _tags(body: Json) -> tuple[list[str], list[str]]:
     """Return the tags of a request as they are kept, and those that are none."""
-    named = {tag: tag.strip().lower() for tag in texts_of(body, "tags")}
+    named = {tag: tag.strip().lower() for tag in names_of(body, "tags")}
     good = [kept for kept in named.values() if _TAG.fullmatch(kept)]
     return list(dict.fromkeys(good)), [tag for tag, kept in named.items() if kept not in good]
 

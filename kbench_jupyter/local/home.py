@@ -20,6 +20,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -81,7 +82,7 @@ class Home:
         with FileLock(self.path / "token.lock"):
             with suppress(FileNotFoundError):
                 path.chmod(0o600)
-                if token := path.read_text().strip():
+                if re.fullmatch(_SENDABLE, token := path.read_text(errors="replace").strip()):
                     return token
             token = "kbl_" + secrets.token_urlsafe(32)
             write_private(path, token)
@@ -104,7 +105,8 @@ class Home:
     def last_port(self) -> int:
         """Return the port used last, or 0."""
         with suppress(OSError, ValueError):
-            return int((self.path / "port").read_text())
+            port = int((self.path / "port").read_text())
+            return port if 0 <= port <= 65535 else 0
         return 0
 
     def write_state(self, state: dict[str, Any]) -> None:
@@ -121,6 +123,8 @@ class Home:
                 self.state.unlink()
 
 
+_SENDABLE = "[!-~]+"
+"""What a header takes; a token of another kind nobody could send, and there is a new one."""
 _RESERVES = {"running": 2**22, "starting": 2**18, "holder": 2**13, "state": 2**14}
 """Bytes set aside: to record how runs ended, to open the database, and to say who the server is and where."""
 _LOW = 2**20

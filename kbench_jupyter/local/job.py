@@ -11,7 +11,7 @@ from typing import Any
 
 from kbench_jupyter.execution.environment import kernel_environment
 from kbench_jupyter.local.home import not_stored, write_private
-from kbench_jupyter.local.rows import ERRORED
+from kbench_jupyter.local.rows import ERRORED, error_kept
 
 #: The first line a runner writes once it has its job: until then another one may do it.
 BEGUN = b"begun\n"
@@ -83,7 +83,8 @@ class Verdict:
 
     def write(self, folder: Path) -> None:
         """Leave it in the job's folder, in one step: it is the mark of a job that has ended."""
-        write_private(folder / "verdict.json", json.dumps(asdict(self)))
+        left = {**asdict(self), "error": error_kept(self.error)}
+        write_private(folder / "verdict.json", json.dumps(left))
 
     @classmethod
     def read(cls, folder: Path) -> Verdict | None:

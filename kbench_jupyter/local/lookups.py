@@ -10,7 +10,7 @@ from slugify import slugify
 from kbench_jupyter.local import wire
 from kbench_jupyter.local.rows import Version
 from kbench_jupyter.local.store import Store
-from kbench_jupyter.local.web import CallError, number_of, page_start, text_of
+from kbench_jupyter.local.web import CallError, name_of, number_of, page_start
 
 _T = TypeVar("_T")
 Json = dict[str, Any]
@@ -20,8 +20,8 @@ def task_name(slug: Any) -> tuple[str, int | None]:
     """Return the task that a Slug object names, and the version if it names one."""
     if not isinstance(slug, dict):
         raise CallError(400, "The task's slug is missing.")
-    name = slugify(text_of(slug, "taskSlug", needed=True))
-    owner = text_of(slug, "ownerSlug")
+    name = slugify(name_of(slug, "taskSlug", needed=True))
+    owner = name_of(slug, "ownerSlug")
     if owner not in ("", wire.OWNER):
         raise CallError(
             404, f"There is no task {owner}/{name} here: every task on this server is {wire.OWNER}'s."
@@ -40,8 +40,8 @@ def task_version(store: Store, slug: Any) -> Version:
 
 def benchmark_versions(store: Store, body: Json, *, tasks: bool = False) -> list[Version]:
     """Return the task versions of the benchmark that a request names; with `tasks`, each task is one as well."""
-    slug, number = text_of(body, "benchmarkSlug", needed=True), number_of(body, "versionNumber")
-    owner = text_of(body, "ownerSlug") or wire.OWNER
+    slug, number = name_of(body, "benchmarkSlug", needed=True), number_of(body, "versionNumber")
+    owner = name_of(body, "ownerSlug") or wire.OWNER
     mapped = store.benchmark(slug) if owner == wire.OWNER else None
     if mapped is not None and number in (0, 1):
         return mapped

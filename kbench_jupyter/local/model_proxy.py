@@ -7,17 +7,19 @@ into ``usage`` where ``kaggle_benchmarks`` reads them.
 
 from __future__ import annotations
 
+import asyncio
 import time
 import uuid
+from collections.abc import Coroutine
 from typing import Any, Protocol
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from kbench_jupyter.local.models import ModelError, Models, canonical
-from kbench_jupyter.local.web import json_of
+from kbench_jupyter.local.web import Answer, json_of
 
 
 class Tokens(Protocol):
@@ -43,22 +45,23 @@ class ModelProxy:
                 raise ModelError(400, "This model proxy answers in one piece: leave out `stream`.")
             if not isinstance(body.get("messages"), list) or not body["messages"]:
                 raise ModelError(400, "`messages` is missing or empty.")
-            return JSONResponse(await self._answer(str(body.get("model", "")), body, *run))
+            answering = self._answer(str(body.get("model", "")), body, *run)
+            return Answer(await _while_wanted(request, answering))
         except ModelError as error:
             detail = {"message": error.message, "type": error.kind, "code": error.kind}
-            return JSONResponse({"error": detail}, error.status)
+            return Answer({"error": detail}, error.status)
 
     async def openai_models(self, request: Request) -> Response:
         """List the models in OpenAI's shape."""
         try:
             await self._admit(request)
         except ModelError as error:
-            return JSONResponse({"error": {"message": error.message}}, error.status)
+            return Answer({"error": {"message": error.message}}, error.status)
         listed = [
             {"id": m.proxy_slug, "object": "model", "created": 0, "owned_by": m.organization}
             for m in await self.models.all()
         ]
-        return JSONResponse({"object": "list", "data": listed})
+        return Answer({"object": "list", "data": listed})
 
     async def genai(self, request: Request) -> Response:
         """Answer a generateContent call."""
@@ -68,10 +71,10 @@ class ModelProxy:
             if verb != "generateContent":
                 raise ModelError(404, f"This model proxy knows generateContent only, not {verb!r}.")
             asked = _from_genai(await _body(request))
-            return JSONResponse(_to_genai(await self._answer(name, asked, *run)))
+            return Answer(_to_genai(await _while_wanted(request, self._answer(name, asked, *run))))
         except ModelError as error:
             detail = {"code": error.status, "message": error.message, "status": error.kind.upper()}
-            return JSONResponse({"error": detail}, error.status)
+            return Answer({"error": detail}, error.status)
 
     async def _admit(self, request: Request) -> tuple[str, str]:
         """Return the model and the effort of the run that asks, if one does."""
@@ -93,10 +96,9 @@ class ModelProxy:
         if effort and body.get("reasoning_effort") is None and canonical(name) == model:
             body = {**body, "reasoning_effort": effort}
         reply = await self.models.chat(name, body)
-        usage = reply.setdefault("usage", {})
-        if isinstance(usage, dict):
-            usage.setdefault("total_backend_latency_ms", round((time.monotonic() - began) * 1000))
-        return reply
+        usage = reply["usage"] if isinstance(reply.get("usage"), dict) else {}
+        latency = round((time.monotonic() - began) * 1000)
+        return {**reply, "usage": {"total_backend_latency_ms": latency, **usage}}
 
 
 def routes(proxy: ModelProxy) -> list[Route]:
@@ -106,6 +108,24 @@ def routes(proxy: ModelProxy) -> list[Route]:
         Route("/openapi/models", proxy.openai_models, methods=["GET"]),
         Route("/genai/v1/models/{call:path}", proxy.genai, methods=["POST"]),
     ]
+
+
+async def _while_wanted(request: Request, answering: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """Await an answer; give it up when its asker hangs up, whose prompt would go on to cost time and money."""
+
+    async def hung_up() -> None:
+        while (await request.receive())["type"] != "http.disconnect":
+            pass
+
+    answer, gone = asyncio.create_task(answering), asyncio.create_task(hung_up())
+    try:
+        await asyncio.wait({answer, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            raise ModelError(499, "The asker hung up.")
+        return answer.result()
+    finally:
+        answer.cancel()
+        gone.cancel()
 
 
 async def _body(request: Request) -> dict[str, Any]:
@@ -136,7 +156,10 @@ def _from_genai(body: dict[str, Any]) -> dict[str, Any]:
         "seed": config.get("seed"),
         "stop": config.get("stopSequences"),
     }
-    schema = config.get("responseJsonSchema") or _plain_schema(config.get("responseSchema"))
+    try:
+        schema = config.get("responseJsonSchema") or _plain_schema(config.get("responseSchema"))
+    except RecursionError:
+        raise ModelError(400, "`responseSchema` is nested too deeply.") from None
     if schema:
         named = {"name": "response", "schema": schema}
         request["response_format"] = {"type": "json_schema", "json_schema": named}
@@ -179,7 +202,7 @@ def _plain_schema(schema: Any) -> Any:
 
 def _to_genai(reply: dict[str, Any]) -> dict[str, Any]:
     choice = reply["choices"][0]
-    usage = reply.get("usage", {})
+    usage = reply["usage"]
     reason = {"length": "MAX_TOKENS"}.get(str(choice.get("finish_reason")), "STOP")
     text = choice["message"].get("content") or ""
     return {

@@ -48,7 +48,7 @@ def apply_choice(working: Path, task_name: str) -> None:
     kept_runs = [run for run in _runs(working) if run.name == task_name]
     keep = {run.path for run in kept_runs[-1:]} | {t.path for t in _tasks(working) if t.name == task_name}
     for path in (*working.glob("*.run.json"), *working.glob("*.task.json")):
-        if path not in keep:
+        if path not in keep and not path.is_dir():
             path.unlink()
 
 
@@ -66,7 +66,7 @@ def judge(job: Job, working: Path, outcome: Outcome) -> Verdict:
 
 
 def _judge_run(job: Job, content: Mapping[str, Any]) -> Verdict:
-    other = content.get("modelVersion", {}).get("slug")
+    other = _object(content, "modelVersion").get("slug")
     if other and other != job.model:
         message = (
             f"The task ran on {other!r}, and the model under test is {job.model!r}: pass `kbench.llm` to "
@@ -81,7 +81,8 @@ def _judge_run(job: Job, content: Mapping[str, Any]) -> Verdict:
         return Verdict(COMPLETED, note if failed else None)
     if failed:
         return Verdict(ERRORED, error)
-    result = (content.get("results") or [None])[0]
+    results = content.get("results")
+    result = results[0] if isinstance(results, list) and results else None
     if len(json.dumps(result)) > _MOST_RESULT:
         return Verdict(
             COMPLETED, f"Its result is larger than {_MOST_RESULT >> 20} MB: only its run file has it."
@@ -127,14 +128,21 @@ def _tasks(working: Path) -> list[Left]:
     return _read(working, "*.task.json", lambda content: content.get("name"))
 
 
+def _object(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    return found if isinstance(found := content.get(name), dict) else {}
+
+
 def _runs(working: Path) -> list[Left]:
-    return _read(working, "*.run.json", lambda content: content.get("taskVersion", {}).get("name"))
+    return _read(working, "*.run.json", lambda content: _object(content, "taskVersion").get("name"))
 
 
 def _read(working: Path, pattern: str, name: Any) -> list[Left]:
     found = []
-    for path in sorted(working.glob(pattern), key=lambda p: (p.stat().st_mtime_ns, p.name)):
-        with suppress(OSError, ValueError, AttributeError):
+    files = [
+        path for path in working.glob(pattern) if path.is_file()
+    ]  # and no pipe, which nobody may ever write
+    for path in sorted(files, key=lambda p: (p.stat().st_mtime_ns, p.name)):
+        with suppress(OSError, ValueError, AttributeError, RecursionError):
             content = json.loads(path.read_text(), parse_constant=str)  # NaN is no JSON
             if isinstance(said := name(content), str):
                 found.append(Left(path, said, content))

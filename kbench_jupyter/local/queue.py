@@ -204,25 +204,27 @@ class Queue:
                 self._news.notify_all()
 
     async def _do(self, job: Work) -> None:
-        job.live = await to_thread(self._begin, job)
         try:
+            await to_thread(self._begin, job)
             await self._settle(job, await self._carry_out(job))
         finally:
             self._store.forget_tokens(job.key)
             # The state first, the end of the log after it: who follows the log looks at the state then.
-            await job.live.end()
+            if job.live:
+                await job.live.end()
 
-    def _begin(self, job: Work) -> LiveLog:
+    def _begin(self, job: Work) -> None:
         if (job.run or job.version).state == RUNNING:  # found by a restart
             job.folder.mkdir(mode=0o700, exist_ok=True)
-            return LiveLog(job.folder, anew=True)
+            job.live = LiveLog(job.folder, anew=True)
+            return
         shutil.rmtree(job.folder, ignore_errors=True)
         job.folder.mkdir(mode=0o700)
+        job.live = LiveLog(job.folder)  # before the state: the log of a run that goes is live
         if job.run:
             self._store.start_run(job.run.id)
         else:
             self._store.set_version(job.version.id, RUNNING)
-        return LiveLog(job.folder)
 
     async def _carry_out(self, job: Work) -> Verdict:
         verdict = await self._executor.execute(job)

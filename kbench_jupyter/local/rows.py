@@ -12,6 +12,9 @@ QUEUED, RUNNING, COMPLETED, ERRORED = "QUEUED", "RUNNING", "COMPLETED", "ERRORED
 WITHOUT_RUN, INVALID = "KERNEL_WITHOUT_RUN", "VALIDATION_FAILED"
 GOING = (QUEUED, RUNNING)
 
+_MOST_ERROR = 50_000
+"""Characters of an error that are kept; a traceback says what it is at its end."""
+
 
 @dataclass(frozen=True)
 class Version:
@@ -56,7 +59,7 @@ class Run:
         found = self.result if isinstance(self.result, dict) else {}
         if isinstance(numeric := found.get("numericResult"), dict):
             # Fields at their default are left out of run files: a score of zero, too.
-            with suppress(TypeError, ValueError):
+            with suppress(TypeError, ValueError, OverflowError):
                 return value if math.isfinite(value := float(numeric.get("value", 0))) else None
         passed = found.get("booleanResult")
         return passed if isinstance(passed, bool) else None
@@ -72,6 +75,17 @@ SELECT r.id, r.version_id, v.slug, v.version, r.model, r.effort, r.state, r.star
        r.result, r.agent
 FROM runs r JOIN versions v ON v.id = r.version_id
 """
+
+
+def error_kept(error: str | None) -> str | None:
+    """Return what is kept of an error: its beginning and its end, with half of a surrogate pair spelt out."""
+    if error is None:
+        return None
+    if len(error) > _MOST_ERROR:
+        half = _MOST_ERROR // 2
+        cut = f"[{len(error) - 2 * half:,} characters are left out here.]"
+        error = f"{error[:half]}\n{cut}\n{error[-half:]}"
+    return error.encode(errors="backslashreplace").decode()
 
 
 def version_of(row: Any) -> Version:

@@ -54,13 +54,19 @@ if TYPE_CHECKING:
 _LAST_WORDS = 5.0
 """Seconds to end in good order once the server is gone."""
 
-# After the notebook, the names of the tasks it holds, for `%choose` with a variable.
+# After the notebook, the names of the tasks it holds, for `%choose` with a variable. In a namespace of its own: a task
+# may have a `list` of its own, and values that raise when they are looked at.
 _PROBE = """
-import json as _json
-_found = {k: v.name for k, v in list(globals().items())
-          if hasattr(v, "store_task") and isinstance(getattr(v, "name", None), str)}
-with open(%r, "w") as _file:
-    _json.dump(_found, _file)
+import json, sys
+found = {}
+for name, value in [*vars(sys.modules["__main__"]).items()]:
+    try:
+        if hasattr(value, "store_task") and isinstance(value.name, str):
+            found[name] = value.name
+    except Exception:
+        pass
+with open(path, "w") as file:
+    json.dump(found, file)
 """
 
 
@@ -155,7 +161,8 @@ def _run(
     names = Path(job.scratch) / "names.json"
     choice = find_choice(notebook.cells)
     if choice:
-        notebook.cells.append(nbformat.v4.new_code_cell(_PROBE % str(names)))
+        probe = f"__import__('builtins').exec({_PROBE!r}, {{'path': {str(names)!r}}})"
+        notebook.cells.append(nbformat.v4.new_code_cell(probe))
 
     def on_event(event: Event) -> None:
         if isinstance(event, CellOutput):
@@ -194,7 +201,8 @@ def _keep(job: Job, working: Path, executed: Any, log: LogWriter) -> None:
     left_out = archive.pack(working, Path(job.folder) / "output.zip", notebooks)
     if left_out:
         first = ", ".join(left_out[:10]) + (", ..." if len(left_out) > 10 else "")
-        log("stderr", f"[The output is larger than {archive.MOST_BYTES >> 30} GB; left out: {first}]\n")
+        why = f"The output may have {archive.MOST_BYTES >> 30} GB, of files that can be read"
+        log("stderr", f"[{why}; left out: {first}]\n")
 
 
 if __name__ == "__main__":

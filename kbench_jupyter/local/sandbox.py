@@ -29,10 +29,12 @@ _SOCKET = "/run/kbench.sock"
 class Sandbox:
     """What a server's kernels are started in; the server's port is the same within, and its folder holds a note.
 
+    What lies in the folder that is `hidden` is not seen, also where that lies in one that is.
+
     Raises LocalServerError if there is no bubblewrap, or it may not make a sandbox here.
     """
 
-    def __init__(self, port: int, noted_in: Path) -> None:
+    def __init__(self, port: int, noted_in: Path, hidden: Path) -> None:
         found = shutil.which("bwrap")
         if found is None:
             raise _unusable("bubblewrap is not installed", "Install it (apt install bubblewrap)")
@@ -41,6 +43,8 @@ class Sandbox:
         self._command += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"]  # noqa: S108
         for path in (*_SYSTEM, *_python()):
             self._command += ["--ro-bind-try", path, path]
+        self._command += ["--tmpfs", str(hidden)]
+        self._hidden = str(hidden)
         tried = subprocess.run(
             [*self._command, "--", "/bin/true"], capture_output=True, text=True, check=False
         )
@@ -61,7 +65,7 @@ class Sandbox:
             # Who is in the same process group gets the interrupt that is meant for the kernel.
             "/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh", *self._command,
             "--bind", str(scratch), str(scratch), "--bind", "{own}", "{own}",
-            "--bind", str(self._folder / "s"), _SOCKET, "--remount-ro", "/",
+            "--bind", str(self._folder / "s"), _SOCKET, "--remount-ro", self._hidden, "--remount-ro", "/",
             "--chdir", str(scratch / "working"),
             # A kernel ends itself when its parent is another than it was told, and in there it is the first process.
             "--setenv", "JPY_PARENT_PID", "1", "--setenv", "TMPDIR", "/tmp",  # noqa: S108

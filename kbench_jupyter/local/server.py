@@ -90,7 +90,7 @@ async def _serve(settings: Settings, home: Home) -> None:
     url = f"http://127.0.0.1:{port}"
     remove_temporary(home.path)  # of an earlier server that was killed
     # On a cluster each worker makes its own.
-    sandbox = Sandbox(port, home.path) if wanted() and not settings.cluster else None
+    sandbox = Sandbox(port, home.path, home.path) if wanted() and not settings.cluster else None
     home.keep_reserves()
     home.make_room("starting")
     store = Store(home.database, home.make_room)
@@ -120,7 +120,7 @@ async def _serve(settings: Settings, home: Home) -> None:
     api = Api(home, store, models, queue, url=lambda: url, shut_down=server.stop, in_force=in_force)
     server.load(make_app(api, ModelProxy(models, store), home.token))
     await queue.start()
-    watching = asyncio.create_task(_stop_when_idle(server, api, queue, settings.idle))
+    watching = asyncio.create_task(_stop_when_idle(server, queue, settings.idle))
     try:
         await server.serve(sockets=[listener, *([sandbox.listener] if sandbox else [])])
     finally:
@@ -243,11 +243,15 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
-async def _stop_when_idle(server: _Server, api: Api, queue: Queue, idle: float) -> None:
+async def _stop_when_idle(server: _Server, queue: Queue, idle: float) -> None:
+    asked, since = 0, time.monotonic()
     while idle:
         await asyncio.sleep(min(idle, 30))
-        jobs = await queue.count()
-        if time.monotonic() - api.last_call > idle and not jobs["going"] + jobs["waiting"]:
+        jobs, state = await queue.count(), server.server_state
+        # A prompt is a call, too, and a long one or a download is one as long as it takes.
+        if asked != state.total_requests or state.tasks or jobs["going"] + jobs["waiting"]:
+            asked, since = state.total_requests, time.monotonic()
+        elif time.monotonic() - since > idle:
             log.info("stopping after %g s without a call", idle)
             server.stop()
             return

@@ -24,6 +24,8 @@ CONTEXT = 4096
 PARALLEL = 2
 DEFAULT_TOKENS, MOST_TOKENS = 512, 2048
 """A small model may ramble until its context is full: half a minute a prompt on two cores."""
+_SILENCE = 600.0
+"""Seconds that an answer may take before the engine is taken for dead."""
 _TAKEN_OVER = (
     "messages", "seed", "temperature", "top_p", "stop", "response_format", "tools", "tool_choice",
     "frequency_penalty", "presence_penalty", "logprobs", "top_logprobs",
@@ -56,6 +58,8 @@ class SmolLM:
         self._home = home
         self._process: asyncio.subprocess.Process | None = None
         self._starting = asyncio.Lock()
+        # Its queue is here: to wait in the engine's own counts as its silence, and it would be taken for dead.
+        self._turns = asyncio.Semaphore(PARALLEL)
         self._client: httpx.AsyncClient | None = None
 
     @property
@@ -81,18 +85,23 @@ class SmolLM:
     async def chat(self, model: Model, body: dict[str, Any]) -> dict[str, Any]:
         """Answer a prompt; a dead engine is started again once."""
         request = _tailor(body)
+        async with self._turns:
+            answer = await self._ask(json.dumps(request))
+        if answer is None:
+            raise ModelError(502, f"{model.slug} stopped while answering; try again.", "server_error")
+        if answer.status_code != 200:
+            raise _refusal(answer)
+        return _free({**answer.json(), "model": model.proxy_slug})
+
+    async def _ask(self, request: str) -> httpx.Response | None:
         for _attempt in (1, 2):
             client = await self._ready()
             try:
-                answer = await client.post("/v1/chat/completions", json=request)
+                return await client.post("/v1/chat/completions", content=request)
             except httpx.HTTPError as error:
                 log.warning("the engine failed (%s)", type(error).__name__)
                 await self._end()
-                continue
-            if answer.status_code != 200:
-                raise _refusal(answer)
-            return _free({**answer.json(), "model": model.proxy_slug})
-        raise ModelError(502, f"{model.slug} stopped while answering; try again.", "server_error")
+        return None
 
     async def _ready(self) -> httpx.AsyncClient:
         async with self._starting:
@@ -118,12 +127,12 @@ class SmolLM:
             await self._end()
             raise ModelError(503, f"{MODEL.slug} does not start.", "server_error") from error
         log.info("%s is ready", MODEL.slug)
-        headers = {"Authorization": f"Bearer {key}"}
+        headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         # Plain HTTP on loopback: to load certificates for it would hold up the event loop for up to half a second.
         self._client = httpx.AsyncClient(
             base_url=url,
             headers=headers,
-            timeout=600,
+            timeout=_SILENCE,
             trust_env=False,
             verify=False,  # noqa: S501
         )

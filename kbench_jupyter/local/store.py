@@ -27,12 +27,11 @@ from kbench_jupyter.local.rows import (
     VERSIONS,
     Run,
     Version,
+    error_kept,
     run_of,
     version_of,
 )
 
-_MOST_ERROR = 50_000
-"""Characters of an error that are kept; a traceback says what it is at its end."""
 _DESCRIBE = {
     "description": "UPDATE versions SET description = ? WHERE id = ?",
     "provenanceSources": "UPDATE versions SET provenance = ? WHERE id = ?",
@@ -159,7 +158,8 @@ class Store:
         """Record how far a creation has come."""
         with self._write() as db:
             db.execute(
-                "UPDATE versions SET state = ?, error = ? WHERE id = ?", (state, _cut(error), version_id)
+                "UPDATE versions SET state = ?, error = ? WHERE id = ?",
+                (state, error_kept(error), version_id),
             )
 
     def publish(self, slug: str, notebook: bool, artifacts: bool) -> None:
@@ -288,7 +288,13 @@ class Store:
         with self._write() as db:
             db.execute(
                 "UPDATE runs SET state = ?, end_time = ?, error = ?, result = ? WHERE id = ?",
-                (state, time.time(), _cut(error), json.dumps(result) if result else None, run_id),
+                (
+                    state,
+                    time.time(),
+                    error_kept(error),
+                    json.dumps(result) if result else None,
+                    run_id,
+                ),
             )
 
     # -- models, tokens ---------------------------------------------------------------------------
@@ -337,13 +343,6 @@ class Store:
             return lent[2] if time.monotonic() <= lent[0] else None
         sql = "SELECT 1 FROM proxy_tokens WHERE digest = ? AND expires >= ? AND job IS NULL"
         return ("", "") if self._read(sql, (digest, time.time())) else None
-
-
-def _cut(error: str | None) -> str | None:
-    if error is None or len(error) <= _MOST_ERROR:
-        return error
-    half = _MOST_ERROR // 2
-    return f"{error[:half]}\n[{len(error) - 2 * half:,} characters are left out here.]\n{error[-half:]}"
 
 
 def _marks(values: Sequence[str]) -> str:

@@ -11,13 +11,13 @@ import asyncio
 import hashlib
 import hmac
 import ipaddress
+import json
 import logging
+import math
 import os
 import socket
 import time
 from collections.abc import Sequence
-from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,6 +25,7 @@ import httpx
 
 from kbench_jupyter.errors import LocalServerError
 from kbench_jupyter.local.models import Model, ModelError, canonical
+from kbench_jupyter.retry_after import retry_after
 
 log = logging.getLogger("kbench.local.upstream")
 
@@ -36,6 +37,8 @@ _MOST = 64 * 2**20
 """Bytes an answer may have."""
 _MOST_WAIT = 300.0
 """Seconds that a prompt waits in all for an endpoint that says ``Retry-After``."""
+_LEAST_WAIT = 1.0
+"""Seconds that it waits at least: who says 0 would be asked without a pause."""
 _LOOK = 3.0
 """Seconds a look may take: every listing waits for it."""
 
@@ -111,10 +114,11 @@ class Upstream:
         self.key_from = key_from if key else ""
         self._secret = f"{url.strip().rstrip('/')}\n{key}"
         self._key_right = f"is {key_from} right?" if key_from else "it may want a key: --key-from VARIABLE"
-        headers = {"Authorization": f"Bearer {key}"} if key else {}
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {key}"} if key else {})
         # A proxy would be handed the key, in plain text, to reach what is here already.
         direct = httpx.AsyncHTTPTransport() if _on_this_machine(url) else None
-        timeout = httpx.Timeout(600, connect=10)
+        # Who waits for a connection waits for other prompts, as long as those take.
+        timeout = httpx.Timeout(600, connect=10, pool=None)
         self._client = httpx.AsyncClient(
             base_url=url.rstrip("/"), headers=headers, timeout=timeout, transport=direct
         )
@@ -148,7 +152,7 @@ class Upstream:
             answer.raise_for_status()
             self._models = tuple(_model(item, self._efforts, self._agents) for item in answer.json()["data"])
             self._problem = None
-        except (httpx.HTTPError, TimeoutError, ValueError, KeyError, TypeError) as error:
+        except (httpx.HTTPError, TimeoutError, RecursionError, ValueError, KeyError, TypeError) as error:
             self._models = ()
             problem = f"The model endpoint at {self.address} does not list its models: {self._why(error)}."
             if problem != self._problem:
@@ -163,7 +167,7 @@ class Upstream:
                 body += piece
                 if len(body) > _MOST:
                     raise httpx.DecodingError(f"an answer of more than {_MOST >> 20} MB")
-        kept = {name: answer.headers[name] for name in ("Retry-After",) if name in answer.headers}
+        kept = {name: answer.headers[name] for name in ("Retry-After", "Date") if name in answer.headers}
         return httpx.Response(answer.status_code, headers=kept, content=bytes(body), request=answer.request)
 
     async def _patiently(self, method: str, path: str, **options: Any) -> httpx.Response:
@@ -171,10 +175,12 @@ class Upstream:
         left = _MOST_WAIT
         while True:
             answer = await self._ask(method, path, **options)
-            wait = _told_to_wait(answer)
+            told = answer.headers if answer.status_code in (429, 503) else {}
+            wait = retry_after(told.get("Retry-After"), told.get("Date"))
             if wait is None or wait > left:
                 return answer
-            left -= max(wait, 1.0)
+            wait = max(wait, _LEAST_WAIT)
+            left -= wait
             await asyncio.sleep(wait)
 
     async def prepare(self) -> None:
@@ -184,8 +190,9 @@ class Upstream:
         """Pass a request through."""
         request = {name: value for name, value in body.items() if value is not None}
         try:
-            body = {**request, "model": model.proxy_slug}
-            answer = await self._patiently("POST", "/chat/completions", json=body)
+            # httpx's own JSON cannot spell half of a surrogate pair, nor what is too large for a number.
+            content = json.dumps({**request, "model": model.proxy_slug})
+            answer = await self._patiently("POST", "/chat/completions", content=content)
         except httpx.HTTPError as error:
             message = f"The model endpoint at {self.address} does not answer: {self._why(error)}."
             raise ModelError(502, message, "upstream_error") from error
@@ -193,16 +200,19 @@ class Upstream:
             raise self._refusal(answer)
         try:
             reply = answer.json()
-        except ValueError as error:
-            message = f"The model endpoint at {self.address} answered something that is not JSON."
-            raise ModelError(502, message, "upstream_error") from error
+            what = "" if _has_message(reply) else f"no chat completion: {answer.text.strip()[:300]}"
+        except (ValueError, RecursionError):
+            reply, what = {}, "not JSON."
+        if what:
+            message = f"The model endpoint at {self.address} answered something that is {what}"
+            raise ModelError(502, message, "upstream_error")
         _name_cost(reply)
         return dict(reply)
 
     def _refusal(self, answer: httpx.Response) -> ModelError:
         try:
             message = str(answer.json()["error"]["message"])[:2000]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, RecursionError, KeyError, TypeError):
             message = answer.text.strip()[:300]
         if answer.status_code in (401, 403):
             message = f"{message} ({self._key_right})"
@@ -230,19 +240,6 @@ class Upstream:
     async def close(self) -> None:
         """Close its connections."""
         await self._client.aclose()
-
-
-def _told_to_wait(answer: httpx.Response) -> float | None:
-    """Return the seconds after which an endpoint wants to be asked again; None unless it has said so."""
-    said = answer.headers.get("Retry-After", "") if answer.status_code in (429, 503) else ""
-    if said.strip().isascii() and said.strip().isdigit():
-        return float(said)
-    with suppress(ValueError, TypeError):  # or a date: RFC 9110, 10.2.3
-        # A date of the endpoint's clock, which may not be this machine's.
-        date = answer.headers.get("Date", "")
-        now = parsedate_to_datetime(date).timestamp() if date else time.time()
-        return max(0.0, parsedate_to_datetime(said).timestamp() - now)
-    return None
 
 
 def _model(item: dict[str, Any], efforts: tuple[str, ...], agents: dict[str, str]) -> Model:
@@ -300,11 +297,17 @@ def _names(efforts: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for one in named if one and one == canonical(one)))
 
 
-def _name_cost(reply: Any) -> None:
+def _has_message(reply: Any) -> bool:
+    choices = reply.get("choices") if isinstance(reply, dict) else None
+    first = choices[0] if isinstance(choices, list) and choices else None
+    return isinstance(first, dict) and isinstance(first.get("message"), dict)
+
+
+def _name_cost(reply: dict[str, Any]) -> None:
     # The SDK expects an object; OpenRouter, for one, has the whole cost as a number of dollars.
-    usage = reply.get("usage") if isinstance(reply, dict) else None
+    usage = reply.get("usage")
     if isinstance(usage, dict) and "cost" in usage and not isinstance(usage["cost"], dict):
         dollars = usage.pop("cost")
-        if isinstance(dollars, (int, float)) and not isinstance(dollars, bool):
+        if isinstance(dollars, (int, float)) and not isinstance(dollars, bool) and math.isfinite(dollars):
             nano = round(dollars * 1e9)
             usage["cost"] = {"input_tokens_cost_nanodollars": 0, "output_tokens_cost_nanodollars": nano}

@@ -33,9 +33,23 @@ class CallError(Exception):
         self.message = message
 
 
-def envelope(code: int, message: str) -> JSONResponse:
+class Answer(JSONResponse):
+    """JSON that every client reads: half of a surrogate pair is spelt out, and what is no finite number is null."""
+
+    def render(self, content: Any) -> bytes:
+        """Write it."""
+        try:
+            return _JSON.encode(content).encode()
+        except ValueError:
+            return _JSON.encode(json.loads(json.dumps(content), parse_constant=lambda _name: None)).encode()
+
+
+_JSON = json.JSONEncoder(allow_nan=False, separators=(",", ":"))
+
+
+def envelope(code: int, message: str) -> Answer:
     """Build an error answer."""
-    return JSONResponse({"code": code, "message": message}, code)
+    return Answer({"code": code, "message": message}, code)
 
 
 class Guard:
@@ -61,7 +75,7 @@ class Guard:
             return
         await self._app(scope, _limited(receive), send)
 
-    def _refusal(self, path: str, headers: Headers) -> JSONResponse | None:
+    def _refusal(self, path: str, headers: Headers) -> Answer | None:
         # A web page whose name was made to point here (DNS rebinding) still sends its own name.
         if not _LOOPBACK.fullmatch(headers.get("host", "")):
             return envelope(421, "This server answers to 127.0.0.1 and localhost only.")
@@ -89,11 +103,15 @@ class Guard:
 async def json_of(raw: bytes) -> Any:
     """Read a request's JSON, and hold up no other request for it; ValueError or RecursionError if it is none."""
     if raw.count(b",") <= _MANY:
-        return json.loads(raw)
+        return json.loads(raw, parse_constant=_no_number)
     # The reader in C lets nobody else do anything before it is done; the one in Python takes turns.
-    reader = json.JSONDecoder()
+    reader = json.JSONDecoder(parse_constant=_no_number)
     reader.scan_once = py_make_scanner(reader)  # type: ignore[attr-defined]
     return await run_in_threadpool(reader.decode, raw.decode("utf-8"))
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(name)  # Python takes NaN for JSON; nobody who is handed it on does
 
 
 _TOO_LARGE = f"The request is larger than {MOST_BODY // 2**20} MB."
@@ -116,6 +134,8 @@ def _limited(receive: Receive) -> Receive:
     return limited
 
 
+_MOST_NAME = 1000
+"""Characters of a name: to make a slug of many megabytes holds up all other requests for seconds."""
 _MOST_NUMBER = 2**63 - 1  # what SQLite holds, and the wire's int64
 
 
@@ -129,6 +149,19 @@ def text_of(body: dict[str, Any], name: str, *, needed: bool = False) -> str:
     return value
 
 
+def name_of(body: dict[str, Any], name: str, *, needed: bool = False) -> str:
+    """Return a text field of a request that names something."""
+    return _short(text_of(body, name, needed=needed), name)
+
+
+def _short(text: str, field: str) -> str:
+    if len(text) > _MOST_NAME:
+        raise CallError(
+            400, f"`{field}` is no name: it has {len(text):,} characters, and {_MOST_NAME:,} are the most."
+        )
+    return text
+
+
 def number_of(body: dict[str, Any], name: str) -> int:
     """Return a whole number of a request; 0 when absent."""
     value = body.get(name) or 0
@@ -139,12 +172,12 @@ def number_of(body: dict[str, Any], name: str) -> int:
     return value
 
 
-def texts_of(body: dict[str, Any], name: str) -> list[str]:
-    """Return a list of texts of a request; empty when absent."""
+def names_of(body: dict[str, Any], name: str) -> list[str]:
+    """Return a list of names of a request; empty when absent."""
     value = list_of(body, name)
     if not all(_is_text(item) for item in value):
         raise CallError(400, f"`{name}` must be a list of texts.")
-    return value
+    return [_short(item, name) for item in value]
 
 
 def list_of(body: dict[str, Any], name: str) -> list[Any]:

@@ -64,10 +64,14 @@ def task(version: Version, *, definition: bool = False) -> dict[str, Any]:
     )
 
 
+def kind_of(score: float | bool) -> str:
+    """Return the name of a result's field for such a score."""
+    return "booleanResult" if isinstance(score, bool) else "numericResult"
+
+
 def run(item: Run) -> dict[str, Any]:
     """Build the Run object."""
     score = item.score
-    kind = "booleanResult" if isinstance(score, bool) else "numericResult"
     return trim(
         {
             "taskSlug": slug(item.slug, item.version),
@@ -79,6 +83,6 @@ def run(item: Run) -> dict[str, Any]:
             "errorMessage": item.error,
             "agentSlug": item.agent,
             "modelVersionConfigSlug": config_slug(item.model, item.effort) if item.effort else None,
-            "result": None if score is None else {kind: score},
+            "result": None if score is None else {kind_of(score): score},
         }
     )

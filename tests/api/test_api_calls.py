@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kbench_jupyter.api import Client, Credentials, Limits, Request, Response, TransportFault
-from kbench_jupyter.api.calls.answers import retry_after
 from kbench_jupyter.errors import (
     ApiError,
     CredentialsError,
@@ -25,6 +24,7 @@ from kbench_jupyter.errors import (
     ServerError,
     TransportError,
 )
+from kbench_jupyter.retry_after import retry_after
 
 SECRET = "s3cr3t-value"
 

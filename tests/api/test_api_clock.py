@@ -14,7 +14,7 @@ import pytest
 from faults import Exchange, Fault, FaultServer, hang, status
 from set_clock import SetClock
 
-from kbench_jupyter.api.calls.answers import retry_after
+from kbench_jupyter.retry_after import retry_after
 
 #: Asks for a task, and says how many seconds that took and of which task it heard.
 CLIENT = """

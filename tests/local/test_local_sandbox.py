@@ -100,13 +100,26 @@ def test_a_task_sees_nothing_of_the_home_no_network_and_no_other_process_and_its
     found = looked(one.home / "creations" / "1" / "log.jsonl")
     interpreter = [p for p in found["read"] if Path(os.path.realpath(os.sys.executable)).is_relative_to(p)]
     assert [p for p in found["read"] if p not in interpreter and p != str(one.home)] == []
-    assert [p for p in found["written"] if p != str(one.home)] == []
+    assert found["written"] == []
     assert found["ports"] == []
     assert found["proxy"] is True
     assert found["processes"] < 8
     one.push("inside", TASK)
     assert one.creation("inside") == ("COMPLETED", "")
     assert one.run_now("looks")["state"] == "COMPLETED"
+
+
+@pytest.mark.usefixtures("bwrap")
+def test_a_server_whose_folder_lies_in_one_that_a_task_may_see_keeps_it_to_itself(make_server, tmp_path):
+    (tmp_path / "seen.txt").write_text("x")
+    one = make_server(env={"KBENCH_SANDBOX": "bwrap", "PYTHONPATH": str(tmp_path)})
+    paths = [tmp_path / "seen.txt", one.home / "token", one.home / "server.sqlite3", one.home / "creations"]
+    look = f"PATHS = {[str(path) for path in paths]!r}\nPORTS = []\n{LOOK}"
+    one.push("looks", plain("looks", look))
+    assert one.creation("looks") == ("COMPLETED", "")
+    found = looked(one.home / "creations" / "1" / "log.jsonl")
+    assert found["read"] == [str(tmp_path / "seen.txt")]
+    assert found["written"] == []
 
 
 @pytest.mark.usefixtures("bwrap")

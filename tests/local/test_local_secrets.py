@@ -129,7 +129,7 @@ class Proxy(BaseHTTPRequestHandler):
 
     def do_GET(self):
         self.server.seen.append((self.path, self.headers["Authorization"]))
-        data = b'{"data": [{"id": "lab/calc-7b"}]}'
+        data = b'{"data": [{"id": "lab/calc-7b"}], "choices": [{"message": {"content": "hi"}}]}'
         self.send_response(200)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()

@@ -8,11 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 from kbench_jupyter.api.credentials.files import SETTINGS
@@ -29,8 +26,9 @@ from kbench_jupyter.errors import (
     RateLimitError,
     ServerError,
 )
+from kbench_jupyter.retry_after import retry_after
 
-__all__ = ["Answer", "error_of", "json_object", "refusal", "retry_after"]
+__all__ = ["Answer", "error_of", "json_object", "refusal"]
 
 _LONGEST = 10_000_000  # bytes of a refusal that are read
 _SHOWN = 400  # characters of a server's message or page worth showing
@@ -44,27 +42,6 @@ class Answer:
     status: int  # of HTTP, or the code of the envelope
     message: str  # the server's own words, whole and as they came: `error_of` redacts and cuts them
     retry_after: float | None = None  # seconds
-
-
-def retry_after(value: str | None, date: str | None = None) -> float | None:
-    """Return the seconds a Retry-After field asks for: a number, or an HTTP date; None when it is neither.
-
-    A date is one of the server's clock, so it counts from the answer's own `date` where there is one.
-    """
-    text = (value or "").strip()
-    if re.fullmatch(r"\d{1,9}(\.\d+)?", text):
-        return float(text)
-    moment = _moment(text)
-    return None if moment is None else max(0.0, moment - (_moment(date) or time.time()))
-
-
-def _moment(text: str | None) -> float | None:
-    """Return an HTTP date as seconds of the epoch; None where it is none."""
-    try:
-        moment = parsedate_to_datetime(text or "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-    except (ValueError, TypeError, IndexError, OverflowError):
-        return None
 
 
 def refusal(method: str, response: Response, *, body: bytes | None = None) -> Answer | None:

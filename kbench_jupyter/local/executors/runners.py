@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import logging
 import secrets
-import shutil
 import socket
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,6 +22,7 @@ from typing import IO
 from kbench_jupyter.execution import IDLE, ROOM, free_memory
 from kbench_jupyter.execution.environment import kernel_environment
 from kbench_jupyter.execution.processes import adopts_orphans
+from kbench_jupyter.execution.scratch import remove_folder
 from kbench_jupyter.local.children import Children, Forked
 from kbench_jupyter.local.executors.templates import Ask, Templates, can_fork
 from kbench_jupyter.local.job import Ahead
@@ -64,7 +64,7 @@ class Runner:
 def remove_scratch(folder: Path) -> None:
     """Remove a runner's scratch folder, and the temporary one of a runner that had no time to."""
     remove_temporary(folder)
-    shutil.rmtree(folder, ignore_errors=True)
+    remove_folder(folder)
 
 
 class Runners:

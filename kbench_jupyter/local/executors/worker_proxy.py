@@ -92,7 +92,9 @@ class WorkerProxy:
         sockets = [listener]
         if sandboxed:
             self._folder.mkdir(mode=0o700, exist_ok=True)
-            self.sandbox = await asyncio.to_thread(Sandbox, listener.getsockname()[1], self._folder)
+            self.sandbox = await asyncio.to_thread(
+                Sandbox, listener.getsockname()[1], self._folder, self._folder.parent
+            )
             sockets.append(self.sandbox.listener)
         self._serving = asyncio.create_task(self._server.serve(sockets=sockets))
 
