@@ -183,7 +183,15 @@ def test_a_value_shows_text_and_html_in_one_bundle(shell: InteractiveShell) -> N
 
 @pytest.mark.parametrize(
     ("seconds", "said"),
-    [(None, ""), (0.85, "850 ms"), (12.34, "12.3 s"), (245, "4 min 05 s"), (7800, "2 h 10 min")],
+    [
+        (None, ""),
+        (0.85, "850 ms"),
+        (0.9996, "1.0 s"),
+        (12.34, "12.3 s"),
+        (59.96, "1 min 00 s"),
+        (245, "4 min 05 s"),
+        (7800, "2 h 10 min"),
+    ],
 )
 def test_a_time_span_reads_naturally(seconds: float | None, said: str) -> None:
     assert duration(seconds) == said
@@ -192,7 +200,16 @@ def test_a_time_span_reads_naturally(seconds: float | None, said: str) -> None:
 def test_numbers_read_naturally() -> None:
     assert [count(1, "run"), count(1200, "run")] == ["1 run", "1,200 runs"]
     assert [size(980), size(1500), size(2_100_000), size(5e12)] == ["980 B", "1.5 kB", "2.1 MB", "5000.0 GB"]
+    assert [size(999.6), size(999_960)] == ["1.0 kB", "1.0 MB"]
     assert [money(None), money(0.0012), money(3.4), money(0)] == ["", "$0.0012", "$3.40", "$0.00"]
+
+
+@pytest.mark.parametrize(
+    ("usd", "said"),
+    [(0.000015, "$0.000015"), (0.00000075, "$0.00000075"), (0.0004, "$0.0004"), (0.99999, "$1.00")],
+)
+def test_what_costs_next_to_nothing_is_not_said_to_cost_nothing(usd: float, said: str) -> None:
+    assert money(usd) == said
 
 
 def test_a_heading_has_no_sign_and_code_in_a_sentence_looks_like_code() -> None:
