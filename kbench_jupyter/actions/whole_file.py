@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,7 +19,14 @@ def whole_file(path: Path) -> Iterator[Path]:
     UsageError
         If it cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
+    if path.exists() and not path.is_file():
+        raise UsageError(
+            f"{path} is a {'folder' if path.is_dir() else 'device'}, which no file can take the place of.",
+            hint="Name another file.",
+        )
+    part = path.with_name(
+        f".{secrets.token_hex(8)}.part"
+    )  # whoever writes the same file meanwhile has another
     try:
         yield part
         part.replace(path)

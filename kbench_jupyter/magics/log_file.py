@@ -34,7 +34,7 @@ def to_file(session: Session, path: Path, read: Callable[[], Any], *, force: boo
 
     Meanwhile the session's reporter writes into the file what `read` passes on, and says nothing.
     """
-    if path.exists() and not force:
+    if path.is_file() and not force:
         raise exists(path, "Name another file, or overwrite it: add --force")
     shown = session.reporter
     with whole_file(path) as part:
