@@ -20,13 +20,14 @@ from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.cards import result_texts
 from kbench_jupyter.actions.local import cluster_of
 from kbench_jupyter.actions.pushed_task import get_task
-from kbench_jupyter.errors import KBenchError
+from kbench_jupyter.errors import KBenchError, TargetError
 from kbench_jupyter.following.rounds import Trouble
 from kbench_jupyter.following.runs import Watch
-from kbench_jupyter.following.status import RunStatus, judge
+from kbench_jupyter.following.status import Ending, RunStatus, judge
 from kbench_jupyter.panels.creation import CreationWatch
 from kbench_jupyter.panels.session import PartSession
 from kbench_jupyter.session.session import Session, SilentReporter
+from kbench_jupyter.session.target import Target
 
 __all__ = ["TaskWatch", "at_watch", "outcomes_of", "refresh_shown", "task_watch"]
 
@@ -56,6 +57,7 @@ class TaskWatch:
         self._tried: set[int] = set()
         self._fetching = False
         self._folder: Path | None = None
+        self._closed = False
         self.task: Any = None
         self.label = ""
         self.place = ""  # the target in words
@@ -104,9 +106,19 @@ class TaskWatch:
         """Whether a run that is followed has printed anything."""
         return run_id in self._spoke
 
+    def target(self) -> Target:
+        """Return the target, which must be the one that these runs are on: another's have the same ids."""
+        target = self._session.target()
+        if self.place not in ("", target.place):
+            raise TargetError(
+                f"These runs are on {self.place}, and the target is {target.place} now: nothing was done.",
+                hint="Turn back to it: %kbench target",
+            )
+        return target
+
     def refresh(self) -> None:
         """Ask the server for all runs now, in the calling thread, and follow those that are going."""
-        target = self._session.target()
+        target = self.target()
         client = self._session.client(target)
         task, runs = both(
             lambda: get_task(self._session, client, self.slug),
@@ -115,10 +127,21 @@ class TaskWatch:
         with self._lock:
             self.task, self.trouble = task, ""
             self.label, self.place = target.label, target.place
+            listed = {run.id for run in runs}
+            self._statuses = {
+                run_id: status
+                for run_id, status in self._statuses.items()
+                if run_id in listed or status.ending in (None, Ending.VANISHED)
+            }
             for run in runs:
                 before = self._statuses.get(run.id)
-                if before is None or not before.ended:
-                    self._statuses[run.id] = judge(run.id, run, listed=True, seconds=0.0)
+                if before is not None and before.ending is Ending.UNCLEAR and before.run == run:
+                    continue
+                status = self._statuses[run.id] = judge(run.id, run, listed=True, seconds=0.0)
+                if not status.ended:  # a server that was reset gives ids anew
+                    self._tried.discard(run.id)
+                    self._outcomes.pop(run.id, None)
+                    self._took.pop(run.id, None)
         self._follow()
         self._tell()
         for listener in self._at_refresh:
@@ -162,7 +185,7 @@ class TaskWatch:
     def close(self) -> None:
         """End threads and connections, and remove what was fetched."""
         with self._lock:
-            self._listeners = []
+            self._closed, self._listeners = True, []
             watch, self._watch = self._watch, None
             folder, self._folder = self._folder, None
             self._creation.leave()
@@ -179,7 +202,11 @@ class TaskWatch:
                 self._fetch()
                 return
             before = self._watch
-            client = self._session.client()
+            try:
+                client = self._session.client(self.target())
+            except KBenchError as error:
+                self.trouble = str(error)
+                return
             watch = Watch(
                 client,
                 self.slug,
@@ -202,7 +229,9 @@ class TaskWatch:
 
     def _follow_creation(self) -> None:
         if self.is_creating and self._listeners:
-            self._creation.follow(self._session.client(), self.slug, _INTERVAL, self._created)
+            with suppress(KBenchError):
+                client = self._session.client(self.target())
+                self._creation.follow(client, self.slug, _INTERVAL, self._created)
 
     def _created(self, problem: str) -> None:
         if problem:
@@ -251,6 +280,7 @@ class TaskWatch:
         with self._lock:
             folder = self._folder = self._folder or Path(tempfile.mkdtemp(prefix="kbench-panel-"))
         try:
+            self.target()
             quiet = PartSession(self._session, SilentReporter())
             found = results.results(quiet, self.slug, output=folder)
             outcomes = outcomes_of([row.result for row in found.rows])
@@ -262,6 +292,8 @@ class TaskWatch:
             pass
         finally:
             self._fetching = False
+            if self._closed:  # meanwhile
+                shutil.rmtree(folder, ignore_errors=True)
         self._fetch()
 
     def _tell(self) -> None:
