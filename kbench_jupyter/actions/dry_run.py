@@ -152,7 +152,7 @@ def dry_run(
         rows=sum(1 for run in mine for _ in samples(run)),
         raised=raised,
         rehearse=chosen.line("validate"),
-        push=chosen.push_line,
+        push=chosen.line("push"),
     )
 
 

@@ -12,7 +12,13 @@ from kbench_jupyter.actions.cards import finding_parts, notes_on, page_cell, sta
 from kbench_jupyter.actions.check import Checked, check, refuse_errors
 from kbench_jupyter.actions.describe import agreed, page_of_source, send
 from kbench_jupyter.actions.describe.page import Page, page_of_task
-from kbench_jupyter.actions.pushed_task import creation_notes, find_task, first_run_raised, refuse_unready
+from kbench_jupyter.actions.pushed_task import (
+    addressed,
+    creation_notes,
+    find_task,
+    first_run_raised,
+    refuse_unready,
+)
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors
 from kbench_jupyter.actions.sources import ChosenTask, say_if_large
 from kbench_jupyter.api import Task
@@ -257,7 +263,7 @@ def _watch(
     session: Session, target: Target, slug: str, version: int | None, wait: float, poll_interval: float
 ) -> Task:
     """Return a version once its creation has ended."""
-    return watch_creation(
+    created = watch_creation(
         session.client(target),
         slug,
         version,
@@ -266,6 +272,7 @@ def _watch(
         reporter=session.reporter,
         on_trouble=session.reviver(target),
     )
+    return addressed(created, slug)
 
 
 def _refuse_answer(task: Task) -> None:

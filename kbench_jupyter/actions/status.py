@@ -59,7 +59,7 @@ class TaskStatus(Shown):
         )
         version = f", version {task.version}" if task.version else ""
         return View(
-            f"{task.slug.task}{version}",
+            f"{task.slug}{version}",
             [facts, *self._run_parts()],
             notes=[*([self.hint] if self.hint else []), *creation_notes(task, self.explained)],
             next=self._steps(),
@@ -68,7 +68,7 @@ class TaskStatus(Shown):
 
     def _steps(self) -> list[tuple[str, str]]:
         """Say what to type next: nothing that the server, or a command before it asks, would refuse."""
-        slug, created = self.task.slug.task, self.task.creation_state
+        slug, created = str(self.task.slug), self.task.creation_state
         if self.missing:
             return [(f"%kbench status {slug}", "all its runs")]
         newest = [run for run in self.runs if run.task.version in (self.task.version, None)]
@@ -165,6 +165,6 @@ def _mend(session: Session, task: Task) -> str:
         return ""
     with suppress(KBenchError):
         chosen = choose_task(session, required=False)
-        if task.slug.task in chosen.stored:
+        if str(task.slug) in chosen.stored:
             return replace(chosen, slug=task.slug.task).line("validate")
     return ""

@@ -140,7 +140,7 @@ def validate(
         rehearsal=rehearsal,
         runs=mine,
         model=env[DEFAULT],
-        push=chosen.push_line,
+        push=chosen.line("push"),
         footer=target.label,
     )
 

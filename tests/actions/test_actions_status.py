@@ -80,9 +80,9 @@ def test_what_waits_for_its_turn_has_no_elapsed_time(server, session):
 def test_ended_runs_are_to_be_compared_first(server, session):
     add_run(server.api, 11)
     assert commands(status(session, "me/quiz")) == [
-        "%kbench results quiz",
-        "%kbench log quiz",
-        "%kbench download quiz",
+        "%kbench results me/quiz",
+        "%kbench log me/quiz",
+        "%kbench download me/quiz",
     ]
 
 
