@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.cards import (
@@ -65,6 +66,16 @@ class TaskStatus(Shown):
             next=self._steps(),
             footer=self.footer,
         )
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return one record a run; where whole errors are asked for, with those, as they are shown."""
+        rows = super().records()
+        if not self.whole_errors:
+            return rows
+        return [
+            row | {"error": self.explained.of(run.task.version).whole(run.error_message) or None}
+            for row, run in zip(rows, self.runs, strict=True)
+        ]
 
     def _steps(self) -> list[tuple[str, str]]:
         """Say what to type next: nothing that the server, or a command before it asks, would refuse."""

@@ -44,7 +44,8 @@ def to_file(session: Session, path: Path, read: Callable[[], Any], *, force: boo
                 session.reporter = FileReporter(stream)
                 return read()
         except KeyboardInterrupt:  # how one stops following: what came until then is what was wanted
-            part.replace(path)
+            if part.stat().st_size:
+                part.replace(path)
             raise
         finally:
             session.reporter = shown

@@ -286,3 +286,20 @@ def test_a_folder_or_a_device_is_never_replaced_by_a_log(tmp_path: Path, session
             to_file(session, tmp_path / name, lambda: None, force=True)
         assert "--force" not in str(refused.value.hint)
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+@pytest.mark.parametrize(("came", "left"), [("", "before"), ("a line", "a line")])
+def test_a_stop_before_anything_came_leaves_the_file_as_it_was(
+    tmp_path: Path, session: LoopbackSession, came: str, left: str
+) -> None:
+    path = tmp_path / "log.txt"
+    path.write_text("before")
+
+    def read() -> None:
+        session.reporter.write(came)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        to_file(session, path, read, force=True)
+    assert path.read_text() == left
+    assert list(tmp_path.iterdir()) == [path]

@@ -323,3 +323,21 @@ def test_what_is_put_together_by_model_is_compared_by_candidates(
     [line] = [line for line, _ in kbench("results quiz --by model").view().next if "compare" in line]
     assert line == "%kbench compare m1-high m1-low -t quiz"
     assert len(kbench(line.removeprefix("%kbench ")).worse) == 15
+
+
+def test_a_folder_below_home_is_the_same_for_scripts_as_for_commands(
+    two_versions: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    scripts.session.cache_clear()
+    try:
+        assert len(scripts.compare("quiz", output="~/res").rows) == 4
+    finally:
+        scripts.session().close()
+        scripts.session.cache_clear()
+    assert (tmp_path / "home" / "res" / "quiz").is_dir()
+
+
+def test_rows_without_a_dry_run_are_refused_by_scripts_as_by_the_command() -> None:
+    with pytest.raises(UsageError, match="rows goes with a dry run"):
+        scripts.validate("task.py", rows=3)

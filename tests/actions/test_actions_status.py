@@ -139,3 +139,11 @@ def test_a_model_in_the_place_of_a_task_is_told_to_be_one(server, session, four)
         status(session, "quick-1")
     assert "'quick-1' is a model, not a task" in str(caught.value)
     assert "-m MODEL -m quick-1" in caught.value.hint
+
+
+def test_whole_errors_are_in_what_is_handed_to_other_programs_too(server, session):
+    error = "Traceback (most recent)\nValueError: no"
+    add_run(server.api, 11, state="ERRORED", errorMessage=error)
+    add_run(server.api, 12)
+    assert [one["error"] for one in status(session, "quiz", errors=True).records()] == [error, None]
+    assert "error" not in status(session, "quiz").records()[0]

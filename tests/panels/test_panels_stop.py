@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 import faults
 import pytest
 from candidates import THREE, CandidateApi, add_three
-from loopback_session import LoopbackSession, add_run
+from loopback_session import LoopbackSession, add_run, zipped
 from panel_kernel import Kernel, opened
 
 from kbench_jupyter.actions.choose_runs import Which
@@ -275,3 +276,32 @@ def test_in_a_kernel_a_stop_is_asked_for_and_changes_the_rows(
         assert len(cancels(server)) == 1
     finally:
         kernel.close()
+
+
+def test_a_panel_that_rehearses_has_the_kernel_that_waits_for_the_notebook(session: LoopbackSession) -> None:
+    part = Clicked(session)
+    assert part.session.next_kernel is session.next_kernel
+
+
+def test_what_was_being_fetched_when_the_kernel_let_go_of_its_panels_is_removed(
+    server: faults.FaultServer, session: LoopbackSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(exchange: faults.Exchange) -> None:
+        asked.set()
+        go_on.wait(10)
+        exchange.answer(*exchange.process())
+
+    add_run(server.api, 11)
+    server.api.archives[11] = zipped(r_run_json="{}")
+    server.inject("DownloadBenchmarkTaskRunOutput", slow)
+    part = Clicked(session)
+    assert asked.wait(10)
+    assert list(tmp_path.glob("kbench-panel-*"))
+    [thread] = [one for one in threading.enumerate() if one.name == "kbench-outcomes"]
+    part.watch.close()
+    go_on.set()
+    thread.join(20)
+    assert list(tmp_path.glob("kbench-panel-*")) == []
