@@ -6,18 +6,13 @@ and fetches what ended runs came to, so that ten open panels ask the server no m
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from kbench_jupyter.actions import results
 from kbench_jupyter.actions.at_once import both
-from kbench_jupyter.actions.cards import result_texts
 from kbench_jupyter.actions.local import cluster_of
 from kbench_jupyter.actions.pushed_task import get_task
 from kbench_jupyter.errors import KBenchError, TargetError
@@ -25,17 +20,14 @@ from kbench_jupyter.following.rounds import Trouble
 from kbench_jupyter.following.runs import Watch
 from kbench_jupyter.following.status import Ending, RunStatus, judge
 from kbench_jupyter.panels.creation import CreationWatch
-from kbench_jupyter.panels.session import PartSession
-from kbench_jupyter.session.session import Session, SilentReporter
+from kbench_jupyter.panels.outcomes import Outcome, Outcomes
+from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
-__all__ = ["TaskWatch", "at_watch", "outcomes_of", "refresh_shown", "task_watch"]
+__all__ = ["TaskWatch", "at_watch", "refresh_shown", "task_watch"]
 
 #: Most seconds between two looks while runs are going; the end of a run's log makes it look at once.
 _INTERVAL = 10.0
-
-#: A run's verdict in a word and its tone, with its result value where it has one.
-Outcome = tuple[str, str]
 
 
 class TaskWatch:
@@ -51,13 +43,8 @@ class TaskWatch:
         self._watch: Watch | None = None
         self._creation = CreationWatch(self._tell)
         self._following: frozenset[int] = frozenset()
-        self._outcomes: dict[int, Outcome] = {}
-        self._took: dict[int, float] = {}
+        self._outcomes = Outcomes(session, task, self.target, self._tell)
         self._spoke: set[int] = set()
-        self._tried: set[int] = set()
-        self._fetching = False
-        self._folder: Path | None = None
-        self._closed = False
         self.task: Any = None
         self.label = ""
         self.place = ""  # the target in words
@@ -96,11 +83,11 @@ class TaskWatch:
 
     def outcome(self, run_id: int) -> Outcome | None:
         """Return what an ended run came to, once that is known."""
-        return self._outcomes.get(run_id)
+        return self._outcomes.known.get(run_id)
 
     def took(self, run_id: int) -> float | None:
         """Return how many seconds the task itself took in an ended run, once that is known."""
-        return self._took.get(run_id)
+        return self._outcomes.took.get(run_id)
 
     def spoke(self, run_id: int) -> bool:
         """Whether a run that is followed has printed anything."""
@@ -138,10 +125,8 @@ class TaskWatch:
                 if before is not None and before.ending is Ending.UNCLEAR and before.run == run:
                     continue
                 status = self._statuses[run.id] = judge(run.id, run, listed=True, seconds=0.0)
-                if not status.ended:  # a server that was reset gives ids anew
-                    self._tried.discard(run.id)
-                    self._outcomes.pop(run.id, None)
-                    self._took.pop(run.id, None)
+                if not status.ended:
+                    self._outcomes.forget(run.id)
         self._follow()
         self._tell()
         for listener in self._at_refresh:
@@ -185,21 +170,19 @@ class TaskWatch:
     def close(self) -> None:
         """End threads and connections, and remove what was fetched."""
         with self._lock:
-            self._closed, self._listeners = True, []
+            self._listeners = []
             watch, self._watch = self._watch, None
-            folder, self._folder = self._folder, None
             self._creation.leave()
         if watch is not None:
             watch.close()
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        self._outcomes.close()
 
     def _follow(self) -> None:
         self._follow_creation()
+        self._fetch()
         with self._lock:
             going = frozenset(status.run_id for status in self._statuses.values() if not status.ended)
             if not self._listeners or going <= self._following:
-                self._fetch()
                 return
             before = self._watch
             try:
@@ -220,7 +203,6 @@ class TaskWatch:
         if before is not None:
             before.close()
         watch.start(self._changed, lambda error: self._ended(watch, error))
-        self._fetch()
 
     def _looked(self, _watch: Watch) -> None:
         with suppress(KBenchError):  # a nicety
@@ -266,52 +248,15 @@ class TaskWatch:
         self._tell()
 
     def _fetch(self) -> None:
-        """Fetch what newly ended runs came to, in a thread; it is a nicety, so a failure is not shown."""
+        """Find out what newly ended runs came to, while somebody looks."""
         with self._lock:
-            wanted = {s.run_id for s in self._statuses.values() if s.ending == "completed"} - self._tried
-            if not wanted or self._fetching or not self._listeners:
-                return
-            self._tried |= wanted
-            self._fetching = True
-
-        threading.Thread(target=self._fetch_now, name="kbench-outcomes", daemon=True).start()
-
-    def _fetch_now(self) -> None:
-        with self._lock:
-            folder = self._folder = self._folder or Path(tempfile.mkdtemp(prefix="kbench-panel-"))
-        try:
-            self.target()
-            quiet = PartSession(self._session, SilentReporter())
-            found = results.results(quiet, self.slug, output=folder)
-            outcomes = outcomes_of([row.result for row in found.rows])
-            took = {row.run_id: row.result.elapsed for row in found.rows}
-            self._took |= {run_id: seconds for run_id, seconds in took.items() if seconds is not None}
-            self._outcomes |= {row.run_id: outcome for row, outcome in zip(found.rows, outcomes, strict=True)}
-            self._tell()
-        except (KBenchError, OSError, ValueError):
-            pass
-        finally:
-            self._fetching = False
-            if self._closed:  # meanwhile
-                shutil.rmtree(folder, ignore_errors=True)
-        self._fetch()
+            ended = {s.run_id for s in self._statuses.values() if s.ending == "completed"}
+            if self._listeners:
+                self._outcomes.fetch(ended)
 
     def _tell(self) -> None:
         for listener in self._listeners:
             listener()
-
-
-def outcomes_of(results: Sequence[Any]) -> list[Outcome]:
-    """Say what runs that are shown together came to, each in a word or by its value where it has one."""
-    return [_outcome(result, text) for result, text in zip(results, result_texts(results), strict=True)]
-
-
-def _outcome(result: Any, value: str) -> Outcome:
-    if result.errored:
-        return "errored", "bad"
-    word, tone = ("passed", "good") if result.passed else ("failed", "bad")
-    has_value = result.score is not None or result.values is not None
-    return value if has_value else word, tone
 
 
 _WATCHES: WeakKeyDictionary[Session, dict[tuple[Any, str], TaskWatch]] = WeakKeyDictionary()

@@ -325,7 +325,7 @@ def test_an_errored_run_keeps_its_message_whatever_else_is_known_of_it(part, ser
     add_run(server.api, 7, state="ERRORED", errorMessage="Traceback (most recent call last)\nValueError: no")
     table = part.parts["status"]
     table.watch.refresh()
-    table.watch._outcomes[7] = ("errored", "bad")
+    table.watch._outcomes.known[7] = ("errored", "bad")
     table._show()
     row = next(row for row in table.rows if row["id"] == 7)
     assert row["error"] == "ValueError: no"
