@@ -294,7 +294,7 @@ def download(
         session(),
         _slug(task),
         models=_names(models),
-        output=Path(output).expanduser(),
+        output=_path(output) or Path(),
         include_source=include_source,
         force=force,
     )
@@ -399,7 +399,9 @@ def _names(given: _Names) -> Sequence[str]:
 
 def _path(given: _Path | None) -> Path | None:
     """Return the path that is given, if one is."""
-    return None if given is None else Path(given).expanduser()
+    from kbench_jupyter.actions.sources import path_of
+
+    return None if given is None else path_of(os.fspath(given))
 
 
 def _seconds(wait: object) -> float | None:

@@ -76,6 +76,20 @@ class ChosenTask:
         return task.choice
 
 
+def path_of(text: str) -> Path:
+    """Return the place that a user names; it may begin with ``~``.
+
+    Raises
+    ------
+    UsageError
+        If it begins with the home folder of nobody who is known here.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise UsageError(f"Nobody here has the home folder that {text} begins with.", hint="~/...") from None
+
+
 def choose_task(
     session: Session,
     task: str | None = None,
@@ -171,7 +185,7 @@ def _read(
     if cell is not None:
         return percent_task_source(cell, origin="the %%kbench cell"), None, ()
     if file is not None:
-        path = Path(file).expanduser()
+        path = path_of(file)
         with suppress(OSError):
             say_if_large(session, f"Reading {path}", path.stat().st_size)
         return file_task_source(path), path, ()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from kbench_jupyter import actions
+from kbench_jupyter.actions.sources import path_of
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.grammar import Call
 from kbench_jupyter.session.session import Session
@@ -17,7 +18,7 @@ from kbench_jupyter.session.session import Session
 
 def file_path(text: str | None) -> Path | None:
     """Return the path that a value names, if there is one."""
-    return Path(text).expanduser() if text else None
+    return path_of(text) if text else None
 
 
 def _init(session: Session, call: Call, cell: str | None) -> Any:

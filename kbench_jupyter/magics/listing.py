@@ -41,21 +41,21 @@ class Listing:
         """Print the listing, or write its file and say so."""
         from kbench_jupyter.actions.whole_file import whole_file  # a page of help needs no action
 
-        if self.form == "parquet" and self.path is not None:
-            records = self._picked(found.records())
-            with whole_file(self.path) as part:
-                write_parquet(records, part)
-            say(f"Wrote {count(len(records), 'row')} to {self.path}.")
-            return
-        text, what = self._text(found)
         if self.path is None:
+            text, _ = self._text(found)
             print(text, end="" if text.endswith("\n") else "\n")
             return
         over = ", in place of what was there" if self.path.exists() else ""
         with whole_file(self.path) as part:
             if self.makes_folder:
                 part.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(text, encoding="utf-8", newline="")
+            if self.form == "parquet":
+                records = self._picked(found.records())
+                write_parquet(records, part)
+                what = count(len(records), "row")
+            else:
+                text, what = self._text(found)
+                part.write_text(text, encoding="utf-8", newline="")
         say(f"Wrote {what} to {self.path}{over}.")
 
     def _text(self, found: Any) -> tuple[str, str]:
@@ -126,7 +126,7 @@ def asked(call: Call) -> tuple[Listing, ...]:
     elif call.values.get("path"):
         raise UsageError("-p names the folder that -d writes into, and -d is missing.", hint="Add -d.")
     elif named := call.to or samples_file(call):
-        wanted = (_file(Path(named).expanduser(), form, columns, page=call.command.name == "describe"),)
+        wanted = (_file(_path(named), form, columns, page=call.command.name == "describe"),)
     else:
         wanted = printed
     if wanted and call.values.get("live"):
@@ -140,6 +140,12 @@ def samples_file(call: Call) -> str | None:
     if not lists or call.to or Path(call.output or "").suffix.lower() not in _ENDINGS:
         return None
     return str(call.output)
+
+
+def _path(text: str) -> Path:
+    from kbench_jupyter.actions.sources import path_of  # a page of help needs no action
+
+    return path_of(text)
 
 
 def _file(path: Path, form: str, columns: tuple[str, ...], *, page: bool) -> Listing:
@@ -183,4 +189,4 @@ def _download_path(call: Call) -> Path:
             "-d names its file itself, and -o names another.", hint="Give one of them; -d goes with -p DIR."
         )
     name = call.benchmark.rpartition("/")[2]
-    return Path(call.path or ".").expanduser() / f"{name}_leaderboard.csv"
+    return _path(call.path or ".") / f"{name}_leaderboard.csv"

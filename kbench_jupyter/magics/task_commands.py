@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from kbench_jupyter import actions, panels
-from kbench_jupyter.actions.sources import ChosenTask, choose_task, resolve_slug
+from kbench_jupyter.actions.sources import ChosenTask, choose_task, path_of, resolve_slug
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.magics.commands import file_path
 from kbench_jupyter.magics.grammar import Call
@@ -89,7 +90,7 @@ def _show(session: Session, call: Call, cell: str | None) -> Any:
 
 def _export(session: Session, call: Call, cell: str | None) -> Any:
     chosen = choose_task(session, file=call.file, cell=cell, required=False)
-    return actions.export.export(session, chosen, Path(call.path).expanduser(), force=call.force)
+    return actions.export.export(session, chosen, path_of(call.path), force=call.force)
 
 
 def _pull(session: Session, call: Call, cell: str | None) -> Any:
@@ -191,7 +192,7 @@ def _log(session: Session, call: Call, cell: str | None) -> Any:
 
     from kbench_jupyter.magics.log_file import to_file
 
-    return to_file(session, Path(call.output).expanduser(), read, force=call.force)
+    return to_file(session, path_of(call.output), read, force=call.force)
 
 
 def _download(session: Session, call: Call, cell: str | None) -> Any:
@@ -209,6 +210,11 @@ def _download(session: Session, call: Call, cell: str | None) -> Any:
 def _results(session: Session, call: Call, cell: str | None) -> Any:
     from kbench_jupyter.actions.results.measuring import Asked
 
+    if call.sample and (call.samples or call.failed):
+        raise UsageError(
+            "--sample shows one sample, --samples and --failed list them: give one of them.",
+            hint=f"%kbench results --sample {shlex.quote(call.sample)}",
+        )
     hand_on = _handing_on(call)
     slug = resolve_slug(session, call.task)
     # Where samples are listed, -o may name their file.
@@ -334,9 +340,7 @@ def _describe(session: Session, call: Call, cell: str | None) -> Any:
     if cell is not None:
         return actions.describe.change(session, slug, cell, confirmed=call.no_confirm)
     if given:
-        return actions.describe.change_from_file(
-            session, slug, Path(given).expanduser(), confirmed=call.no_confirm
-        )
+        return actions.describe.change_from_file(session, slug, path_of(given), confirmed=call.no_confirm)
     found = actions.describe.describe(session, slug)
     if not edit:
         return found

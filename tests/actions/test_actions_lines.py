@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from loopback_session import LoopbackSession, add_run
 from kbench_jupyter.actions.cancel import cancel
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.standing.shown import Standing, Step
-from kbench_jupyter.errors import KBenchError
+from kbench_jupyter.errors import KBenchError, UsageError
 
 Typed = Callable[[str], Any]
 TASK = """# %%
@@ -138,3 +139,46 @@ def test_a_part_of_a_row_is_none(kbench: Typed, rows: str) -> None:
     write("quiz")
     with pytest.raises(KBenchError, match="whole number from 1"):
         kbench(f"validate -f task.py --dry-run --rows {rows}")
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "log quiz -o {}",
+        "validate -f {}",
+        "export {} -f task.py",
+        "list -o {}",
+        "results quiz -o {}",
+        "leaderboard me/board -d -p {}",
+        "describe quiz --from {}",
+        "auth --env-file {}",
+    ],
+)
+def test_a_home_folder_of_nobody_is_refused_in_one_line(
+    server: faults.FaultServer, kbench: Typed, line: str
+) -> None:
+    add_run(server.api, 11)
+    write("quiz")
+    with pytest.raises(UsageError, match="Nobody here has the home folder that ~nobody-of-that-name"):
+        kbench(line.format("~nobody-of-that-name/x.py"))
+
+
+def test_another_env_file_stays_the_one_that_is_meant(server: faults.FaultServer, kbench: Typed) -> None:
+    server.api.models = [
+        {"version": {"slug": f"m{number}", "modelProxySlug": f"m{number}", "allowModelProxy": True}}
+        for number in range(30)
+    ]
+    Path("my keys").write_text("LLM_DEFAULT=gone\nLLMS_AVAILABLE=gone\n")
+    shown = str(kbench("init --env-file 'my keys' --no-example"))
+    lines = re.findall(
+        r"%kbench (init|validate)(.*)", " ".join(shown.split()).replace("%kbench", "\n%kbench")
+    )
+    assert len(lines) == 3
+    assert all("--env-file 'my keys'" in rest for _, rest in lines)
+
+
+def test_one_sample_and_a_list_of_them_are_not_asked_for_at_once(kbench: Typed) -> None:
+    assert (
+        refused(kbench, "results quiz --sample '1/m 1/1/2' --failed")
+        == "%kbench results --sample '1/m 1/1/2'"
+    )

@@ -341,3 +341,18 @@ def test_a_folder_below_home_is_the_same_for_scripts_as_for_commands(
 def test_rows_without_a_dry_run_are_refused_by_scripts_as_by_the_command() -> None:
     with pytest.raises(UsageError, match="rows goes with a dry run"):
         scripts.validate("task.py", rows=3)
+
+
+def test_one_sample_is_handed_on_as_its_record_whatever_it_asserts(
+    two_versions: Typed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = next(iter(two_versions("results quiz --failed").samples))
+    capsys.readouterr()
+    two_versions(f"results quiz --sample '{sample.id}' --format json")
+    [record] = json.loads(capsys.readouterr().out)
+    assert (record["id"], record["input"], record["passed"]) == (sample.id, sample.input, False)
+
+
+def test_a_listing_of_samples_says_how_many_it_does_not_show(two_versions: Typed) -> None:
+    [note] = two_versions("results quiz --samples").view().notes
+    assert note == "and 140 more: --to samples.csv writes them all"
