@@ -188,7 +188,7 @@ def push(
     task = client.create_task(
         chosen.slug, text, datasets=attached, known_version=(before.version or 0) if before else 0
     )
-    _refuse_answer(task)
+    _refuse_answer(task, chosen)
     pushes.remember(session, target, chosen.slug, task.version, digest)
     notes = [*_notes(chosen, task, kept), *([f"{checked.unchecked}."] if checked.unchecked else [])]
     if wait is not None:
@@ -275,11 +275,11 @@ def _watch(
     return addressed(created, slug)
 
 
-def _refuse_answer(task: Task) -> None:
+def _refuse_answer(task: Task, chosen: ChosenTask) -> None:
     if task.error:
         raise ValidationError(
             f"The server did not take {task.slug.task or 'the task'}: {task.error}",
-            hint="Mend it, then %kbench push again.",
+            hint=f"Mend it, then {chosen.line('push')} again.",
         )
     if task.invalid_datasets:
         raise ValidationError(

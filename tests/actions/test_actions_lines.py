@@ -182,3 +182,18 @@ def test_one_sample_and_a_list_of_them_are_not_asked_for_at_once(kbench: Typed) 
         refused(kbench, "results quiz --sample '1/m 1/1/2' --failed")
         == "%kbench results --sample '1/m 1/1/2'"
     )
+
+
+@pytest.mark.slow
+def test_a_rehearsal_that_fails_is_to_be_repeated_with_the_same_file(
+    kbench: Typed, monkeypatch: pytest.MonkeyPatch, forked_kernels: None
+) -> None:
+    monkeypatch.setenv("MY_SETTING", "1")
+    for code, again in [
+        ("raise NotImplementedError", "again."),
+        ("import os; os.environ['MY_SETTING']", "--pass-env MY_SETTING"),
+    ]:
+        write("quiz")
+        Path("task.py").write_text(Path("task.py").read_text() + f"\n# %%\n{code}\n")
+        hint = refused(kbench, "validate --dry-run -f task.py")
+        assert hint.endswith(f"%kbench validate --dry-run -f task.py {again}")
