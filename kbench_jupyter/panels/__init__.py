@@ -84,7 +84,7 @@ def picker_panel(session: Session, task: str | None = None, *, repeat: int = 1) 
     from kbench_jupyter.panels.panel import Panel
 
     part = ModelPicker(session, task)
-    part.load()
+    part.load(waits=False)
     part.do_repeat({"repeat": repeat})
     return Panel(session, part)
 
