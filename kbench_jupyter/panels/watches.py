@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
@@ -233,7 +234,10 @@ class TaskWatch:
                 self.trouble = change.text
             else:
                 self.trouble = ""
-                self._statuses[change.status.run_id] = change.status
+                status, before = change.status, self._statuses.get(change.status.run_id)
+                if status.run is None and before is not None:  # gone before the watch saw it
+                    status = replace(status, run=before.run)
+                self._statuses[status.run_id] = status
         if not isinstance(change, Trouble) and change.status.ended:
             self._fetch()
         self._tell()

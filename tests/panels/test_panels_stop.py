@@ -18,6 +18,8 @@ from kbench_jupyter.actions.choose_runs import Which
 from kbench_jupyter.actions.results import results
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.errors import NotFoundError
+from kbench_jupyter.following.runs import RunChange
+from kbench_jupyter.following.status import Ending, RunStatus
 from kbench_jupyter.panels.log.source import EVERY, log_source
 from kbench_jupyter.panels.results import ResultsPart
 from kbench_jupyter.panels.run_status import RunStatusPart
@@ -306,3 +308,13 @@ def test_what_was_being_fetched_when_the_kernel_let_go_of_its_panels_is_removed(
     go_on.set()
     thread.join(20)
     assert list(tmp_path.glob("kbench-panel-*")) == []
+
+
+def test_a_run_that_vanishes_before_it_is_followed_keeps_its_candidate_and_version(
+    server: faults.FaultServer, session: LoopbackSession
+) -> None:
+    add_run(server.api, 11, "m1", "RUNNING")
+    part = Clicked(session)
+    part.watch._changed(RunChange(RunStatus(11, None, Ending.VANISHED), None))
+    [row] = part.rows
+    assert (row["word"], row["model"], row["version"]) == ("vanished", "m1", 1)
