@@ -7,6 +7,8 @@ actions as functions: ``from kbench_jupyter import compare, push, run``.
 
 from __future__ import annotations
 
+from importlib import import_module
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter._version import __version__
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
         status,
         validate,
     )
+    from kbench_jupyter.session.session import Session
 
 __all__ = [
     "Client",
@@ -70,6 +73,18 @@ KBenchError.draw = _draw
 KBenchError.inert = staticmethod(_inert)
 
 
+class _Session(ModuleType):
+    """The room of this name, which Python makes an attribute of the package; called, it is the function for scripts."""
+
+    def __call__(self) -> Session:
+        from kbench_jupyter import scripts
+
+        return scripts.session()
+
+
+import_module("kbench_jupyter.session").__class__ = _Session
+
+
 def load_ipython_extension(shell: InteractiveShell) -> None:
     """Add ``%kbench`` and ``%%kbench`` to `shell` (what ``%load_ext kbench_jupyter`` calls)."""
     from kbench_jupyter.magics import register
@@ -95,10 +110,8 @@ def unload_ipython_extension(shell: InteractiveShell) -> None:
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    import importlib
-
     home = "api" if name == "Client" else "scripts"
-    return getattr(importlib.import_module(f"{__name__}.{home}"), name)
+    return getattr(import_module(f"{__name__}.{home}"), name)
 
 
 def __dir__() -> list[str]:

@@ -59,7 +59,7 @@ def auth(env_file: _Path | None = None) -> AuthResult:
     """Fetch model proxy credentials into the env file and this process (see ``%kbench auth``)."""
     from kbench_jupyter.actions import auth
 
-    return auth.auth(session(), None if env_file is None else Path(env_file))
+    return auth.auth(session(), _path(env_file))
 
 
 def check(file: _Path, task: str | None = None) -> Checked:
@@ -120,6 +120,8 @@ def validate(
     from kbench_jupyter.actions import dry_run as dry
     from kbench_jupyter.actions import sources, validate
 
+    if rows is not None and not dry_run:
+        raise UsageError("rows goes with a dry run.", hint="validate(..., dry_run=True, rows=5)")
     chosen = sources.choose_task(session(), task, file=os.fspath(file), required=False)
     how: dict[str, Any] = {"chosen": chosen, "timeout": timeout, "pass_env": _names(pass_env)}
     if dry_run:
@@ -292,7 +294,7 @@ def download(
         session(),
         _slug(task),
         models=_names(models),
-        output=Path(output),
+        output=_path(output) or Path(),
         include_source=include_source,
         force=force,
     )
@@ -375,7 +377,7 @@ def compare(
 
     check_words(measure, by)
     slug = _slug(task)
-    folder = downloads_folder(session(), slug, None if output is None else Path(output))
+    folder = downloads_folder(session(), slug, _path(output))
     if one is not None and other is not None:
         if by != "candidate" or baseline or fail_if:
             raise UsageError("by, baseline and fail_if go with one task, not with two sides.")
@@ -393,6 +395,13 @@ def compare(
 def _names(given: _Names) -> Sequence[str]:
     """Take a single text for a single name: letter by letter it would fit nothing, silently."""
     return (given,) if isinstance(given, str) else given
+
+
+def _path(given: _Path | None) -> Path | None:
+    """Return the path that is given, if one is."""
+    from kbench_jupyter.paths import expanded
+
+    return None if given is None else expanded(given)
 
 
 def _seconds(wait: object) -> float | None:

@@ -54,6 +54,8 @@ class AuthResult(Shown):
     #: How many models the server listed, and how many of them can run; 0 where it was not asked.
     listed: int = 0
     able: int = 0
+    #: What names the env file on a line to type, where it is not the one that commands read by themselves.
+    named: str = ""
     #: What to type to try a task.
     validate: str = "%kbench validate"
     #: What to type to begin one, where the notebook has none.
@@ -74,9 +76,11 @@ class AuthResult(Shown):
         )
         notes = list(self.notes)
         if self.more:
-            notes.append(f"{count(self.more, 'more model')} can be had now: %kbench init --reset-models")
+            notes.append(
+                f"{count(self.more, 'more model')} can be had now: %kbench init --reset-models{self.named}"
+            )
         title = Cell("Ready to write and validate tasks", "warn" if self.notes else "good")
-        steps = [(self.validate, "run the task once, here")]
+        steps = [(f"{self.validate}{self.named}", "run the task once, here")]
         if self.begin:
             steps.insert(0, (self.begin, "the notebook has no task yet: put a worked one into a new cell"))
         return View(title, [facts], notes=notes, next=steps, footer=self.footer)
@@ -91,7 +95,7 @@ class AuthResult(Shown):
         if self.available == MOST_AVAILABLE < self.able:
             why.append(
                 f"{MOST_AVAILABLE} at most, since the SDK makes an object of each on import; "
-                "all: %kbench init --all-models"
+                f"all: %kbench init --all-models{self.named}"
             )
         return f"{self.available} of {self.listed} in {AVAILABLE}" + (f" ({'; '.join(why)})" if why else "")
 
@@ -195,12 +199,18 @@ def write_credentials(
     client = session.client(target)
     envfile.refuse_read_only(path)  # before credentials are made that could not be kept
     session.reporter.say(f"Fetching model proxy credentials from {target.place} into {path}{then}.")
+    named = "" if path == session.env_file else f" --env-file {shlex.quote(str(path))}"
     before = envfile.read(path)
     token, choice = both(
         lambda: client.create_model_proxy_token(source),
         lambda: _choose_models(client, before, complete=models, reset=reset, every=every),
     )
-    values, notes = choice.values, list(choice.notes)
+    values, notes = choice.values, []
+    if choice.missing:
+        notes.append(
+            f"{DEFAULT}={choice.missing} was kept, but this target does not offer that model. "
+            f"To choose anew: %kbench init --reset-models{named}"
+        )
     notes += model_notes(session, target) if models else ()
     envfile.upsert(path, values | _credentials(token))
     if odd := envfile.odd_lines(path):
@@ -221,6 +231,7 @@ def write_credentials(
         more=choice.more,
         listed=choice.listed,
         able=choice.able,
+        named=named,
         footer=target.label,
     )
 
@@ -236,7 +247,7 @@ class _Choice:
     """Models chosen: values for the env file, and what to say of them (see `AuthResult`)."""
 
     values: dict[str, str] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    missing: str = ""  #: The default model that was kept, if the target does not offer it.
     more: int = 0
     listed: int = 0
     able: int = 0
@@ -262,16 +273,10 @@ def _choose_models(
     fresh = {DEFAULT: slugs[0], JUDGE: slugs[0], AVAILABLE: ",".join(slugs[:most])}
     anew = {name for name in wanted if reset or not before.get(name) or (every and name == AVAILABLE)}
     chosen = {name: fresh[name] for name in wanted if name in anew}
-    notes: tuple[str, ...] = ()
-    kept = before.get(DEFAULT) if DEFAULT not in chosen else None
-    if kept and kept not in slugs:
-        notes = (
-            f"{DEFAULT}={kept} was kept, but this target does not offer that model. "
-            "To choose anew: %kbench init --reset-models",
-        )
+    kept = before.get(DEFAULT, "") if DEFAULT not in chosen else ""
     named = before.get(AVAILABLE, "").split(",") if complete and AVAILABLE not in chosen else slugs
     more = len(set(slugs[:most]) - set(named))
-    return _Choice(chosen, notes, more, len(listed) if complete else 0, len(slugs))
+    return _Choice(chosen, "" if kept in slugs else kept, more, len(listed) if complete else 0, len(slugs))
 
 
 def refresh_sdk() -> None:

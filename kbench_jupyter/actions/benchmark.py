@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -80,7 +81,7 @@ def change(session: Session, benchmark: str, tasks: Sequence[str], *, add: bool)
         # On the wire a benchmark to be changed has no owner: one of the user's own of that name would be changed.
         raise UsageError(
             f"{benchmark} is {owner}'s, and only a benchmark of your own can be changed; nothing was sent.",
-            hint=f"One of yours: %kbench benchmark {verb} {user}/NAME {' '.join(tasks)}",
+            hint=f"One of yours: %kbench benchmark {verb} {user}/NAME {shlex.join(tasks)}",
         )
     slugs = [address(task) for task in tasks]
     call = client.add_tasks_to_benchmark if add else client.remove_tasks_from_benchmark

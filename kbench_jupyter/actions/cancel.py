@@ -31,6 +31,8 @@ class CancelledRuns(Shown):
     #: Those of `runs` that go on, and those that were going and were not meant.
     left: tuple[Run, ...] = ()
     spared: tuple[Run, ...] = ()
+    #: What was typed to mean some runs alone.
+    named: str = ""
 
     def view(self) -> View:
         """Describe what was stopped."""
@@ -38,12 +40,12 @@ class CancelledRuns(Shown):
         notes = []
         if self.left:
             notes.append(
-                f"Still going: {names_of(self.left)}. To try again: %kbench cancel {self.task} --running"
+                f"Still going: {names_of(self.left)}. To try again: %kbench cancel {self.task}{self.named} --running"
             )
         if self.spared:
             notes.append(
                 f"{count(len(self.spared), 'run')} had begun and {'goes' if len(self.spared) == 1 else 'go'} on. "
-                f"To stop them too: %kbench cancel {self.task} --running"
+                f"To stop them too: %kbench cancel {self.task}{self.named} --running"
             )
         if not self.runs:
             title = Cell(f"No run of {self.task} is {'queued' if self.spared else 'queued or going'}", "warn")
@@ -105,14 +107,15 @@ def cancel(
     going = [run for run in chosen if not run.state.is_terminal and (not run_ids or run.id in run_ids)]
     meant = [run for run in going if running or run.state is RunState.QUEUED]
     spared = tuple(run for run in going if run not in meant)
+    named = "".join(f" -m {shlex.quote(model)}" for model in models)
+    named += "".join(f" --run {one}" for one in sorted(run_ids))
     if not meant:
-        return CancelledRuns(slug, spared=spared, footer=target.label)
+        return CancelledRuns(slug, spared=spared, named=named, footer=target.label)
     if not confirmed and not session.reporter.confirm(stop_question(slug, target.place, meant)):
-        words = ["%kbench cancel", slug, *(f"-m {shlex.quote(model)}" for model in models)]
-        words += [*(f"--run {one}" for one in sorted(run_ids)), *(["--running"] if running else []), "-y"]
+        again = f"%kbench cancel {slug}{named}{' --running' if running else ''} -y"
         raise UsageError(
             f"Nothing was stopped. It would have been: {_many(slug, target.place, meant)}.",
-            hint=f"To stop them without being asked: {' '.join(words)}",
+            hint=f"To stop them without being asked: {again}",
         )
     stopping = _Stopping(client, slug, meant, include_active=running)
     left = stopping.go_on(session.reporter.say, clock)
@@ -120,7 +123,7 @@ def cancel(
         spared += tuple(run for run in left if run.state is not RunState.QUEUED)
         left = [run for run in left if run.state is RunState.QUEUED]
     return CancelledRuns(
-        slug, tuple(meant), stopping.queued, stopping.active, tuple(left), spared, footer=target.label
+        slug, tuple(meant), stopping.queued, stopping.active, tuple(left), spared, named, footer=target.label
     )
 
 

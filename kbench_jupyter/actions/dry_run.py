@@ -134,11 +134,13 @@ def dry_run(
     mine = runs_of_task(chosen, runs)
     raised = raised_over_answer(rehearsal, mine) if calls.calls else ""
     if not raised:
-        mend = "Mend the cell, then %kbench validate --dry-run again."
-        failure = rehearsal.failure
-        refuse_failed_cell(rehearsal, mine, passing.missed(failure.traceback if failure else "") or mend)
+        again, failure = chosen.line("validate --dry-run"), rehearsal.failure
+        mend = f"Mend the cell, then {again} again."
+        refuse_failed_cell(
+            rehearsal, mine, passing.missed(failure.traceback if failure else "", again) or mend
+        )
         refuse_unrecorded(chosen, rehearsal, runs)
-        refuse_errored(mine, lambda message, _: passing.missed(message) or mend)
+        refuse_errored(mine, lambda message, _: passing.missed(message, again) or mend)
         session.tried.add(source_digest(chosen.source))
     return DryRun(
         checked.source,
@@ -152,7 +154,7 @@ def dry_run(
         rows=sum(1 for run in mine for _ in samples(run)),
         raised=raised,
         rehearse=chosen.line("validate"),
-        push=chosen.push_line,
+        push=chosen.line("push"),
     )
 
 

@@ -22,6 +22,8 @@ class Fixes(Shown):
     left: tuple[Finding, ...] = ()
     #: Whether the first fix was put into the next cell.
     placed: bool = False
+    #: What to type to check them again.
+    check: str = "%kbench validate --static"
 
     def view(self) -> View:
         """Describe the fixes, with the whole new text of each cell."""
@@ -38,7 +40,7 @@ class Fixes(Shown):
             Cell(f"{count(len(self.fixes), 'safe fix', 'safe fixes')}; your cells are as they were", "good"),
             parts,
             notes=notes if self.placed else (),
-            next=[("%kbench validate --static", "check again when you have taken them over")],
+            next=[(self.check, "check again when you have taken them over")],
         )
 
 
@@ -55,4 +57,4 @@ def fix(session: Session, chosen: ChosenTask, task: str | None = None) -> Fixes:
         refuse_errors(checked, "no fix was looked for")
     findings = checked.findings
     left = tuple(finding for finding in findings if not fixes(chosen.source, [finding]))
-    return Fixes(tuple(fixes(chosen.source, findings)), left)
+    return Fixes(tuple(fixes(chosen.source, findings)), left, check=chosen.line("validate --static"))

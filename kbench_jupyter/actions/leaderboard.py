@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from kbench_jupyter.actions.address import benchmark_address
@@ -20,7 +21,7 @@ class LeaderboardShown(Shown):
 
     def view(self) -> View:
         """Describe the board: a row a candidate, a column a task."""
-        names = {result.task: result.name or result.task for row in self.board.rows for result in row.results}
+        names = self._names()
         by_task = [{result.task: result for result in row.results} for row in self.board.rows]
         columns = []
         for task in names:
@@ -35,6 +36,12 @@ class LeaderboardShown(Shown):
         many = count(len(rows), who_word(who))
         table = Table(heads, rows, "No results.", drop_empty=True)
         return View(f"{self.name}: {many}", [table], footer=self.footer)
+
+    def _names(self) -> dict[str, str]:
+        """Return by its slug what each task is called; with the slug where others are called so, too."""
+        names = {result.task: result.name or result.task for row in self.board.rows for result in row.results}
+        taken = Counter([*WHO_COLUMNS, *names.values()])
+        return {task: f"{name} ({task})" if taken[name] > 1 else name for task, name in names.items()}
 
 
 def leaderboard(session: Session, benchmark: str, version: int | None = None) -> LeaderboardShown:

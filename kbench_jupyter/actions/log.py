@@ -11,7 +11,7 @@ from itertools import islice
 from kbench_jupyter.actions.address import address
 from kbench_jupyter.actions.cards import RUN_COLUMNS, run_rows
 from kbench_jupyter.actions.choose_runs import Which
-from kbench_jupyter.actions.pushed_task import refuse_unready
+from kbench_jupyter.actions.pushed_task import addressed, refuse_unready
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of, errors_of_runs
 from kbench_jupyter.api import Client, LogEntry, LogStream, Run, Task, TaskSlug
 from kbench_jupyter.display.view import Shown, Table, View, count, told
@@ -179,7 +179,7 @@ def _follow_creation(session: Session, target: Target, slug: TaskSlug) -> LogRes
     session.reporter.say(
         f"{slug} is being created: the server tells how far that is, and shows no log of it. There is no run yet."
     )
-    task = watch_creation(session.client(target), slug, reporter=session.reporter)
+    task = addressed(watch_creation(session.client(target), slug, reporter=session.reporter), str(slug))
     if task.creation_state != "COMPLETED":
         refuse_unready(task, errors_of(session, target, task))
     return LogResult(str(slug), created=task, footer=target.label)

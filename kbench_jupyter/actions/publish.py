@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kbench_jupyter.actions.cards import page_cell
-from kbench_jupyter.actions.pushed_task import get_task
+from kbench_jupyter.actions.pushed_task import addressed, get_task
 from kbench_jupyter.api import Task
 from kbench_jupyter.display.view import Cell, Facts, Shown, View
 from kbench_jupyter.errors import UsageError
@@ -37,7 +37,7 @@ class Published(Shown):
             notes.append(
                 f"The server does not say that {_ARTIFACTS} are public: it may not know the word for them."
             )
-        title = f"{task.slug.task} is public" + ("" if self.changed else " already; nothing was changed")
+        title = f"{task.slug} is public" + ("" if self.changed else " already; nothing was changed")
         facts = {
             "page": page_cell(task),
             "notebook": "public" if task.is_backing_notebook_published else "private",
@@ -85,13 +85,15 @@ def publish(
     )
     what = " and ".join(filter(None, [", ".join(parts[:-1]), parts[-1]]))
     if not confirmed and not session.reporter.confirm(_question(target, task, what, wants_artifacts)):
+        keep = " --no-publish-backing-notebook"
         raise UsageError(
             f"Nothing was published on {target.place}. It would have been: {what}.",
-            hint=f"To publish without being asked: %kbench publish {slug}{' --artifacts' if artifacts else ''} -y\n"
-            "To keep the notebook private, add: --no-publish-backing-notebook",
+            hint=f"To publish without being asked: %kbench publish {slug}{'' if notebook else keep}"
+            f"{' --artifacts' if artifacts else ''} -y"
+            + (f"\nTo keep the notebook private, add:{keep}" if notebook else ""),
         )
     published = client.publish(slug, notebook=notebook, artifacts=artifacts)
-    return Published(published, True, notebook, artifacts, footer=target.label)
+    return Published(addressed(published, slug), True, notebook, artifacts, footer=target.label)
 
 
 def _question(target: Target, task: Task, what: str, artifacts: bool) -> str:

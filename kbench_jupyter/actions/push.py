@@ -12,7 +12,13 @@ from kbench_jupyter.actions.cards import finding_parts, notes_on, page_cell, sta
 from kbench_jupyter.actions.check import Checked, check, refuse_errors
 from kbench_jupyter.actions.describe import agreed, page_of_source, send
 from kbench_jupyter.actions.describe.page import Page, page_of_task
-from kbench_jupyter.actions.pushed_task import creation_notes, find_task, first_run_raised, refuse_unready
+from kbench_jupyter.actions.pushed_task import (
+    addressed,
+    creation_notes,
+    find_task,
+    first_run_raised,
+    refuse_unready,
+)
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors
 from kbench_jupyter.actions.sources import ChosenTask, say_if_large
 from kbench_jupyter.api import Task
@@ -182,7 +188,7 @@ def push(
     task = client.create_task(
         chosen.slug, text, datasets=attached, known_version=(before.version or 0) if before else 0
     )
-    _refuse_answer(task)
+    _refuse_answer(task, chosen)
     pushes.remember(session, target, chosen.slug, task.version, digest)
     notes = [*_notes(chosen, task, kept), *([f"{checked.unchecked}."] if checked.unchecked else [])]
     if wait is not None:
@@ -257,7 +263,7 @@ def _watch(
     session: Session, target: Target, slug: str, version: int | None, wait: float, poll_interval: float
 ) -> Task:
     """Return a version once its creation has ended."""
-    return watch_creation(
+    created = watch_creation(
         session.client(target),
         slug,
         version,
@@ -266,13 +272,14 @@ def _watch(
         reporter=session.reporter,
         on_trouble=session.reviver(target),
     )
+    return addressed(created, slug)
 
 
-def _refuse_answer(task: Task) -> None:
+def _refuse_answer(task: Task, chosen: ChosenTask) -> None:
     if task.error:
         raise ValidationError(
             f"The server did not take {task.slug.task or 'the task'}: {task.error}",
-            hint="Mend it, then %kbench push again.",
+            hint=f"Mend it, then {chosen.line('push')} again.",
         )
     if task.invalid_datasets:
         raise ValidationError(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import replace
 
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors
 from kbench_jupyter.actions.sources import choose_task
-from kbench_jupyter.api import Client, Task
+from kbench_jupyter.api import Client, Task, TaskSlug
 from kbench_jupyter.errors import KBenchError, NotFoundError, TaskNotReadyError
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.session.session import Session
@@ -32,9 +33,14 @@ _ENDINGS = {
 def find_task(client: Client, slug: str) -> Task | None:
     """Return the task, or None when there is none of that name."""
     try:
-        return client.get_task(slug)
+        return addressed(client.get_task(slug), slug)
     except NotFoundError:
         return None
+
+
+def addressed(task: Task, slug: str) -> Task:
+    """Return a task under the address it was asked for by, as a line to type names it: somebody else's by its owner."""
+    return replace(task, slug=replace(task.slug, owner=TaskSlug.parse(slug).owner))
 
 
 def get_task(session: Session, client: Client, slug: str) -> Task:
@@ -51,7 +57,7 @@ def get_task(session: Session, client: Client, slug: str) -> Task:
         If the server knows no such task.
     """
     try:
-        return client.get_task(slug)
+        return addressed(client.get_task(slug), slug)
     except NotFoundError as error:
         message, hint = _unknown_task(session, client, slug)
         raise NotFoundError(
@@ -87,11 +93,11 @@ def refuse_unready(task: Task, explained: RunErrors = NO_SOURCE) -> None:
     state = task.creation_state
     if state == "COMPLETED":
         return
-    name = f"{task.slug.task}, version {task.version}" if task.version else task.slug.task
+    name = f"{task.slug}, version {task.version}" if task.version else str(task.slug)
     if state.is_pending:
         raise TaskNotReadyError(
             f"{name} is still being created ({str(state).lower()}).",
-            hint=f"How far it is: %kbench status {task.slug.task}",
+            hint=f"How far it is: %kbench status {task.slug}",
         )
     other = f"its creation ended as {str(state).lower()}", _ENDINGS["ERRORED"][1]
     why, hint = _ENDINGS.get(str(state), other)

@@ -42,15 +42,15 @@ class ChosenTask:
     given: str | None = None
 
     def line(self, words: str) -> str:
-        """Return what to type for `words`, such as ``"push --again"``, to be done with this very source."""
+        """Return what to type for `words`, such as ``"push --again"``, to be done with this very source.
+
+        A push names the task where the source stores several.
+        """
+        if len(self.stored) > 1 and self.slug and words.split()[0] == "push":
+            words = words.replace("push", f"push {self.slug}", 1)
         if self.given is None:
             return f"%kbench {words}"
         return f"%kbench {words} -f {shlex.quote(self.given)}" if self.given else f"%%kbench {words}"
-
-    @property
-    def push_line(self) -> str:
-        """What to type to push this task; it is named where the source stores several."""
-        return self.line(f"push {self.slug}" if len(self.stored) > 1 and self.slug else "push")
 
     @property
     def stored(self) -> tuple[str, ...]:

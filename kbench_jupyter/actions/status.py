@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kbench_jupyter.actions.at_once import both
 from kbench_jupyter.actions.cards import (
@@ -59,16 +60,26 @@ class TaskStatus(Shown):
         )
         version = f", version {task.version}" if task.version else ""
         return View(
-            f"{task.slug.task}{version}",
+            f"{task.slug}{version}",
             [facts, *self._run_parts()],
             notes=[*([self.hint] if self.hint else []), *creation_notes(task, self.explained)],
             next=self._steps(),
             footer=self.footer,
         )
 
+    def records(self) -> list[dict[str, Any]]:
+        """Return one record a run; where whole errors are asked for, with those, as they are shown."""
+        rows = super().records()
+        if not self.whole_errors:
+            return rows
+        return [
+            row | {"error": self.explained.of(run.task.version).whole(run.error_message) or None}
+            for row, run in zip(rows, self.runs, strict=True)
+        ]
+
     def _steps(self) -> list[tuple[str, str]]:
         """Say what to type next: nothing that the server, or a command before it asks, would refuse."""
-        slug, created = self.task.slug.task, self.task.creation_state
+        slug, created = str(self.task.slug), self.task.creation_state
         if self.missing:
             return [(f"%kbench status {slug}", "all its runs")]
         newest = [run for run in self.runs if run.task.version in (self.task.version, None)]
@@ -165,6 +176,6 @@ def _mend(session: Session, task: Task) -> str:
         return ""
     with suppress(KBenchError):
         chosen = choose_task(session, required=False)
-        if task.slug.task in chosen.stored:
+        if str(task.slug) in chosen.stored:
             return replace(chosen, slug=task.slug.task).line("validate")
     return ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from kbench_jupyter.actions.auth import ensure_proxy
@@ -121,13 +122,14 @@ def validate(
     rehearsal, runs = rehearse_source(session, chosen.source, env, timeout, interrupt)
     target = session.target()
     mine = runs_of_task(chosen, runs)
+    again = chosen.line("validate")
+
+    def mend(what: str, said: str, endpoint: bool) -> str:
+        return passing.missed(said, again) or what_to_mend(what, again, target, endpoint=endpoint)
+
     if failure := rehearsal.failure:
-        hint = passing.missed(failure.traceback) or what_to_mend("cell", target, endpoint=failure.endpoint)
-        refuse_failed_cell(rehearsal, mine, hint)
-    refuse_errored(
-        mine or runs,
-        lambda message, endpoint: passing.missed(message) or what_to_mend("task", target, endpoint=endpoint),
-    )
+        refuse_failed_cell(rehearsal, mine, mend("cell", failure.traceback, failure.endpoint))
+    refuse_errored(mine or runs, partial(mend, "task"))
     refuse_unrecorded(chosen, rehearsal, runs)
     session.validated.add(source_digest(chosen.source))
     if chosen.slug:
@@ -140,7 +142,7 @@ def validate(
         rehearsal=rehearsal,
         runs=mine,
         model=env[DEFAULT],
-        push=chosen.push_line,
+        push=chosen.line("push"),
         footer=target.label,
     )
 

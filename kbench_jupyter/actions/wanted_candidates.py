@@ -121,7 +121,7 @@ def configs_of(client: Client, models: Sequence[Model]) -> dict[str, dict[str, s
 def errored_runs(client: Client, task: Task) -> list[Run]:
     """Return the newest run of each candidate, of the task's newest version, where that errored."""
     newest: dict[str, Run] = {}
-    for run in client.list_runs(task.slug.task):
+    for run in client.list_runs(str(task.slug)):
         if run.task.version == task.version and run.id >= newest.get(run.candidate, run).id:
             newest[run.candidate] = run
     return [run for run in newest.values() if run.state == "ERRORED"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -18,8 +19,14 @@ def whole_file(path: Path) -> Iterator[Path]:
     UsageError
         If it cannot be written.
     """
-    part = path.with_name(f".{path.name}.part")
+    # Whoever writes the same file meanwhile has another.
+    part = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
+        if path.exists() and not path.is_file():
+            raise UsageError(
+                f"{path} is a {'folder' if path.is_dir() else 'device'}, which no file can take the place of.",
+                hint="Name another file.",
+            )
         yield part
         part.replace(path)
     except OSError as error:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 #: What a word or a row means for its reader; drawn as colour *and* as a sign.
@@ -150,9 +151,9 @@ def duration(seconds: float | None) -> str:
     """Say a time span: "850 ms", "12.3 s", "4 min 05 s", "2 h 10 min"; an unknown one is empty."""
     if seconds is None:
         return ""
-    if round(seconds, 3) < 1:
+    if seconds < 0.9995:  # what is rounded up to a whole unit is said in that
         return f"{seconds * 1000:.0f} ms"
-    if round(seconds, 1) < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)
     if minutes < 60:
@@ -163,16 +164,16 @@ def duration(seconds: float | None) -> str:
 def size(number: float) -> str:
     """Say a number of bytes: "980 B", "1.5 kB", "2.1 MB" (powers of 1000)."""
     for unit in ("B", "kB", "MB", "GB"):
-        if number < 1000 or unit == "GB":
+        if number < (999.5 if unit == "B" else 999.95) or unit == "GB":
             return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
         number /= 1000
     raise AssertionError("unreachable: the last unit always returns")
 
 
 def money(usd: float | None) -> str:
-    """Say an amount in USD: "$0.0012", "$3.40", "$0.000007"; an unknown one is empty."""
+    """Say an amount in USD: "$0.0012", "$3.40", "$0.000015"; an unknown one is empty."""
     if usd is None or math.isnan(usd):
         return ""
-    if abs(usd) >= 1 or usd == 0:
-        return f"${usd:.2f}"
-    return f"${usd:.{max(4, -math.floor(math.log10(abs(usd))))}f}"  # the price of a few tokens is not nothing
+    if 0 < abs(usd) < 0.00095:  # in four decimals it would look like next to nothing, or like nothing
+        return f"${Decimal(f'{usd:.2g}'):f}"
+    return f"${usd:.2f}" if abs(usd) >= 0.99995 or usd == 0 else f"${usd:.4f}"

@@ -5,6 +5,7 @@ Here is what concerns no task; what does is in ``task_commands.py``.
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -47,26 +48,20 @@ def _delete(session: Session, call: Call, cell: str | None) -> Any:
 
 
 def _leaderboard(session: Session, call: Call, cell: str | None) -> Any:
-    return actions.leaderboard.leaderboard(session, call.benchmark, _whole("A version", call.version, call))
-
-
-def _whole(what: str, number: float | None, call: Call) -> int | None:
-    if number is not None and number != int(number):
-        raise UsageError(f"{what} is a whole number, not {number:g}.", hint=f"%kbench {call.command.name} -h")
-    return None if number is None else int(number)
+    return actions.leaderboard.leaderboard(session, call.benchmark, call.version)
 
 
 def _benchmark(session: Session, call: Call, cell: str | None) -> Any:
     if call.what == "show":
         if call.tasks:
-            hint = f"%kbench benchmark add {call.benchmark} {' '.join(call.tasks)}"
+            hint = f"%kbench benchmark add {call.benchmark} {shlex.join(call.tasks)}"
             raise UsageError("show takes no tasks.", hint=hint)
         return actions.benchmark.show(session, call.benchmark)
     return actions.benchmark.change(session, call.benchmark, call.tasks, add=call.what == "add")
 
 
 def _topics(session: Session, call: Call, cell: str | None) -> Any:
-    size = _whole("A page's size", call.page_size, call) or 0
+    size = call.page_size or 0
     if call.what == "list":
         if call.topic:
             raise UsageError("list takes a benchmark and no topic.", hint=f"%kbench topics show {call.topic}")

@@ -29,6 +29,9 @@ _FRESH = 30.0
 _PATIENCE = 0.08
 """Seconds that one completion waits for names that are being fetched."""
 _MOST_FILES = 200
+#: What a shell would not take as it stands in a word, the backslash that goes before it, and a sign with that.
+_SPECIAL, _BEFORE = re.compile(r"""[\s'"\\#;]"""), r"\\\g<0>"
+_ESCAPED = re.compile(r"\\(.)")
 
 
 class Completion(NamedTuple):
@@ -43,7 +46,7 @@ def complete_line(line: str, names: Names) -> Completion | None:
     found = _LINE.match(line)
     if not found or not found["rest"]:
         return None
-    *done, fragment = re.split(r"\s+", found["rest"].lstrip())
+    *done, fragment = re.split(r"(?<!\\)\s+", found["rest"].lstrip())
     words = drop_prefix(done)
     if not words:
         options: Iterable[tuple[str, str]] = ((c.name, "command") for c in GRAMMAR.commands)
@@ -110,11 +113,13 @@ def _values(arg: Arg, fragment: str, names: Names, task: str = "") -> list[tuple
 def _files(fragment: str) -> list[str]:
     folder, slash, _ = fragment.rpartition("/")
     try:
-        entries = sorted(expanded(folder + slash or ".").iterdir())[:_MOST_FILES]
+        entries = sorted(expanded(_ESCAPED.sub(r"\1", folder + slash) or ".").iterdir())[:_MOST_FILES]
     except (OSError, UsageError):
         return []
     return [
-        f"{folder}{slash}{e.name}{'/' if e.is_dir() else ''}" for e in entries if not e.name.startswith(".")
+        f"{folder}{slash}{_SPECIAL.sub(_BEFORE, e.name)}{'/' if e.is_dir() else ''}"
+        for e in entries
+        if not e.name.startswith(".")
     ]
 
 

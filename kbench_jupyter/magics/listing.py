@@ -42,21 +42,21 @@ class Listing:
         """Print the listing, or write its file and say so."""
         from kbench_jupyter.actions.whole_file import whole_file  # a page of help needs no action
 
-        if self.form == "parquet" and self.path is not None:
-            records = self._picked(found.records())
-            with whole_file(self.path) as part:
-                write_parquet(records, part)
-            say(f"Wrote {count(len(records), 'row')} to {self.path}.")
-            return
-        text, what = self._text(found)
         if self.path is None:
+            text, _ = self._text(found)
             print(text, end="" if text.endswith("\n") else "\n")
             return
         over = ", in place of what was there" if self.path.exists() else ""
         with whole_file(self.path) as part:
             if self.makes_folder:
                 part.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(text, encoding="utf-8", newline="")
+            if self.form == "parquet":
+                records = self._picked(found.records())
+                write_parquet(records, part)
+                what = count(len(records), "row")
+            else:
+                text, what = self._text(found)
+                part.write_text(text, encoding="utf-8", newline="")
         say(f"Wrote {what} to {self.path}{over}.")
 
     def _text(self, found: Any) -> tuple[str, str]:

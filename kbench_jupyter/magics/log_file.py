@@ -34,7 +34,7 @@ def to_file(session: Session, path: Path, read: Callable[[], Any], *, force: boo
 
     Meanwhile the session's reporter writes into the file what `read` passes on, and says nothing.
     """
-    if path.exists() and not force:
+    if path.is_file() and not force:
         raise exists(path, "Name another file, or overwrite it: add --force")
     shown = session.reporter
     with whole_file(path) as part:
@@ -44,7 +44,8 @@ def to_file(session: Session, path: Path, read: Callable[[], Any], *, force: boo
                 session.reporter = FileReporter(stream)
                 return read()
         except KeyboardInterrupt:  # how one stops following: what came until then is what was wanted
-            part.replace(path)
+            if part.stat().st_size:
+                part.replace(path)
             raise
         finally:
             session.reporter = shown

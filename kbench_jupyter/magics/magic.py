@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from kbench_jupyter.errors import UsageError
@@ -31,16 +32,11 @@ class KBenchMagic:
             return overview(GRAMMAR)
         if call is not None and call.help:
             return explain(call.command)
-        if call is None:
-            from kbench_jupyter.magics.task_commands import where
-
-            _refuse_body(cell)
-            return where(self.session)
-        session, listings = self.session, asked(call)
+        session, listings = self.session, asked(call) if call is not None else ()
         printed = any(listing.path is None for listing in listings)  # and nothing else is then
         session.reporter = self._reporter(quiet=printed or silent == "all")
         try:
-            result = _handler(call, cell)(session, call, cell)
+            result = _standing(session, cell) if call is None else _handler(call, cell)(session, call, cell)
             for listing in listings:
                 listing.deliver(result, session.reporter.say)
         except KeyboardInterrupt as stop:
@@ -71,13 +67,19 @@ def _handler(call: Call, cell: str | None) -> Any:
     return vars(task_commands)[f"_{name}"]
 
 
-def _refuse_body(cell: str | None) -> None:
-    """Refuse a cell that says nothing of what is to be done with its text: it would be dropped silently."""
+def _standing(session: Session, cell: str | None) -> Any:
+    """Return where the task stands; a cell that says nothing of what is to be done with its text is refused.
+
+    It would be dropped silently.
+    """
     if cell is not None and cell.strip():
         raise UsageError(
             "%%kbench needs a command: what is to be done with this cell?",
             hint="%%kbench validate   (or push, run, up, show, export)",
         )
+    from kbench_jupyter.magics.task_commands import where
+
+    return where(session)
 
 
 def _told(stop: KeyboardInterrupt) -> KeyboardInterrupt:
@@ -102,6 +104,10 @@ def _unshown(shell: Any, result: Any) -> Any:
     return result
 
 
+#: A word of a line, with what is quoted in it.
+_WORD = re.compile(r"""(?:[^\s'"\\]|\\.|'[^']*'|"(?:\\.|[^"\\])*"|['"\\])+""", re.DOTALL)
+
+
 def hushed(line: str) -> tuple[str, str]:
     """Take a trailing ``;`` or a ``-q`` off a line, and return what is left to parse and what is silenced.
 
@@ -109,8 +115,9 @@ def hushed(line: str) -> tuple[str, str]:
     """
     bare = line.rstrip()
     silent = "result" if bare.endswith(";") else ""
-    words = bare.removesuffix(";").split(" ")
+    left = bare.removesuffix(";") if silent else line
+    words = _WORD.findall(left)
     quiet = {"-q", "--quiet"}
     if quiet.isdisjoint(words):
-        return (" ".join(words) if silent else line), silent
+        return left, silent
     return " ".join(word for word in words if word not in quiet), "all"

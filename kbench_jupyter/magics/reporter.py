@@ -129,10 +129,15 @@ class DisplayReporter(StreamReporter):
         Jupyter's server drops what comes faster than a megabyte a second (three in a burst), and with it
         whatever follows, results included; and all that is shown is saved with the notebook.
         """
-        if self._written >= MOST_OUTPUT:
-            self.withheld += text.count("\n")
-            return
-        self._written += len(text.encode("utf-8", "replace"))
+        data = text.encode("utf-8", "replace")
+        room = max(0, MOST_OUTPUT - self._written)
+        if len(data) > room:
+            kept = data[: data.rfind(b"\n", 0, room) + 1].decode()
+            self.withheld += text.count("\n") - kept.count("\n")
+            self._written, text = MOST_OUTPUT, kept
+            if not text:
+                return
+        self._written += len(data)
         if stream != self._passing:
             self._passing, self._changes = stream, self._changes + 1
         super().write(text, stream if self._changes <= MOST_CHANGES else "stdout")

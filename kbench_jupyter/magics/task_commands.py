@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -32,11 +33,13 @@ def _chosen(session: Session, call: Call, cell: str | None, *, required: bool = 
 def _validate(session: Session, call: Call, cell: str | None) -> Any:
     if call.rows is not None and not call.dry_run:
         raise UsageError("--rows goes with --dry-run.", hint="%kbench validate --dry-run --rows 5")
-    if call.static and call.dry_run:
-        raise UsageError(
-            "--static runs nothing and --dry-run runs the task: give one of them.",
-            hint="%kbench validate --dry-run",
-        )
+    if idle := next((f"--{name}" for name in ("static", "fix") if call.values[name]), ""):
+        runs = {"--dry-run": call.dry_run, "--model": call.model, "--timeout": call.timeout}
+        if said := next((name for name, value in {**runs, "--pass-env": call.pass_env}.items() if value), ""):
+            raise UsageError(
+                f"{idle} runs nothing and {said} is about a run of the task: give one of them.",
+                hint=f"%kbench validate {idle}",
+            )
     chosen = _chosen(session, call, cell, required=False)
     if call.fix:
         return _fix(session, call, chosen)
@@ -55,8 +58,7 @@ def _validate(session: Session, call: Call, cell: str | None) -> Any:
                 "A dry run is on the stand-in model.",
                 hint=f"With {call.model}: %kbench validate -m {call.model}",
             )
-        rows = None if call.rows is None else int(call.rows)
-        return actions.dry_run.dry_run(session, call.task, chosen=chosen, rows=rows, **how)
+        return actions.dry_run.dry_run(session, call.task, chosen=chosen, rows=call.rows, **how)
     return actions.validate.validate(session, call.task, chosen=chosen, model=call.model, **how)
 
 
@@ -168,13 +170,18 @@ def _status(session: Session, call: Call, cell: str | None) -> Any:
     slug = resolve_slug(session, call.task)
     found = actions.status.status(session, slug, models=call.model, errors=call.errors)
     if call.live and panels.draws_widgets(session):
-        return replace(found, live=panels.status_panel(session, slug))
+        return replace(found, live=panels.status_panel(session, slug, models=call.model))
     return found
 
 
 def _log(session: Session, call: Call, cell: str | None) -> Any:
     slug = resolve_slug(session, call.task)
     which: dict[str, Any] = {"models": call.model, "run_ids": _run_ids(call), "version": _version(call)}
+    if call.live and (call.output or call.no_follow):
+        raise UsageError(
+            "--live is a panel, which follows its runs and is not written into a file.",
+            hint="Leave --live out.",
+        )
     if call.live:
         return panels.log_panel(session, slug, **which)
 
@@ -204,11 +211,32 @@ def _download(session: Session, call: Call, cell: str | None) -> Any:
 def _results(session: Session, call: Call, cell: str | None) -> Any:
     from kbench_jupyter.actions.results.measuring import Asked
 
+    if call.sample and (call.samples or call.failed):
+        raise UsageError(
+            "--sample shows one sample, --samples and --failed list them: give one of them.",
+            hint=f"%kbench results --sample {shlex.quote(call.sample)}",
+        )
     hand_on = _handing_on(call)
     slug = resolve_slug(session, call.task)
     # Where samples are listed, -o may name their file.
     named = None if samples_file(call) else file_path(call.output)
     output = actions.remembered.downloads_folder(session, slug, named)
+
+    def handed_on(found: Any) -> Any:
+        """Write report and chart, and return what is listed: the comparison, or its samples."""
+        hand_on(session, found, output)
+        if not (call.samples or call.failed):
+            return found
+        from kbench_jupyter.actions.results import exports, report
+
+        clean = report.cleaner(session, [output])
+        return exports.listed(found.samples, clean, failed=call.failed, footer=found.footer)
+
+    def deliver(found: Any) -> None:
+        listed = handed_on(found)
+        for listing in asked(call):
+            listing.deliver(listed, session.reporter.say)
+
     found = actions.results.results(
         session,
         slug,
@@ -216,13 +244,10 @@ def _results(session: Session, call: Call, cell: str | None) -> Any:
         output=output,
         asked=Asked(call.measure, call.by, call.baseline or ""),
         fail_if=call.fail_if,
+        before_failing=deliver,
     )
-    hand_on(session, found, output)
-    if call.samples or call.failed:
-        from kbench_jupyter.actions.results import exports, report
-
-        clean = report.cleaner(session, [output])
-        return exports.listed(found.samples, clean, failed=call.failed, footer=found.footer)
+    if (listed := handed_on(found)) is not found:
+        return listed
     if call.sample:
         from kbench_jupyter.actions.results.sample import sample
 

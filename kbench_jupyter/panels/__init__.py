@@ -84,12 +84,12 @@ def picker_panel(session: Session, task: str | None = None, *, repeat: int = 1) 
     from kbench_jupyter.panels.panel import Panel
 
     part = ModelPicker(session, task)
-    part.load()
+    part.load(waits=False)
     part.do_repeat({"repeat": repeat})
     return Panel(session, part)
 
 
-def status_panel(session: Session, task: str) -> Any:
+def status_panel(session: Session, task: str, *, models: Sequence[str] = ()) -> Any:
     """Show a task's runs, a row a run, for as long as they go on.
 
     Parameters
@@ -98,6 +98,8 @@ def status_panel(session: Session, task: str) -> Any:
         Closing it closes the panel.
     task : str
         Slug.
+    models : sequence of str
+        Only runs on these models or other candidates; all where empty.
 
     Returns
     -------
@@ -114,7 +116,7 @@ def status_panel(session: Session, task: str) -> Any:
 
     watch = task_watch(session, task)
     watch.refresh()
-    return Panel(session, RunStatusPart(session, watch))
+    return Panel(session, RunStatusPart(session, watch, models))
 
 
 def comparison_panel(

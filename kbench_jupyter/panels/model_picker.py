@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -23,8 +24,8 @@ __all__ = ["ModelPicker"]
 _OnSelect = Callable[[tuple[str, ...]], None]
 #: Most runs of a candidate by one click: a slip of the pen in a field of numbers should not cost a thousand.
 _MOST = 100
-#: Seconds for what is known of earlier runs.
-_PATIENCE = 10.0
+#: Seconds for what is known of earlier runs, and those of them for which a command waits that shows this.
+_PATIENCE, _SHORT = 10.0, 1.0
 #: Most seconds between two looks while a run is waited for.
 _INTERVAL = 5.0
 
@@ -56,17 +57,30 @@ class ModelPicker(Part):
             effort="", efforts=[], repeat=1, forecast=[], last={}, recalled=False,
         )  # fmt: skip
 
-    def load(self, about: str = "") -> None:
-        """Fetch models, quota and what is known of the task's runs, in the calling thread."""
+    def load(self, about: str = "", *, waits: bool = True) -> None:
+        """Fetch models, quota and what is known of the task's runs, in the calling thread.
+
+        Unless it `waits`, what does not come at once is taken over when it comes.
+        """
         self.about = about or self.about
         target = self.session.target()
         asked = self._ask()
         self._models = list_models(self.session)
         self.put_rows(map(_row, self._models.models), replace=True)
         self.set(place=target.place, label=target.label, notes=list(self._models.notes))
-        self._take(asked)
+        self._take(asked, _PATIENCE if waits else _SHORT)
         self.select(self.selected, self.effort, own=self._own)
         self.recall()
+        if not waits and self._past.quota is None:
+            threading.Thread(
+                target=self._take_late, args=(asked,), name="kbench-forecast", daemon=True
+            ).start()
+
+    def _take_late(self, asked: Lookup) -> None:
+        with suppress(KBenchError):
+            self._take(asked)
+            self._foretell()
+            self.recall()
 
     def recall(self) -> None:
         """Choose what the task was last run on from here, unless the user has chosen since."""
@@ -77,9 +91,9 @@ class ModelPicker(Part):
     def _ask(self) -> Lookup:
         return Lookup(self.session, self.session.target(), self.about, runs=bool(self.about))
 
-    def _take(self, asked: Lookup) -> None:
+    def _take(self, asked: Lookup, patience: float = _PATIENCE) -> None:
         """Take over what is known of earlier runs."""
-        self._past = past = asked.past(patience=_PATIENCE)
+        self._past = past = asked.past(patience=patience)
         used = past.quota
         told = f"Today's quota: {money(used.used)} of {money(used.allowed)} used" if used else ""
         self.set(quota=told if used and used.allowed else "")

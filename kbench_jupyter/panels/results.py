@@ -15,10 +15,10 @@ from kbench_jupyter.actions.results.grid import SampleGrid, run_ident
 from kbench_jupyter.actions.results.sample import ShownSample
 from kbench_jupyter.actions.results.tables import costs, scores_of
 from kbench_jupyter.display.view import View, duration
+from kbench_jupyter.panels.outcomes import outcomes_of
 from kbench_jupyter.panels.part import Part
 from kbench_jupyter.panels.samples.desk import Desk
 from kbench_jupyter.panels.samples.questions import SampleQuestions
-from kbench_jupyter.panels.watches import outcomes_of
 from kbench_jupyter.session.session import Session
 
 __all__ = ["ResultsPart"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
@@ -10,11 +10,12 @@ from typing import Any
 
 from kbench_jupyter.actions.cancel import cancel, stop_question
 from kbench_jupyter.actions.cards import page_of, state_cell, who_word
+from kbench_jupyter.actions.choose_runs import Which
 from kbench_jupyter.actions.run import run
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
 from kbench_jupyter.actions.status import TaskStatus
 from kbench_jupyter.display.view import View, duration
-from kbench_jupyter.errors import KBenchError, UsageError
+from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.following.status import RunStatus
 from kbench_jupyter.panels.log.view import LogView, open_log_view
 from kbench_jupyter.panels.part import Part
@@ -27,13 +28,15 @@ __all__ = ["RunStatusPart"]
 
 
 class RunStatusPart(Part):
-    """Shows where the runs of a task stand, by a watch that was asked once already."""
+    """Shows where a task's runs stand, all or those on some models, by a watch that was asked once already."""
 
     kind = "status"
 
-    def __init__(self, session: Session, watch: TaskWatch) -> None:
+    def __init__(self, session: Session, watch: TaskWatch, models: Sequence[str] = ()) -> None:
         super().__init__(session)
         self.watch = watch
+        self._models = tuple(models)
+        self._which = Which(self._models)
         self._known: tuple[int | None, RunErrors] | None = None
         self._log: LogView | None = None
         self.set(task=watch.slug, version=None, page="", label="", trouble="", creation="", note="", log=None)
@@ -44,8 +47,16 @@ class RunStatusPart(Part):
         """Describe the runs as they were last seen."""
         if self.watch.task is None:
             return View(self.watch.slug)
-        runs = tuple(status.run for status in self.watch.statuses if status.run is not None)
-        return TaskStatus(self.watch.task, runs, footer=self.watch.label).view()
+        return TaskStatus(self.watch.task, tuple(self._runs), footer=self.watch.label).view()
+
+    @property
+    def _statuses(self) -> list[RunStatus]:
+        """Where each run stands that is shown here."""
+        return [one for one in self.watch.statuses if one.run is None or self._which.holds(one.run)]
+
+    @property
+    def _runs(self) -> list[Any]:
+        return [status.run for status in self._statuses if status.run is not None]
 
     def awake(self) -> None:
         """Follow the runs."""
@@ -63,9 +74,10 @@ class RunStatusPart(Part):
 
     def _show(self) -> None:
         watch = self.watch
-        self.put_rows(self._row(status) for status in watch.statuses)
-        runs = [status.run for status in watch.statuses if status.run is not None]
-        self.set(who=who_word((run.model, run.candidate) for run in runs))
+        rows = list(map(self._row, self._statuses))
+        gone = {row["id"] for row in self.rows} - {row["id"] for row in rows}
+        self.put_rows(rows, replace=bool(gone))
+        self.set(who=who_word((run.model, run.candidate) for run in self._runs))
         self.set(pace=watch.pace, cluster=watch.cluster)
         if watch.task is not None:
             self.set(
@@ -128,7 +140,7 @@ class RunStatusPart(Part):
     def do_error(self, message: Mapping[str, Any]) -> None:
         """Send the whole message of a run's error."""
         wanted = message.get("run")
-        for status in self.watch.statuses:
+        for status in self._statuses:
             if status.run_id == wanted:
                 self.reply(message, run=wanted, text=self._explained(status).whole(_error(status)))
 
@@ -137,14 +149,15 @@ class RunStatusPart(Part):
         self.start("retry", self._retry)
 
     def _retry(self) -> None:
-        scheduled = run(self.session, self.watch.slug, (), retry_errored=True)
+        self.watch.target()
+        scheduled = run(self.session, self.watch.slug, (), retry_errored=True, retried=self._models)
         self.set(note="; ".join(scheduling(scheduled)))
         self.watch.refresh()
 
     def do_question(self, message: Mapping[str, Any]) -> None:
         """Send which runs would be stopped, one or all that go, and what to ask before."""
         wanted = message.get("run")
-        runs = [s.run for s in self.watch.statuses if s.run and _can_stop(s) and wanted in (None, s.run_id)]
+        runs = [s.run for s in self._statuses if s.run and _can_stop(s) and wanted in (None, s.run_id)]
         text = stop_question(self.watch.slug, self.watch.place, runs)
         self.reply(message, runs=[run.id for run in runs], text=text)
 
@@ -157,11 +170,7 @@ class RunStatusPart(Part):
             self.start("cancel", partial(self._cancel, ids))
 
     def _cancel(self, runs: list[int]) -> None:
-        if (place := self.session.target().place) != self.watch.place:
-            raise UsageError(
-                f"These runs are on {self.watch.place}, and the target is {place} now: nothing was stopped.",
-                hint="Turn back to it: %kbench target",
-            )
+        self.watch.target()
         clock = PartClock(self.interrupt)
         stopped = cancel(
             self.session, self.watch.slug, run_ids=runs, running=True, confirmed=True, clock=clock
@@ -175,7 +184,7 @@ class RunStatusPart(Part):
         self.start("log", partial(self._open_log, candidate if isinstance(candidate, str) else None))
 
     def _open_log(self, candidate: str | None) -> None:
-        view = open_log_view(self.outer, self.watch.slug, candidate=candidate)
+        view = open_log_view(self.outer, self.watch.slug, self._models, candidate=candidate)
         self._close_log()
         self._log = view
         self.set(log={"model_id": view.model_id, "of": candidate or ""})

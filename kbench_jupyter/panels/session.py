@@ -100,6 +100,11 @@ class PartSession(Session):
         """Whether the parent was closed."""
         return self._parent.closed
 
+    @property
+    def next_kernel(self) -> Any:
+        """The parent's: one kernel waits for whichever door rehearses next, and ends with the parent."""
+        return self._parent.next_kernel
+
     def client(self, target: Any = None) -> Any:
         """Return the parent's client, so that all share its connections."""
         return self._parent.client(target or self.target())

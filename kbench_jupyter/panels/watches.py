@@ -6,35 +6,29 @@ and fetches what ended runs came to, so that ten open panels ask the server no m
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from kbench_jupyter.actions import results
 from kbench_jupyter.actions.at_once import both
-from kbench_jupyter.actions.cards import result_texts
 from kbench_jupyter.actions.local import cluster_of
 from kbench_jupyter.actions.pushed_task import get_task
-from kbench_jupyter.errors import KBenchError
+from kbench_jupyter.errors import KBenchError, TargetError
 from kbench_jupyter.following.rounds import Trouble
 from kbench_jupyter.following.runs import Watch
-from kbench_jupyter.following.status import RunStatus, judge
+from kbench_jupyter.following.status import Ending, RunStatus, judge
 from kbench_jupyter.panels.creation import CreationWatch
-from kbench_jupyter.panels.session import PartSession
-from kbench_jupyter.session.session import Session, SilentReporter
+from kbench_jupyter.panels.outcomes import Outcome, Outcomes
+from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 
-__all__ = ["TaskWatch", "at_watch", "outcomes_of", "refresh_shown", "task_watch"]
+__all__ = ["TaskWatch", "at_watch", "refresh_shown", "task_watch"]
 
 #: Most seconds between two looks while runs are going; the end of a run's log makes it look at once.
 _INTERVAL = 10.0
-
-#: A run's verdict in a word and its tone, with its result value where it has one.
-Outcome = tuple[str, str]
 
 
 class TaskWatch:
@@ -50,12 +44,8 @@ class TaskWatch:
         self._watch: Watch | None = None
         self._creation = CreationWatch(self._tell)
         self._following: frozenset[int] = frozenset()
-        self._outcomes: dict[int, Outcome] = {}
-        self._took: dict[int, float] = {}
+        self._outcomes = Outcomes(session, task, self.target, self._tell)
         self._spoke: set[int] = set()
-        self._tried: set[int] = set()
-        self._fetching = False
-        self._folder: Path | None = None
         self.task: Any = None
         self.label = ""
         self.place = ""  # the target in words
@@ -94,19 +84,29 @@ class TaskWatch:
 
     def outcome(self, run_id: int) -> Outcome | None:
         """Return what an ended run came to, once that is known."""
-        return self._outcomes.get(run_id)
+        return self._outcomes.known.get(run_id)
 
     def took(self, run_id: int) -> float | None:
         """Return how many seconds the task itself took in an ended run, once that is known."""
-        return self._took.get(run_id)
+        return self._outcomes.took.get(run_id)
 
     def spoke(self, run_id: int) -> bool:
         """Whether a run that is followed has printed anything."""
         return run_id in self._spoke
 
+    def target(self) -> Target:
+        """Return the target, which must be the one that these runs are on: another's have the same ids."""
+        target = self._session.target()
+        if self.place not in ("", target.place):
+            raise TargetError(
+                f"These runs are on {self.place}, and the target is {target.place} now: nothing was done.",
+                hint="Turn back to it: %kbench target",
+            )
+        return target
+
     def refresh(self) -> None:
         """Ask the server for all runs now, in the calling thread, and follow those that are going."""
-        target = self._session.target()
+        target = self.target()
         client = self._session.client(target)
         task, runs = both(
             lambda: get_task(self._session, client, self.slug),
@@ -115,10 +115,19 @@ class TaskWatch:
         with self._lock:
             self.task, self.trouble = task, ""
             self.label, self.place = target.label, target.place
+            listed = {run.id for run in runs}
+            self._statuses = {
+                run_id: status
+                for run_id, status in self._statuses.items()
+                if run_id in listed or status.ending in (None, Ending.VANISHED)
+            }
             for run in runs:
                 before = self._statuses.get(run.id)
-                if before is None or not before.ended:
-                    self._statuses[run.id] = judge(run.id, run, listed=True, seconds=0.0)
+                if before is not None and before.ending is Ending.UNCLEAR and before.run == run:
+                    continue
+                status = self._statuses[run.id] = judge(run.id, run, listed=True, seconds=0.0)
+                if not status.ended:
+                    self._outcomes.forget(run.id)
         self._follow()
         self._tell()
         for listener in self._at_refresh:
@@ -164,22 +173,24 @@ class TaskWatch:
         with self._lock:
             self._listeners = []
             watch, self._watch = self._watch, None
-            folder, self._folder = self._folder, None
             self._creation.leave()
         if watch is not None:
             watch.close()
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)
+        self._outcomes.close()
 
     def _follow(self) -> None:
         self._follow_creation()
+        self._fetch()
         with self._lock:
             going = frozenset(status.run_id for status in self._statuses.values() if not status.ended)
             if not self._listeners or going <= self._following:
-                self._fetch()
                 return
             before = self._watch
-            client = self._session.client()
+            try:
+                client = self._session.client(self.target())
+            except KBenchError as error:
+                self.trouble = str(error)
+                return
             watch = Watch(
                 client,
                 self.slug,
@@ -193,7 +204,6 @@ class TaskWatch:
         if before is not None:
             before.close()
         watch.start(self._changed, lambda error: self._ended(watch, error))
-        self._fetch()
 
     def _looked(self, _watch: Watch) -> None:
         with suppress(KBenchError):  # a nicety
@@ -202,7 +212,9 @@ class TaskWatch:
 
     def _follow_creation(self) -> None:
         if self.is_creating and self._listeners:
-            self._creation.follow(self._session.client(), self.slug, _INTERVAL, self._created)
+            with suppress(KBenchError):
+                client = self._session.client(self.target())
+                self._creation.follow(client, self.slug, _INTERVAL, self._created)
 
     def _created(self, problem: str) -> None:
         if problem:
@@ -222,7 +234,10 @@ class TaskWatch:
                 self.trouble = change.text
             else:
                 self.trouble = ""
-                self._statuses[change.status.run_id] = change.status
+                status, before = change.status, self._statuses.get(change.status.run_id)
+                if status.run is None and before is not None:  # gone before the watch saw it
+                    status = replace(status, run=before.run)
+                self._statuses[status.run_id] = status
         if not isinstance(change, Trouble) and change.status.ended:
             self._fetch()
         self._tell()
@@ -237,49 +252,15 @@ class TaskWatch:
         self._tell()
 
     def _fetch(self) -> None:
-        """Fetch what newly ended runs came to, in a thread; it is a nicety, so a failure is not shown."""
+        """Find out what newly ended runs came to, while somebody looks."""
         with self._lock:
-            wanted = {s.run_id for s in self._statuses.values() if s.ending == "completed"} - self._tried
-            if not wanted or self._fetching or not self._listeners:
-                return
-            self._tried |= wanted
-            self._fetching = True
-
-        threading.Thread(target=self._fetch_now, name="kbench-outcomes", daemon=True).start()
-
-    def _fetch_now(self) -> None:
-        with self._lock:
-            folder = self._folder = self._folder or Path(tempfile.mkdtemp(prefix="kbench-panel-"))
-        try:
-            quiet = PartSession(self._session, SilentReporter())
-            found = results.results(quiet, self.slug, output=folder)
-            outcomes = outcomes_of([row.result for row in found.rows])
-            took = {row.run_id: row.result.elapsed for row in found.rows}
-            self._took |= {run_id: seconds for run_id, seconds in took.items() if seconds is not None}
-            self._outcomes |= {row.run_id: outcome for row, outcome in zip(found.rows, outcomes, strict=True)}
-            self._tell()
-        except (KBenchError, OSError, ValueError):
-            pass
-        finally:
-            self._fetching = False
-        self._fetch()
+            ended = {s.run_id for s in self._statuses.values() if s.ending == "completed"}
+            if self._listeners:
+                self._outcomes.fetch(ended)
 
     def _tell(self) -> None:
         for listener in self._listeners:
             listener()
-
-
-def outcomes_of(results: Sequence[Any]) -> list[Outcome]:
-    """Say what runs that are shown together came to, each in a word or by its value where it has one."""
-    return [_outcome(result, text) for result, text in zip(results, result_texts(results), strict=True)]
-
-
-def _outcome(result: Any, value: str) -> Outcome:
-    if result.errored:
-        return "errored", "bad"
-    word, tone = ("passed", "good") if result.passed else ("failed", "bad")
-    has_value = result.score is not None or result.values is not None
-    return value if has_value else word, tone
 
 
 _WATCHES: WeakKeyDictionary[Session, dict[tuple[Any, str], TaskWatch]] = WeakKeyDictionary()

@@ -246,3 +246,20 @@ def test_where_efforts_are_not_listed_one_line_says_so_and_the_server_decides(
     assert [one.candidate for one in found.runs] == ["quick-1 (high)"]
     [line] = [line for line in session.reporter.lines if line.startswith("!")]
     assert "does not offer a list of reasoning efforts" in line
+
+
+def test_a_leaderboard_keeps_tasks_of_one_name_apart_in_table_and_records() -> None:
+    results = [
+        {"benchmarkTaskName": name, "benchmarkTaskSlug": slug, "result": {"numericResult": {"value": value}}}
+        for name, slug, value in [("Sums", "sums", 1.0), ("Sums", "sums-2", 2.0), ("model", "a-model", 3.0)]
+    ]
+    rows = [{"modelVersionSlug": "m1", "taskResults": results}]
+    shown = LeaderboardShown("me/board", Leaderboard.from_wire({"rows": rows}))
+    [record] = shown.records()
+    assert record == {
+        "model": "m1",
+        "candidate": "m1",
+        "Sums (sums)": 1.0,
+        "Sums (sums-2)": 2.0,
+        "model (a-model)": 3.0,
+    }

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
+import stat
 import subprocess
 import sys
 import threading
 import time
 from contextlib import suppress
+from pathlib import Path
 
 import faults
 import pytest
-from loopback_session import LIMITS, add_run
+from loopback_session import LIMITS, LoopbackSession, add_run
 
 from kbench_jupyter.actions.log import log
-from kbench_jupyter.errors import ServerError, TransportError
+from kbench_jupyter.actions.whole_file import whole_file
+from kbench_jupyter.errors import ServerError, TransportError, UsageError
 from kbench_jupyter.following.logs import follow as log_follow
 from kbench_jupyter.magics.log_file import to_file
 
@@ -259,3 +263,43 @@ def test_a_log_costs_memory_by_what_is_shown_and_not_by_what_has_gone_by(server,
         grown[count] = after - before
     # In megabytes. Ten million lines: 40 MB for what is known of each, and what is on its way.
     assert grown[100_000] - grown[1_000] < 25
+
+
+def test_two_who_write_the_same_file_each_write_their_own_and_the_last_one_stays(tmp_path: Path) -> None:
+    path = tmp_path / "log.txt"
+    with whole_file(path) as mine, mine.open("w") as stream:
+        stream.write("begun, ")
+        stream.flush()
+        with whole_file(path) as other:
+            other.write_text("somebody else's")
+        assert path.read_text() == "somebody else's"
+        stream.write("ended")
+    assert path.read_text() == "begun, ended"
+    assert [each.name for each in tmp_path.iterdir()] == ["log.txt"]
+
+
+def test_a_folder_or_a_device_is_never_replaced_by_a_log(tmp_path: Path, session: LoopbackSession) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "folder").mkdir()
+    for name in ("pipe", "folder"):
+        with pytest.raises(UsageError, match="which no file can take the place of") as refused:
+            to_file(session, tmp_path / name, lambda: None, force=True)
+        assert "--force" not in str(refused.value.hint)
+    assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
+
+
+@pytest.mark.parametrize(("came", "left"), [("", "before"), ("a line", "a line")])
+def test_a_stop_before_anything_came_leaves_the_file_as_it_was(
+    tmp_path: Path, session: LoopbackSession, came: str, left: str
+) -> None:
+    path = tmp_path / "log.txt"
+    path.write_text("before")
+
+    def read() -> None:
+        session.reporter.write(came)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        to_file(session, path, read, force=True)
+    assert path.read_text() == left
+    assert list(tmp_path.iterdir()) == [path]

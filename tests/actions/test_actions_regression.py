@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import faults
@@ -299,3 +300,59 @@ def test_without_scipy_a_condition_is_refused_and_not_passed(monkeypatch: pytest
     monkeypatch.setattr("kbench_jupyter.actions.results.regression.has_scipy", lambda: False)
     with pytest.raises(KBenchError, match="needs scipy"):
         judged([*answered(GOOD, 1), *answered(GOOD, 2)], "v1")
+
+
+def test_what_is_to_be_written_is_written_before_the_watch_ends_in_an_error(two_versions: Typed) -> None:
+    with pytest.raises(RegressionError):
+        two_versions('results quiz --fail-if "worse than v1" --report report.html --failed --to cases.csv')
+    assert "worse" in Path("report.html").read_text()
+    assert len(Path("cases.csv").read_text().splitlines()) == 1 + 15
+
+
+def test_a_listing_of_failures_names_its_task_in_the_next_line(two_versions: Typed) -> None:
+    [(line, _)] = two_versions("results quiz --failed").view().next
+    assert line == "%kbench results quiz --failed --to cases.csv"
+
+
+def test_what_is_put_together_by_model_is_compared_by_candidates(
+    server: faults.FaultServer, kbench: Typed
+) -> None:
+    for number, (config, rows) in enumerate([("m1-high", GOOD), ("m1-low", BAD)], 1):
+        add_run(server.api, number, "m1", modelVersionConfigSlug=config)
+        server.api.archives[number] = zipped(r_run_json=evaluated(rows, "m1"))
+    [line] = [line for line, _ in kbench("results quiz --by model").view().next if "compare" in line]
+    assert line == "%kbench compare m1-high m1-low -t quiz"
+    assert len(kbench(line.removeprefix("%kbench ")).worse) == 15
+
+
+def test_a_folder_below_home_is_the_same_for_scripts_as_for_commands(
+    two_versions: Typed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    scripts.session.cache_clear()
+    try:
+        assert len(scripts.compare("quiz", output="~/res").rows) == 4
+    finally:
+        scripts.session().close()
+        scripts.session.cache_clear()
+    assert (tmp_path / "home" / "res" / "quiz").is_dir()
+
+
+def test_rows_without_a_dry_run_are_refused_by_scripts_as_by_the_command() -> None:
+    with pytest.raises(UsageError, match="rows goes with a dry run"):
+        scripts.validate("task.py", rows=3)
+
+
+def test_one_sample_is_handed_on_as_its_record_whatever_it_asserts(
+    two_versions: Typed, capsys: pytest.CaptureFixture[str]
+) -> None:
+    sample = next(iter(two_versions("results quiz --failed").samples))
+    capsys.readouterr()
+    two_versions(f"results quiz --sample '{sample.id}' --format json")
+    [record] = json.loads(capsys.readouterr().out)
+    assert (record["id"], record["input"], record["passed"]) == (sample.id, sample.input, False)
+
+
+def test_a_listing_of_samples_says_how_many_it_does_not_show(two_versions: Typed) -> None:
+    [note] = two_versions("results quiz --samples").view().notes
+    assert note == "and 140 more: --to samples.csv writes them all"

@@ -177,3 +177,29 @@ def test_a_number_of_repeats_that_is_none_is_refused(
     with pytest.raises(UsageError, match="none"):
         run(LoopbackSession(server), "quiz", ["quick-1"], repeat=0)
     assert not server.api.runs
+
+
+def test_what_was_not_begun_is_named_as_it_was_asked_for() -> None:
+    with faults.FaultServer(OneAtATime()) as server:
+        server.api.add_task("quiz")
+        server.api.endless = frozenset({"quick-1"})
+        session = LoopbackSession(server, Said())
+        with pytest.raises(WatchTimeoutError) as late:
+            run(session, "quiz", ["quick-1"], effort="high", repeat=3, wait=0.3)
+        session.close()
+    line = str(late.value.hint).splitlines()[0]
+    assert line.endswith("%kbench run quiz -m quick-1 --reasoning-effort high --repeat 2")
+
+
+def test_of_candidates_that_lack_more_or_fewer_runs_each_is_named_with_its_own_number() -> None:
+    with faults.FaultServer(OneAtATime()) as server:
+        server.api.add_task("quiz")
+        server.api.endless = frozenset({"quick-1"})
+        server.api.models.append({**server.api.models[1], "version": {**server.api.models[1]["version"]}})
+        session = LoopbackSession(server, Said())
+        with pytest.raises(WatchTimeoutError) as late:
+            run(session, "quiz", ["quick-1", "plain-1"], repeat=3, wait=1.0)
+        session.close()
+    lines = str(late.value.hint).splitlines()
+    assert lines[0].endswith("%kbench run quiz -m quick-1 --repeat 2")
+    assert "plain-1" not in str(late.value.hint)  # all of its runs were begun

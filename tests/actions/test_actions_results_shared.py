@@ -216,7 +216,7 @@ def test_the_failed_samples_inputs_can_be_evaluated_alone(typed: Any, tmp_path: 
     with capture_output():
         shown = kbench("results quiz --failed")
     assert "quiz: 4 samples failed" in str(shown)
-    assert "%kbench results --failed --to cases.csv" in str(shown)
+    assert "%kbench results quiz --failed --to cases.csv" in str(shown)
 
 
 def test_downloads_stay_where_o_says_while_the_samples_go_where_to_says(typed: Any, tmp_path: Path) -> None:

@@ -80,9 +80,9 @@ def test_what_waits_for_its_turn_has_no_elapsed_time(server, session):
 def test_ended_runs_are_to_be_compared_first(server, session):
     add_run(server.api, 11)
     assert commands(status(session, "me/quiz")) == [
-        "%kbench results quiz",
-        "%kbench log quiz",
-        "%kbench download quiz",
+        "%kbench results me/quiz",
+        "%kbench log me/quiz",
+        "%kbench download me/quiz",
     ]
 
 
@@ -139,3 +139,11 @@ def test_a_model_in_the_place_of_a_task_is_told_to_be_one(server, session, four)
         status(session, "quick-1")
     assert "'quick-1' is a model, not a task" in str(caught.value)
     assert "-m MODEL -m quick-1" in caught.value.hint
+
+
+def test_whole_errors_are_in_what_is_handed_to_other_programs_too(server, session):
+    error = "Traceback (most recent)\nValueError: no"
+    add_run(server.api, 11, state="ERRORED", errorMessage=error)
+    add_run(server.api, 12)
+    assert [one["error"] for one in status(session, "quiz", errors=True).records()] == [error, None]
+    assert "error" not in status(session, "quiz").records()[0]

@@ -186,7 +186,7 @@ def test_both_are_written_for_other_programs(
         ("topics list board", "'board' is not OWNER/BENCHMARK"),
         ("topics list me/board 7", "list takes a benchmark"),
         ("topics list me/board --sort-by newest", "no order 'newest'"),
-        ("topics list me/board --page-size 1.5", "A page's size is a whole number, not 1.5"),
+        ("topics list me/board --page-size 1.5", "'1.5' is no whole number from 1"),
         ("topics show", "'' does not end in a topic's id"),
         ("topics show me/board", "'me/board' does not end in a topic's id"),
         ("topics show 7 --search x", "go with list"),

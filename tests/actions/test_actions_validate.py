@@ -174,7 +174,7 @@ def test_a_task_has_the_variables_of_the_server_and_those_that_were_named(sessio
     monkeypatch.setenv("KAGGLE_API_TOKEN", "a-token-of-mine")
     error = refused(session, tmp_path, IMPORT + LOOKS_UP)
     assert "KeyError: 'TEAM_SETTING'" in str(error)
-    assert "%kbench validate --pass-env TEAM_SETTING" in error.hint
+    assert "%kbench validate -f task.py --pass-env TEAM_SETTING" in error.hint
     assert "not be there on the server" in error.hint
 
     chosen = chosen_from(session, tmp_path, IMPORT + LOOKS_UP)

@@ -200,9 +200,18 @@ def test_a_time_span_reads_naturally(seconds: float | None, said: str) -> None:
 def test_numbers_read_naturally() -> None:
     assert [count(1, "run"), count(1200, "run")] == ["1 run", "1,200 runs"]
     assert [size(980), size(1500), size(2_100_000), size(5e12)] == ["980 B", "1.5 kB", "2.1 MB", "5000.0 GB"]
+    assert [size(999.6), size(999_960)] == ["1.0 kB", "1.0 MB"]
     assert [money(None), money(0.0012), money(3.4), money(0)] == ["", "$0.0012", "$3.40", "$0.00"]
     assert [money(0.00012), money(0.0000074), money(1e-9)] == ["$0.0001", "$0.000007", "$0.000000001"]
     assert [money(float("nan")), money(float("-inf")), money(-2.5)] == ["", "$-inf", "$-2.50"]
+
+
+@pytest.mark.parametrize(
+    ("usd", "said"),
+    [(0.000015, "$0.000015"), (0.00000075, "$0.00000075"), (0.0004, "$0.0004"), (0.99999, "$1.00")],
+)
+def test_what_costs_next_to_nothing_is_not_said_to_cost_nothing(usd: float, said: str) -> None:
+    assert money(usd) == said
 
 
 def test_a_heading_has_no_sign_and_code_in_a_sentence_looks_like_code() -> None:

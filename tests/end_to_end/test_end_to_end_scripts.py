@@ -127,3 +127,12 @@ def test_one_text_is_one_name_wherever_several_may_be_given(sent: list[tuple[str
     assert [given["models"] for _, given in sent[2:]] == [("gemini-2.5-flash",)] * 4
     scripts.run("my-task", effort="high", agents="helper")
     assert (sent[-1][1]["effort"], sent[-1][1]["agents"]) == ("high", ("helper",))
+
+
+def test_the_session_of_scripts_can_be_had_whatever_was_imported_before() -> None:
+    lines = (
+        "from kbench_jupyter import session\nfirst = session()\nimport kbench_jupyter.session.settings\n"
+        "from kbench_jupyter import session\nassert session() is first\nimport kbench_jupyter\n"
+        "assert kbench_jupyter.session() is first"
+    )
+    subprocess.run([sys.executable, "-c", lines], check=True)

@@ -13,6 +13,7 @@ from IPython.core.completer import provisionalcompleter
 from IPython.core.interactiveshell import InteractiveShell
 
 from kbench_jupyter.magics.completion import _PATIENCE, NameCache, complete_line
+from kbench_jupyter.magics.grammar import split
 
 NAMES = {
     "task": ["my-task", "other"],
@@ -149,3 +150,16 @@ def test_a_failing_server_offers_nothing_and_raises_nothing() -> None:
     server.answer.set()
     cache = NameCache(server)  # type: ignore[arg-type]
     assert cache("model") == []
+
+
+def test_a_file_name_with_blanks_and_quotes_stays_one_word(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = 'my "first" task\'s.py'
+    (tmp_path / "a folder").mkdir()
+    (tmp_path / "a folder" / name).touch()
+    monkeypatch.chdir(tmp_path)
+    [folder] = choices("%kbench push -f a")
+    [file] = choices(f"%kbench push -f {folder}")
+    assert split(f"push -f {file}") == ["push", "-f", f"a folder/{name}"]
+    assert choices(f"%kbench push -f {file} --fo") == ["--force"]

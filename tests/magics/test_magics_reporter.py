@@ -8,7 +8,7 @@ import itertools
 import pytest
 
 from kbench_jupyter.magics import reporter as reporters
-from kbench_jupyter.magics.reporter import DisplayReporter, StreamReporter
+from kbench_jupyter.magics.reporter import MOST_OUTPUT, DisplayReporter, StreamReporter
 
 
 @pytest.fixture
@@ -114,3 +114,22 @@ def test_output_that_changes_streams_all_the_time_leaves_room_in_the_cell_for_wh
     assert "".join(text for _, text in texts) == "".join(f"{number}\n" for number in range(100))
     changes = sum(one != other for (one, _), (other, _) in itertools.pairwise(texts))
     assert 10 < changes < 30  # a few are told apart; JupyterLab folds the 51st output of a cell away
+
+
+def test_one_piece_of_output_that_is_more_than_a_cell_holds_is_cut_at_a_line_and_the_rest_counted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reporter = DisplayReporter()
+    reporter.write("é line\n" * 300_000)
+    shown = capsys.readouterr().out
+    assert MOST_OUTPUT - 20 < len(shown.encode()) <= MOST_OUTPUT
+    assert shown.endswith("é line\n")
+    assert reporter.withheld == 300_000 - shown.count("\n")
+    reporter.write("more\n")
+    assert capsys.readouterr().out == ""
+    assert reporter.withheld == 300_001 - shown.count("\n")
+
+
+def test_a_line_that_is_longer_than_a_cell_holds_is_not_begun(capsys: pytest.CaptureFixture[str]) -> None:
+    DisplayReporter().write("x" * (MOST_OUTPUT + 1))
+    assert capsys.readouterr().out == ""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from loopback_session import LoopbackSession, add_run
 
 from kbench_jupyter.actions.run import run
 from kbench_jupyter.display.view import forms
+from kbench_jupyter.panels import picker_panel
 from kbench_jupyter.panels.model_picker import ModelPicker
 from kbench_jupyter.session import local_server
 from kbench_jupyter.session.session import Session
@@ -150,4 +152,28 @@ def test_the_forecast_follows_the_choice_and_the_number_of_runs(candidates: faul
             assert isinstance(picker.repeat, int)
             assert picker.repeat >= 1
     finally:
+        session.close()
+
+
+def test_a_command_does_not_wait_for_a_quota_that_is_long_in_coming_and_the_panel_says_it_then(
+    candidates: faults.FaultServer,
+) -> None:
+    go_on = threading.Event()
+
+    def late(exchange: faults.Exchange) -> None:
+        go_on.wait(20)
+        exchange.answer(*exchange.process())
+
+    candidates.inject("GetBenchmarkTaskQuota", late)
+    session = LoopbackSession(candidates)
+    panel = picker_panel(session, "quiz")
+    try:
+        assert panel.part.rows
+        assert panel.part.get("quota") == ""
+        go_on.set()
+        [thread] = [one for one in threading.enumerate() if one.name == "kbench-forecast"]
+        thread.join(20)
+        assert panel.part.get("quota") == "Today's quota: $1.50 of $10.00 used"
+    finally:
+        panel.close()
         session.close()

@@ -170,3 +170,11 @@ def test_findings_follow_the_document_as_it_is_edited_and_a_fix_is_told_whole(ke
     assert "KB101" in [mark["code"] for mark in kernel.word(page, "marks")]
     kernel.do(page, "marks", on=False)
     assert kernel.word(page, "marks") == []
+
+
+def test_a_fix_that_is_asked_for_of_cells_that_make_no_source_is_answered_all_the_same(kernel):
+    page = kernel.page()
+    broken = CELL | {"source": "import kaggle_benchmarks\nx = '\x0c"}
+    kernel.tell(kernel.mirror(), **TOLD, seq=1, order=["one"], cells=[broken], reset=True)
+    kernel.do(page, "fix", ask=3, code="KB101", cell="one", line=1)
+    assert kernel.word(page, "problem").startswith("This has no safe fix any more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,16 +11,20 @@ from typing import Any
 import faults
 import pytest
 from candidates import THREE, CandidateApi, add_three
-from loopback_session import LoopbackSession, add_run
+from loopback_session import LoopbackSession, add_run, zipped
 from panel_kernel import Kernel, opened
 
 from kbench_jupyter.actions.choose_runs import Which
 from kbench_jupyter.actions.results import results
+from kbench_jupyter.display.text import to_text
 from kbench_jupyter.errors import NotFoundError
+from kbench_jupyter.following.runs import RunChange
+from kbench_jupyter.following.status import Ending, RunStatus
 from kbench_jupyter.panels.log.source import EVERY, log_source
 from kbench_jupyter.panels.results import ResultsPart
 from kbench_jupyter.panels.run_status import RunStatusPart
-from kbench_jupyter.panels.watches import task_watch
+from kbench_jupyter.panels.watches import refresh_shown, task_watch
+from kbench_jupyter.session.session import Session
 
 
 @pytest.fixture
@@ -39,10 +44,10 @@ def session(server: faults.FaultServer) -> Iterator[LoopbackSession]:
 class Clicked(RunStatusPart):
     """The run list, whose answers stay here."""
 
-    def __init__(self, session: LoopbackSession) -> None:
+    def __init__(self, session: LoopbackSession, *models: str) -> None:
         watch = task_watch(session, "quiz")
         watch.refresh()
-        super().__init__(session, watch)
+        super().__init__(session, watch, models)
         self.answers: list[dict[str, Any]] = []
         self.awake()  # somebody looks
 
@@ -156,8 +161,64 @@ def test_nothing_is_stopped_at_a_target_that_the_list_is_not_of(
     part = Clicked(session)
     part.session.environ["KBENCH_API_URL"] = "http://127.0.0.1:9"
     part.agree([11])
-    assert "the target is 127.0.0.1:9 now: nothing was stopped" in part.get("problem")[0]
+    assert "the target is 127.0.0.1:9 now: nothing was done" in part.get("problem")[0]
     assert cancels(server) == []
+    part.receive({"do": "retry"})
+    part.until_idle()
+    assert "the target is 127.0.0.1:9 now: nothing was done" in part.get("problem")[0]
+    assert server.calls("BatchScheduleBenchmarkTaskRuns") == []
+
+
+def test_runs_of_another_server_are_never_put_among_those_that_are_shown(
+    server: faults.FaultServer,
+) -> None:
+    add_run(server.api, 11, "here-1")
+    with faults.FaultServer() as elsewhere:
+        add_run(elsewhere.api, 12, "there-1")
+        session = Session(None, None, {"KBENCH_API_URL": server.url, "KAGGLE_API_TOKEN": "t"})
+        part = Clicked(session)
+        session.environ["KBENCH_API_URL"] = elsewhere.url  # type: ignore[index]
+        refresh_shown(session, "quiz")  # as after a run there
+        part.receive({"do": "refresh"})
+        part.until_idle()
+        assert "the target is" in part.get("problem")[0]
+        part.asleep()
+        part.awake()
+        assert [row["model"] for row in part.rows] == ["here-1"]
+        session.close()
+    assert elsewhere.calls("ListBenchmarkTaskRuns") == []
+
+
+def test_a_list_of_some_models_shows_stops_and_retries_the_runs_of_these_alone(
+    server: faults.FaultServer, session: LoopbackSession
+) -> None:
+    for number, (model, state) in enumerate(
+        [("m1", "ERRORED"), ("m2", "ERRORED"), ("m1", "RUNNING"), ("m2", "RUNNING")], 11
+    ):
+        add_run(server.api, number, model, state)
+    part = Clicked(session, "m1")
+    assert [row["id"] for row in part.rows] == [11, 13]
+    assert "m2" not in to_text(part.view())
+    assert part.ask()["runs"] == [13]
+    server.api.runs = server.api.runs[:2]
+    part.receive({"do": "retry"})
+    part.until_idle()
+    assert part.get("problem") == []
+    assert [call.json["modelVersionSlugs"] for call in server.calls("BatchScheduleBenchmarkTaskRuns")] == [
+        ["m1"]
+    ]
+
+
+def test_runs_of_a_server_that_was_reset_are_those_it_has_now(
+    server: faults.FaultServer, session: LoopbackSession
+) -> None:
+    three(server.api, "COMPLETED", "COMPLETED", "COMPLETED")
+    part = Clicked(session)
+    server.api.runs = server.api.runs[:1]
+    server.api.runs[0]["state"] = "BENCHMARK_TASK_RUN_STATE_RUNNING"
+    part.receive({"do": "refresh"})
+    part.until_idle()
+    assert part.words() == {11: "running"}
 
 
 def test_candidates_of_one_model_are_told_apart_in_runs_logs_results_and_chart(
@@ -217,3 +278,43 @@ def test_in_a_kernel_a_stop_is_asked_for_and_changes_the_rows(
         assert len(cancels(server)) == 1
     finally:
         kernel.close()
+
+
+def test_a_panel_that_rehearses_has_the_kernel_that_waits_for_the_notebook(session: LoopbackSession) -> None:
+    part = Clicked(session)
+    assert part.session.next_kernel is session.next_kernel
+
+
+def test_what_was_being_fetched_when_the_kernel_let_go_of_its_panels_is_removed(
+    server: faults.FaultServer, session: LoopbackSession, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    asked, go_on = threading.Event(), threading.Event()
+
+    def slow(exchange: faults.Exchange) -> None:
+        asked.set()
+        go_on.wait(10)
+        exchange.answer(*exchange.process())
+
+    add_run(server.api, 11)
+    server.api.archives[11] = zipped(r_run_json="{}")
+    server.inject("DownloadBenchmarkTaskRunOutput", slow)
+    others = set(threading.enumerate())
+    part = Clicked(session)
+    assert asked.wait(10)
+    assert list(tmp_path.glob("kbench-panel-*"))
+    [thread] = [one for one in set(threading.enumerate()) - others if one.name == "kbench-outcomes"]
+    part.watch.close()
+    go_on.set()
+    thread.join(20)
+    assert list(tmp_path.glob("kbench-panel-*")) == []
+
+
+def test_a_run_that_vanishes_before_it_is_followed_keeps_its_candidate_and_version(
+    server: faults.FaultServer, session: LoopbackSession
+) -> None:
+    add_run(server.api, 11, "m1", "RUNNING")
+    part = Clicked(session)
+    part.watch._changed(RunChange(RunStatus(11, None, Ending.VANISHED), None))
+    [row] = part.rows
+    assert (row["word"], row["model"], row["version"]) == ("vanished", "m1", 1)

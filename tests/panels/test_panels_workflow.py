@@ -17,7 +17,7 @@ from kbench_jupyter.actions.pushes import source_digest
 from kbench_jupyter.actions.remembered import downloads_folder
 from kbench_jupyter.actions.results import Results
 from kbench_jupyter.actions.sources import choose_task
-from kbench_jupyter.actions.standing import standing
+from kbench_jupyter.actions.standing import standing, standing_after_runs
 from kbench_jupyter.actions.wanted_candidates import Batch, remember_ran
 from kbench_jupyter.display.text import to_text
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
@@ -287,6 +287,28 @@ def test_a_run_that_vanished_from_the_server_has_ended_for_the_step_as_for_the_t
     assert watched()["state"] == "done"
 
 
+def test_a_count_that_comes_while_a_look_is_shown_leaves_the_steps_as_they_were_found_last(
+    part, server, monkeypatch
+):
+    add_run(server.api, 6, state="COMPLETED")
+    click(part, "look")
+    fewer = standing_after_runs(part.session, part._found, part._found.runs[:1])
+    shows = part.set
+    counts = threading.Thread(target=part._counted)
+
+    def show(**changes):
+        if "steps" in changes and counts.ident is None:
+            counts.start()
+            counts.join(0.5)  # it is through by then, or waits for this
+        shows(**changes)
+
+    monkeypatch.setattr(part, "set", show)
+    part._take(fewer)
+    counts.join(20)
+    notes = {step.name: step.note for step in part._found.steps}
+    assert {step["name"]: step["note"] for step in part.get("steps")} == notes
+
+
 def test_the_step_that_was_opened_and_the_folder_of_downloads_outlive_the_kernel(
     part, server, session, tmp_path
 ):
@@ -325,7 +347,7 @@ def test_an_errored_run_keeps_its_message_whatever_else_is_known_of_it(part, ser
     add_run(server.api, 7, state="ERRORED", errorMessage="Traceback (most recent call last)\nValueError: no")
     table = part.parts["status"]
     table.watch.refresh()
-    table.watch._outcomes[7] = ("errored", "bad")
+    table.watch._outcomes.known[7] = ("errored", "bad")
     table._show()
     row = next(row for row in table.rows if row["id"] == 7)
     assert row["error"] == "ValueError: no"

@@ -9,7 +9,7 @@ from typing import Any
 
 from kbench_jupyter.actions.cards import page_cell
 from kbench_jupyter.actions.describe.page import CLEARED, Page, page_of_task, read_page, write_page
-from kbench_jupyter.actions.pushed_task import get_task
+from kbench_jupyter.actions.pushed_task import addressed, get_task
 from kbench_jupyter.api import Task
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, Value, View
 from kbench_jupyter.errors import UsageError
@@ -32,7 +32,7 @@ class TaskPage(Shown):
 
     def view(self) -> View:
         """Describe the page."""
-        task, slug = self.task, str(self.task.slug.task)
+        task, slug = self.task, str(self.task.slug)
         title = {
             None: Cell(f"The page of {slug}"),
             True: Cell(f"The page of {slug} was changed", "good"),
@@ -77,7 +77,7 @@ class TaskPage(Shown):
     @property
     def cell(self) -> str:
         """The page as a cell that changes it when it is run."""
-        return f"%%kbench describe {self.task.slug.task}\n{self.source}"
+        return f"%%kbench describe {self.task.slug}\n{self.source}"
 
 
 def describe(session: Session, slug: str) -> TaskPage:
@@ -167,7 +167,7 @@ def send(session: Session, slug: str, new: Page) -> tuple[Task, list[str]]:
             notes.append(
                 f"The server did not take the {name} just as it was sent: it is shown as it is there now."
             )
-    return updated.task, notes
+    return addressed(updated.task, slug), notes
 
 
 def change_from_file(session: Session, slug: str, file: Path, *, confirmed: bool = False) -> TaskPage:

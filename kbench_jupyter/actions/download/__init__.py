@@ -15,7 +15,7 @@ from kbench_jupyter.actions.cards import names_of
 from kbench_jupyter.actions.choose_runs import choose_runs
 from kbench_jupyter.actions.download.fetch import Meter, fetch_run
 from kbench_jupyter.actions.download.result import DownloadedRun, DownloadResult, placed, refuse_file
-from kbench_jupyter.api import Client, Run
+from kbench_jupyter.api import Client, Run, TaskSlug
 from kbench_jupyter.display.view import count, size
 from kbench_jupyter.errors import DownloadError, KBenchError, NotFoundError, UsageError
 from kbench_jupyter.paths import expanded
@@ -95,10 +95,10 @@ def download(
             f"No run of {slug} has ended yet: {names_of(pending)}.",
             hint=f"Watch them: %kbench log {slug}   Where they stand: %kbench status {slug}",
         )
-    job = _Job(session, client, target.base_url, slug.task, output, include_source, limits)
+    job = _Job(session, client, target.base_url, slug, output, include_source, limits)
     done, empty = job.fetch(ended, force=force)
     session.outputs.setdefault(slug.task, set()).add(output)
-    return DownloadResult(slug.task, output / slug.task, done, pending, empty, footer=target.label)
+    return DownloadResult(str(slug), output / slug.task, done, pending, empty, footer=target.label)
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class _Job:
     session: Session
     client: Client
     target: str
-    task: str
+    task: TaskSlug
     output: Path
     include_source: bool
     limits: Limits
@@ -117,7 +117,7 @@ class _Job:
         """Download what is not there; return all of it, in the order of the runs, and those that left nothing."""
         empty: set[int] = set()
         folders = {
-            run.id: run_folder(self.output, self.task, run.task.version, run.candidate, run.id)
+            run.id: run_folder(self.output, self.task.task, run.task.version, run.candidate, run.id)
             for run in runs
         }
         for parent in {folder.parent for folder in folders.values()}:
@@ -131,7 +131,7 @@ class _Job:
         if missing := [run for run in runs if run.id not in here]:
             already = f"; {len(here)} there already" if here else ""
             self.session.reporter.say(
-                f"Downloading {count(len(missing), 'run')} of {self.task} to {self.output / self.task}{already}."
+                f"Downloading {count(len(missing), 'run')} of {self.task} to {self.output / self.task.task}{already}."
             )
             done, failed = self._fetch_all(missing, folders)
             here |= done
@@ -221,8 +221,9 @@ class _Job:
                 f"{run.candidate} (run {run.id}): {error}",
                 *([f"    → {error.hint}"] if error.hint else []),
             ]
-        rest = f" The other {here} are in {self.output / self.task}." if here else ""
-        hint = f"Try again (what is there is kept): %kbench download {self.task}{placed(self.output)}"
+        rest = f" The other {here} are in {self.output / self.task.task}." if here else ""
+        hint = "Try again with the same options (what is there is kept): "
+        hint += f"%kbench download {self.task}{placed(self.output)}"
         if any(isinstance(error, TooLargeError) for error in failed.values()):
             hint += f"\nTo allow larger ones, say 50 GB a run: %env {LIMIT}=50"
         return DownloadError(

@@ -117,9 +117,9 @@ def refuse_errored(runs: Sequence[RunResult], mend: Callable[[str, bool], str]) 
     )
 
 
-def what_to_mend(what: str, target: Target, *, endpoint: bool) -> str:
-    """Return what to do about a failure: of the cell or task, or of the model's endpoint."""
+def what_to_mend(what: str, again: str, target: Target, *, endpoint: bool) -> str:
+    """Return what to do about a failure, before typing `again`: of the cell or task, or of the model's endpoint."""
     if not endpoint:
-        return f"Mend the {what}, then %kbench validate again."
+        return f"Mend the {what}, then {again} again."
     local = "; the endpoint behind them: %kbench local status" if target.is_local else ""
     return f"It is the model's endpoint that failed, not the {what}. What can be had: %kbench models{local}"

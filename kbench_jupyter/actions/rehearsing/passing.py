@@ -52,12 +52,15 @@ class Passing:
             notes.append(f"To be passed to the task, but not set: {', '.join(missing)}.")
         return notes
 
-    def missed(self, traceback: str) -> str:
-        """Return what to do about a variable that the task looked up and the user has; "" if there is none."""
+    def missed(self, traceback: str, again: str = "%kbench validate") -> str:
+        """Return what to do about a variable that the task looked up and the user has; "" if there is none.
+
+        `again` is what to type to rehearse the same source.
+        """
         name = missing_variable(traceback)
         if name not in self.source or name in self.environment():
             return ""
         return (
             f"{name} is set here, and a task does not get it: it will not be there on the server either.\n"
-            f"To rehearse with it all the same: %kbench validate --pass-env {name}"
+            f"To rehearse with it all the same: {again} --pass-env {name}"
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -33,7 +33,7 @@ from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of_ru
 from kbench_jupyter.api import Run
 from kbench_jupyter.display.numbers import score_number
 from kbench_jupyter.display.view import Shown, Text, View, count, size
-from kbench_jupyter.errors import DownloadError, NotFoundError
+from kbench_jupyter.errors import DownloadError, NotFoundError, RegressionError
 from kbench_jupyter.paths import expanded
 from kbench_jupyter.results.comparison import Row, group
 from kbench_jupyter.results.measured import points
@@ -153,7 +153,9 @@ class Results(Shown):
         steps = []
         if any(group.errored for group in self.groups):
             steps.append((f"%kbench status {self.task} --errors", "the whole of each error"))
-        two = None if self._by_run else two_of([(g.version, g.candidate) for g in self.groups])
+        # Of candidates, also where those of a model are put together here.
+        ran = dict.fromkeys((row.version, row.candidate) for row in self.rows)
+        two = None if self._by_run else two_of(list(ran))
         if two:
             steps.append((f"%kbench compare {two[0]} {two[1]} -t {self.task}", "which samples got worse"))
         return steps
@@ -206,6 +208,7 @@ def results(
     output: Path = Path(),
     asked: Asked = NOTHING_ASKED,
     fail_if: str | None = None,
+    before_failing: Callable[[Results], None] = lambda _: None,
 ) -> Results:
     """Compare the runs of a task, fetching those that have not been downloaded yet.
 
@@ -219,6 +222,8 @@ def results(
         By which measure, put together how, beside which baseline.
     fail_if : str, optional
         A condition such as ``"worse than v1"``, which raises `RegressionError` where it holds.
+    before_failing : callable, optional
+        Called with the comparison before that is raised, so that what is to be written of it is.
 
     Raises
     ------
@@ -252,7 +257,7 @@ def results(
                 f"Reading {size(read)} of run files; what does not change is read this once."
             )
 
-    index = SampleIndex.open(output, downloaded.task, tell=tell)
+    index = SampleIndex.open(output, downloaded.folder.name, tell=tell)
     rows, notes = read(index, downloaded, f"{slug}{placed(output)}", target.base_url)
     if not rows:
         errored = any(done.run.error_message for done in downloaded.runs)
@@ -273,6 +278,10 @@ def results(
     if asked.baseline:
         _ = found.pairs  # a baseline that there is not is refused now, not when this is shown
     if fail_if:
-        said = passed_notes(found.pairs, found.samples)
+        try:
+            said = passed_notes(found.pairs, found.samples)
+        except RegressionError:
+            before_failing(found)
+            raise
         return replace(found, notes=(*said, *found.notes))
     return found

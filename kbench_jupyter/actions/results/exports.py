@@ -33,11 +33,14 @@ class SampleListing(Shown):
     def view(self) -> View:
         """Describe the samples."""
         if not self.failed:
-            return replace(self.samples.view(), notes=(), footer=self.footer)
+            shown = self.samples.view()
+            notes = [f"{note.partition(':')[0]}: --to samples.csv writes them all" for note in shown.notes]
+            return replace(shown, notes=notes, footer=self.footer)
         rows = [self._row(sample) for sample in self.samples]
         title = f"{self.samples.task}: {count(len(rows), 'sample')} failed"
         table = Table(_FAILED, rows, "No sample failed.", drop_empty=True)
-        steps = [("%kbench results --failed --to cases.csv", "their inputs, to evaluate those alone")]
+        line = f"%kbench results {self.samples.task} --failed --to cases.csv"
+        steps = [(line, "their inputs, to evaluate those alone")]
         return shortened(
             View(Cell(title, "bad" if rows else "good"), [table], next=steps if rows else ()), _SHOWN
         )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from kbench_jupyter.actions.results import Results
 from kbench_jupyter.actions.results.grid import SampleGrid
+from kbench_jupyter.actions.results.listings import record
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, Value, View, duration, money
 from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.results.samples import Part as Said
@@ -23,6 +25,10 @@ class ShownSample(Shown):
     task: str
     transcript: Transcript
     places: tuple[str, ...] = ()  #: where in the notebook each assertion stands
+
+    def records(self) -> list[dict[str, Any]]:
+        """Return the sample as one record, as the samples of a comparison have it."""
+        return [record(self.transcript.sample)]
 
     def view(self) -> View:
         """Describe the sample."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from kbench_jupyter.actions.cards import WHO_COLUMNS, elapsed, score_column, state_cell, who_cells
+from kbench_jupyter.actions.choose_runs import Which
 from kbench_jupyter.actions.forecast import Lookup, candidates_of
 from kbench_jupyter.actions.pushed_task import get_task, refuse_unready
 from kbench_jupyter.actions.pushes import edits_since
@@ -53,7 +54,7 @@ class ScheduledRuns(Shown):
     def view(self) -> View:
         """Describe the runs."""
         done = sum(result.scheduled for result in self.scheduled)
-        slug = self.task.slug.task
+        slug = str(self.task.slug)
         by_id = {run.id: run for run in self.runs}
         known = [by_id.get(result.run_id or 0) for result in self.scheduled]
         scores = score_column([run.score if run else None for run in known], missing="")
@@ -85,7 +86,7 @@ class ScheduledRuns(Shown):
 
 
 def _named(task: Task) -> str:
-    return f"{task.slug.task} (version {task.version})" if task.version else task.slug.task
+    return f"{task.slug} (version {task.version})" if task.version else str(task.slug)
 
 
 def _names(result: ScheduleResult, run: Run | None) -> tuple[str, str]:
@@ -111,6 +112,7 @@ def run(
     effort: str | None = None,
     agents: Sequence[str] = (),
     retry_errored: bool = False,
+    retried: Sequence[str] = (),
     repeat: int = 1,
     wait: float | None = None,
     poll_interval: float | None = None,
@@ -131,6 +133,8 @@ def run(
     retry_errored : bool
         Also the candidates whose newest run of the newest version errored, each as it was. One that the server
         refuses does not keep the others from it.
+    retried : sequence of str
+        Of these only those on such models, by name or pattern; all where empty.
     repeat : int
         Runs of each candidate. Where the server lets one of them go at a time, it is waited for each but the last.
     wait : float, optional
@@ -166,7 +170,12 @@ def run(
     if task.creation_state != "COMPLETED":
         refuse_unready(task, errors_of(session, target, task))
     batches, lost = _wanted(
-        session, target, task, Batch(tuple(models), effort or "", tuple(agents)), retry_errored, configs
+        session,
+        target,
+        task,
+        Batch(tuple(models), effort or "", tuple(agents)),
+        configs,
+        Which(tuple(retried)) if retry_errored else None,
     )
     if said := edits_since(session, target, task):
         session.reporter.say(f"! {said}")
@@ -223,11 +232,11 @@ def _wanted(
     target: Target,
     task: Task,
     named: Batch,
-    retry_errored: bool,
     configs: Mapping[str, str] | None,
+    retried: Which | None,
 ) -> tuple[list[Batch], list[ScheduleResult]]:
     """Return what is to be scheduled, and what cannot be scheduled again as it was."""
-    client, slug = session.client(target), task.slug.task
+    client, slug = session.client(target), str(task.slug)
     models = expand(session, target, named.models)
     if named.effort and (named.agents or not models):
         raise UsageError(
@@ -241,8 +250,8 @@ def _wanted(
         [Batch(tuple(models), named.effort, named.agents, configs or {})] if models or named.agents else []
     )
     lost: list[ScheduleResult] = []
-    if retry_errored:
-        again, lost = batches_of(client, errored_runs(client, task))
+    if retried is not None:
+        again, lost = batches_of(client, list(filter(retried.holds, errored_runs(client, task))))
         batches = _joined([*batches, *again])
         if not batches and lost:
             raise UsageError(
@@ -251,7 +260,7 @@ def _wanted(
                 hint=f"Name model and effort: %kbench run {slug} -m MODEL --reasoning-effort EFFORT",
             )
     if not batches:
-        raise _nothing_wanted(slug, retry_errored)
+        raise _nothing_wanted(slug, retry_errored=retried is not None)
     return batches, lost
 
 
@@ -274,7 +283,7 @@ def _schedule(
     return schedule_batch(client, slug, batch, before)
 
 
-def _nothing_wanted(slug: str, retry_errored: bool) -> UsageError:
+def _nothing_wanted(slug: str, *, retry_errored: bool) -> UsageError:
     if retry_errored:
         return UsageError(
             f"No newest run of {slug} errored: there is nothing to run again.", hint=f"%kbench status {slug}"

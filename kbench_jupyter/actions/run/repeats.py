@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -110,7 +111,7 @@ class Repeats:
         return self.results
 
     def _schedule(self, ready: Sequence[_Candidate]) -> None:
-        slug = self.task.slug.task
+        slug = str(self.task.slug)
         scheduled = schedule_each(self._client, slug, _together([one.batch for one in ready]), self.known)
         self._take(ready, find_scheduled(self._client, slug, scheduled, self.known, timeout=self._time()))
 
@@ -139,7 +140,7 @@ class Repeats:
 
     def _going(self) -> list[Run]:
         """Return the task's runs of this version that have not ended, the newest first."""
-        runs = self._client.list_runs(self.task.slug.task)
+        runs = self._client.list_runs(str(self.task.slug))
         going = [run for run in runs if run.task.version == self.task.version and not run.state.is_terminal]
         return sorted(going, key=lambda run: -run.id)
 
@@ -148,7 +149,7 @@ class Repeats:
         begun = sum(result.scheduled for result in self.results)
         ended = wait_for_one(
             self._client,
-            self.task.slug.task,
+            str(self.task.slug),
             sorted(run_id for run_id in waiting if run_id is not None),
             before=f"{begun} of {count(begun + self._left, 'run')} begun",
             timeout=self._time(),
@@ -168,15 +169,24 @@ class Repeats:
     def _told(self, why: str) -> str:
         begun = sum(result.scheduled for result in self.results)
         missing = ", ".join(f"{one.left} of {one.name}" for one in self._candidates if one.left)
-        said = f"{self._left} of {count(begun + self._left, 'run')} of {self.task.slug.task} were not begun: {missing}."
+        said = f"{self._left} of {count(begun + self._left, 'run')} of {self.task.slug} were not begun: {missing}."
         return f"{f'{why}: ' if why else ''}{said}" + (" Those that were begun go on." if begun else "")
 
     def _hint(self) -> str:
-        again = [one for one in self._candidates if one.left and not one.batch.agents]
-        named = " ".join(f"-m {one.batch.models[0]}" for one in again)
-        most = max((one.left for one in again), default=0)
-        later = f"To begin them later: %kbench run {self.task.slug.task} {named} --repeat {most}\n"
-        return (later if again else "") + how_to_stop(self.task.slug.task)
+        """Return what begins the missing runs later, a line for those that are named alike and as many."""
+        missing = [one for one in self._candidates if one.left]
+        lines = [
+            f"To begin them later: %kbench run {self.task.slug}{_words(batch)} --repeat {left}\n"
+            for left in dict.fromkeys(one.left for one in missing)
+            for batch in _together([one.batch for one in missing if one.left == left])
+        ]
+        return "".join(lines) + how_to_stop(str(self.task.slug))
+
+
+def _words(batch: Batch) -> str:
+    """Return what names a batch's candidates on a line to type."""
+    named = [f" -m {model}" for model in batch.models] + [f" --agent {agent}" for agent in batch.agents]
+    return "".join(named) + (f" --reasoning-effort {shlex.quote(batch.effort)}" if batch.effort else "")
 
 
 def _together(batches: Sequence[Batch]) -> list[Batch]:

@@ -108,11 +108,15 @@ class Standing(Shown):
         steps = [("%kbench -h", "all commands")]
         if upcoming := next((step for step in self.steps if step.name == self.next), None):
             title = f"Next: {upcoming.name}"
-            steps.insert(0, (_command(upcoming.name, self.slug), upcoming.plan))
+            steps.insert(0, (self._command(upcoming.name), upcoming.plan))
         table = Table(["step", "state", ""], rows)
         return View(title, [facts, table], self.notes, steps, footer=self.footer)
 
-
-def _command(step: str, slug: str) -> str:
-    words = {"push": "push --wait", "run": "run -m MODEL", "watch": "status", "publish": f"publish {slug}"}
-    return f"%kbench {words.get(step, step)}"
+    def _command(self, step: str) -> str:
+        """Return what to type for a step; it names the task where the notebook stores several."""
+        if step == "push" and self.chosen is not None:
+            return self.chosen.line("push --wait")
+        several = self.chosen is not None and len(self.chosen.stored) > 1
+        named = f" {self.slug}" if several or step == "publish" else ""
+        words = {"run": f"run{named} -m MODEL", "watch": f"status{named}", "init": step, "validate": step}
+        return f"%kbench {words.get(step, f'{step}{named}')}"

@@ -26,7 +26,7 @@ def steps_of(found: Standing, done: Mapping[str, bool], *, sent: bool) -> tuple[
     offered = False
     for name in STEPS:
         state = "done" if done[name] else "later"
-        if name == "push" and found.task is not None and found.task.creation_state.is_pending:
+        if name == "push" and found.is_creating:
             state = "going"
         elif name == "push" and not done[name] and _creation_failed(found):
             state = "failed"
@@ -56,7 +56,7 @@ def _notes(found: Standing, done: Mapping[str, bool]) -> dict[str, str]:
         notes["validate"] = "this source ran without a finding that stops a push"
     if found.task is not None:
         state = found.task.creation_state.words
-        being = "is being created" if found.task.creation_state.is_pending else "is on the server"
+        being = "is being created" if found.is_creating else "is on the server"
         notes["push"] = f"{version} {being} ({state})"
         if first_run_raised(found.task):
             known = RunErrors(found.chosen.source if done["push"] and found.chosen else None)

@@ -58,7 +58,7 @@ OF_A_SERVER = (
         "show a benchmark's leaderboard",
         (
             value("benchmark", "the benchmark", "OWNER/BENCHMARK", default=...),
-            value("--version", "a version other than the newest", "N", "number"),
+            value("--version", "a version other than the newest", "N", "count"),
             flag("-s --show", "show it, which goes without saying unless it is written into a file"),
             flag("-d --download", "write it into BENCHMARK_leaderboard.csv"),
             value("-p --path", "the folder that -d writes into (default: here)", "DIR", "file"),
@@ -103,7 +103,7 @@ OF_A_SERVER = (
             value("topic", "show: the topic's id, where the benchmark stands before it", "TOPIC"),
             value("--sort-by", f"list: {', '.join(SORTS)}", "ORDER", "order", choices=SORTS),
             value("-s --search", "list: only topics about that", "TEXT"),
-            value("--page-size", "only so many topics or comments (default: all)", "N", "number"),
+            value("--page-size", "only so many topics or comments (default: all)", "N", "count"),
             value("--page-token", "begin with that page, as a listing before told it", "TOKEN"),
             *LISTING,
         ),

@@ -44,7 +44,7 @@ OF_A_SOURCE = (
             FILE,
             flag("--static", "only check the rules, run nothing"),
             flag("--dry-run", "run it on a stand-in model: no server, no credentials, no cost"),
-            value("--rows", "with --dry-run: most rows that .evaluate runs (default: all)", "N", "number"),
+            value("--rows", "with --dry-run: most rows that .evaluate runs (default: all)", "N", "count"),
             flag("--fix", "show safe fixes of what the rules find, the first in a new cell"),
             value("-m --model", "rehearse with this model instead of the default", "MODEL", "model"),
             value("--timeout", "most seconds the rehearsal may take", "SECONDS", "number"),

@@ -7,6 +7,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from kbench_jupyter._version import __version__
@@ -129,7 +130,9 @@ class Page:
         ask, code, cell, line = (data.get(key) for key in ("ask", "code", "cell", "line"))
 
         def answer() -> None:
-            found = document.repair(self._session, self.window, str(code), str(cell), line)
+            found = None
+            with suppress(KBenchError):  # cells that make no source any more
+                found = document.repair(self._session, self.window, str(code), str(cell), line)
             if found is None:
                 problem = "This has no safe fix any more: the cells have changed."
                 self.send({"reply": ask, "problem": problem})

@@ -56,22 +56,25 @@ class StandingPart(Part):
             keep(self.session, self._found.slug, self._found.place, step=step)
 
     def _take(self, found: Standing) -> None:
-        self._found = found
-        self.set(
-            place=found.place,
-            label=found.footer,
-            notebook=found.origin,
-            task=found.slug,
-            tasks=list(found.chosen.stored) if found.chosen else [],
-            version=found.version,
-            page=found.page,
-            expiry=found.expiry,
-            expires=found.expires.timestamp() * 1000 if found.expires else None,
-            next=found.next,
-            notes=list(found.notes),
-            changes=list(found.changes.lines) if found.changes else [],
-            steps=[asdict(step) | {"chained": step.chained or step.plan} for step in found.steps],
-        )
+        with (
+            self._lock
+        ):  # at once: what is shown is what was found last, also where two look at the same time
+            self._found = found
+            self.set(
+                place=found.place,
+                label=found.footer,
+                notebook=found.origin,
+                task=found.slug,
+                tasks=list(found.chosen.stored) if found.chosen else [],
+                version=found.version,
+                page=found.page,
+                expiry=found.expiry,
+                expires=found.expires.timestamp() * 1000 if found.expires else None,
+                next=found.next,
+                notes=list(found.notes),
+                changes=list(found.changes.lines) if found.changes else [],
+                steps=[asdict(step) | {"chained": step.chained or step.plan} for step in found.steps],
+            )
 
     def awake(self) -> None:
         """Read the state again: much may have happened since the page was left. Follow edits from now on."""
@@ -102,15 +105,20 @@ class StandingPart(Part):
         over = {status.run_id for status in newest if status.ended and not status.state.is_terminal}
         if tuple(runs) != found.runs or over != found.over:
             now = standing_after_runs(self.session, found, runs, over=over, output=self._output)
-            if self._found is found:  # nobody has looked meanwhile
-                self._take(now)
+            self._take_unless_looked(found, now)
 
     def _edited(self) -> None:
         if self.closed or self.get("busy"):  # a step looks when it is over
             return
         with suppress(KBenchError):
-            found = standing_after_edit(self.session, self._found, self._task, output=self._output)
+            before = self._found
+            found = standing_after_edit(self.session, before, self._task, output=self._output)
             if not self.get("busy"):
+                self._take_unless_looked(before, found)
+
+    def _take_unless_looked(self, before: Standing, found: Standing) -> None:
+        with self._lock:
+            if self._found is before:
                 self._take(found)
 
     def _look(self, *, start: bool = False) -> Standing:
