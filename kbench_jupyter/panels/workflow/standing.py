@@ -56,9 +56,8 @@ class StandingPart(Part):
             keep(self.session, self._found.slug, self._found.place, step=step)
 
     def _take(self, found: Standing) -> None:
-        with (
-            self._lock
-        ):  # at once: what is shown is what was found last, also where two look at the same time
+        # What is shown is what was found last, also where two look at the same time.
+        with self._lock:
             self._found = found
             self.set(
                 place=found.place,
