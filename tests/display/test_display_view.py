@@ -202,7 +202,7 @@ def test_numbers_read_naturally() -> None:
     assert [size(980), size(1500), size(2_100_000), size(5e12)] == ["980 B", "1.5 kB", "2.1 MB", "5000.0 GB"]
     assert [size(999.6), size(999_960)] == ["1.0 kB", "1.0 MB"]
     assert [money(None), money(0.0012), money(3.4), money(0)] == ["", "$0.0012", "$3.40", "$0.00"]
-    assert [money(0.00012), money(0.0000074), money(1e-9)] == ["$0.0001", "$0.000007", "$0.000000001"]
+    assert [money(0.00012), money(0.0000074), money(1e-9)] == ["$0.00012", "$0.0000074", "$0.000000001"]
     assert [money(float("nan")), money(float("-inf")), money(-2.5)] == ["", "$-inf", "$-2.50"]
 
 
