@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.errors import KBenchError, LocalServerError
 from kbench_jupyter.execution.environment import server_environment
 from kbench_jupyter.execution.processes import close_memory
 
@@ -70,33 +70,33 @@ def main() -> int:
         return MISSING
     except LocalServerError as error:
         return _cannot(error)
-    settings = Settings(
-        home=arguments.home or default_home(),
-        port=int(port),
-        workers=int(workers),
-        timeout=timeout,
-        idle=idle * 60,
-        memory=round(memory * 2**30),
-        ahead=arguments.ahead,
-        # Only if somebody says so.
-        least=int(workers) if arguments.workers or os.environ.get("KBENCH_WORKERS") else 0,
-        cluster=(arguments.cluster or os.environ.get("KBENCH_CLUSTER", "")).strip(),
-        fork=arguments.fork,
-        endpoint=tuple(told["endpoint"]) if told["endpoint"] else None,
-    )
     try:
+        settings = Settings(
+            home=arguments.home or default_home(),
+            port=int(port),
+            workers=int(workers),
+            timeout=timeout,
+            idle=idle * 60,
+            memory=round(memory * 2**30),
+            ahead=arguments.ahead,
+            # Only if somebody says so.
+            least=int(workers) if arguments.workers or os.environ.get("KBENCH_WORKERS") else 0,
+            cluster=(arguments.cluster or os.environ.get("KBENCH_CLUSTER", "")).strip(),
+            fork=arguments.fork,
+            endpoint=tuple(told["endpoint"]) if told["endpoint"] else None,
+        )
         serve(settings)
     except AlreadyRunningError as error:
         print(error, file=sys.stderr)
         return ALREADY_RUNNING
-    except LocalServerError as error:
+    except KBenchError as error:
         return _cannot(error)
     except KeyboardInterrupt:
         pass
     return 0
 
 
-def _cannot(error: LocalServerError) -> int:
+def _cannot(error: KBenchError) -> int:
     print("\n".join(error.lines()), file=sys.stderr)
     return CANNOT_SERVE
 

@@ -121,7 +121,8 @@ def _slugs(versions: list[Version]) -> list[Json]:
 
 def _result(run: Run) -> Json:
     found = run.result if isinstance(run.result, dict) else {}
-    result: Json = {} if run.score is None else {kind: found[kind] for kind in [wire.kind_of(run.score)]}
+    kind = "" if run.score is None else wire.kind_of(run.score)
+    result: Json = {kind: found[kind]} if kind else {}
     if isinstance(found.get("dictResult"), dict):
         pairs = found["dictResult"].items()
         result["customAdditionalResults"] = [{"key": str(k), "value": str(v)} for k, v in pairs]

@@ -30,6 +30,7 @@ import psutil
 from filelock import FileLock
 
 from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.paths import expanded
 
 
 def default_home() -> Path:
@@ -37,7 +38,7 @@ def default_home() -> Path:
     from platformdirs import user_data_path
 
     chosen = os.environ.get("KBENCH_HOME", "").strip()
-    return Path(chosen).expanduser() if chosen else user_data_path("kbench-jupyter", appauthor=False)
+    return expanded(chosen) if chosen else user_data_path("kbench-jupyter", appauthor=False)
 
 
 def not_stored(error: Exception) -> str:
@@ -59,7 +60,7 @@ class Home:
     """A home folder, made and tightened on first use; raises LocalServerError if it cannot be made or written."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path.expanduser().resolve()
+        self.path = expanded(path).resolve()
         self.creations, self.runs, self.work = (self.path / name for name in ("creations", "runs", "work"))
         self.database = self.path / "server.sqlite3"
         self.log = self.path / "server.log"

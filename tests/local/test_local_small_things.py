@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -70,3 +72,11 @@ def test_servers_that_first_start_at_once_know_one_token(tmp_path):
 
         with ThreadPoolExecutor(4) as pool:
             assert len(set(pool.map(token, range(4)))) == 1
+
+
+def test_a_home_below_that_of_nobody_is_refused_in_one_line():
+    command = [sys.executable, "-m", "kbench_jupyter.local", "--home", "~nobody-of-that-name/x"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "~nobody-of-that-name is nobody's home" in done.stderr
+    assert "Traceback" not in done.stderr
