@@ -82,9 +82,10 @@ def _unknown_task(session: Session, client: Client, slug: str) -> tuple[str, str
         if slug in (model.slug for model in client.list_models()):
             return f"{slug!r} is a model, not a task.", f"Repeat -m for several models: -m MODEL -m {slug}"
     names = [task.slug.task for task in client.list_tasks()]
-    hint = (
-        did_you_mean(slug, names, more="your tasks: %kbench list") if names else "Push it first: %kbench push"
-    )
+    first = "Push it first: %kbench push"
+    if TaskSlug.parse(slug).owner:
+        first = "Look at the owner and the name again: a task that is not public is seen by its owner alone."
+    hint = did_you_mean(slug, names, more="your tasks: %kbench list") if names else first
     return f"The server knows no task {slug!r}.", hint
 
 

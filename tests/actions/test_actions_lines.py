@@ -14,7 +14,7 @@ from loopback_session import LoopbackSession, add_run
 from kbench_jupyter.actions.cancel import cancel
 from kbench_jupyter.actions.sources import choose_task
 from kbench_jupyter.actions.standing.shown import Standing, Step
-from kbench_jupyter.errors import KBenchError, UsageError
+from kbench_jupyter.errors import KBenchError, NotFoundError, UsageError
 
 Typed = Callable[[str], Any]
 TASK = """# %%
@@ -197,3 +197,10 @@ def test_a_rehearsal_that_fails_is_to_be_repeated_with_the_same_file(
         Path("task.py").write_text(Path("task.py").read_text() + f"\n# %%\n{code}\n")
         hint = refused(kbench, "validate --dry-run -f task.py")
         assert hint.endswith(f"%kbench validate --dry-run -f task.py {again}")
+
+
+def test_a_task_with_an_owner_that_is_not_there_is_not_said_to_want_a_push(kbench: Typed) -> None:
+    with pytest.raises(NotFoundError) as refused_with:
+        kbench("status them/quiz")
+    assert "push" not in str(refused_with.value.hint)
+    assert "owner" in str(refused_with.value.hint)
