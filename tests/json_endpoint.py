@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -12,10 +12,15 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 class JsonHandler(BaseHTTPRequestHandler):
     """Answers requests; what each is answered, a test's own handler says."""
 
-    def answer(self, body: object, status: int = 200) -> None:
-        data = json.dumps(body).encode()
+    def answer(self, body: object, status: int = 200, **fields: str) -> None:
+        self.send(json.dumps(body), status, {"Content-Type": "application/json", **fields})
+
+    def send(self, text: str, status: int, fields: Mapping[str, str]) -> None:
+        """Answer with what may be no JSON."""
+        data = text.encode()
         self.send_response(status)
-        self.send_header("Content-Type", "application/json")
+        for name, value in fields.items():
+            self.send_header(name, value)
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
         self.wfile.write(data)

@@ -8,11 +8,10 @@ import socket
 import subprocess
 import sys
 import time
-from http.server import BaseHTTPRequestHandler
 
 import pytest
 import requests
-from json_endpoint import listening
+from json_endpoint import JsonHandler, listening
 from local_server_process import MODEL, PROXY_MODEL, plain, wait_for
 
 from kbench_jupyter.local.models import canonical
@@ -151,44 +150,32 @@ def test_model_names_become_slugs(name, slug):
 # -- an endpoint ----------------------------------------------------------------------------------
 
 
-class Endpoint(BaseHTTPRequestHandler):
+class Endpoint(JsonHandler):
     """An OpenAI-compatible server that remembers what it was sent."""
 
     def do_GET(self):
-        self.answer(200, {"data": [{"id": "lab/Big-One:7b", "owned_by": "lab"}, {"id": "plain"}]})
+        self.answer({"data": [{"id": "lab/Big-One:7b", "owned_by": "lab"}, {"id": "plain"}]})
 
     def do_POST(self):
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.server.seen.append((self.path, dict(self.headers), body))
         text = json.dumps(body["messages"])
         if "teapot" in text:
-            self.answer(401, {"error": {"message": "bad key"}})
+            self.answer({"error": {"message": "bad key"}}, 401)
         elif "busy for an hour" in text:
-            self.answer(429, {"error": {"message": "slow down"}}, after="3600")
+            self.answer({"error": {"message": "slow down"}}, 429, **{"Retry-After": "3600"})
         elif "busy twice" in text and len([1 for _, _, other in self.server.seen if other == body]) < 3:
-            self.answer(429, {"error": {"message": "slow down"}}, after="0")
+            self.answer({"error": {"message": "slow down"}}, 429, **{"Retry-After": "0"})
         elif "broken" in text:
-            self.answer(500, {"error": {"message": "out of memory"}})
+            self.answer({"error": {"message": "out of memory"}}, 500)
         elif "html" in text:
-            self.answer(200, "<html>")
+            self.send("<html>", 200, {})
         else:
             call = {"id": "c1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
             message = {"role": "assistant", "content": None, "tool_calls": [call]}
             usage = {"prompt_tokens": 3, "completion_tokens": 2, "total_tokens": 5, "cost": 0.002}
             choice = {"index": 0, "finish_reason": "tool_calls", "message": message}
-            self.answer(200, {"id": "x", "model": body["model"], "choices": [choice], "usage": usage})
-
-    def answer(self, status, value, after=None):
-        data = (value if isinstance(value, str) else json.dumps(value)).encode()
-        self.send_response(status)
-        if after:
-            self.send_header("Retry-After", after)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
+            self.answer({"id": "x", "model": body["model"], "choices": [choice], "usage": usage})
 
 
 @pytest.fixture(scope="module")
@@ -276,7 +263,7 @@ def test_a_runs_effort_is_its_models_unless_the_task_asks_for_another(make_serve
         def do_GET(self):
             said = {"id": "none", "reasoning": {"supported_efforts": []}}
             every = {"id": "every", "reasoning": {"supported_efforts": None}}
-            self.answer(200, {"data": [{"id": "plain"}, {"id": "plain-2"}, said, every]})
+            self.answer({"data": [{"id": "plain"}, {"id": "plain-2"}, said, every]})
 
     with listening(Thinking) as endpoint:
         endpoint.seen = []
@@ -398,7 +385,7 @@ def test_an_endpoint_that_stalls_holds_up_a_listing_for_seconds_only_and_what_ne
 def test_an_endpoint_that_refuses_to_list_is_told_with_what_to_look_at(make_server, status, hint):
     class Refusing(Endpoint):
         def do_GET(self):
-            self.answer(status, {})
+            self.answer({}, status)
 
     with listening(Refusing) as endpoint:
         problem = status_of(

@@ -8,11 +8,10 @@ import select
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler
 
 import pytest
 import requests
-from json_endpoint import listening
+from json_endpoint import JsonHandler, listening
 from local_server_process import BENCHMARKS, LOCAL, MODEL, PROXY_MODEL, Server, plain, wait_for
 
 from kbench_jupyter.local import smollm
@@ -26,11 +25,11 @@ GOOD = {
 }
 
 
-class Endpoint(BaseHTTPRequestHandler):
+class Endpoint(JsonHandler):
     """Answers with what the test has put on the server."""
 
     def do_GET(self):
-        self.answer(200, json.dumps({"data": [{"id": "lab/odd", "name": "half \ud83d"}]}))
+        self.answer({"data": [{"id": "lab/odd", "name": "half \ud83d"}]})
 
     def do_POST(self):
         body = self.rfile.read(int(self.headers["Content-Length"]))
@@ -39,19 +38,8 @@ class Endpoint(BaseHTTPRequestHandler):
             select.select([self.connection], [], [], 30)
             self.server.gone.append(self.connection.recv(1))
         else:
-            self.answer(*self.server.says)
-
-    def answer(self, status, text, after=None):
-        data = text.encode()
-        self.send_response(status)
-        if after:
-            self.send_header("Retry-After", after)
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_):
-        pass
+            status, text, *after = self.server.says
+            self.send(text, status, {"Retry-After": after[0]} if after else {})
 
 
 @pytest.fixture(scope="module")
