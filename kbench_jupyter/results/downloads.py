@@ -218,9 +218,8 @@ def clean(parent: Path) -> None:
             continue
         folder = parent / left["name"]
         if left["kind"] == "before" and not os.path.lexists(folder):
-            with suppress(
-                OSError
-            ):  # held open by another program on Windows: the only copy stays, for the next time
+            # One that another program holds open, on Windows, is the only copy: it stays for the next time.
+            with suppress(OSError):
                 path.rename(folder)
         else:
             _remove(path)
