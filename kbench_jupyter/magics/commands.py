@@ -1,6 +1,6 @@
 """What each subcommand does: a function turns parsed values into one call of an action, and nothing more.
 
-Here is what concerns no task; what does is in ``task_commands.py``.
+Here is what concerns no task; what does is in ``task_commands.py`` and ``result_commands.py``.
 """
 
 from __future__ import annotations

@@ -62,9 +62,9 @@ def _handler(call: Call, cell: str | None) -> Any:
         raise UsageError(f"%kbench {name} takes no cell.", hint=f"Write it as a line: %kbench {name}")
     if handler := vars(commands).get(f"_{name}"):
         return handler
-    from kbench_jupyter.magics import task_commands
+    from kbench_jupyter.magics import result_commands, task_commands
 
-    return vars(task_commands)[f"_{name}"]
+    return (vars(task_commands) | vars(result_commands))[f"_{name}"]
 
 
 def _standing(session: Session, cell: str | None) -> Any:

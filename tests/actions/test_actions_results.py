@@ -61,13 +61,13 @@ def test_the_chart_comes_with_the_table_and_only_where_the_table_is_shown(
 def test_what_was_left_out_is_said_where_a_chart_is_shown(charted: ChartedResults, tmp_path: Path) -> None:
     from types import SimpleNamespace
 
-    from kbench_jupyter.magics.task_commands import _drawn
+    from kbench_jupyter.magics.result_commands import drawn
 
     found = Results(charted.task, charted.rows, ("left out: a damaged file",))
     headless = SimpleNamespace(shell=SimpleNamespace(kernel=SimpleNamespace(get_parent=dict)))
-    drawn = _drawn(headless, found, (), tmp_path)
-    assert isinstance(drawn, ChartedResults)
-    assert "left out: a damaged file" in str(drawn)
+    shown = drawn(headless, found, (), tmp_path)
+    assert isinstance(shown, ChartedResults)
+    assert "left out: a damaged file" in str(shown)
 
 
 COSTS = {"inputTokensCostNanodollars": "0"}
