@@ -86,10 +86,13 @@ def as_ipython_calls(text: str) -> str:
 
 
 def tokens_of(lines: list[str]) -> list[list[Any]]:
-    """Return tokens by logical line; none when indentation is too broken for IPython to take the cell at all."""
+    """Return tokens by logical line; none when IPython cannot take the cell at all.
+
+    Its indentation is too broken, or Python's tokenizer takes no half of a character (the newest ones do not).
+    """
     try:
         return list(_ipython().make_tokens_by_line(lines)) if lines else []
-    except SyntaxError:
+    except (SyntaxError, UnicodeEncodeError):
         return []
 
 

@@ -9,6 +9,7 @@ also after a rename. The token goes to loopback addresses only, past any proxy.
 from __future__ import annotations
 
 import json
+import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -85,9 +86,11 @@ def _sessions(server: Mapping[str, Any]) -> Any:
     try:
         with opener.open(request, timeout=TIMEOUT_S) as response:
             return json.loads(response.read(MAX_BYTES))
-    except (OSError, ValueError) as error:
-        status = getattr(error, "code", None)
-        return f"a server answered {status}" if status else "a server did not answer"
+    except urllib.error.HTTPError as error:
+        error.close()  # it holds the answer
+        return f"a server answered {error.code}"
+    except (OSError, ValueError):
+        return "a server did not answer"
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -204,6 +204,8 @@ def _check_collisions(places: Iterable[tuple[zipfile.ZipInfo, tuple[str, ...]]])
 def _check_sizes(infos: list[zipfile.ZipInfo], packed: int, limits: Limits) -> None:
     # zipfile reads at most `file_size` bytes of an entry, so what is declared is what can come.
     total = sum(info.file_size for info in infos)
+    if len({info.header_offset for info in infos}) < len(infos):
+        raise _refusal("two of its entries share their bytes")
     if len(infos) > limits.entries:
         raise _refusal(f"it holds {len(infos):,} entries, and {limits.entries:,} is the limit", TooLargeError)
     if total > limits.total:

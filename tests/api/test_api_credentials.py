@@ -116,7 +116,7 @@ def test_settings_of_the_official_client_in_kaggle_json_are_no_damaged_credentia
 def test_a_home_that_cannot_be_looked_into_is_no_damaged_file(tmp_path: Path) -> None:
     home = tmp_path / ("x" * 300)  # asking for anything in it is an error of the system's, also for root
     with pytest.raises(OSError, match="too long"):
-        (home / ".kaggle").exists()
+        (home / ".kaggle").stat()
     assert find_credentials({}, home) is None
     assert found(home, KAGGLE_USERNAME="u", KAGGLE_KEY="k") == (
         "KAGGLE_USERNAME and KAGGLE_KEY",

@@ -160,7 +160,7 @@ def test_a_table_of_contents_too_large_for_memory_is_refused_before_it_is_read(t
     refused(tmp_path, entries, "table of contents", limits=Limits(directory=100_000))
 
 
-def test_entries_that_share_one_compressed_body_count_each_time(tmp_path):
+def test_entries_that_share_one_compressed_body_are_refused(tmp_path):
     # The overlapping kind of bomb: many entries of the table of contents point at one body.
     archive = make(tmp_path / "one.zip", [("a", bytes(1_000_000))])
     data = archive.read_bytes()
@@ -170,8 +170,8 @@ def test_entries_that_share_one_compressed_body_count_each_time(tmp_path):
     many = b"".join(record[:46] + bytes([65 + i]) + record[47:] for i in range(20))
     tail = struct.pack("<4sHHHHIIH", b"PK\x05\x06", 0, 0, 20, 20, len(many), at, 0)
     archive.write_bytes(data[:at] + many + tail)
-    with pytest.raises(DownloadError, match=r"would unpack to 20\.0 MB|intact"):
-        unpack(archive, tmp_path / "out", Limits(total=10_000_000))
+    with pytest.raises(DownloadError, match="share their bytes"):
+        unpack(archive, tmp_path / "out")
 
 
 def test_encrypted_entries_are_refused_as_such(tmp_path):

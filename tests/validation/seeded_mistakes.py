@@ -17,6 +17,7 @@ from __future__ import annotations
 import ast
 import difflib
 import re
+import sys
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -490,8 +491,9 @@ _bad("python: arguments forgotten", 'solved(answer, row["solution"])', "solved(a
      "solution")
 _bad("python: await", "answer = llm.prompt(", "answer = await llm.prompt(", "await in a plain function",
      "await")
-_bad("python: f-string quotes", 'row["riddle"] + " One word."', "f'{row['riddle']} One word.'",
-     "the same quotes within an f-string, an error before Python 3.12", "f-string, syntax")
+if sys.version_info < (3, 12):
+    _bad("python: f-string quotes", 'row["riddle"] + " One word."', "f'{row['riddle']} One word.'",
+         "the same quotes within an f-string", "f-string, syntax")
 _bad("results: set in a dict", '"asked": len(results)', '"asked": set(results)', "a set is not recorded",
      "set", "unrecorded")
 _bad("results: numbers as keys", '{"solved": sum(results.values()), "asked": len(results)}',

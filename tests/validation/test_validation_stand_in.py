@@ -149,8 +149,9 @@ def test_both_ways_to_ask_are_answered_and_counted_and_nothing_is_left():
         assert said["candidates"][0]["content"]["parts"][0]["thought"]
         assert (stand_in.calls.calls, stand_in.calls.models) == (2, {MODEL, "some/model"})
         assert 100 <= stand_in.calls.input_tokens < 120
-        with pytest.raises(urllib.error.HTTPError, match="401"):
+        with pytest.raises(urllib.error.HTTPError, match="401") as refused:
             ask(stand_in, "/openapi/chat/completions", {"messages": []}, key="another")
+        refused.value.close()
         assert stand_in.calls.calls == 2
         assert stand_in.environment()["LLMS_AVAILABLE"] == f"{MODEL},some/model"
     assert set(threading.enumerate()) == before

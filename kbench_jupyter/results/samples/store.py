@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -95,12 +95,16 @@ class Store:
     def leave(self) -> None:
         """Go on in a temporary file, with what was there."""
         with self._lock:
-            kept, self.connection = self.connection, _connect("")
+            kept = self.connection
+
+            def copy(connection: sqlite3.Connection) -> None:
+                kept.backup(connection)
+                _expect_format(connection)
+
             try:
-                kept.backup(self.connection)
-                _expect_format(self.connection)
+                self.connection = _connect("", copy)
             except sqlite3.Error:
-                self.connection = _new(_connect(""))
+                self.connection = _connect("", _new)
             kept.close()
 
     def discard(self) -> None:
@@ -121,24 +125,18 @@ class Store:
 
     def _open(self) -> sqlite3.Connection:
         for _ in range(2):
-            connection = None
             try:
-                connection = _connect(str(self._path))
-                return _new(connection)
+                return _connect(str(self._path), _new)
             except sqlite3.OperationalError:
                 break  # the folder cannot be written to, or is held for too long
             except sqlite3.DatabaseError:  # damaged, no database at all, or of another format
-                if connection is not None:
-                    connection.close()
                 self._remove()
-        return self._readable() or _new(_connect(""))
+        return self._readable() or _connect("", _new)
 
     def _readable(self) -> sqlite3.Connection | None:
         """Open an index that is there and cannot be written to."""
         with suppress(sqlite3.Error, OSError):
-            connection = _connect(f"{self._path.resolve().as_uri()}?mode=ro")
-            _expect_format(connection)
-            return connection
+            return _connect(f"{self._path.resolve().as_uri()}?mode=ro", _expect_format)
         return None
 
     def _remove(self) -> None:
@@ -147,17 +145,22 @@ class Store:
                 name.unlink()
 
 
-def _connect(where: str) -> sqlite3.Connection:
+def _connect(where: str, prepare: Callable[[sqlite3.Connection], None]) -> sqlite3.Connection:
     connection = sqlite3.connect(
         where, timeout=_PATIENCE, isolation_level=None, check_same_thread=False, uri=where.startswith("file:")
     )
-    connection.create_function("folded", 1, lambda text: str(text).casefold(), deterministic=True)
-    connection.execute("PRAGMA temp_store = MEMORY")
-    connection.execute("PRAGMA synchronous = NORMAL")  # a cache that a power cut takes is made anew
+    try:
+        connection.create_function("folded", 1, lambda text: str(text).casefold(), deterministic=True)
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("PRAGMA synchronous = NORMAL")  # a cache that a power cut takes is made anew
+        prepare(connection)
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
-def _new(connection: sqlite3.Connection) -> sqlite3.Connection:
+def _new(connection: sqlite3.Connection) -> None:
     """Make the tables where there are none.
 
     Raises
@@ -172,7 +175,6 @@ def _new(connection: sqlite3.Connection) -> sqlite3.Connection:
                 connection.execute(statement)
         connection.execute("COMMIT")
     _expect_format(connection)
-    return connection
 
 
 def _expect_format(connection: sqlite3.Connection) -> None:
