@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-import re2
 from slugify import slugify
 from starlette.concurrency import run_in_threadpool
 
@@ -20,8 +19,6 @@ from kbench_jupyter.local.rows import COMPLETED, INVALID, QUEUED, Version
 from kbench_jupyter.local.store import Store
 from kbench_jupyter.local.web import CallError, list_of, name_of, names_of, number_of, object_of, text_of
 
-_QUIET = re2.Options()
-_QUIET.log_errors = False
 _MOST_PROVENANCE = 4000
 #: Kaggle has a list of tags; here any name will do that could be one of them.
 _TAG = re.compile(r"[^\W_][\w &+./()'-]{0,49}")
@@ -74,12 +71,7 @@ class TaskCalls:
             state = wanted.upper().removeprefix(wire.CREATION_STATE)
             versions = [v for v in versions if v.state == state]
         if pattern := text_of(body, "regexFilter"):
-            try:
-                # Takes time by the text's length, whatever the pattern: Python's own may take years.
-                compiled = re2.compile(pattern, _QUIET)
-            except re2.error as error:
-                raise CallError(400, f"`regexFilter` is not a regular expression: {error}") from None
-            versions = [v for v in versions if compiled.search(v.slug)]
+            versions = _matching(pattern, versions)
         page, rest = page_of(body, versions)
         definition = bool(body.get("includeDefinition"))
         return wire.trim({"tasks": [wire.task(v, definition=definition) for v in page], **rest})
@@ -138,6 +130,24 @@ def _citations(body: Json) -> list[Json]:
         if _ADDRESS.fullmatch(url if "://" in url else f"http://{url}"):
             found.append(wire.trim({"title": title, "url": url if "://" in url else f"http://{url}"}))
     return found
+
+
+def _matching(pattern: str, versions: Iterable[Version]) -> list[Version]:
+    """Return those whose slug a regular expression finds.
+
+    By RE2, which takes time by the text's length, whatever the pattern: Python's own may take years.
+    """
+    try:
+        import re2
+    except ImportError:
+        raise CallError(501, "`regexFilter` needs the package google-re2, which is not here.") from None
+    options = re2.Options()
+    options.log_errors = False
+    try:
+        compiled = re2.compile(pattern, options)
+    except re2.error as error:
+        raise CallError(400, f"`regexFilter` is not a regular expression: {error}") from None
+    return [version for version in versions if compiled.search(version.slug)]
 
 
 def _tags(body: Json) -> tuple[list[str], list[str]]:

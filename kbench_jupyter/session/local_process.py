@@ -31,8 +31,8 @@ from kbench_jupyter.execution.environment import server_environment
 from kbench_jupyter.execution.processes import birth
 
 INSTALL = "%pip install 'kbench-jupyter[local]'"
-_NEEDED = ("starlette", "uvicorn", "httpx", "filelock", "re2", "psutil", "nbclient", "ipykernel",
-           "jupyter_bokeh", "kaggle_benchmarks")  # fmt: skip
+_NEEDED = ("starlette", "uvicorn", "httpx", "filelock", "psutil", "nbclient", "ipykernel", "jupyter_bokeh",
+           "kaggle_benchmarks")  # fmt: skip
 #: Seconds between two looks at a process.
 PACE = 0.1
 #: Seconds a killed process may take to be gone.

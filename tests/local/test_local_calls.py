@@ -119,6 +119,17 @@ def test_lists_are_filtered_and_paged(server, task):
     assert not [t for t in done if t["slug"]["taskSlug"].startswith("page-")]
 
 
+def test_without_re2_lists_are_there_and_a_filter_is_refused_in_words(make_server, tmp_path):
+    absent = tmp_path / "path" / "re2.py"
+    absent.parent.mkdir()
+    absent.write_text("raise ModuleNotFoundError(__name__)")
+    server = make_server(env={"PYTHONPATH": str(absent.parent)})
+    server.call("CreateBenchmarkTask", {"slug": "one", "text": "broken"})
+    assert len(server.call("ListBenchmarkTasks")["tasks"]) == 1
+    code, message = error_of(server.post("ListBenchmarkTasks", {"regexFilter": "one"}))
+    assert (code, "google-re2" in message) == (501, True)
+
+
 def test_no_filter_stops_the_server(server):
     """With the engine that Python has, each of these would take longer than anybody waits."""
     server.call("CreateBenchmarkTask", {"slug": "a" * 60, "text": "broken"})
