@@ -250,6 +250,8 @@ def test_a_module_beside_the_notebook_is_not_on_the_server(beside, cell):
     "cell",
     [
         "import not_here",
+        "from my_cases.deep import a",
+        "import my_cases.deep",
         "import pandas",
         "import json",
         "my_cases = 1",

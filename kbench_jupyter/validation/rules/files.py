@@ -80,6 +80,8 @@ def _modules(check: Check) -> None:
             continue
         for node in ast.walk(cell.tree):
             for name in imported(node) & beside:
+                if not _may_be_in(check.folder, name, node):
+                    continue
                 place: Place[ast.AST] = Place(node, cell, program.module, Certainty.GUARDED)
                 # Whoever names the file as well (%%writefile, a download) brings it.
                 named = re.search(rf"\b{name}(?:\.py|/)", re.sub(r"#.*", "", program.text))
@@ -114,6 +116,16 @@ def imported(node: ast.AST) -> set[str]:
     if isinstance(node, ast.ImportFrom) and not node.level and node.module:
         return {node.module.partition(".")[0]}
     return set()
+
+
+def _may_be_in(folder: Path, name: str, node: ast.AST) -> bool:
+    """Whether an import may mean what lies there: `from x.y import z` is of a package x, and never of x.py."""
+    paths = (
+        [alias.name for alias in node.names]
+        if isinstance(node, ast.Import)
+        else [getattr(node, "module", "")]
+    )
+    return name in paths or (folder / name / "__init__.py").is_file()
 
 
 def _is_installed(name: str, check: Check, folder: Path) -> bool:
