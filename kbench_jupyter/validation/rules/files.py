@@ -39,7 +39,9 @@ DATASET = error(
 )
 
 _ROOT = "/kaggle/input"
-_MOUNT = re.compile(r"/kaggle/input/(?:datasets/(?P<owner>[\w-]+)/)?(?P<slug>[\w-]+)")
+_MOUNT = re.compile(
+    r"/kaggle/input/(?:datasets/(?P<owner>[\w-]+)/)?(?P<slug>[\w-]+)(?P<ending>\.\w+(?![\w./]))?"
+)
 _VERSION = re.compile(r"/versions/\d+\Z")
 _IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+(.*)", re.MULTILINE)
 _OTHER_MOUNTS = frozenset({"datasets", "competitions", "models", "notebooks"})
@@ -140,13 +142,27 @@ def _datasets(check: Check) -> None:
     attached = {_dataset_slug(dataset) for dataset in check.datasets}
     told: set[str] = set()
     for place, match in _mounts(check.program):
-        slug = match["slug"]
-        if slug in _OTHER_MOUNTS or slug.lower() in attached or slug in told:
+        slug, message, hint = match["slug"], "", ""
+        if slug in _OTHER_MOUNTS or slug in told or (slug.lower() in attached and not match["ending"]):
             continue
         told.add(slug)
+        if match["ending"]:
+            message = (
+                f"{match[0]} is used, but no file lies right below {_ROOT}: each dataset is a folder there."
+            )
+            hint = f"Read {_ROOT}/<dataset>/{slug}{match['ending']}, and push with -d owner/dataset."
         # Without any dataset named, this may be a look before the push that names them.
         sure = bool(attached) and check.program.sure(place)
-        check.at(DATASET, place, sure=sure, folder=match[0], owner=match["owner"] or "OWNER", slug=slug)
+        check.at(
+            DATASET,
+            place,
+            message,
+            hint,
+            sure=sure,
+            folder=match[0],
+            owner=match["owner"] or "OWNER",
+            slug=slug,
+        )
 
 
 def _mounts(program: Program) -> Iterator[tuple[Place[ast.AST], re.Match[str]]]:
