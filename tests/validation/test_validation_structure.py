@@ -459,6 +459,12 @@ def test_choose_before_the_run_in_its_cell_is_a_warning():
     assert codes_of(IMPORT, TASK, f"{RUN}\n%choose my_task") == []
 
 
+def test_the_choice_that_a_push_adds_keeps_the_last_run_as_well():
+    cells = [*BOUND[:2], ROWS, "row.evaluate(llm=[kbench.llm], evaluation_data=frame)", TASK, RUN]
+    assert codes_of(*cells, task="row") == ["KB113"]
+    assert codes_of(*cells, task="my-task") == codes_of(*cells[:4], task="row") == []
+
+
 def test_a_name_without_letters_is_found():
     assert codes_of(IMPORT, TASK.replace("My Task", "???"), RUN) == ["KB109"]
     assert codes_of(IMPORT, TASK.replace("My Task", "?1?"), RUN) == []
@@ -571,6 +577,9 @@ BOUND = [
 ]
 
 
+ROWS = BOUND[2].replace(", store_task=False", "")
+
+
 def test_the_run_of_a_task_bound_to_rows_is_told_as_it_takes_it():
     bind = 'row.bind_dataframe(frame, name="Rows", store_task=True)'
     (finding,) = findings_of(*BOUND, f"rows = {bind}")
@@ -583,9 +592,8 @@ def test_the_run_of_a_task_bound_to_rows_is_told_as_it_takes_it():
 
 
 def test_several_tasks_made_of_one_function_are_told_apart():
-    stored = BOUND[2].replace(", store_task=False", "")
     bind = 'row.bind_dataframe(frame, name="All rows")'
-    found = findings_of(*BOUND[:2], stored, "row.run(kbench.llm, 'a')", bind)
+    found = findings_of(*BOUND[:2], ROWS, "row.run(kbench.llm, 'a')", bind)
     assert ["(Row, All rows)" in f.message for f in found if f.code == "KB106"] == [True]
 
 

@@ -56,8 +56,8 @@ LAST_ONLY = warning(
     "KB113 last-run-only",
     "A task is run many times, and `%choose` keeps the file of its last run.",
     "`.evaluate` over rows writes one run file a row, and `.run` in a loop one each time. `%choose` keeps the last and "
-    "deletes the others, so the score is that of one row. The score of all is what a task returns that evaluates the "
-    "rows inside.",
+    "deletes the others, so the score is that of one row; a push of one task of several adds it. The score of all is "
+    "what a task returns that evaluates the rows inside.",
     '@kbench.task(name="Capital")\ndef capital(llm, country, city) -> bool: ...\n\n'
     "capital.evaluate(llm=[kbench.llm], evaluation_data=rows)\n%choose capital",
     '@kbench.task(name="Capital", store_task=False)\ndef capital(llm, country, city) -> bool: ...\n\n'
@@ -103,11 +103,14 @@ def _choose(check: Check) -> bool:
             continue
         chosen = True
         _unknown_choice(check, cell, magic)
-        _last_only(check, cell, magic)
-        if any(_after(run, cell, magic) for task in check.tasks.stored for run in task.runs):
+        if not any(_after(run, cell, magic) for task in check.tasks.stored for run in task.runs):
+            _last_only(check, check.tasks.kept_by(magic.argument.strip()))
+        else:
             message = "%choose comes before a task is run, so that task's files stay."
             hint = "Move %choose below the last run, best into a cell of its own at the end."
             check.on_line(CHOOSE, cell, magic.line, message, hint, sure=False)
+    if not chosen and check.task is not None and len(check.tasks.surely_stored) > 1:  # a push adds it
+        _last_only(check, [task for task in check.tasks.stored if check.pushed(task)])
     return chosen
 
 
@@ -126,12 +129,11 @@ def _unknown_choice(check: Check, cell: Cell, magic: Magic) -> None:
     check.on_line(CHOOSE, cell, magic.line, message, wanted=wanted or "nothing", known=known)
 
 
-def _last_only(check: Check, cell: Cell, magic: Magic) -> None:
-    kept = check.tasks.kept_by(magic.argument.strip())
+def _last_only(check: Check, kept: list[Task]) -> None:
     if len(kept) != 1 or not (kept[0].runs and kept[0].stored and kept[0].recorded) or kept[0].handed_on:
         return
     runs = kept[0].runs
-    if any(run.place.scope.kind != "module" or _after(run, cell, magic) for run in runs):
+    if any(run.place.scope.kind != "module" for run in runs):
         return
     last = max(runs, key=lambda run: (run.place.cell.number, run.place.node.lineno))
     many = "a run for each row" if last.method == "evaluate" else "a run each time the loop comes round"
