@@ -12,6 +12,8 @@ import itertools
 import keyword
 import re
 import tokenize
+import warnings
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT, PyCF_ONLY_AST
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -119,6 +121,8 @@ def _own_lines(lines: list[str], start: int, ref: CellRef) -> list[tuple[int, in
     only = [i for i, line in enumerate(lines) if line.strip()]
     if len(only) == 1 and _AUTOMAGIC.match(lines[only[0]].strip()) and not _is_python(lines[only[0]]):
         return [(only[0] + 1, only[0] + 1, _reason(f"%{lines[only[0]].strip()}") or OWN_LINE)]
+    if _compiles("\n".join(lines[start:])):
+        return []  # what Python itself takes has no magic in it, and IPython would take its time over long lines
     out: list[tuple[int, int, str]] = []
     for special in transformed(lines[start:])[0]:
         reason = _reason(special.text)
@@ -141,11 +145,18 @@ def _reason(text: str) -> str | None:
 
 
 def _is_python(line: str) -> bool:
+    # `kbench -h` subtracts; nobody means that.
+    return _compiles(line.strip()) and not re.match(r"\s*kbench\s+-", line)
+
+
+def _compiles(text: str) -> bool:
     try:
-        compile(line.strip(), "<cell>", "exec")
-    except (SyntaxError, ValueError):
+        with warnings.catch_warnings():  # of odd escapes, which are no business of this
+            warnings.simplefilter("ignore")
+            compile(text, "<cell>", "exec", flags=PyCF_ONLY_AST | PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
-    return not re.match(r"\s*kbench\s+-", line)  # `kbench -h` subtracts; nobody means that
+    return True
 
 
 def _refuse_leftovers(lines: list[str], start: int, ref: CellRef) -> None:

@@ -105,6 +105,12 @@ def test_what_only_looks_like_it_stays(cell):
     assert source.left_out == ()
 
 
+def test_plain_python_with_a_long_line_of_data_is_a_task_source_whatever_it_mentions():
+    data = "ROWS = [" + ", ".join(f"{{'id': '{n}', 'text': 'it is {n}'}}" for n in range(3_000)) + "]"
+    cell = f"class NoKBench:\n    'What KBENCH_WORKERS is, \\d, kbench_jupyter knows.'\n\n{data}"
+    assert texts(source_of(cell)) == [cell]
+
+
 @pytest.mark.parametrize(
     ("cell", "line"),
     [

@@ -816,6 +816,13 @@ _bad("runs: the helper is chosen", "%choose counts", "%choose step",
      "the helper is kept, the task's run is deleted", "step", "unrecorded")
 _bad("runs: chosen by a part of the name", "%choose counts", "%choose Count", "no task is called Count",
      "Count", "unrecorded")
+_bad("runs: the last row is kept", (
+         'name="Counts: step", store_task=False, store_run=False',
+         '@kbench.task(name="Counts")\ndef counts(llm) -> dict:\n    '
+         'passed = [step.run(llm, n).result for n in range(3)]\n    '
+         'return {"passed": sum(passed), "of": len(passed)}\n\n# %%\ncounts.run(kbench.llm)', "%choose counts"),
+     ('name="Counts"', "step.evaluate(llm=[kbench.llm], n=[0, 1, 2])", "%choose step"),
+     "each row is a run of its own, and all but the last are deleted", "evaluate, choose", "wrong")
 _bad("names: passed of a result", ".result for n", ".value for n", "a run has result", "value")
 _bad("results: runs in a dict", '"of": len(passed)', '"of": len(passed), "last": step.run(llm, 9)',
      "a run inside of a dict is not recorded", "Run", "unrecorded")

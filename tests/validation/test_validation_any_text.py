@@ -101,6 +101,21 @@ def test_a_notebook_of_a_thousand_cells_is_checked_while_one_waits():
     assert {finding.code for finding in found} == {"KB102"}
 
 
+def test_values_that_go_round_in_circles_are_given_up_on():
+    import time
+
+    step = (
+        "def step{0}(rows, more):\n    kept = sorted(rows)\n    for row in more:\n"
+        "        kept = list(kept) + step{1}(more, kept)\n    return kept.copy()"
+    )
+    use = "rows = step{0}(rows, step{1}(rows, rows))\nfor row in rows:\n    print(row.run)"
+    cells = [step.format(n, (n + 1) % 200) for n in range(200)]
+    cells += ["rows = [1]", *(use.format(n, n * 7 % 200) for n in range(200))]
+    before = time.process_time()
+    assert [f.code for f in findings_of(*cells)] == ["KB102"]
+    assert time.process_time() - before < 4
+
+
 @pytest.mark.timeout(30)
 def test_a_traceback_drawn_before_leaves_the_check_as_it_was(shell):
     """What draws a traceback marks the syntax nodes that all trees share with their parents."""

@@ -250,6 +250,8 @@ def test_a_module_beside_the_notebook_is_not_on_the_server(beside, cell):
     "cell",
     [
         "import not_here",
+        "from my_cases.deep import a",
+        "import my_cases.deep",
         "import pandas",
         "import json",
         "my_cases = 1",
@@ -301,3 +303,13 @@ def test_a_dataset_is_named_as_it_is_written():
     found = [f for f in findings_of(*reading(f"open('{path}/a.csv')")) if f.code == "KB502"]
     assert f"{path} is used" in found[0].message
     assert found[0].hint == "Push with -d someone/my-cases."
+
+
+@pytest.mark.parametrize("datasets", [(), ("ada/rows",)])
+def test_a_file_right_below_the_mounts_is_said_to_be_in_no_dataset(datasets):
+    cells = reading("open('/kaggle/input/rows.csv')")
+    (finding,) = findings_of(*cells, datasets=datasets)
+    assert (finding.code, finding.severity.value) == ("KB502", "error" if datasets else "warning")
+    assert "/kaggle/input/rows.csv is used, but no file lies right below /kaggle/input" in finding.message
+    assert "Read /kaggle/input/<dataset>/rows.csv" in finding.hint
+    assert codes_of(*reading("open('/kaggle/input/rows/rows.csv')"), datasets=("ada/rows",)) == []

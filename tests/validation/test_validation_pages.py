@@ -33,6 +33,12 @@ def notebook(code: str, snippet: str) -> list[str]:
         return [TOP, ROWS, snippet]
     if code in ("KB108", "KB301"):
         return [TOP, CAPITAL, "capital.run(kbench.llm)" if code == "KB108" else "", snippet]
+    if code == "KB113":
+        return [
+            TOP,
+            "rows = pd.DataFrame({'country': ['Peru', 'Chad'], 'city': ['Lima', 'Moundou']})",
+            snippet,
+        ]
     if code == "KB110":
         return [TOP, snippet, "all_rows.run(kbench.llm)"]
     if code == "KB901":

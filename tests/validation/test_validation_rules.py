@@ -27,6 +27,11 @@ IMAGES = "from kaggle_benchmarks.content_types import images, videos"
 TRACES = "traces = kbench.last_reasoning_traces()"
 JUDGE = "report = kbench.assertions.assess_response_with_judge(['a'], 'b', kbench.judge_llm)"
 ANSWER = "from dataclasses import dataclass\n@dataclass\nclass Answer:\n    a: int"
+ASKED = "@kbench.task()\ndef quiz(llm, q) -> bool:\n    return str(q) in llm.prompt('x')"
+EVERY = (
+    "import pandas as pd\nframe = pd.DataFrame({'q': [1, 2]})\n"
+    "quiz.evaluate(llm=[kbench.llm], evaluation_data=frame)"
+)
 BOTH = '@kbench.task(name="{0}")\ndef {1}(llm): ...\n{1}.run(kbench.llm)'
 ROW = "@kbench.task({0})\ndef row(llm) -> bool:\n    return True"
 WHOLE = "@kbench.task()\ndef whole(llm) -> bool:\n    return row.run(llm).result\nwhole.run(kbench.llm)"
@@ -82,6 +87,28 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
     ("KB110", [IMPORT, ROW.format(""), WHOLE], [IMPORT, ROW.format("store_task=False"), WHOLE]),
     ("KB111", [IMPORT, TASK.replace("()", "(store_run=False)", 1), RUN], [IMPORT, TASK, RUN]),
     ("KB112", [IMPORT, TASK.replace("()", '(name="Qu\u0456z")', 1), RUN], [IMPORT, TASK, RUN]),
+    *[
+        (
+            "KB113",
+            [IMPORT, ASKED, f"rows = [1, 2]\n{many}", "%choose quiz"],
+            [IMPORT, ASKED, f"rows = [1, 2]\n{one}", "%choose quiz"],
+        )
+        for many, one in (
+            (EVERY, f"{EVERY}\nquiz.run(kbench.llm, 1)"),
+            (EVERY, EVERY.replace("frame)", "frame.head(1))")),
+            ("quiz.evaluate(llm=[kbench.llm], q=[1, 2])", "quiz.evaluate(llm=[kbench.llm], q=[1])"),
+            ("for q in rows:\n    quiz.run(kbench.llm, q)", "for q in [1]:\n    quiz.run(kbench.llm, q)"),
+            (
+                "[quiz.run(kbench.llm, q) for q in rows]",
+                "[task.run(kbench.llm, 1) for task in (quiz, quiz)]",
+            ),
+            (
+                "for task in (quiz, quiz):\n    for q in rows:\n        task.run(kbench.llm, q)",
+                "for q in rows:\n    run = quiz.run(kbench.llm, q)\n    if run.passed:\n        break",
+            ),
+        )
+    ],
+    ("KB113", [IMPORT, ASKED, EVERY, "%choose quiz"], [IMPORT, ASKED, EVERY]),
     *[
         (
             "KB201",

@@ -184,6 +184,7 @@ def test_a_try_that_hides_a_mistake_is_no_way_out(kind):
         "kbench.assertions.assert_raises_no_exceptions(print, 'x', 1, end='')",
         "assert_it('x', shorter=True)",
         "kbench.config.enable_console_mode()",
+        "run = quiz_row.run(llm)\nprint(run.status.name, run.status.value, run.status.upper())",
     ],
 )
 def test_what_cannot_be_told_stays_unjudged(lines):

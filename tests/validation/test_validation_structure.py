@@ -30,6 +30,16 @@ def test_a_notebook_without_a_task_says_so():
     assert codes_of(IMPORT, "print(1)") == ["KB102"]
 
 
+def test_helpers_alone_are_one_finding_that_names_them_all():
+    helpers = [
+        f"@kbench.task(store_task=False)\ndef {name}(llm) -> bool:\n    return True"
+        for name in ("row", "rows")
+    ]
+    (finding,) = findings_of(IMPORT, *helpers, "rows.run(kbench.llm)")
+    assert (finding.code, finding.cell.number) == ("KB102", 3)
+    assert "row, rows have store_task=False" in finding.message
+
+
 def test_a_correct_task_has_no_findings():
     assert findings_of(IMPORT, TASK, RUN) == []
 
@@ -395,6 +405,14 @@ def test_choose_must_name_a_task():
     assert codes_of(IMPORT, TASK, RUN, "%choose My Task") == []
 
 
+def test_choose_may_name_a_task_of_a_cell_that_does_not_parse():
+    assert codes_of(IMPORT, TASK.replace("kbench.assertions", 'a = """'), RUN, "%choose my_task") == ["KB101"]
+    other = TASK.replace("My Task", "B").replace("my_task", "b")
+    assert codes_of(IMPORT, f"{TASK}\n    a = (", RUN, other, "b.run(kbench.llm)", "%choose my_task") == [
+        "KB101"
+    ]
+
+
 FACTORY = "def make(level):\n    " + TASK.replace("\n", "\n    ") + "\n    return my_task"
 
 
@@ -439,6 +457,12 @@ def test_choose_before_the_run_in_its_cell_is_a_warning():
     (finding,) = findings_of(IMPORT, TASK, f"%choose my_task\n{RUN}")
     assert (finding.code, finding.severity.value) == ("KB108", "warning")
     assert codes_of(IMPORT, TASK, f"{RUN}\n%choose my_task") == []
+
+
+def test_the_choice_that_a_push_adds_keeps_the_last_run_as_well():
+    cells = [*BOUND[:2], ROWS, "row.evaluate(llm=[kbench.llm], evaluation_data=frame)", TASK, RUN]
+    assert codes_of(*cells, task="row") == ["KB113"]
+    assert codes_of(*cells, task="my-task") == codes_of(*cells[:4], task="row") == []
 
 
 def test_a_name_without_letters_is_found():
@@ -533,6 +557,8 @@ def test_what_only_touches_a_task_that_is_not_pushed_is_a_warning():
         "exec('my_task.run(kbench.llm)')",
         "get_ipython().run_cell('my_task.evaluate(llm=[kbench.llm])')",
         "kbench.client.run_task(my_task, {}, None)",
+        "(task,) = kbench.client.registry.values()\ntask.run(kbench.llm)",
+        "for task in list(kbench.client.registry.values()):\n    task.evaluate(llm=[kbench.llm])",
     ],
 )
 def test_a_task_that_something_unseen_may_run_is_left_alone(how):
@@ -542,6 +568,33 @@ def test_a_task_that_something_unseen_may_run_is_left_alone(how):
 def test_a_task_made_by_a_call_is_called_by_its_variable():
     (finding,) = findings_of(IMPORT, "def solve(llm): ...\nsolver = kbench.task(name='S')(solve)")
     assert "solver.run(kbench.llm)" in finding.hint
+
+
+BOUND = [
+    IMPORT,
+    "import pandas as pd\nframe = pd.DataFrame({'q': ['a', 'b']})",
+    '@kbench.task(name="Row", store_task=False)\ndef row(llm, q) -> bool:\n    return q in llm.prompt(q)',
+]
+
+
+ROWS = BOUND[2].replace(", store_task=False", "")
+
+
+def test_the_run_of_a_task_bound_to_rows_is_told_as_it_takes_it():
+    bind = 'row.bind_dataframe(frame, name="Rows", store_task=True)'
+    (finding,) = findings_of(*BOUND, f"rows = {bind}")
+    assert (finding.code, finding.hint) == ("KB103", "Add at the end: rows.run(llm=kbench.llm)")
+    assert codes_of(*BOUND, f"rows = {bind}", finding.hint.partition(": ")[2]) == []
+    # Nothing stands for it: `row` is the task it was made of, and may well be run.
+    (finding,) = findings_of(*BOUND, bind, "row.run(kbench.llm, 'a')")
+    assert "task that row.bind_dataframe returns is never run" in finding.message
+    assert "a name, and run that: NAME.run(llm=kbench.llm)" in finding.hint
+
+
+def test_several_tasks_made_of_one_function_are_told_apart():
+    bind = 'row.bind_dataframe(frame, name="All rows")'
+    found = findings_of(*BOUND[:2], ROWS, "row.run(kbench.llm, 'a')", bind)
+    assert ["(Row, All rows)" in f.message for f in found if f.code == "KB106"] == [True]
 
 
 def test_what_another_decorator_makes_of_a_function_is_not_guessed():

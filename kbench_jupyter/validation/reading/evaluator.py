@@ -22,6 +22,8 @@ __all__ = ["Evaluator"]
 # An answer that takes longer than this to find is not one a reader would be sure of either.
 _MAX_DEPTH = 24
 _MAX_STEPS = 2000
+# A notebook whose values go round in circles has hundreds of questions that all end there: patience wears off.
+_LEAST_STEPS, _GIVEN_UP_AT_FIRST = 100, 4
 # These only pass on what another expression is: nothing, where that comes back to itself.
 _PASSED_ON = (ast.IfExp, ast.BoolOp, ast.NamedExpr, ast.Await, ast.Starred)
 
@@ -34,6 +36,8 @@ class Evaluator(ABC):
         self._memory: dict[tuple[int, int, str], Found] = {}
         self._depth = 0
         self._steps = 0
+        self._most_steps = _MAX_STEPS
+        self._given_up = 0
         self._circles = 0
         self._busy: set[tuple[int, int, str]] = set()
 
@@ -107,9 +111,11 @@ class Evaluator(ABC):
             return ()
         if not self._busy:
             self._steps = 0
+            self._most_steps = max(_LEAST_STEPS, _MAX_STEPS // (1 + self._given_up // _GIVEN_UP_AT_FIRST))
         self._steps += 1
-        if self._depth > _MAX_DEPTH or self._steps > _MAX_STEPS:
+        if self._depth > _MAX_DEPTH or self._steps > self._most_steps:
             self._circles += 1
+            self._given_up += self._steps == self._most_steps + 1
             return (UNKNOWN,)
         circles = self._circles
         self._busy.add(key)

@@ -71,6 +71,8 @@ def note_handed_on(
     named = {word for text in hidden for word in _WORD.findall(text)}
     elsewhere = any(magic.name in ("run", "load", "notebook_run") for _, magic in program.magics)
     if unresolved_run:
+        # `kbench.client.registry` holds them all.
+        elsewhere = elsewhere or any(place.node.attr == "registry" for place in program.index.attributes)
         named |= {place.node.id for place in program.index.loads if program.executed(place)}
     for task in tasks:
         label = task.label

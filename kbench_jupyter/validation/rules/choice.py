@@ -1,11 +1,14 @@
-"""KB104, KB106, KB108, KB110: which one of its tasks a notebook makes on the server."""
+"""KB104, KB106, KB108, KB110, KB113: which one of its tasks a notebook makes on the server."""
 
 from __future__ import annotations
 
+import ast
+import re
+
 from kbench_jupyter.validation.reading.cells import Cell, Magic
 from kbench_jupyter.validation.reading.task import RunCall, Task, slug_of
-from kbench_jupyter.validation.reading.value import written
-from kbench_jupyter.validation.rules.rule import Check, error
+from kbench_jupyter.validation.reading.value import keyword_of, written
+from kbench_jupyter.validation.rules.rule import Check, error, warning
 
 WRONG_SLUG = error(
     "KB104 task-not-defined",
@@ -49,6 +52,25 @@ SUBTASK = error(
     "{unstored}",
 )
 
+LAST_ONLY = warning(
+    "KB113 last-run-only",
+    "A task is run many times, and `%choose` keeps the file of its last run.",
+    "`.evaluate` over rows writes one run file a row, and `.run` in a loop one each time. `%choose` keeps the last and "
+    "deletes the others, so the score is that of one row; a push of one task of several adds it. The score of all is "
+    "what a task returns that evaluates the rows inside.",
+    '@kbench.task(name="Capital")\ndef capital(llm, country, city) -> bool: ...\n\n'
+    "capital.evaluate(llm=[kbench.llm], evaluation_data=rows)\n%choose capital",
+    '@kbench.task(name="Capital", store_task=False)\ndef capital(llm, country, city) -> bool: ...\n\n'
+    '@kbench.task(name="Capitals")\ndef capitals(llm) -> float:\n'
+    "    runs = capital.evaluate(llm=[llm], evaluation_data=rows)\n"
+    "    return sum(run.result for run in runs) / len(runs)\n\ncapitals.run(kbench.llm)\n%choose capitals",
+    "{task}.{method} writes {many}, and %choose keeps the last: the score is that of one.",
+    "Give {task} store_task=False, and evaluate it inside a task that returns the whole score: %kbench new dataset.",
+)
+
+# A first look at the data.
+_ONE_ROW = re.compile(r"\.(?:head|tail|sample)\((?:n=)?1[,)]|\[:1\]")
+
 
 def check(check: Check) -> None:
     """Report everything this group has to say."""
@@ -81,10 +103,14 @@ def _choose(check: Check) -> bool:
             continue
         chosen = True
         _unknown_choice(check, cell, magic)
-        if any(_after(run, cell, magic) for task in check.tasks.stored for run in task.runs):
+        if not any(_after(run, cell, magic) for task in check.tasks.stored for run in task.runs):
+            _last_only(check, check.tasks.kept_by(magic.argument.strip()))
+        else:
             message = "%choose comes before a task is run, so that task's files stay."
             hint = "Move %choose below the last run, best into a cell of its own at the end."
             check.on_line(CHOOSE, cell, magic.line, message, hint, sure=False)
+    if not chosen and check.task is not None and len(check.tasks.surely_stored) > 1:  # a push adds it
+        _last_only(check, [task for task in check.tasks.stored if check.pushed(task)])
     return chosen
 
 
@@ -98,9 +124,54 @@ def _unknown_choice(check: Check, cell: Cell, magic: Magic) -> None:
     message = f"%choose does not know {wanted}: that is its name inside {inner} only." if inner else ""
     if kept and tasks.stored and not any(t.stored for t in kept):
         message = f"%choose keeps {kept[0].label}, which is not stored, and deletes the files of all others."
-    elif not tasks.all or not names_known or bound or kept:
+    elif not tasks.all or not names_known or bound or kept or check.program.broken:
         return
     check.on_line(CHOOSE, cell, magic.line, message, wanted=wanted or "nothing", known=known)
+
+
+def _last_only(check: Check, kept: list[Task]) -> None:
+    if len(kept) != 1 or not (kept[0].runs and kept[0].stored and kept[0].recorded) or kept[0].handed_on:
+        return
+    runs = kept[0].runs
+    if any(run.place.scope.kind != "module" for run in runs):
+        return
+    last = max(runs, key=lambda run: (run.place.cell.number, run.place.node.lineno))
+    many = "a run for each row" if last.method == "evaluate" else "a run each time the loop comes round"
+    if _goes_over_rows(last) if last.method == "evaluate" else _is_repeated(last):
+        check.at(LAST_ONLY, last.place, node=last.call, task=kept[0].label, method=last.method, many=many)
+
+
+def _goes_over_rows(run: RunCall) -> bool:
+    """Whether an evaluation surely has several rows, and leaves their files."""
+    if run.call is None or keyword_of(run.call, "remove_run_files") is not None:
+        return False
+    rows = keyword_of(run.call, "evaluation_data") or next(iter(run.call.args[1:]), None)
+    given = [keyword.value for keyword in run.call.keywords if keyword.arg != "llm"]
+    lists = [value for value in given if isinstance(value, ast.List | ast.Tuple) and len(value.elts) > 1]
+    return bool(lists) or (rows is not None and not _ONE_ROW.search(written(rows)))
+
+
+def _is_repeated(run: RunCall) -> bool:
+    """Whether a run stands in a loop that goes over anything but tasks, models or attempts."""
+    if run.call is None:
+        return False
+    model = keyword_of(run.call, "llm") or next(iter(run.call.args), None)
+    chosen = {name for part in (run.place.node.value, model) if part is not None for name in _names(part)}
+    for loop in ast.walk(run.place.cell.tree):
+        heads: list[ast.For | ast.comprehension] = []
+        if isinstance(loop, ast.For) and not any(isinstance(part, ast.Break) for part in ast.walk(loop)):
+            heads = [loop] if any(run.call in ast.walk(statement) for statement in loop.body) else []
+        elif isinstance(loop, ast.ListComp):
+            heads = list(loop.generators) if run.call in ast.walk(loop.elt) else []
+        for head in heads:
+            once = isinstance(head.iter, ast.List | ast.Tuple) and len(head.iter.elts) < 2
+            if not once and not chosen & _names(head.target):
+                return True
+    return False
+
+
+def _names(node: ast.AST) -> set[str]:
+    return {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}
 
 
 def _after(run: RunCall, cell: Cell, magic: Magic) -> bool:
@@ -142,5 +213,8 @@ def _several(check: Check, chosen: bool) -> None:
     if len(by_name) < 2:
         return
     tasks = list(by_name.values())
-    names, first = ", ".join(task.label for task in tasks), tasks[0].slug or tasks[0].label
-    check.on_task(SEVERAL, tasks[1], many=len(tasks), names=names, first=first)
+    labels = [task.label for task in tasks]
+    if len(set(labels)) < len(labels):  # two made of one function
+        labels = [task.name or task.label for task in tasks]
+    first = tasks[0].slug or tasks[0].label
+    check.on_task(SEVERAL, tasks[1], many=len(tasks), names=", ".join(labels), first=first)

@@ -39,7 +39,9 @@ DATASET = error(
 )
 
 _ROOT = "/kaggle/input"
-_MOUNT = re.compile(r"/kaggle/input/(?:datasets/(?P<owner>[\w-]+)/)?(?P<slug>[\w-]+)")
+_MOUNT = re.compile(
+    r"/kaggle/input/(?:datasets/(?P<owner>[\w-]+)/)?(?P<slug>[\w-]+)(?P<ending>\.\w+(?![\w./]))?"
+)
 _VERSION = re.compile(r"/versions/\d+\Z")
 _IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+(.*)", re.MULTILINE)
 _OTHER_MOUNTS = frozenset({"datasets", "competitions", "models", "notebooks"})
@@ -80,6 +82,8 @@ def _modules(check: Check) -> None:
             continue
         for node in ast.walk(cell.tree):
             for name in imported(node) & beside:
+                if not _may_be_in(check.folder, name, node):
+                    continue
                 place: Place[ast.AST] = Place(node, cell, program.module, Certainty.GUARDED)
                 # Whoever names the file as well (%%writefile, a download) brings it.
                 named = re.search(rf"\b{name}(?:\.py|/)", re.sub(r"#.*", "", program.text))
@@ -116,6 +120,16 @@ def imported(node: ast.AST) -> set[str]:
     return set()
 
 
+def _may_be_in(folder: Path, name: str, node: ast.AST) -> bool:
+    """Whether an import may mean what lies there: `from x.y import z` is of a package x, and never of x.py."""
+    paths = (
+        [alias.name for alias in node.names]
+        if isinstance(node, ast.Import)
+        else [getattr(node, "module", "")]
+    )
+    return name in paths or (folder / name / "__init__.py").is_file()
+
+
 def _is_installed(name: str, check: Check, folder: Path) -> bool:
     """Whether a module is there without the notebook's folder as well, or a command installs something of its name."""
     if any(name.replace("_", "-") in c.text.replace("_", "-") for c in commands(check.program)):
@@ -128,13 +142,27 @@ def _datasets(check: Check) -> None:
     attached = {_dataset_slug(dataset) for dataset in check.datasets}
     told: set[str] = set()
     for place, match in _mounts(check.program):
-        slug = match["slug"]
-        if slug in _OTHER_MOUNTS or slug.lower() in attached or slug in told:
+        slug, message, hint = match["slug"], "", ""
+        if slug in _OTHER_MOUNTS or slug in told or (slug.lower() in attached and not match["ending"]):
             continue
         told.add(slug)
+        if match["ending"]:
+            message = (
+                f"{match[0]} is used, but no file lies right below {_ROOT}: each dataset is a folder there."
+            )
+            hint = f"Read {_ROOT}/<dataset>/{slug}{match['ending']}, and push with -d owner/dataset."
         # Without any dataset named, this may be a look before the push that names them.
         sure = bool(attached) and check.program.sure(place)
-        check.at(DATASET, place, sure=sure, folder=match[0], owner=match["owner"] or "OWNER", slug=slug)
+        check.at(
+            DATASET,
+            place,
+            message,
+            hint,
+            sure=sure,
+            folder=match[0],
+            owner=match["owner"] or "OWNER",
+            slug=slug,
+        )
 
 
 def _mounts(program: Program) -> Iterator[tuple[Place[ast.AST], re.Match[str]]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from kbench_jupyter.validation.reading.parts import default_values
+from kbench_jupyter.validation.reading.parts import default_values, last_name
 from kbench_jupyter.validation.reading.scopes import Certainty, Place
 from kbench_jupyter.validation.reading.switches import Switch, constants_of
 from kbench_jupyter.validation.reading.task import RunCall, Task
@@ -48,11 +48,15 @@ def check(check: Check) -> None:
             _idle(check, task, task.idle_runs[0])
         if not never_run(task):
             continue
-        called = f"{task.label} is called, but never run: a plain call records nothing."
-        message = called if _plain_call(check, task) else ""
-        check.on_task(
-            NEVER_RUN, task, message, line=run_line(task), sure=check.pushed(task) and task.surely_stored
-        )
+        message, hint = "", ""
+        if _plain_call(check, task):
+            message = f"{task.label} is called, but never run: a plain call records nothing."
+        elif isinstance(task.node, ast.Call) and task.derived and not task.variable:
+            made = written(task.node.func)
+            message = f"The task that {made} returns is never run, so nothing would be recorded."
+            hint = f"Give what {made} returns a name, and run that: NAME{_run_of(task)}"
+        sure = check.pushed(task) and task.surely_stored
+        check.on_task(NEVER_RUN, task, message, hint, line=run_line(task), sure=sure)
 
 
 def never_run(task: Task) -> bool:
@@ -159,8 +163,13 @@ def _may_be_recorded(check: Check, task: Task) -> bool:
 
 def run_line(task: Task) -> str:
     """Return the call that runs a task."""
-    rest = ", ..." if len(required_parameters(task)) > 1 else ""
-    return f"{task.label}.run(kbench.llm{rest})"
+    return f"{task.label}{_run_of(task)}"
+
+
+def _run_of(task: Task) -> str:
+    if task.derived and last_name(task.calls[0].func) == "bind_dataframe":
+        return ".run(llm=kbench.llm)"  # it brings the rows, and takes the rest by keyword alone
+    return f".run(kbench.llm{', ...' if len(required_parameters(task)) > 1 else ''})"
 
 
 def required_parameters(task: Task) -> list[str]:

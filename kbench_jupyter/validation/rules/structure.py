@@ -27,7 +27,7 @@ NO_TASK = error(
     "The server runs the notebook, finds no task file, and creates no task.",
     "def capital(llm):\n    ...",
     '@kbench.task(name="Capital")\ndef capital(llm):\n    ...\n\ncapital.run(kbench.llm)',
-    "No task of this notebook is stored: {task} has store_task=False.",
+    "No task of this notebook is stored: {names} {have} store_task=False.",
     "Leave store_task=False out of the task that you want to push.",
 )
 SAME_SLUG = error(
@@ -113,9 +113,11 @@ def _no_task(check: Check) -> None:
     tasks = check.tasks
     if tasks.stored or tasks.bare:
         return
-    for task in tasks.all:
-        check.on_task(NO_TASK, task)
     if tasks.all:
+        names = list(dict.fromkeys(task.label for task in tasks.all))
+        # One finding, for one task needs to be stored: most likely the last, which runs the others.
+        have = "has" if len(names) == 1 else "have"
+        check.on_task(NO_TASK, tasks.all[-1], names=", ".join(names), have=have)
         return
     imports_sdk = any("kaggle_benchmarks" in cell.source.text for cell in check.program.cells)
     unseen = tasks.maybe_tasks or tasks.unresolved_run or check.program.opaque_from < len(check.program.cells)

@@ -141,7 +141,9 @@ def _outside_names(path: str) -> frozenset[str] | None:
     if module.partition(".")[0] not in sys.stdlib_module_names:
         return None
     try:
-        return frozenset(dir(getattr(importlib.import_module(module), name)))
+        cls = getattr(importlib.import_module(module), name)
+        # `dir` of an Enum hides `name` and `value`, which its members have.
+        return frozenset({*dir(cls), *(own for base in cls.__mro__ for own in vars(base))})
     except (ImportError, AttributeError):
         return None
 
