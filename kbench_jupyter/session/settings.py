@@ -52,9 +52,9 @@ def _target(value: object) -> str:
 
 
 def _address(value: object) -> str:
-    from kbench_jupyter.api.addresses import check_address
+    from kbench_jupyter.api.addresses import check_server
 
-    check_address(_text(value))
+    check_server(_text(value))
     return str(value)
 
 
