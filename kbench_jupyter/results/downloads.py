@@ -92,7 +92,8 @@ def stored_runs(output: Path, task: str) -> list[StoredRun]:
     for path in task_folder(output, task).glob("*/*/*"):
         version, candidate, run_id = path.parts[-3:]
         plain = version == "unset" or version.isdecimal()
-        named = candidate.isprintable() and not candidate.startswith(".")  # nothing else is ever made: see `_part`
+        # No other name is ever made: see `_part`.
+        named = candidate.isprintable() and not candidate.startswith(".")
         if plain and run_id.isdecimal() and named and path.is_dir():
             number = int(version) if version != "unset" else None
             found.append(StoredRun(_part(task), number, candidate, int(run_id), path))
