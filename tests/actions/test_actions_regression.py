@@ -272,7 +272,7 @@ def test_too_few_samples_to_tell_pass_and_say_what_they_would_show() -> None:
     [said] = judged([*answered([True] * 4, 1), *answered([False] * 4, 2)], "v1")
     assert "not significantly worse, -100 points" in said
     assert "p 0.12" in said
-    assert "4 samples are too few" in said
+    assert "Too few to tell, whatever they come to: 4 samples" in said
 
 
 def test_a_single_run_beside_another_is_too_little_and_says_so() -> None:

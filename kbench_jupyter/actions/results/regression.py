@@ -172,7 +172,7 @@ def _passed(one: _Tested) -> str:
         return f"{who}: too little data to tell whether it is worse, which passes."
     text = f"{who}: not significantly worse, {difference(pair)}, p {p_value(one.p)}."
     if pair.is_paired and pair.base.measure == "passed" and len(pair.keys) < _ENOUGH:
-        return f"{text} {count(len(pair.keys), 'sample')} are too few to tell, whatever they come to."
+        return f"{text} Too few to tell, whatever they come to: {count(len(pair.keys), 'sample')}."
     if pair.seen is None:
         return text
     unit = " points" if pair.base.measure in ("passed", "checks") else ""
