@@ -180,6 +180,8 @@ class _Parser(argparse.ArgumentParser):
                 hint = f"{repeated}\n{hint}"
             elif meant := did_you_mean(extra, flags):
                 hint = f"{meant}\n{hint}"
+        # A flag says which of the words is meant, a list of words in the place of one's name does not.
+        message = re.sub(r"^argument [^-]\S*: ", "", message)
         raise UsageError(f"%kbench {self.command.name}: {message}.", hint=hint)
 
     def _repeated(self, extra: str) -> str:
@@ -198,7 +200,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _options(arg: Arg) -> dict[str, Any]:
     """Return what argparse is told of an argument."""
-    named: dict[str, Any] = {} if arg.positional else {"dest": arg.dest}
+    named: dict[str, Any] = {"metavar": value_name(arg)} if arg.positional else {"dest": arg.dest}
     if arg.flag:
         return named | {"action": "store_true"}
     options = named | {"default": [] if arg.many else None if arg.default is ... else arg.default}

@@ -296,6 +296,16 @@ def test_the_newest_version_alone_is_judged() -> None:
         judged(samples, "v3")
 
 
+@pytest.mark.parametrize(
+    ("baseline", "hint"),
+    [("v2", "push the next one"), ("own", "Run the newest version on own and on others: %kbench run")],
+)
+def test_where_nothing_can_be_compared_yet_it_is_said_what_lets_it_be(baseline: str, hint: str) -> None:
+    with pytest.raises(UsageError, match="Nothing of version 2") as caught:
+        judged([*answered(GOOD, 1), *answered(BAD, 2)], baseline)
+    assert hint in (caught.value.hint or "")
+
+
 def test_without_scipy_a_condition_is_refused_and_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("kbench_jupyter.actions.results.regression.has_scipy", lambda: False)
     with pytest.raises(KBenchError, match="needs scipy"):

@@ -96,7 +96,7 @@ def passed_notes(pairs: Pairs, samples: Iterable[Sample]) -> list[str]:
     if not wanted:
         raise UsageError(
             f"Nothing of version {newest} of {pairs.task} can be compared with {pairs.baseline}.",
-            hint=f"Run the newest version on what {pairs.baseline} has results of: %kbench run {pairs.task} -m MODEL",
+            hint=_how_to_compare(pairs, newest),
         )
     tested = _tested(wanted)
     failed = [one for one in tested if one.worse or one.errs_more]
@@ -157,6 +157,16 @@ def _keys(one: _Tested) -> list[str]:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= _TEXT else line[:_TEXT] + "…"
+
+
+def _how_to_compare(pairs: Pairs, newest: int) -> str:
+    """Say what gives the newest version something to be compared in."""
+    run = f"%kbench run {pairs.task} -m MODEL"
+    if pairs.baseline == f"v{newest}":
+        return f"It is the newest one with results: push the next one, then run that.\n%kbench push --wait\n{run}"
+    if pairs.baseline in {side.name for side in pairs.sides}:
+        return f"Run the newest version on {pairs.baseline} and on others: {run}"
+    return f"Run the newest version on what {pairs.baseline} has results of: {run}"
 
 
 def _command(task: str, pair: Pair) -> str:
