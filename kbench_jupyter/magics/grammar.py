@@ -131,9 +131,10 @@ def drop_prefix(words: list[str]) -> list[str]:
     return words
 
 
-def usage(command: Command) -> str:
-    """Return the command's usage line: ``%kbench push [TASK] [-f FILE] ...``."""
-    return " ".join(["%kbench", command.name, *(_usage_word(arg) for arg in command.args)])
+def usage(command: Command, within: str = " ") -> str:
+    """Return the command's usage line: ``%kbench push [TASK] [-f FILE] ...``; `within` stands in each argument."""
+    words = [_usage_word(arg).replace(" ", within) for arg in command.args]
+    return " ".join(["%kbench", command.name, *words])
 
 
 def value_name(arg: Arg) -> str:

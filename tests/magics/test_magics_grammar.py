@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 
 import pytest
@@ -169,6 +170,7 @@ def test_any_task_and_file_name_survives_quoting(names: list[str]) -> None:
 def test_each_command_has_a_help_page_with_usage_and_every_argument(command: Command) -> None:
     page = str(explain(command))
     assert usage(command) in " ".join(page.split())
+    assert not re.search(r"\[-[\w-]+$", page, re.MULTILINE), "a flag without its value"
     squeezed = "".join(page.split())
     for arg in command.args:
         assert arg.names[-1] in squeezed or arg.positional
