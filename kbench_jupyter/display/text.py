@@ -252,7 +252,7 @@ def _marked(cell: Cell) -> str:
 def _wrap(text: str, width: int, indent: str = "") -> str:
     """Wrap each line that is too long; words are never broken, so that a command or address stays whole."""
     how: dict[str, Any] = {"subsequent_indent": indent, "break_long_words": False, "break_on_hyphens": False}
-    lines = []
+    lines: list[str] = []
     for line in text.split("\n"):
         wrap = textwrap.wrap if _is_plain(line) else _wcwidth().wrap
         lines += (wrap(line, width, **how) or [""]) if columns_of(line) > width else [line]
