@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -83,6 +84,14 @@ def test_a_home_below_that_of_nobody_is_refused_in_one_line():
     assert done.returncode == 1
     assert "~nobody-of-that-name is nobody's home" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_limits_of_prompts_that_cannot_be_are_refused_without_a_cluster_too(tmp_path):
+    command = [sys.executable, "-m", "kbench_jupyter.local", "--home", tmp_path / "home"]
+    env = {**os.environ, "KBENCH_PROMPTS": "gpt-5"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=60)
+    assert done.returncode == 1
+    assert "%env KBENCH_PROMPTS=gpt-5=8" in done.stderr
 
 
 def test_a_job_that_ends_in_an_error_nobody_thought_of_has_a_result_that_says_so(tmp_path):
