@@ -177,10 +177,12 @@ def _fit(widths: Sequence[int], words: Sequence[int], total: int) -> list[int]:
 
     What a row is about stands first, and is to be typed or copied whole, if that is less than half of all.
     """
-    widths = list(widths)
+    widths, room = list(widths), total - 2 * (len(widths) - 1)
     short, narrowest = ([min(word, least) for word in words] for least in (_SHORT, _NARROWEST))
-    for least in (words, [min(words[0], total // 2), *short[1:]], short, narrowest):
-        while sum(widths) + 2 * (len(widths) - 1) > total:
+    # Where a word is to be broken all the same, others need not be folded for it.
+    whole = [words] if sum(words) <= room else []
+    for least in (*whole, [min(words[0], total // 2), *short[1:]], short, narrowest):
+        while sum(widths) > room:
             spare = [place for place, width in enumerate(widths) if width > least[place]]
             if not spare:
                 break

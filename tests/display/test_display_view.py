@@ -349,6 +349,11 @@ def test_a_state_and_a_date_stay_whole_beside_a_long_name_at_80_columns() -> Non
     assert {"completed", "2026-01-01", "12:00:00", "1234567"} <= set(drawn.split())
 
 
+def test_a_word_that_is_broken_all_the_same_folds_no_other_column() -> None:
+    table = Table(("step", "state", ""), [["init", Cell("done", "good"), "a-word" * 20]], "")
+    assert "init  ✓ done  a-word" in to_text(View("Steps", [table]), 80)
+
+
 def test_a_note_of_wide_characters_is_folded_by_the_columns_they_take() -> None:
     drawn = to_text(View("Runs", [], ["数学测验 (run 3), " * 8]), 40)
     assert max(map(columns_of, drawn.splitlines())) <= 40
