@@ -20,5 +20,5 @@ def expanded(path: str | os.PathLike[str]) -> Path:
         return Path(path).expanduser()
     except RuntimeError:
         raise UsageError(
-            f"{Path(path).parts[0]} is nobody's home: {path}", hint="Write the path in full."
+            f"{path}: {Path(path).parts[0]} is nobody's home.", hint="Write the path in full."
         ) from None

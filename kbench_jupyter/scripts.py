@@ -1,4 +1,4 @@
-"""The third door: the same actions as plain functions, for scripts and notebooks in CI.
+"""The third door: the actions that scripts and notebooks in CI need, as plain functions.
 
 For example::
 

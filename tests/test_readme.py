@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,36 @@ def test_every_file_and_make_target_it_names_exists(page) -> None:
     for path in set(re.findall(r"\]\((?!https?:|#)([^)#]+)", text)):
         known = [page.parent / path, ROOT / path.replace("notebooks/", "notebooks/", 1)]
         assert any(one.exists() for one in known), path
+
+
+def words_of_the_code() -> Iterator[str]:
+    for path in (ROOT / "kbench_jupyter").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+            elif isinstance(node, ast.JoinedStr):
+                yield "".join(
+                    str(getattr(part, "value", "") if isinstance(part, ast.Constant) else "...")
+                    for part in node.values
+                )
+    yield from (path.read_text(encoding="utf-8") for path in (ROOT / "kbench_jupyter").rglob("*.js"))
+
+
+def test_every_message_that_a_page_explains_is_one_of_ours() -> None:
+    code = "\n".join(words_of_the_code())
+    pages = [
+        (ROOT / "docs" / page).read_text(encoding="utf-8") for page in ("troubleshooting.md", "jupyterlab.md")
+    ]
+    tables = "".join(page.partition("| it says |")[2] for page in pages)
+    said = set(re.findall(r"^\| `([^`]+)` \|", tables, re.MULTILINE)) - {"Click to show javascript error"}
+    assert len(said) > 20
+    # Other words of a message may be names and numbers: four in a row are nobody else's.
+    assert not [message for message in said if not any(part in code for part in in_fours(message))]
+
+
+def in_fours(message: str) -> Iterator[str]:
+    words = message.split()
+    yield from (" ".join(words[at : at + 4]) for at in range(max(1, len(words) - 3)))
 
 
 def test_every_module_and_name_that_the_map_of_the_house_names_is_there() -> None:

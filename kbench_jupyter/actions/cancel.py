@@ -43,9 +43,10 @@ class CancelledRuns(Shown):
                 f"Still going: {names_of(self.left)}. To try again: %kbench cancel {self.task}{self.named} --running"
             )
         if self.spared:
+            go, those = ("goes", "it") if len(self.spared) == 1 else ("go", "them")
             notes.append(
-                f"{count(len(self.spared), 'run')} had begun and {'goes' if len(self.spared) == 1 else 'go'} on. "
-                f"To stop them too: %kbench cancel {self.task}{self.named} --running"
+                f"{count(len(self.spared), 'run')} had begun and {go} on. To stop {those} too: "
+                f"%kbench cancel {self.task}{self.named} --running"
             )
         if not self.runs:
             title = Cell(f"No run of {self.task} is {'queued' if self.spared else 'queued or going'}", "warn")

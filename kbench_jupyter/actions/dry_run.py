@@ -188,7 +188,7 @@ def _remarks(calls: Calls, rows: int | None) -> Iterator[str]:
     if rows is not None and calls.rows < 0:
         yield "All rows ran: the first ones cannot be chosen with the installed version of the task SDK."
     elif rows is not None and calls.rows:
-        yield f"Evaluated were {calls.kept:,} of {count(calls.rows, 'row')}, the first of each dataset."
+        yield f"Evaluated: {calls.kept:,} of {count(calls.rows, 'row')}, the first of each dataset."
     elif rows is not None:
         yield "No rows were evaluated, so --rows made no difference."
     if others := sorted(calls.models - {MODEL}):

@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from kbench_jupyter.actions.address import benchmark_address
 from kbench_jupyter.actions.cards import WHO_COLUMNS, score_column, who_cells, who_word
 from kbench_jupyter.api import Leaderboard
+from kbench_jupyter.api.values.leaderboard import TaskResult
 from kbench_jupyter.display.view import Shown, Table, View, count
 from kbench_jupyter.session.session import Session
+
+_Task = tuple[str, str, int]
+"""A task's slug, its name, and which task of these two it is."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +26,8 @@ class LeaderboardShown(Shown):
 
     def view(self) -> View:
         """Describe the board: a row a candidate, a column a task."""
-        names = self._names()
-        by_task = [{result.task: result for result in row.results} for row in self.board.rows]
+        by_task = [dict(_numbered(row.results)) for row in self.board.rows]
+        names = _names(task for known in by_task for task in known)
         columns = []
         for task in names:
             results = [known.get(task) for known in by_task]
@@ -37,11 +42,26 @@ class LeaderboardShown(Shown):
         table = Table(heads, rows, "No results.", drop_empty=True)
         return View(f"{self.name}: {many}", [table], footer=self.footer)
 
-    def _names(self) -> dict[str, str]:
-        """Return by its slug what each task is called; with the slug where others are called so, too."""
-        names = {result.task: result.name or result.task for row in self.board.rows for result in row.results}
-        taken = Counter([*WHO_COLUMNS, *names.values()])
-        return {task: f"{name} ({task})" if taken[name] > 1 else name for task, name in names.items()}
+
+def _numbered(results: Iterable[TaskResult]) -> Iterator[tuple[_Task, TaskResult]]:
+    """Tell a row's tasks apart: two owners may have one of the same slug, and the server names no owner."""
+    seen: Counter[tuple[str, str]] = Counter()
+    for result in results:
+        called = result.task, result.name
+        seen[called] += 1
+        yield (*called, seen[called]), result
+
+
+def _names(tasks: Iterable[_Task]) -> dict[_Task, str]:
+    """Return what each task is called; with the slug, and then with a number, where others are called so, too."""
+    names = {task: task[1] or task[0] for task in tasks}
+    taken = Counter([*WHO_COLUMNS, *names.values()])
+    slugs = Counter((task[0], name) for task, name in names.items())
+    for task, name in names.items():
+        if taken[name] > 1:
+            number = f", {task[2]}" if slugs[task[0], name] > 1 else ""
+            names[task] = f"{name} ({task[0]}{number})"
+    return names
 
 
 def leaderboard(session: Session, benchmark: str, version: int | None = None) -> LeaderboardShown:

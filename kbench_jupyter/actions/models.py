@@ -51,8 +51,8 @@ class ModelList(Shown):
         notes = list(self.notes)
         if self.others:
             takes = dict.fromkeys(name.lower() for model in self.others for name in model.input_modalities)
-            said = f", which take {', '.join(takes)}" if takes else ""
-            notes.append(f"Without the filter there are {count(len(self.others), 'model')}{said}.")
+            said = f", taking {', '.join(takes)}" if takes else ""
+            notes.append(f"Without the filter: {count(len(self.others), 'model')}{said}.")
             steps = [("%kbench models", "all of them")]
         many = count(len(self.models), "model")
         return View(many, [table], notes=notes, next=steps, footer=self.footer)

@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 from kbench_jupyter.api.transport import Request, TransportFault
 from kbench_jupyter.errors import CredentialsError
 
-__all__ = ["check_address", "is_loopback", "redirected"]
+__all__ = ["check_server", "is_loopback", "redirected"]
 
 _HINT = "Use an address such as https://api.kaggle.com or http://127.0.0.1:8000."
 
@@ -41,7 +41,22 @@ def _origin(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or {"http": 80, "https": 443}.get(parts.scheme)
 
 
-def check_address(url: str) -> None:
+def check_server(url: str) -> None:
+    """Refuse what is no server's address: one that nothing may be sent to, or that paths cannot be added to.
+
+    Raises
+    ------
+    CredentialsError
+    """
+    _check(url)
+    if "?" in url or "#" in url:  # the rest is not said: such a thing may be a token
+        raise CredentialsError(
+            f"The address of {urlsplit(url).netloc} goes on after a path, with ? or #: no server's does.",
+            hint=_HINT,
+        )
+
+
+def _check(url: str) -> None:
     """Refuse an address that nothing may be sent to.
 
     Raises
@@ -92,7 +107,7 @@ def redirected(
         target = urljoin(request.url, location)
     except ValueError:
         raise refused("an address that is none") from None
-    check_address(target)
+    _check(target)
     if is_loopback(target) and not is_loopback(request.url):
         raise refused("this machine")
     keeps_method, same = status in (307, 308), _origin(target) == _origin(request.url)

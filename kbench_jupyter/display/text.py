@@ -24,7 +24,8 @@ _CONTROL = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
 _COLOUR = re.compile("\x1b\\[[0-9;:]*m")
-_NARROWEST = 8
+#: Columns of a word that is kept whole as long as that is possible ("completed", a date), and of any column.
+_SHORT, _NARROWEST = 10, 8
 #: What stands around text that is gone and that is new, as word diffs of wdiff and git have it.
 MARKS = {"gone": ("[-", "-]"), "new": ("{+", "+}")}
 #: What is drawn here beside ASCII and takes one column: nearly all text is measured without wcwidth's tables.
@@ -176,9 +177,12 @@ def _fit(widths: Sequence[int], words: Sequence[int], total: int) -> list[int]:
 
     What a row is about stands first, and is to be typed or copied whole, if that is less than half of all.
     """
-    widths, narrowest = list(widths), [min(word, _NARROWEST) for word in words]
-    for least in (words, [min(words[0], total // 2), *narrowest[1:]], narrowest):
-        while sum(widths) + 2 * (len(widths) - 1) > total:
+    widths, room = list(widths), total - 2 * (len(widths) - 1)
+    short, narrowest = ([min(word, least) for word in words] for least in (_SHORT, _NARROWEST))
+    # Where a word is to be broken all the same, others need not be folded for it.
+    whole = [words] if sum(words) <= room else []
+    for least in (*whole, [min(words[0], total // 2), *short[1:]], short, narrowest):
+        while sum(widths) > room:
             spare = [place for place, width in enumerate(widths) if width > least[place]]
             if not spare:
                 break
@@ -249,9 +253,9 @@ def _marked(cell: Cell) -> str:
 
 def _wrap(text: str, width: int, indent: str = "") -> str:
     """Wrap each line that is too long; words are never broken, so that a command or address stays whole."""
-    return "\n".join(
-        textwrap.fill(line, width, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-        if columns_of(line) > width
-        else line
-        for line in text.split("\n")
-    )
+    how: dict[str, Any] = {"subsequent_indent": indent, "break_long_words": False, "break_on_hyphens": False}
+    lines: list[str] = []
+    for line in text.split("\n"):
+        wrap = textwrap.wrap if _is_plain(line) else _wcwidth().wrap
+        lines += (wrap(line, width, **how) or [""]) if columns_of(line) > width else [line]
+    return "\n".join(lines)

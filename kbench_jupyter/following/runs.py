@@ -193,7 +193,7 @@ class Watch:
             raise WatchTimeoutError(
                 f"Stopped waiting after {duration(self._timeout)}: {self.summary}.",
                 detail=where_they_stand(self.statuses),
-                hint=f"The runs go on. Where they stand: %kbench status {self._slug}\n"
+                hint=f"What runs goes on. Where things stand: %kbench status {self._slug}\n"
                 "To wait longer next time: %kbench run ... --wait SECONDS (--wait alone has no limit)",
             ) from None
 

@@ -63,7 +63,7 @@ def wait_for_runs(
         _follow(watch, reporter, on_trouble, told)
     except KeyboardInterrupt:
         raise Interrupted(
-            f"Stopped waiting ({watch.summary}). The runs go on.",
+            f"Stopped waiting ({watch.summary}). What runs goes on.",
             hint=how_to_stop(slug),
         ) from None
     finally:
@@ -164,7 +164,7 @@ def _follow(
 
 def how_to_stop(slug: TaskSlug | str) -> str:
     """Say what to type after Ctrl+C, which ended the waiting and not the runs."""
-    return f"Where they stand: %kbench status {slug}\nTo stop them: %kbench cancel {slug} --running"
+    return f"Where things stand: %kbench status {slug}\nTo stop what runs: %kbench cancel {slug} --running"
 
 
 def _news(change: RunChange) -> str:

@@ -116,9 +116,11 @@ def _become_clean() -> dict[str, Any]:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m kbench_jupyter.local", description=__doc__.splitlines()[0]
+        prog="python -m kbench_jupyter.local", description="Run the embedded server until it is told to stop."
     )
-    parser.add_argument("--home", type=Path, help="where everything is kept (default: KBENCH_HOME)")
+    parser.add_argument(
+        "--home", type=Path, help="where everything is kept (default: KBENCH_HOME, else your folder for data)"
+    )
     for number in _NUMBERS:
         parser.add_argument(f"--{number.name.replace('_', '-')}", metavar="N", help=number.help)
     parser.add_argument(

@@ -85,6 +85,7 @@ def serve(settings: Settings) -> None:
 async def _serve(settings: Settings, home: Home) -> None:
     # First: an endpoint that cannot be must not wait for anything else.
     others = upstream.named(*settings.endpoint) if settings.endpoint else upstream.from_environment()
+    prompt_limits()  # what cannot be is refused where there is no cluster, too
     listener = _listen(settings.port, home.last_port())
     port = listener.getsockname()[1]
     url = f"http://127.0.0.1:{port}"

@@ -249,9 +249,8 @@ def _model(item: dict[str, Any], efforts: tuple[str, ...], agents: dict[str, str
     named = [str(one).upper() for one in inputs or ()]
     known = tuple(one for one in named if one in ("TEXT", "IMAGE", "VIDEO", "AUDIO"))
     owner = str(item.get("owned_by") or (name.split("/")[0] if "/" in name else ""))
-    if (
-        isinstance(reasoning := item.get("reasoning"), dict) and "supported_efforts" in reasoning
-    ):  # OpenRouter
+    # As OpenRouter lists them.
+    if isinstance(reasoning := item.get("reasoning"), dict) and "supported_efforts" in reasoning:
         said = reasoning["supported_efforts"]
         efforts = _EFFORTS if said is None else _names(said)
     slug = canonical(name)

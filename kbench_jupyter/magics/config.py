@@ -17,7 +17,7 @@ class Refused(UsageError):
     """A setting that was not set. ``%config`` shows only an error's text, so it says all."""
 
     def __str__(self) -> str:
-        return " ".join(filter(None, [self.message, self.hint]))
+        return "\n".join(filter(None, [self.message, self.hint]))
 
 
 class Value(Unicode[str, Any]):
@@ -33,7 +33,8 @@ class Value(Unicode[str, Any]):
         try:
             text = self.setting.read(value) if value not in ("", None) else ""
         except KBenchError as error:
-            obj.refused[name] = Refused(f"KBench.{name} was not set: {error.message}", hint=error.hint)
+            hint = "\n".join(filter(None, [error.hint, f"To do without: %config KBench.{name} = ''"]))
+            obj.refused[name] = Refused(f"KBench.{name} was not set: {error.message}", hint=hint)
             raise obj.refused[name] from None
         obj.refused.pop(name, None)
         return text

@@ -131,9 +131,10 @@ def drop_prefix(words: list[str]) -> list[str]:
     return words
 
 
-def usage(command: Command) -> str:
-    """Return the command's usage line: ``%kbench push [TASK] [-f FILE] ...``."""
-    return " ".join(["%kbench", command.name, *(_usage_word(arg) for arg in command.args)])
+def usage(command: Command, within: str = " ") -> str:
+    """Return the command's usage line: ``%kbench push [TASK] [-f FILE] ...``; `within` stands in each argument."""
+    words = [_usage_word(arg).replace(" ", within) for arg in command.args]
+    return " ".join(["%kbench", command.name, *words])
 
 
 def value_name(arg: Arg) -> str:
@@ -180,6 +181,8 @@ class _Parser(argparse.ArgumentParser):
                 hint = f"{repeated}\n{hint}"
             elif meant := did_you_mean(extra, flags):
                 hint = f"{meant}\n{hint}"
+        # A flag says which of the words is meant, a list of words in the place of one's name does not.
+        message = re.sub(r"^argument [^-]\S*: ", "", message)
         raise UsageError(f"%kbench {self.command.name}: {message}.", hint=hint)
 
     def _repeated(self, extra: str) -> str:
@@ -198,7 +201,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _options(arg: Arg) -> dict[str, Any]:
     """Return what argparse is told of an argument."""
-    named: dict[str, Any] = {} if arg.positional else {"dest": arg.dest}
+    named: dict[str, Any] = {"metavar": value_name(arg)} if arg.positional else {"dest": arg.dest}
     if arg.flag:
         return named | {"action": "store_true"}
     options = named | {"default": [] if arg.many else None if arg.default is ... else arg.default}

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from kbench_jupyter.display.view import Part, Shown, Table, Text, View
 from kbench_jupyter.magics.grammar import Arg, Command, Grammar, usage, value_name
 
+_NO_BREAK = "\u00a0"
+
 
 @dataclass(frozen=True)
 class Help(Shown):
@@ -37,10 +39,15 @@ def overview(grammar: Grammar) -> Help:
 
 def explain(command: Command) -> Help:
     """Return the page of one command."""
+    # A flag stays with its value.
     line = textwrap.fill(
-        usage(command), 76, subsequent_indent="    ", break_on_hyphens=False, break_long_words=False
+        usage(command, _NO_BREAK),
+        76,
+        subsequent_indent="    ",
+        break_on_hyphens=False,
+        break_long_words=False,
     )
-    parts: list[Part] = [Text(line, code=True)]
+    parts: list[Part] = [Text(line.replace(_NO_BREAK, " "), code=True)]
     if command.args:
         parts.append(Table(["argument", "is"], [[_name(arg), _help(arg)] for arg in command.args]))
     # A command without arguments has said all of its example with its usage line.

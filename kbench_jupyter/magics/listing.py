@@ -171,7 +171,7 @@ def _form(call: Call) -> tuple[str, tuple[str, ...]]:
             given,
             _FORMS,
             form="--format {}",
-            more="there are table, csv and json, and json(model, score) for some columns",
+            more="there are table, csv and json, and 'json(COLUMN, COLUMN)' for some columns",
         )
         raise UsageError(f"There is no form {given!r} for a listing.", hint=hint)
     return found[1], tuple(name.strip() for name in (found[2] or "").split(",") if name.strip())

@@ -84,7 +84,7 @@ def _handing_on(call: Call) -> Callable[[Session, Any, Path], None]:
     """Return what writes the files that a comparison is handed on as; a slip in their names is refused now."""
     page, chart = file_path(call.report), file_path(call.chart)
     if call.all and page is None:
-        raise UsageError("--all is of a report.", hint="%kbench results --report report.html --all")
+        raise UsageError("--all goes with --report.", hint="%kbench results --report report.html --all")
     if page is None and chart is None:
         return lambda *_: None
 

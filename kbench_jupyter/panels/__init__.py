@@ -84,8 +84,8 @@ def picker_panel(session: Session, task: str | None = None, *, repeat: int = 1) 
     from kbench_jupyter.panels.panel import Panel
 
     part = ModelPicker(session, task)
+    part.set(repeat=repeat)  # any number: one that was typed is no slip of the pen
     part.load(waits=False)
-    part.do_repeat({"repeat": repeat})
     return Panel(session, part)
 
 

@@ -92,7 +92,9 @@ def stored_runs(output: Path, task: str) -> list[StoredRun]:
     for path in task_folder(output, task).glob("*/*/*"):
         version, candidate, run_id = path.parts[-3:]
         plain = version == "unset" or version.isdecimal()
-        if plain and run_id.isdecimal() and not candidate.startswith(".") and path.is_dir():
+        # No other name is ever made: see `_part`.
+        named = candidate.isprintable() and not candidate.startswith(".")
+        if plain and run_id.isdecimal() and named and path.is_dir():
             number = int(version) if version != "unset" else None
             found.append(StoredRun(_part(task), number, candidate, int(run_id), path))
     return sorted(found, key=lambda run: (run.version or 0, run.candidate, run.run_id))

@@ -113,7 +113,7 @@ class RunResult:
 def read_run_file(path: Path) -> RunResult:
     """Read one ``*.run.json``; `ValueError` if it is none."""
     try:
-        data = json.loads(path.read_text(encoding="utf-8"))
+        data = json.loads(path.read_text(encoding="utf-8-sig"))
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"{path.name} is not valid JSON: {error}") from error
     if not isinstance(data, dict):

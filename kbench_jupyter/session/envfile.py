@@ -34,7 +34,7 @@ def read(path: Path) -> dict[str, str]:
     try:
         if not path.is_file():  # a pipe, say, would be waited for
             return {}
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as error:
         line = error.object[: error.start].count(b"\n") + 1
         raise UsageError(
@@ -49,7 +49,7 @@ def read(path: Path) -> dict[str, str]:
 def odd_lines(path: Path) -> list[int]:
     """Return the numbers of the lines that say nothing: neither a value, a name nor a comment."""
     try:
-        text = path.read_text(encoding="utf-8") if path.is_file() else ""
+        text = path.read_text(encoding="utf-8-sig") if path.is_file() else ""
         return [line.original.line for line in _lines(text) if line.error]
     except (OSError, UnicodeDecodeError):
         return []
@@ -112,8 +112,8 @@ def upsert(path: Path, values: Mapping[str, str]) -> list[str]:
         refuse_read_only(path)
         before = read(path)
         target = path.resolve()
-        # With the line ends it has.
-        text = target.read_bytes().decode("utf-8") if target.exists() else ""
+        # With the line ends it has, and without the mark that some editors put first: dotenv takes it for a letter.
+        text = target.read_bytes().decode("utf-8-sig") if target.exists() else ""
         _replace(target, _updated(text, values))
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(

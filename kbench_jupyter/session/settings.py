@@ -41,9 +41,7 @@ def gigabytes(value: object) -> float:
 def _text(value: object) -> str:
     if isinstance(value, str | Path):
         return str(value)
-    raise UsageError(
-        f"It takes text, not {type(value).__name__}.", hint="Put it in quotes; '' unsets what was chosen."
-    )
+    raise UsageError(f"It takes text, not {type(value).__name__}.", hint="Put it in quotes.")
 
 
 def _target(value: object) -> str:
@@ -52,9 +50,9 @@ def _target(value: object) -> str:
 
 
 def _address(value: object) -> str:
-    from kbench_jupyter.api.addresses import check_address
+    from kbench_jupyter.api.addresses import check_server
 
-    check_address(_text(value))
+    check_server(_text(value))
     return str(value)
 
 
@@ -89,7 +87,7 @@ def _read_by(read: Callable[[object], T], value: object) -> T:
     try:
         return read(value)
     except ValueError as error:
-        raise UsageError(f"It takes {error}.", hint="'' unsets it.") from None
+        raise UsageError(f"It takes {error}.") from None
 
 
 def _limit(value: object) -> str:

@@ -99,11 +99,11 @@ def resolve_target(
         If Kaggle was asked for and there are no credentials.
     """
     from kbench_jupyter.api import find_credentials
-    from kbench_jupyter.api.addresses import check_address, is_loopback
+    from kbench_jupyter.api.addresses import check_server, is_loopback
 
     address = environ.get("KBENCH_API_URL")
     if address:
-        check_address(address)  # before it is shown anywhere: it might hold a password
+        check_server(address)  # before it is shown anywhere: it might hold a password
         # It decides the target: starting a server would not help where it leads nowhere.
         advice = f"KBENCH_API_URL names that address: correct it, or unset it: {how_to_unset(environ)}"
         credentials = find_credentials(environ)

@@ -56,7 +56,7 @@ def test_queued_runs_are_stopped_and_going_ones_are_said_to_go_on(
     assert cancels(server) == [{"runIds": {"ids": [11, 14]}}]
     text = str(shown)
     assert "Stopped 2 runs of quiz (2 queued, 0 going)" in text
-    assert "1 run had begun and goes on" in text
+    assert "1 run had begun and goes on. To stop it too: %kbench" in text
     assert "%kbench cancel quiz --running" in text
     assert [one["run"] for one in shown.records()] == [11, 14]
 
@@ -171,5 +171,5 @@ def test_ctrl_c_while_waiting_stops_only_the_waiting_and_says_how_to_cancel() ->
     client = FakeClient([run(7)], pressed)
     with pytest.raises(Interrupted) as stopped:
         wait_for_runs(client, "quiz", [7], clock=FakeClock())
-    assert "The runs go on" in stopped.value.message
+    assert "What runs goes on" in stopped.value.message
     assert "%kbench cancel quiz --running" in stopped.value.hint

@@ -248,13 +248,17 @@ def test_where_efforts_are_not_listed_one_line_says_so_and_the_server_decides(
     assert "does not offer a list of reasoning efforts" in line
 
 
-def test_a_leaderboard_keeps_tasks_of_one_name_apart_in_table_and_records() -> None:
+def board_of(*tasks: tuple[str, str, float]) -> LeaderboardShown:
     results = [
         {"benchmarkTaskName": name, "benchmarkTaskSlug": slug, "result": {"numericResult": {"value": value}}}
-        for name, slug, value in [("Sums", "sums", 1.0), ("Sums", "sums-2", 2.0), ("model", "a-model", 3.0)]
+        for name, slug, value in tasks
     ]
     rows = [{"modelVersionSlug": "m1", "taskResults": results}]
-    shown = LeaderboardShown("me/board", Leaderboard.from_wire({"rows": rows}))
+    return LeaderboardShown("me/board", Leaderboard.from_wire({"rows": rows}))
+
+
+def test_a_leaderboard_keeps_tasks_of_one_name_apart_in_table_and_records() -> None:
+    shown = board_of(("Sums", "sums", 1.0), ("Sums", "sums-2", 2.0), ("model", "a-model", 3.0))
     [record] = shown.records()
     assert record == {
         "model": "m1",
@@ -263,3 +267,10 @@ def test_a_leaderboard_keeps_tasks_of_one_name_apart_in_table_and_records() -> N
         "Sums (sums-2)": 2.0,
         "model (a-model)": 3.0,
     }
+
+
+def test_a_leaderboard_keeps_tasks_of_one_slug_that_two_owners_have_apart() -> None:
+    [record] = board_of(("Sums", "sums", 1.0), ("Adding", "sums", 2.0)).records()
+    assert record == {"model": "m1", "candidate": "m1", "Sums": 1.0, "Adding": 2.0}
+    [record] = board_of(("Sums", "sums", 1.0), ("Sums", "sums", 2.0)).records()
+    assert record == {"model": "m1", "candidate": "m1", "Sums (sums, 1)": 1.0, "Sums (sums, 2)": 2.0}

@@ -78,7 +78,7 @@ def test_rows_that_are_paired_by_their_order_alone_are_said_to_be() -> None:
     every = [*answered(BEFORE, 1), *after, *answered(AFTER, 2)[14:]]
     keys = frozenset(one.key for one in every)
     unsure = compare_samples("capitals", "v1", "v2", every, unsure=keys)
-    assert "14 samples were asked something else, and no file says which rows they are" in " ".join(
+    assert "Of 14 samples something else was asked, and no file names the row" in " ".join(
         text_of(unsure).split()
     )
     sure = compare_samples("capitals", "v1", "v2", every, unsure=frozenset())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -240,6 +241,9 @@ def test_a_page_written_into_a_file_is_read_from_there(
     kbench("describe quiz -o page.md")
     assert "Wrote the page to page.md." in capsys.readouterr().out
     assert "nothing was changed" in str(kbench("describe quiz --from page.md"))
+    page = tmp_path / "page.md"
+    page.write_bytes(codecs.BOM_UTF8 + page.read_bytes())  # as an editor may save it
+    assert "nothing was changed" in str(kbench("describe quiz --from page.md"))
     server.api.tasks["quiz"][-1].update(description="Other.", tags=[], citations=[])
     kbench("describe quiz --from page.md -y")
     assert {name: server.api.tasks["quiz"][-1][name] for name in PAGE} == PAGE
@@ -253,7 +257,7 @@ def test_a_page_written_into_a_file_is_read_from_there(
 def test_only_one_place_may_say_what_the_page_is(kbench: Any) -> None:
     with pytest.raises(UsageError, match="give one of them"):
         kbench("describe quiz --edit --from page.md")
-    with pytest.raises(UsageError, match="Cannot read missing"):
+    with pytest.raises(UsageError, match=r"Cannot read missing[^→]*→ .*%kbench describe quiz -o page\.md"):
         kbench("describe quiz --from missing.md")
 
 

@@ -132,14 +132,16 @@ def test_the_result_says_where_everything_is(server, session, tmp_path):
 def test_a_run_that_is_there_is_not_fetched_again(server, session, tmp_path):
     offer(server, 11, 12)
     download(session, "quiz", models=[], output=tmp_path)
-    offer(server, 13)
+    offer(server, 13, model="org/m13")
     result = download(session, "quiz", output=tmp_path)
     assert asked_for(server) == [11, 12, 13]
     assert [d.cached for d in result.runs] == [True, True, False]
     assert "there already" in str(result)
     again = download(session, "quiz", output=tmp_path)
     assert asked_for(server) == [11, 12, 13]
-    assert "were there already" in str(again)
+    assert "All 3 runs of quiz were there already" in str(again)
+    one = download(session, "quiz", models=["m13"], output=tmp_path)
+    assert "The run of quiz was there already" in str(one)
 
 
 def test_force_fetches_again_and_replaces(server, session, tmp_path):

@@ -155,7 +155,7 @@ def test_all_rows_run_unless_the_first_are_asked_for_and_the_tasks_own_settings_
     settings = "# %%\nimport os\nos.environ['LLM_DEFAULT_EVAL'] = 'judge/of-mine'\n"
     result = tried(settings + ROWS.replace("range(7)", "range(ord(kbench.judge_llm.name[0]))"), rows=2)
     assert (result.rows, result.calls) == (2, 2)
-    assert f"Evaluated were 2 of {ord('j')} rows" in str(result)
+    assert f"Evaluated: 2 of {ord('j')} rows" in str(result)
 
 
 def test_a_model_that_a_rehearsal_would_find_is_there(tried, monkeypatch):

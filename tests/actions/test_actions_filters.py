@@ -44,8 +44,8 @@ def server() -> Iterator[faults.FaultServer]:
     [
         ("list --regex ^zz", "Without the filter: quiz (completed), sums (completed)"),
         ("list --status errored", "Without the filter: quiz (completed), sums (completed)"),
-        ("models --search zz", "Without the filter there are 2 models"),
-        ("models --modality video", "Without the filter there are 2 models"),
+        ("models --search zz", "Without the filter: 2 models"),
+        ("models --modality video", "Without the filter: 2 models"),
         ("status quiz -m zz*", "It has runs on: helper, quick-1, quick-1-high"),
     ],
 )

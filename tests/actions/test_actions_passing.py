@@ -82,8 +82,9 @@ def test_what_is_no_name_is_refused_and_its_value_not_repeated(environment, aske
     with pytest.raises(UsageError) as caught:
         Passing.of(Session(), {}, [asked])
     assert "hunter2" not in "\n".join(caught.value.lines())
-    with pytest.raises(UsageError):
+    with pytest.raises(UsageError) as caught:
         Passing.of(Session(environ={"KBENCH_PASS_ENV": asked.replace(",", "-") or "-"}), {})
+    assert "KBENCH_PASS_ENV" in (caught.value.hint or "")
 
 
 def test_the_variable_of_this_process_passes_nothing_that_the_setting_in_force_does_not_name(

@@ -272,7 +272,7 @@ def test_too_few_samples_to_tell_pass_and_say_what_they_would_show() -> None:
     [said] = judged([*answered([True] * 4, 1), *answered([False] * 4, 2)], "v1")
     assert "not significantly worse, -100 points" in said
     assert "p 0.12" in said
-    assert "4 samples are too few" in said
+    assert "Too few to tell, whatever they come to: 4 samples" in said
 
 
 def test_a_single_run_beside_another_is_too_little_and_says_so() -> None:
@@ -294,6 +294,16 @@ def test_the_newest_version_alone_is_judged() -> None:
     assert len(judged(samples, "v1")) == 1
     with pytest.raises(UsageError, match="Nothing of version 3"):
         judged(samples, "v3")
+
+
+@pytest.mark.parametrize(
+    ("baseline", "hint"),
+    [("v2", "push the next one"), ("own", "Run the newest version on own and on others: %kbench run")],
+)
+def test_where_nothing_can_be_compared_yet_it_is_said_what_lets_it_be(baseline: str, hint: str) -> None:
+    with pytest.raises(UsageError, match="Nothing of version 2") as caught:
+        judged([*answered(GOOD, 1), *answered(BAD, 2)], baseline)
+    assert hint in (caught.value.hint or "")
 
 
 def test_without_scipy_a_condition_is_refused_and_not_passed(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -141,7 +141,7 @@ def test_stopping_ends_only_the_waiting_and_says_how_many_were_not_begun(
 
 def test_a_time_limit_covers_all_of_it(session: LoopbackSession, server: faults.FaultServer) -> None:
     server.api.endless = frozenset({"quick-1"})
-    with pytest.raises(WatchTimeoutError, match="1 of 2 runs of quiz were not begun: 1 of quick-1"):
+    with pytest.raises(WatchTimeoutError, match="1 of 2 runs of quiz was not begun: 1 of quick-1"):
         run(session, "quiz", ["quick-1"], repeat=2, wait=0.3, poll_interval=0.01)
 
 

@@ -260,7 +260,7 @@ def test_what_is_not_installed_is_said_with_what_to_install(
         ("results quiz --report report.pdf", r"ends in \.html or \.md"),
         ("results quiz --report .", r"ends in \.html or \.md"),
         ("results quiz --chart chart.gif", r"ends in \.svg or \.png"),
-        ("results quiz --all", "--all is of a report"),
+        ("results quiz --all", "--all goes with --report"),
         ("results quiz --samples --to samples.xlsx", "ending"),
     ],
 )

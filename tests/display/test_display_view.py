@@ -340,6 +340,25 @@ def test_text_that_needs_no_looking_up_is_measured_and_folded_as_any_other(text:
     assert (_left(text, room), _right(text, room)) == (ljust(text, room), rjust(text, room))
 
 
+def test_a_state_and_a_date_stay_whole_beside_a_long_name_at_80_columns() -> None:
+    row = ["gemini-2.5-flash-preview-09-2025", "1234567", "12", Cell("completed", "good"), "0.8714 (0.8 to 0.9)",
+           "2026-01-01 12:00:00", "40.0 s"]  # fmt: skip
+    table = Table(("model", "run", "version>", "state", "score>", "started (UTC)", "elapsed>"), [row], "")
+    drawn = to_text(View("Runs", [table]), 80)
+    assert max(map(len, drawn.splitlines())) <= 80
+    assert {"completed", "2026-01-01", "12:00:00", "1234567"} <= set(drawn.split())
+
+
+def test_a_word_that_is_broken_all_the_same_folds_no_other_column() -> None:
+    table = Table(("step", "state", ""), [["init", Cell("done", "good"), "a-word" * 20]], "")
+    assert "init  ✓ done  a-word" in to_text(View("Steps", [table]), 80)
+
+
+def test_a_note_of_wide_characters_is_folded_by_the_columns_they_take() -> None:
+    drawn = to_text(View("Runs", [], ["数学测验 (run 3), " * 8]), 40)
+    assert max(map(columns_of, drawn.splitlines())) <= 40
+
+
 def test_a_narrow_table_keeps_the_names_in_its_first_column_whole_and_says_what_it_left_out() -> None:
     rows = [
         [

@@ -267,7 +267,7 @@ def test_ctrl_c_leaves_the_runs_alone_and_says_so(said):
     assert isinstance(caught.value, KeyboardInterrupt)
     block = "\n".join(caught.value._render_traceback_())
     assert "1 of 2 runs ended; 1 running" in block
-    assert "The runs go on" in block
+    assert "What runs goes on" in block
     assert "%kbench status quiz" in block
     assert said.closed == 1
     assert client.streams[1].closed.is_set()

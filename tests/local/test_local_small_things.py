@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import os
 import subprocess
 import sys
 import threading
@@ -11,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from kbench_jupyter.local import archive
+from kbench_jupyter.local.executors.worker_job import WorkerJob
 from kbench_jupyter.local.home import Home
 from kbench_jupyter.local.model_proxy import _from_genai
 from kbench_jupyter.local.models import ModelError
@@ -80,3 +84,27 @@ def test_a_home_below_that_of_nobody_is_refused_in_one_line():
     assert done.returncode == 1
     assert "~nobody-of-that-name is nobody's home" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_limits_of_prompts_that_cannot_be_are_refused_without_a_cluster_too(tmp_path):
+    command = [sys.executable, "-m", "kbench_jupyter.local", "--home", tmp_path / "home"]
+    env = {**os.environ, "KBENCH_PROMPTS": "gpt-5"}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=env, timeout=60)
+    assert done.returncode == 1
+    assert "%env KBENCH_PROMPTS=gpt-5=8" in done.stderr
+
+
+def test_a_job_that_ends_in_an_error_nobody_thought_of_has_a_result_that_says_so(tmp_path):
+    def broken(_job):
+        raise RuntimeError("no such thing")
+
+    async def carried_out():
+        job = WorkerJob("key", tmp_path, asyncio.get_running_loop())
+        job.supply(broken, None)
+        with contextlib.suppress(RuntimeError):
+            await asyncio.to_thread(job.carry_out, 60.0)
+        return (await job.look(0, 0.0))["result"]
+
+    result = asyncio.run(carried_out())
+    assert result is not None, "the server would ask for it for ever"
+    assert "RuntimeError: no such thing" in result["verdict"]["error"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import shlex
 
 import pytest
@@ -128,6 +129,20 @@ def test_a_slip_is_answered_with_what_to_type_instead(line: str, says: str) -> N
     assert says in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ("compare v1", "required: B."),
+        ("topics", "required: list|show."),
+        ("local foo", "local: invalid choice: 'foo'"),
+    ],
+)
+def test_what_is_missing_or_wrong_is_called_as_the_usage_line_calls_it(line: str, says: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        GRAMMAR.parse(line)
+    assert says in str(caught.value)
+
+
 def test_a_bad_number_names_the_flag_and_the_value() -> None:
     with pytest.raises(UsageError, match=r"--wait: invalid number value: 'soon'"):
         GRAMMAR.parse("push --wait soon")
@@ -155,6 +170,7 @@ def test_any_task_and_file_name_survives_quoting(names: list[str]) -> None:
 def test_each_command_has_a_help_page_with_usage_and_every_argument(command: Command) -> None:
     page = str(explain(command))
     assert usage(command) in " ".join(page.split())
+    assert not re.search(r"\[-[\w-]+$", page, re.MULTILINE), "a flag without its value"
     squeezed = "".join(page.split())
     for arg in command.args:
         assert arg.names[-1] in squeezed or arg.positional

@@ -132,6 +132,16 @@ def test_last_time_is_what_this_session_ran_else_what_the_server_lists_of_the_ne
         session.close()
 
 
+def test_a_number_of_runs_that_was_typed_is_taken_as_it_is(candidates: faults.FaultServer) -> None:
+    session = LoopbackSession(candidates)
+    panel = picker_panel(session, "quiz", repeat=200)
+    try:
+        assert panel.part.repeat == 200
+    finally:
+        panel.close()
+        session.close()
+
+
 def test_the_forecast_follows_the_choice_and_the_number_of_runs(candidates: faults.FaultServer) -> None:
     times = {"startTime": "2026-01-01T12:00:00Z", "endTime": "2026-01-01T12:00:40Z"}
     add_run(candidates.api, 11, "plain-1", **times)

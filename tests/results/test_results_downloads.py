@@ -183,6 +183,7 @@ def test_downloads_are_found_again_without_what_is_half_done(tmp_path):
     put(run_folder(tmp_path, "quiz", None, "a", 1), "x")
     put(run_folder(tmp_path, "other", 1, "a", 4), "x")
     (tmp_path / "quiz" / "notes").mkdir()
+    (tmp_path / "quiz" / "2" / os.fsdecode(b"caf\xe9") / "6").mkdir(parents=True)  # no name of ours: no UTF-8
     with stage(run_folder(tmp_path, "quiz", 2, "a", 5)):
         found = stored_runs(tmp_path, "quiz")
     assert [(r.version, r.candidate, r.run_id) for r in found] == [(None, "a", 1), (2, "a", 2), (10, "b", 3)]

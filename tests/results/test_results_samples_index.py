@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import io
 import json
 import os
@@ -18,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples_written import evaluated, put, run, said
 
+from kbench_jupyter.results.runfiles import read_run_file
 from kbench_jupyter.results.samples import Filter, SampleIndex, pieces
 from kbench_jupyter.results.samples.store import FILE
 
@@ -167,6 +169,17 @@ def test_a_damaged_run_file_is_named_each_time_and_the_others_are_read(tmp_path:
         assert [one.candidate for one in index.samples()] == ["a"]
     with pytest.raises(ValueError, match=r"r0\.run\.json"):
         index.rows()
+
+
+def test_a_run_file_that_an_editor_saved_with_a_byte_order_mark_is_read_as_any_other(tmp_path: Path) -> None:
+    for name, one in {"a": evaluated(True, False), "b": run(conversations=[said("hi", "ho")])}.items():
+        file = put(tmp_path, f"1/{name}/1", one, names=("One.run.json",))
+        file.write_bytes(codecs.BOM_UTF8 + file.read_bytes())
+        assert read_run_file(file).state == "COMPLETED"
+    index = SampleIndex.open(tmp_path, "t")
+    found = list(index.samples())
+    assert [(one.candidate, one.passed) for one in found] == [("a", True), ("a", False), ("b", True)]
+    assert all(index.transcript(one.id).chats for one in found)
 
 
 def test_of_a_run_whose_whole_is_damaged_the_rows_with_files_of_their_own_are_left(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import stat
 from pathlib import Path
@@ -143,6 +144,14 @@ def test_a_pipe_is_neither_waited_for_nor_replaced(tmp_path: Path) -> None:
         envfile.upsert(pipe, {"A": "1"})
     assert envfile.odd_lines(pipe) == []
     assert pipe.is_fifo()
+
+
+def test_a_byte_order_mark_hides_no_first_line_and_is_gone_once_the_file_is_written(tmp_path: Path) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(codecs.BOM_UTF8 + b"LAB_KEY=abc\nOTHER=1\n")
+    assert envfile.read(path) == {"LAB_KEY": "abc", "OTHER": "1"}
+    envfile.upsert(path, {"LAB_KEY": "def"})
+    assert path.read_bytes() == b"LAB_KEY=def\nOTHER=1\n"
 
 
 def test_a_file_that_is_not_utf_8_is_one_clear_error_with_its_line(tmp_path: Path) -> None:

@@ -105,6 +105,13 @@ def test_the_environment_decides_over_what_was_chosen_only_with_an_address() -> 
         targets.target(mine, "local")
 
 
+@pytest.mark.parametrize("rest", ["?key=abc", "/v1?", "#part"])
+def test_an_address_that_no_path_can_be_added_to_is_refused_and_its_rest_not_shown(rest: str) -> None:
+    with pytest.raises(CredentialsError, match=r"with \? or #") as caught:
+        session(KBENCH_API_URL=f"http://127.0.0.1:1{rest}", KAGGLE_API_TOKEN="t").target()
+    assert "abc" not in str(caught.value)
+
+
 @pytest.mark.parametrize("slip", ["kagle", "Kaggle", "lokal"])
 def test_a_slip_in_a_targets_name_is_answered_with_the_nearest(slip: str) -> None:
     with pytest.raises(TargetError) as caught:

@@ -126,7 +126,9 @@ def test_what_may_stand_in_a_task_as_well_is_a_warning_and_is_never_shown(line):
         'CREDENTIAL = "hunter2"',
         '# API_KEY = "hunter2"',
         'if (token := "hunter2"): ...',
-        'SECRET_WORD = "banana"',
+        'PASSWORD = "banana"',
+        'os.environ["SECRET"] = "banana"',
+        'TOKEN = "bananabananabananabanana"',
         'SECRET_KEY = "hunter2"',
         'SECRET_ACCESS_KEY = "hunter2"',
         'x = 1; API_KEY = "hunter2"',
@@ -197,6 +199,10 @@ def test_a_literal_value_of_a_name_that_says_secret_is_a_warning_whatever_it_loo
         '{"answer_key": "hunter2"}',
         'api_key_env="MY_KEY"',
         'PUBLIC_KEY = "hunter2"',
+        'SECRET_WORD = "banana"',
+        'secret_number = "4711"',
+        'KEY_PHRASE = "climate-change"',
+        'secret = "elephant"',
     ],
 )
 def test_names_and_values_that_are_evidently_no_secret_are_left_alone(line):

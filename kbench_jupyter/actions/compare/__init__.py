@@ -96,9 +96,9 @@ class Comparison(Shown):
         if not guessed:
             return ""
         return (
-            f"{count(guessed, 'sample')} were asked something else, and no file says which rows they are: they are "
-            "paired in the order in which they began, which several jobs may mix up. To be sure: store_run=True for "
-            "the sub task, or n_jobs=1."
+            f"Of {count(guessed, 'sample')} something else was asked, and no file names the row: pairs go by the order "
+            "in which samples began, which several jobs may mix up. To be sure: store_run=True for the sub task, or "
+            "n_jobs=1."
         )
 
     def _title(self) -> str:

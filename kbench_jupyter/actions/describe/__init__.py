@@ -173,10 +173,11 @@ def send(session: Session, slug: str, new: Page) -> tuple[Task, list[str]]:
 def change_from_file(session: Session, slug: str, file: Path, *, confirmed: bool = False) -> TaskPage:
     """Change a task's page to what a file says; see `change`."""
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # some editors begin a file with a mark
     except (OSError, UnicodeDecodeError) as error:
         said = getattr(error, "strerror", None) or error
-        raise UsageError(f"Cannot read {file}: {said}.", hint="%kbench describe --from page.md") from error
+        hint = f"To begin with the page as it is: %kbench describe {slug} -o page.md"
+        raise UsageError(f"Cannot read {file}: {said}.", hint=hint) from error
     return change(session, slug, text, confirmed=confirmed)
 
 

@@ -40,7 +40,8 @@ class DownloadResult(Shown):
         fresh = [done for done in self.runs if not done.cached]
         title = f"Downloaded {count(len(fresh), 'run')} of {self.task} ({size(sum(d.size for d in fresh))})"
         if not fresh:
-            title = f"All {count(len(self.runs), 'run')} of {self.task} were there already"
+            many = f"All {len(self.runs)} runs" if len(self.runs) > 1 else "The run"
+            title = f"{many} of {self.task} {'were' if len(self.runs) > 1 else 'was'} there already"
         was = {
             True: Cell("there already", "quiet", value=False),
             False: Cell("downloaded", "good", value=True),

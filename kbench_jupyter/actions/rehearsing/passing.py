@@ -30,7 +30,9 @@ class Passing:
                 raise UsageError(
                     f"{name.partition('=')[0]!r} is not the name of an environment variable"
                     + (": the task gets the value it has here." if "=" in name else "."),
-                    hint="Repeat --pass-env for several, and give names alone: --pass-env NAME",
+                    hint="Repeat --pass-env for several, and give names alone: --pass-env NAME"
+                    if name in asked
+                    else "KBENCH_PASS_ENV takes names alone, with commas between several.",
                 )
         return cls({**env_file, **os.environ}, tuple(names))
 

@@ -92,10 +92,8 @@ class SampleListing(Shown):
         if max(len(said), len(answer)) >= TEXT:
             try:
                 found = self.samples.index.transcript(sample.id)
-            except (
-                KeyError,
-                ValueError,
-            ):  # changed or gone since it was listed: what is listed is true of then
+            except (KeyError, ValueError):
+                # Changed or gone since it was listed: what is listed is true of then.
                 return self.clean(said), self.clean(answer)
             said, answer = _first(found, "user") or said, _last(found, "assistant") or answer
         return self.clean(said), self.clean(answer)

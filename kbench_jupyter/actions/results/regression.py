@@ -96,7 +96,7 @@ def passed_notes(pairs: Pairs, samples: Iterable[Sample]) -> list[str]:
     if not wanted:
         raise UsageError(
             f"Nothing of version {newest} of {pairs.task} can be compared with {pairs.baseline}.",
-            hint=f"Run the newest version on what {pairs.baseline} has results of: %kbench run {pairs.task} -m MODEL",
+            hint=_how_to_compare(pairs, newest),
         )
     tested = _tested(wanted)
     failed = [one for one in tested if one.worse or one.errs_more]
@@ -159,6 +159,16 @@ def _short(text: str) -> str:
     return line if len(line) <= _TEXT else line[:_TEXT] + "…"
 
 
+def _how_to_compare(pairs: Pairs, newest: int) -> str:
+    """Say what gives the newest version something to be compared in."""
+    run = f"%kbench run {pairs.task} -m MODEL"
+    if pairs.baseline == f"v{newest}":
+        return f"It is the newest one with results: push the next one, then run that.\n%kbench push --wait\n{run}"
+    if pairs.baseline in {side.name for side in pairs.sides}:
+        return f"Run the newest version on {pairs.baseline} and on others: {run}"
+    return f"Run the newest version on what {pairs.baseline} has results of: {run}"
+
+
 def _command(task: str, pair: Pair) -> str:
     if pair.base.name == pair.other.name:
         return f"%kbench compare v{pair.base.version} v{pair.other.version} -t {task}"
@@ -172,7 +182,7 @@ def _passed(one: _Tested) -> str:
         return f"{who}: too little data to tell whether it is worse, which passes."
     text = f"{who}: not significantly worse, {difference(pair)}, p {p_value(one.p)}."
     if pair.is_paired and pair.base.measure == "passed" and len(pair.keys) < _ENOUGH:
-        return f"{text} {count(len(pair.keys), 'sample')} are too few to tell, whatever they come to."
+        return f"{text} Too few to tell, whatever they come to: {count(len(pair.keys), 'sample')}."
     if pair.seen is None:
         return text
     unit = " points" if pair.base.measure in ("passed", "checks") else ""

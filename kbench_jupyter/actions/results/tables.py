@@ -140,7 +140,7 @@ def unmeasured_note(sides: Sequence[Measured]) -> str:
     missing, samples = sum(side.unmeasured for side in sides), sum(side.samples for side in sides)
     if not missing:
         return ""
-    return f"{missing:,} of {count(samples, 'sample')} have no {sides[0].measure} and are left out."
+    return f"Left out, without {sides[0].measure}: {missing:,} of {count(samples, 'sample')}."
 
 
 def scipy_note(sides: Sequence[Measured]) -> str:

@@ -169,7 +169,8 @@ class Repeats:
     def _told(self, why: str) -> str:
         begun = sum(result.scheduled for result in self.results)
         missing = ", ".join(f"{one.left} of {one.name}" for one in self._candidates if one.left)
-        said = f"{self._left} of {count(begun + self._left, 'run')} of {self.task.slug} were not begun: {missing}."
+        many = f"{self._left} of {count(begun + self._left, 'run')} of {self.task.slug}"
+        said = f"{many} {'was' if self._left == 1 else 'were'} not begun: {missing}."
         return f"{f'{why}: ' if why else ''}{said}" + (" Those that were begun go on." if begun else "")
 
     def _hint(self) -> str:

@@ -19,7 +19,7 @@ from itertools import count
 from typing import Any, Self, TypeVar
 
 from kbench_jupyter._version import __version__
-from kbench_jupyter.api.addresses import check_address, redirected
+from kbench_jupyter.api.addresses import check_server, redirected
 from kbench_jupyter.api.calls.answers import Answer, error_of, json_object, refusal
 from kbench_jupyter.api.calls.pages import items_of_pages
 from kbench_jupyter.api.credentials.kinds import Credentials
@@ -62,7 +62,7 @@ class Caller:
         advice: str = "",
         on_retry: Callable[[KBenchError, float], None] | None = None,
     ) -> None:
-        check_address(base_url)
+        check_server(base_url)
         self.base_url = base_url.rstrip("/")
         self.credentials = credentials
         self.limits = limits or Limits()

@@ -120,6 +120,8 @@ class WorkerJob:
                 verdict = Verdict(ERRORED, self._refused)
         except OSError as error:
             verdict = Verdict(ERRORED, not_stored(error))
+        except Exception as error:  # noqa: BLE001 - without a result the server would ask for one for ever
+            verdict = Verdict(ERRORED, f"The worker could not carry it out: {type(error).__name__}: {error}")
         finally:
             remove_scratch(self._scratch)
             self._done.set()

@@ -53,7 +53,7 @@ VERBOSE = flag("-v --verbose", "accepted, as the official client does; progress 
 FORMAT = (
     value(
         "--format",
-        "print the listing as table, csv or json, and nothing else; 'json(model, state)' takes those columns",
+        "print the listing as table, csv or json, and nothing else; 'json(COLUMN, COLUMN)' takes those columns",
         "FORM",
         "form",
         choices=("table", "csv", "json"),

@@ -138,7 +138,7 @@ OF_A_SERVER = (
     Command("config", "show each setting and where its value came from", (), ("%kbench config",)),
     Command(
         "local",
-        "the embedded server: runs tasks on this machine, or on a cluster",
+        "the embedded server, which runs tasks on this machine or on a cluster",
         (
             value(
                 "what",

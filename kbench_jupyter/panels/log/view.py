@@ -81,7 +81,7 @@ def static_form(source: LogSource) -> View:
             parts.append(Text(log.problem, "bad"))
         if tail := _tail(log):
             parts.append(Text(tail, code=True))
-    notes = [f"{len(runs) - _RUNS} more runs are not shown here."] if len(runs) > _RUNS else []
+    notes = [f"Not shown here: {count(len(runs) - _RUNS, 'more run')}."] if len(runs) > _RUNS else []
     following = [(f"%kbench log {source.task}", "print the whole logs")]
     if any(log.tone == "bad" for log in runs):
         following.append((f"%kbench status {source.task} --errors", "the whole of each error"))

@@ -62,9 +62,8 @@ class Marking:
             began = time.monotonic()
             try:
                 found = [asdict(mark) for mark in document.marks(self._session, self._window)]
-            except (
-                Exception
-            ):  # no marks are no harm: `validate` says what is wrong with the notebook as a whole
+            except Exception:
+                # No marks are no harm: `validate` says what is wrong with the notebook as a whole.
                 log.debug("no marks", exc_info=True)
                 found = []
             if self._stop is not None:

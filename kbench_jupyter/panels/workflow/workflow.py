@@ -250,7 +250,7 @@ class WorkflowPart(StandingPart):
         failed = [status for status in watch.newest if status.ending != "completed"]
         if failed and len(failed) == len(watch.newest):
             raise RunsFailedError(
-                f"None of the {len(failed)} runs of {watch.slug} completed.",
+                f"None completed of {count(len(failed), 'run')} of {watch.slug}.",
                 hint="Their errors unfold in the table below.",
             )
         many = count(len(watch.newest), "run")

@@ -90,7 +90,7 @@ class Folder:
     def _take_row(self, path: Path) -> None:
         """Take a row's own file for which row it is; for the run itself where no other holds it."""
         try:
-            data = json.loads(path.read_bytes().decode("utf-8"))
+            data = json.loads(path.read_bytes().decode("utf-8-sig"))
             known = identity(data)
         except (*ODD, OSError) as error:
             self._damaged(path, error)
@@ -121,7 +121,7 @@ class Folder:
         head.pop("subruns", None)
         asked = asks(head)
         if not total.runs or asked:
-            whole = json.loads(path.read_bytes().decode("utf-8")) if total.runs else head
+            whole = json.loads(path.read_bytes().decode("utf-8-sig")) if total.runs else head
             known += self._store(path.name, [found(whole, "")], None, "itself")
         own = parse_run(head, path, said=False)
         result = replace(

@@ -258,9 +258,8 @@ class SampleIndex:
         """Read the folders that are new or changed, and forget those that are gone."""
         try:
             self._refresh()
-        except (
-            sqlite3.OperationalError
-        ):  # nothing can be written there: read-only, full, or held for too long
+        except sqlite3.OperationalError:
+            # Nothing can be written there: read-only, full, or held for too long.
             self._store.leave()
             self._refresh()
         except sqlite3.DatabaseError:  # damaged, beyond what was seen when it was opened

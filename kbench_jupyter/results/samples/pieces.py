@@ -80,7 +80,9 @@ class _Text:
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._text = ""
         self._at = 0
-        self.position = 0  #: bytes of the file that were taken
+        mark = codecs.BOM_UTF8  # an editor's
+        self.position = len(mark) if file.read(len(mark)) == mark else 0  #: bytes of the file that were taken
+        file.seek(self.position)
 
     def peek(self) -> str:
         """Pass over space, and return the next character; "" at the end."""

@@ -27,7 +27,7 @@ SEVERAL = error(
     '@kbench.task(name="A")\ndef a(llm): ...\n\n@kbench.task(name="B")\ndef b(llm): ...',
     "# push one of them by name:\n%kbench push a",
     "The notebook stores {many} tasks ({names}), and the server takes one.",
-    "Push one by name: %kbench push {first}. Or give the helpers store_task=False.",
+    "Name the one to push behind the command, such as {first}; or give the helpers store_task=False.",
 )
 CHOOSE = error(
     "KB108 choose-misses",

@@ -13,11 +13,13 @@ from typing import NamedTuple
 from kbench_jupyter.validation.reading.names import words
 
 _SECRET = words("APIKEY BEARER CREDENTIAL CREDENTIALS KEY PASSPHRASE PASSWD PASSWORD SECRET TOKEN")
-# Behind the word: what is about a secret and is none, `token_count`, `SECRET_NAME`, `api_key_env`.
+# Behind the word: what is about a secret and is none, `token_count`, `SECRET_NAME`, `api_key_env`; or what is to be
+# guessed or found in a task, `SECRET_WORD`, `key_phrase`.
 _ABOUT = words(
-    "BUDGET COLUMN COUNT DESCRIPTION ENDPOINT ENV ERROR FIELD FIELDS FILE FOLDER FORMAT HEADER HELP HINT ID IDS INDEX"
-    " KEYS LABEL LEN LENGTH LIMIT MANAGER MODEL NAME NAMES PASSWORDS PATH PATTERN PER PLACEHOLDER POLICY POSITION"
-    " PREFIX PROMPT QUESTION REGEX SECRETS SIZE SUFFIX TASK TOKENS TYPE URI URL USAGE VAR VARIABLE"
+    "ANIMAL ANSWER BUDGET CITY COLUMN COUNT DESCRIPTION ENDPOINT ENV ERROR FIELD FIELDS FILE FOLDER FORMAT HEADER"
+    " HELP HINT ID IDS INDEX KEYS LABEL LEN LENGTH LIMIT MANAGER MESSAGE MODEL NAME NAMES NUMBER OBJECT PASSWORDS"
+    " PATH PATTERN PER PHRASE PHRASES PLACEHOLDER POLICY POSITION PREFIX PROMPT QUESTION REGEX SECRETS SIZE SUFFIX"
+    " TASK TOKENS TYPE URI URL USAGE VAR VARIABLE WORD WORDS"
 )
 # Before it: a key of data or of a keyboard or an answer's, and a token of text.
 _NO_SECRET = {
@@ -56,6 +58,7 @@ _TOKEN = re.compile(
         | (?P<quote>["']) (?P<line>(?:\\.|(?!(?P=quote))[^\\\n])*+) (?P=quote) ) )
     | (?P<comment> \#[^\n]* ) | (?P<name> \w+ ) | (?P<op> [=!<>]=|[:+*/|&-]=|->|\S )"""
 )
+_LONGEST_WORD = 20
 _OPENING = ("(", "[", "{", ",")
 _NOT_ALONE = ("%", "+", "*", "==", "!=", "in", "is", "not")
 _GIVERS = words("getenv putenv setdefault setenv")
@@ -139,7 +142,7 @@ def _assigned(tokens: list[_Token], at: int) -> Iterator[Named]:
         values.append(comma + 1)
     for (name, variable), place in zip(targets, values, strict=True):
         if _says_secret(name, variable=variable, loose=in_call):
-            yield from _value(name, tokens, place, loose=in_call)
+            yield from _value(name, tokens, place, loose=not variable)
 
 
 def _targets(tokens: list[_Token], at: int) -> tuple[list[tuple[str, bool]], int]:
@@ -206,8 +209,8 @@ def _end_of(tokens: list[_Token], place: int) -> int:
 
 
 def _is_word(name: str, value: str) -> bool:
-    """Whether a row or an argument only speaks of tokens and secrets: ``{"token": "apple"}``."""
-    return value.isalpha() and "PASS" not in name.upper()
+    """Whether a task only speaks of tokens and secrets: ``{"token": "apple"}``, ``secret = "elephant"``."""
+    return value.isalpha() and len(value) <= _LONGEST_WORD and "PASS" not in name.upper()
 
 
 def _is_no_value(value: str) -> bool:

@@ -241,7 +241,7 @@ def _binding_problem(
     given = {*keywords, *(rows or ()), *default_values(args)}
     if method == "run":
         if len(call.args) > len(positional) and args.vararg is None:
-            return f"gets {len(call.args)} positional arguments for {len(positional)}", ""
+            return f"gets {len(call.args)} arguments by position for {len(positional)}", ""
         given |= set(positional[: len(call.args)])
     elif call.args or rows is None:
         return "", ""

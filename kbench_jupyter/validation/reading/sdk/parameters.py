@@ -86,7 +86,7 @@ def _in_words(error: str, given: int, names: dict[str, inspect.Parameter]) -> st
     if error.startswith("multiple values"):
         return f"gets {error.rpartition(' ')[2]} twice"
     takes = [p for p in names.values() if p.kind in (_Kind.POSITIONAL_ONLY, _Kind.POSITIONAL_OR_KEYWORD)]
-    return f"gets {given} positional arguments, and takes {len(takes)}"
+    return f"takes {len(takes)} of its arguments by position, and gets {given}"
 
 
 def signature_of(sdk: Installed, thing: object) -> Signature | None:
