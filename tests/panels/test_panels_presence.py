@@ -172,6 +172,14 @@ def test_findings_follow_the_document_as_it_is_edited_and_a_fix_is_told_whole(ke
     assert kernel.word(page, "marks") == []
 
 
+def test_only_what_has_a_place_is_marked_and_counted(kernel):
+    page = kernel.page()
+    kernel.do(page, "marks", on=True)
+    cell = CELL | {"source": "import kaggle_benchmarks as kbench\nkbench.tsak"}  # and no cell defines a task
+    kernel.tell(kernel.mirror(), **TOLD, seq=1, order=["one"], cells=[cell], reset=True)
+    assert [mark["code"] for mark in kernel.word(page, "marks")] == ["KB601"]
+
+
 def test_a_fix_that_is_asked_for_of_cells_that_make_no_source_is_answered_all_the_same(kernel):
     page = kernel.page()
     broken = CELL | {"source": "import kaggle_benchmarks\nx = '\x0c"}

@@ -34,7 +34,11 @@ const SAID = {
     line: "This kernel's kbench_jupyter knows no sidebar: bring it up to date, then restart the kernel.",
     type: "%pip install -U kbench-jupyter",
   },
-  shared: { line: "Another notebook in this window uses the same kernel: its panel is there." },
+  shared: {
+    line:
+      "Another notebook in this window uses the same kernel: the panel is beside that one. " +
+      "To have it here, close both, then open this one.",
+  },
   failed: { line: "kbench_jupyter could not be loaded in this kernel.", type: "%load_ext kbench_jupyter" },
 };
 
@@ -135,6 +139,8 @@ export class KernelLine {
       this.reset();
       this.turn("gone");
     } else if (this.state === "gone" || (this.state === "none" && this.kernel)) this.begin();
+    else if (status === "starting" && this.isOpen)
+      this.begin(); // another page has restarted it
     else if (this.state === "asking") this.changed(this);
   }
 

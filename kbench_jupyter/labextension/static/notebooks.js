@@ -82,6 +82,11 @@ export class Notebooks {
     return this.known.get(this.tracker.currentWidget) ?? null;
   }
 
+  // One document may be open in several views; what concerns it is said once.
+  isFirstView(notebook) {
+    return [...this.known.values()].find(({ context }) => context === notebook.context) === notebook;
+  }
+
   // Another notebook is in front, or the sidebar was opened.
   front() {
     const { current } = this;
