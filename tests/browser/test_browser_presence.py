@@ -248,8 +248,8 @@ def test_a_mark_outlives_edits_around_it_and_its_fix_still_works(lab, jupyter):
     here.expect(sign).to_have_count(1, timeout=30_000)
     # As a formatter does: all of the text is replaced, and what is found in it is the same.
     here.page.evaluate(
-        "window.jupyterapp.shell.currentWidget.content.widgets[1].model.sharedModel.setSource(%s)"
-        % json.dumps(task + "  # formatted")
+        "text => window.jupyterapp.shell.currentWidget.content.widgets[1].model.sharedModel.setSource(text)",
+        task + "  # formatted",
     )
     here.expect(lab.editor(1)).to_contain_text("# formatted")
     here.expect(sign).to_have_count(1)
