@@ -15,7 +15,6 @@ def never_run(llm):
 
 @pytest.mark.parametrize("app", ["lab", "notebooks"])
 def test_what_an_error_in_a_panel_names_is_put_into_the_next_cell_by_a_button(lab, jupyter, app):
-    lab.leaves_order = False
     jupyter.as_new()
     jupyter.write("hints.ipynb", "%load_ext kbench_jupyter", NEVER_RUN, "%kbench")
     lab.open("hints.ipynb", app)
