@@ -163,6 +163,12 @@ def test_the_panel_shows_what_a_command_in_a_cell_has_changed(kernel, server):
         kernel.tell(mirror, **TOLD, seq=seq, **whole, answers=number)
     kernel.heard(panel, lambda m: m.get("set", {}).get("version") == 1)
 
+    moved = TOLD | {"path": "moved.ipynb"}  # and it follows a notebook that is renamed
+    kernel.tell(mirror, **moved, seq=4, cells=[])
+    number = kernel.word(mirror, "content", lambda told: told.get("ask"))["ask"]
+    kernel.tell(mirror, **moved, seq=5, **whole, answers=number)
+    kernel.heard(panel, lambda m: m.get("set", {}).get("notebook") == "moved.ipynb")
+
 
 def test_findings_follow_the_document_as_it_is_edited_and_a_fix_is_told_whole(kernel):
     page = kernel.page()

@@ -69,7 +69,7 @@ class Door:
             for page in self._pages:
                 page.look()
             if (panel := newest(self._session_of()).panel) is not None:
-                panel.part.command_ran()
+                panel.command_ran()
 
     def close(self) -> None:
         """Say the last word to every page."""
