@@ -369,3 +369,28 @@ def test_a_mark_is_there_within_a_moment_of_the_last_key(lab, jupyter):
         here.page.wait_for_function("() => !document.querySelector('.kbx-sign')")
     print("seconds:", sorted(took))
     assert min(took) < 1.0
+
+
+def test_a_notebook_that_is_closed_takes_leave_of_the_kernel_that_goes_on(lab, jupyter):
+    count = """from kbench_jupyter.panels.presence import _DOORS
+[page] = _DOORS[get_ipython()]._pages
+print(len(page._newest.panel._views))"""
+    here = Presence(lab, jupyter, "leave.ipynb", QUIZ, count)
+    here.show()
+    here.expect(here.step("init")).to_be_visible(timeout=60_000)
+    lab.command("docmanager:save")
+    here.page.evaluate("window.jupyterapp.shell.currentWidget.dispose()")
+    lab.command("docmanager:open", path="leave.ipynb", factory="Notebook")
+    lab.ready()
+    here.expect(here.step("init")).to_be_visible(timeout=60_000)
+    assert lab.run(1).strip() == "1"
+
+
+def test_an_upgrade_is_there_with_the_next_reload(lab, jupyter):
+    here = Presence(lab, jupyter, "upgrade.ipynb", LOAD)
+    kept = here.page.evaluate("""async () => {
+        const ours = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/kbench-jupyter/"));
+        const answers = await Promise.all(ours.map(({ name }) => fetch(name, { cache: "no-store" })));
+        return answers.map(({ headers }) => headers.get("Cache-Control"));
+    }""")
+    assert set(kept) == {"no-cache"}, "without a question, browsers go on with what they have"

@@ -59,6 +59,8 @@ export class KernelLine {
     this.onStatus = (_, status) => this.statusIs(status);
     this.session.kernelChanged.connect(this.onKernel);
     this.session.statusChanged.connect(this.onStatus);
+    // A document that is closed takes its connection along before its notebook says so.
+    this.session.disposed.connect(() => this.drop());
     // Until then it is not said that there is none; one that was shut down later is none.
     this.session.ready.then(() => {
       this.settled = true;
