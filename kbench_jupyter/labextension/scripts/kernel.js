@@ -17,7 +17,7 @@ const LATER = ["restarting", "autorestarting", "dead", "terminating"];
 const SAID = {
   starting: { line: "The kernel is starting…" },
   none: { line: "This notebook has no kernel: choose one in the menu, Kernel › Change Kernel…" },
-  gone: { line: "The kernel is gone, or starts anew: what belongs here comes when it answers." },
+  gone: { line: "The kernel has ended or is restarting: the panel comes when it answers." },
   asking: { line: "Waiting for the kernel…" },
   other: { line: "Tasks are written in Python, and this notebook's kernel runs another language." },
   idle: { line: "This notebook does not load kbench_jupyter.", type: "%load_ext kbench_jupyter", load: true },
@@ -103,7 +103,7 @@ export class KernelLine {
     if (this.state === "old" && this.version)
       said.line = `kbench_jupyter ${this.version} in this kernel knows no sidebar: bring it up to date, then restart the kernel.`;
     if (this.state === "asking" && this.session.session?.kernel?.status === "busy")
-      said.line = "The kernel is busy: what belongs here comes when it answers.";
+      said.line = "The kernel is busy: the panel comes when it answers.";
     return said;
   }
 
