@@ -61,11 +61,11 @@ export class Notebooks {
       this.add(panel);
     });
     tracker.currentChanged.connect(() => this.front());
-    // A cell that was run may have loaded the extension, or installed it.
+    // A cell that was run may have loaded the extension, or installed it, or done away with what kept a panel from opening.
     NotebookActions.executed.connect((_, { notebook, cell }) => {
       const found = [...this.known.values()].find(({ panel }) => panel.content === notebook);
       if (found && /kbench|\bpip\b|\buv\b/.test(cell.model.sharedModel.getSource()))
-        this.connect(found, true);
+        found.line.problem ? this.askPanelAgain(found) : this.connect(found, true);
     });
   }
 
