@@ -106,7 +106,7 @@ def known() -> str:
 PAGES = {
     "commands.md": commands,
     "rules.md": rules,
-    "../kbench_jupyter/labextension/static/known.json": known,
+    "../kbench_jupyter/labextension/scripts/known.json": known,
 }
 
 

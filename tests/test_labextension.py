@@ -13,7 +13,7 @@ from kbench_jupyter.actions.new import NAMES
 from kbench_jupyter.panels import presence
 
 HERE = labextension.PACKAGE / "labextension"
-SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in (HERE / "static").glob("*.js")}
+SCRIPTS = {path.name: path.read_text(encoding="utf-8") for path in (HERE / "scripts").glob("*.js")}
 
 
 def test_its_version_and_its_comm_are_the_packages() -> None:
@@ -29,7 +29,7 @@ def test_what_it_loads_is_there_and_all_that_is_there_is_loaded() -> None:
         for name in re.findall(r'(?:from "\./|import\(new URL\("|new URL\(")([\w.]+)"', text)
     }
     loaded = json.loads((HERE / "package.json").read_text())["jupyterlab"]["_build"]["load"]
-    there = {path.name for path in (HERE / "static").iterdir()}
+    there = {path.name for path in (HERE / "scripts").iterdir()}
     assert named | {Path(loaded).name, "known.json"} == there
 
 
@@ -49,4 +49,4 @@ def test_linked_it_has_the_patterns_beside_it_as_the_wheel_has(tmp_path: Path) -
     assert labextension.link(tmp_path) == place  # as often as one likes
     names = [name.replace("-", "_") for name in NAMES]
     assert all((place / "patterns" / f"{name}.py").is_file() for name in names)
-    assert (place / "static" / "remoteEntry.js").is_file()
+    assert (place / "scripts" / "remoteEntry.js").is_file()

@@ -67,6 +67,6 @@ def _meant(word: str, slugs: list[str]) -> list[str]:
     if not 1 <= first <= last <= len(slugs):
         raise UsageError(
             f"{word} is not in the list, which goes from 1 to {len(slugs)}; nothing was run.",
-            hint="%kbench run again, or name them: %kbench run -m MODEL",
+            hint="To choose again: %kbench run, or name them: %kbench run -m MODEL",
         )
     return slugs[first - 1 : last]

@@ -31,7 +31,7 @@ class Mark:
     severity: str  # "error" or "warning"
     message: str
     hint: str
-    cell: str  # the cell's id, "" where it concerns the notebook as a whole
+    cell: str  # the cell's id
     line: int  # in that cell, from 1
     fix: str  # what a safe fix would do, "" where there is none
 
@@ -67,7 +67,7 @@ def listen(session: Session, page: str, changed: Callable[[], None]) -> Callable
 
 
 def marks(session: Session, page: str) -> tuple[Mark, ...]:
-    """Check a page's document, and return a mark for each finding; none where it imports no task SDK.
+    """Check a page's document, and return a mark for each finding that has a place; none where it imports no task SDK.
 
     Raises
     ------
@@ -77,7 +77,7 @@ def marks(session: Session, page: str) -> tuple[Mark, ...]:
     source = _source(session, page)
     if source is None:
         return ()
-    return tuple(_mark(source, finding) for finding in check(source))
+    return tuple(_mark(source, finding) for finding in check(source) if finding.cell)
 
 
 def repair(session: Session, page: str, code: str, cell: str, line: object) -> Repair | None:

@@ -81,7 +81,7 @@ def watch_creation(
         ) from None
     except KeyboardInterrupt:
         raise Interrupted(
-            f"Stopped waiting: {following.summary}. The server goes on with it.",
+            f"Stopped waiting ({following.summary}). The server goes on with it.",
             hint=f"Where it stands: %kbench status {following.slug}",
         ) from None
     finally:

@@ -3,7 +3,7 @@
 // In JupyterLab and Notebook 7 a widget's manager belongs to one open document and knows it as `context`.
 // This module reads that document's cells and tells the kernel what changed. It draws nothing, and where
 // there is no such document it does nothing.
-import { healDocument } from "../widgets/static_form.js";
+import { healDocument, KERNEL_GONE } from "../widgets/static_form.js";
 
 const DELAY_MS = 150;
 
@@ -98,22 +98,31 @@ function mirror(model, context) {
   };
 }
 
+// Calls `end` once the document is closed or the kernel that it is told to is gone; neither ends the widget.
+function atEnd(context, end) {
+  const { sessionContext } = context;
+  const kernelId = () => sessionContext?.session?.kernel?.id;
+  const own = kernelId();
+  context.disposed?.connect(end);
+  sessionContext?.statusChanged.connect((_, status) => KERNEL_GONE.includes(status) && end());
+  sessionContext?.kernelChanged.connect(() => kernelId() !== own && end());
+}
+
 function initialize({ model }) {
   const context = model.widget_manager?.context;
   if (!context?.pathChanged || !context.model?.sharedModel?.cells) return;
-  let stop = () => {};
+  const ends = [];
   let stopped = false;
+  const stop = () => {
+    stopped = true;
+    for (const end of ends.splice(0)) end();
+  };
   Promise.resolve(context.ready).then(() => {
     if (stopped) return;
-    const ends = [mirror(model, context), healDocument(model.widget_manager)];
-    stop = () => {
-      for (const end of ends) end();
-    };
+    ends.push(mirror(model, context), healDocument(model.widget_manager));
+    atEnd(context, stop);
   });
-  return () => {
-    stopped = true;
-    stop();
-  };
+  return stop;
 }
 
 export default { initialize };

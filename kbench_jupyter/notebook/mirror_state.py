@@ -91,7 +91,7 @@ class MirrorState:
             self._documents[client] = document  # newest last
             if not isinstance(seq, int) or seq <= document.seq:
                 return True
-            before = document.order, dict(document.cells)
+            before = document.path, document.order, dict(document.cells)
             if content.get("reset") is True:
                 document = self._documents[client] = _Document(session)
             elif seq != document.seq + 1:
@@ -103,14 +103,14 @@ class MirrorState:
             _apply(document, content)
             self._lock.notify_all()
             known = document.complete or not document.order
-            edited = document.complete and before != (document.order, document.cells)
+            edited = document.complete and before != (document.path, document.order, document.cells)
             listeners = self._listeners if edited else []
         for listener in listeners:
             listener(session)
         return known
 
     def listen(self, listener: Callable[[str], None]) -> Callable[[], None]:
-        """Call `listener` with a page's session whenever its document was edited; return what ends that.
+        """Call `listener` with a page's session whenever its document was edited or moved; return what ends that.
 
         It is called in the thread and context in which the page told so, and must return at once.
         """

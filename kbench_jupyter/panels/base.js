@@ -53,6 +53,10 @@ export class PanelStore extends Store {
     this.last = 0;
     this.skew = 0;
     this.form = null; // what is saved of the panel, as the kernel last said
+    // A document that is closed takes its connection along before its views can say that they end.
+    this.document.context?.sessionContext.disposed.connect(() => {
+      for (const view of this.views) this.close(view);
+    });
   }
 
   part(name) {

@@ -23,6 +23,7 @@ The browser writes the static form into the notebook whenever that is saved (``w
 
 from __future__ import annotations
 
+import contextvars
 import itertools
 import logging
 import re
@@ -123,6 +124,7 @@ class Panel(Widget):
         self._parts: dict[str, Part] = {}
         self._sent = itertools.count(1)
         self._views: set[str] = set()
+        self._heard: contextvars.Context | None = None  # in it the kernel knows which page spoke
         self._everything = False
         self._form: dict[str, Any] = {}
         self._form_key = ""
@@ -184,6 +186,7 @@ class Panel(Widget):
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         if not isinstance(content, Mapping) or self._outbox is None:
             return
+        self._heard = contextvars.copy_context()
         if "hello" in content:
             self._hello(str(content["hello"]))
         elif "bye" in content:
@@ -192,6 +195,11 @@ class Panel(Widget):
             self.send({"seen": True})
         if part := self._parts.get(str(content.get("part"))):
             part.receive(content)
+
+    def command_ran(self) -> None:
+        """Look again, as the page heard from last would: that of the cell in which a command ran may be closed."""
+        if self._heard is not None:
+            self._heard.copy().run(self.part.command_ran)
 
     def _hello(self, view: str) -> None:
         first = not self._views

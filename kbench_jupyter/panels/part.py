@@ -152,6 +152,9 @@ class Part:
     def awake(self) -> None:
         """Someone looks: begin to follow whatever goes on."""
 
+    def command_ran(self) -> None:
+        """A command ran in a cell: what is shown may be another thing now."""
+
     def asleep(self) -> None:
         """Nobody looks any more: follow nothing."""
 

@@ -11,6 +11,8 @@
 const WIDGET_MIME = "application/vnd.jupyter.widget-view+json";
 const FORMS = Symbol.for("kbench_jupyter.forms");
 const DOUBT_MS = 3000; // a kernel that is asked answers much sooner
+// With these a kernel has forgotten all widgets; that it starts is all that is heard where another page restarts it.
+export const KERNEL_GONE = ["restarting", "autorestarting", "starting", "dead"];
 
 const shownIn = (output) => output.metadata?.kbench?.panel;
 
@@ -152,7 +154,7 @@ export class StaticForm {
   }
 
   statusChanged(_, status) {
-    if (["restarting", "autorestarting", "dead"].includes(status)) this.leave();
+    if (KERNEL_GONE.includes(status)) this.leave();
   }
 
   // While a page was cut off its kernel may have been restarted.

@@ -15,7 +15,6 @@ def never_run(llm):
 
 @pytest.mark.parametrize("app", ["lab", "notebooks"])
 def test_what_an_error_in_a_panel_names_is_put_into_the_next_cell_by_a_button(lab, jupyter, app):
-    lab.leaves_order = False
     jupyter.as_new()
     jupyter.write("hints.ipynb", "%load_ext kbench_jupyter", NEVER_RUN, "%kbench")
     lab.open("hints.ipynb", app)
@@ -32,3 +31,21 @@ def test_what_an_error_in_a_panel_names_is_put_into_the_next_cell_by_a_button(la
     lab.expect(lab.editor(3)).to_have_text("%kbench rule KB103")
     panel.get_by_role("button", name="Dismiss").click()
     lab.expect(button).to_have_count(0)
+
+
+def test_each_of_the_commands_that_an_error_names_has_a_button_of_its_own(lab, jupyter):
+    proxied = {"KBENCH_TARGET": "kaggle", "KAGGLE_API_TOKEN": "t", "HTTPS_PROXY": "http://127.0.0.1:9"}
+    lines = "%load_ext kbench_jupyter", "%kbench list", "%kbench target local"
+    jupyter.write("proxied.ipynb", *lines, NEVER_RUN)
+    with jupyter.kernels_with(proxied):
+        lab.open("proxied.ipynb")
+    lab.run(0)
+    lab.run(1)
+    lab.expect(lab.cell(1).locator(".kbx-put")).to_have_text(
+        ["%env HTTPS_PROXY=http://HOST:PORT", "%env HTTPS_PROXY="]
+    )
+    lab.command("kbench:show")
+    sidebar = lab.page.locator("#kbench-sidebar")
+    lab.expect(sidebar).to_contain_text("The panel could not be opened")
+    lab.run(2)  # a way out
+    lab.expect(sidebar.locator("[data-step=init]")).to_be_visible()

@@ -52,6 +52,32 @@ def test_an_edit_made_while_the_kernel_is_busy_is_seen_by_the_cell_that_waits(la
     assert seen(lab.result(3, before))["cells"][2] == "x = 1\ny = 'meanwhile'"
 
 
+def test_the_page_listens_no_more_for_a_kernel_that_restarted_or_a_notebook_that_was_closed(lab, jupyter):
+    jupyter.write("ends.ipynb", INSTALL, SHOW)
+    lab.open("ends.ipynb")
+    page = lab.page.context.new_cdp_session(lab.page)
+
+    def heard():
+        window = page.send("Runtime.evaluate", {"expression": "window"})["result"]["objectId"]
+        listeners = page.send("DOMDebugger.getEventListeners", {"objectId": window})["listeners"]
+        return sum(listener["type"] == "pointerdown" for listener in listeners)
+
+    def act(call):
+        lab.page.evaluate(f"async () => {{ await window.jupyterapp.shell.currentWidget.{call}; }}")
+
+    before = heard()
+    lab.connect(0, 1)
+    assert heard() == before + 1
+    act("sessionContext.restartKernel()")
+    assert heard() == before
+    lab.ready()
+    lab.command("notebook:clear-all-cell-outputs")
+    lab.connect(0, 1)
+    assert heard() == before + 1
+    act("dispose()")
+    assert heard() == before
+
+
 def test_a_renamed_notebook_answers_under_its_new_path(lab, jupyter):
     path = jupyter.write("before.ipynb", INSTALL, "x = 1", SHOW)
     lab.open("before.ipynb")

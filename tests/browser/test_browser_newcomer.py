@@ -16,7 +16,6 @@ IN_SIGHT = """selector => {
 def test_eight_clicks_lead_from_the_launcher_to_compared_results_and_the_panel_is_never_out_of_sight(
     lab, jupyter, tmp_path
 ):
-    lab.leaves_order = False
     jupyter.as_new()
     with serving(Polite) as endpoint, jupyter.kernels_with(environment(endpoint, tmp_path)):
         lab.page.goto(jupyter.url("", f"lab/workspaces/{lab.workspace}"))

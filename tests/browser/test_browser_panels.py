@@ -3,6 +3,7 @@
 import os
 import re
 import signal
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from conftest import ARTIFACTS
@@ -370,3 +371,15 @@ def test_a_click_on_dry_run_tries_the_notebook_on_the_stand_in_before_there_is_a
     panels.expect(panels.panel).to_contain_text("says nothing about the task or any model")
     ARTIFACTS.mkdir(exist_ok=True)
     panels.panel.screenshot(path=ARTIFACTS / "panel-dry-run.png")
+
+
+def test_the_time_that_credentials_have_left_runs_in_a_panel_that_stays_open(lab, jupyter):
+    jupyter.as_new()
+    lab.start_anew()  # a page of its own, whose clock is set
+    panels = PanelLab(lab, jupyter, "expire.ipynb", LOAD, "%kbench init -q", "%kbench")
+    for index in range(3):
+        lab.run(index)
+    left = panels.panel.locator(".kbp-facts time")
+    panels.expect(left).to_contain_text("end in 1 h")
+    lab.page.clock.set_fixed_time(datetime.now(UTC) + timedelta(hours=3))
+    panels.expect(left).to_have_text("have expired")

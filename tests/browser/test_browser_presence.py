@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from conftest import ARTIFACTS
+from conftest import ARTIFACTS, Lab
 from faults import FaultServer
 from loopback_session import add_run
 from panel_lab import LOAD, PanelLab
@@ -163,6 +163,22 @@ def test_where_there_is_no_panel_the_sidebar_says_why_in_one_line_and_what_to_ty
     here.says("has no kernel")
 
 
+def test_the_panel_of_a_kernel_that_another_window_restarts_gives_way_to_a_new_one(lab, browser, jupyter):
+    here = Presence(lab, jupyter, "restarted.ipynb", LOAD, QUIZ)
+    here.show()
+    here.step("validate").click()
+    here.button("Dry run").wait_for()
+    second = Lab(browser.new_page(), jupyter).open("restarted.ipynb")
+    second.page.evaluate(
+        "() => window.jupyterapp.shell.currentWidget.sessionContext.restartKernel().then(() => null)"
+    )
+    here.page.bring_to_front()
+    here.expect(here.button("Dry run")).to_have_count(0)  # of the panel that is gone
+    here.expect(here.step("init")).to_be_visible()
+    here.step("validate").click()
+    here.expect(here.button("Dry run")).to_be_visible()  # it answers
+
+
 def test_a_notebook_that_becomes_a_task_while_its_kernel_is_busy_is_loaded_when_that_answers(lab, jupyter):
     go = jupyter.root / "go-on"
     waits = f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.05)"
@@ -224,6 +240,29 @@ def test_findings_are_marked_while_one_types_and_one_click_fixes_them(lab, jupyt
     here.expect(here.page.locator(".kbx-gutter")).to_have_count(3)
 
 
+def test_a_mark_outlives_edits_around_it_and_its_fix_still_works(lab, jupyter):
+    task = QUIZ.removesuffix("quiz.run(kbench.llm)").rstrip()
+    here = Presence(lab, jupyter, "outlives.ipynb", LOAD, task, "import os")
+    lab.run(0)
+    sign = lab.cell(1).locator(".kbx-sign")
+    here.expect(sign).to_have_count(1, timeout=30_000)
+    # As a formatter does: all of the text is replaced, and what is found in it is the same.
+    here.page.evaluate(
+        "text => window.jupyterapp.shell.currentWidget.content.widgets[1].model.sharedModel.setSource(text)",
+        task + "  # formatted",
+    )
+    here.expect(lab.editor(1)).to_contain_text("# formatted")
+    here.expect(sign).to_have_count(1)
+    lab.type_at_end(2, "\nx = (")  # in another cell, there is another finding
+    here.expect(lab.cell(2).locator(".kbx-sign")).to_have_count(1)
+    for _ in "\nx = (":
+        here.page.keyboard.press("Backspace")
+    here.expect(lab.cell(2).locator(".kbx-sign")).to_have_count(0)
+    sign.click()
+    here.page.locator(".kbx-tip").get_by_role("button", name="Fix: add quiz.run(kbench.llm)").click()
+    here.expect(lab.editor(2)).to_contain_text("quiz.run(kbench.llm)")
+
+
 def test_the_status_bar_counts_runs_opens_them_and_tells_when_they_have_ended(lab, jupyter, server):
     for number, state in ((1, "RUNNING"), (2, "RUNNING"), (3, "ERRORED")):
         add_run(server.api, number, f"openai/{number}", state)
@@ -233,6 +272,7 @@ def test_the_status_bar_counts_runs_opens_them_and_tells_when_they_have_ended(la
     here.expect(here.status).to_have_text("kbench")  # nobody has asked for runs yet
     lab.run(1)
     here.expect(here.status).to_have_text("kbench: 2 running, 1 failed", timeout=30_000)
+    lab.command("docmanager:clone")  # a second view of the same document
     here.status.click()
     here.expect(here.sidebar.locator(".kbp-status tr[data-run]")).to_have_count(3, timeout=60_000)
     assert here.look("runs") == []
@@ -240,9 +280,8 @@ def test_the_status_bar_counts_runs_opens_them_and_tells_when_they_have_ended(la
         run["state"] = "BENCHMARK_TASK_RUN_STATE_COMPLETED"
     here.expect(here.status).to_have_text("kbench: 1 failed", timeout=40_000)
     lab.command("apputils:display-notifications")
-    here.expect(here.page.locator(".jp-Notification-List")).to_contain_text(
-        "quiz: 3 runs ended, 1 of them failed"
-    )
+    ended = here.page.locator(".jp-Notification-List").get_by_text("quiz: 3 runs ended, 1 of them failed")
+    here.expect(ended).to_have_count(1)
 
 
 def test_a_card_begins_a_new_task_and_the_palette_types_every_command(lab, jupyter):
@@ -286,6 +325,23 @@ def test_a_card_begins_a_new_task_and_the_palette_types_every_command(lab, jupyt
     here.page.keyboard.press("Escape")
 
 
+def test_a_new_task_that_cannot_be_made_says_why(lab, jupyter):
+    here = Presence(lab, jupyter, "denied.ipynb", LOAD)
+    refusal = {"status": 403, "json": {"message": "Permission denied: Untitled.ipynb"}}
+    here.page.route(
+        "**/api/contents*",
+        lambda route: route.fulfill(**refusal) if route.request.method == "POST" else route.continue_(),
+    )
+    here.page.get_by_role("menuitem", name="Benchmarks").click()
+    items = here.page.locator(".lm-Menu-item")
+    items.filter(has_text="New Task").hover()
+    items.filter(has_text="minimal: ").first.click()
+    dialog = here.page.get_by_role("dialog")
+    here.expect(dialog).to_contain_text("The new task could not be made")
+    here.expect(dialog).to_contain_text("Permission denied: Untitled.ipynb")
+    here.page.keyboard.press("Escape")
+
+
 def test_the_sidebar_is_in_notebook_7_too(lab, jupyter):
     jupyter.write("seven.ipynb", LOAD, QUIZ)
     lab.open("seven.ipynb", "notebooks")
@@ -313,3 +369,28 @@ def test_a_mark_is_there_within_a_moment_of_the_last_key(lab, jupyter):
         here.page.wait_for_function("() => !document.querySelector('.kbx-sign')")
     print("seconds:", sorted(took))
     assert min(took) < 1.0
+
+
+def test_a_notebook_that_is_closed_takes_leave_of_the_kernel_that_goes_on(lab, jupyter):
+    count = """from kbench_jupyter.panels.presence import _DOORS
+[page] = _DOORS[get_ipython()]._pages
+print(len(page._newest.panel._views))"""
+    here = Presence(lab, jupyter, "leave.ipynb", QUIZ, count)
+    here.show()
+    here.expect(here.step("init")).to_be_visible(timeout=60_000)
+    lab.command("docmanager:save")
+    here.page.evaluate("window.jupyterapp.shell.currentWidget.dispose()")
+    lab.command("docmanager:open", path="leave.ipynb", factory="Notebook")
+    lab.ready()
+    here.expect(here.step("init")).to_be_visible(timeout=60_000)
+    assert lab.run(1).strip() == "1"
+
+
+def test_an_upgrade_is_there_with_the_next_reload(lab, jupyter):
+    here = Presence(lab, jupyter, "upgrade.ipynb", LOAD)
+    kept = here.page.evaluate("""async () => {
+        const ours = performance.getEntriesByType("resource").filter(({ name }) => name.includes("/kbench-jupyter/"));
+        const answers = await Promise.all(ours.map(({ name }) => fetch(name, { cache: "no-store" })));
+        return answers.map(({ headers }) => headers.get("Cache-Control"));
+    }""")
+    assert set(kept) == {"no-cache"}, "without a question, browsers go on with what they have"

@@ -147,6 +147,29 @@ def test_runs_that_only_clicks_have_brought_are_counted_and_their_end_is_told(ke
     assert kernel.word(page, "over") == {"task": "quiz", "completed": 1, "failed": 0}
 
 
+def test_the_panel_shows_what_a_command_in_a_cell_has_changed(kernel, server):
+    page = kernel.page()
+    mirror = kernel.mirror()
+    whole = {"order": ["one"], "cells": [CELL | {"source": TASK + RUN}], "reset": True}
+    kernel.tell(mirror, **TOLD, seq=1, **whole)
+    kernel.do(page, "panel")
+    panel = kernel.word(page, "panel")
+    kernel.tell(panel, hello="view")
+    kernel.heard(panel, lambda m: m.get("set", {}).get("kind") == "workflow")
+    server.api.add_task("quiz")
+    kernel.client.execute("%kbench list")
+    for seq in (2, 3):  # the page's look and the panel's ask what the notebook is
+        number = kernel.word(mirror, "content", lambda told: told.get("ask"))["ask"]
+        kernel.tell(mirror, **TOLD, seq=seq, **whole, answers=number)
+    kernel.heard(panel, lambda m: m.get("set", {}).get("version") == 1)
+
+    moved = TOLD | {"path": "moved.ipynb"}  # and it follows a notebook that is renamed
+    kernel.tell(mirror, **moved, seq=4, cells=[])
+    number = kernel.word(mirror, "content", lambda told: told.get("ask"))["ask"]
+    kernel.tell(mirror, **moved, seq=5, **whole, answers=number)
+    kernel.heard(panel, lambda m: m.get("set", {}).get("notebook") == "moved.ipynb")
+
+
 def test_findings_follow_the_document_as_it_is_edited_and_a_fix_is_told_whole(kernel):
     page = kernel.page()
     kernel.do(page, "marks", on=True)
@@ -170,6 +193,14 @@ def test_findings_follow_the_document_as_it_is_edited_and_a_fix_is_told_whole(ke
     assert "KB101" in [mark["code"] for mark in kernel.word(page, "marks")]
     kernel.do(page, "marks", on=False)
     assert kernel.word(page, "marks") == []
+
+
+def test_only_what_has_a_place_is_marked_and_counted(kernel):
+    page = kernel.page()
+    kernel.do(page, "marks", on=True)
+    cell = CELL | {"source": "import kaggle_benchmarks as kbench\nkbench.tsak"}  # and no cell defines a task
+    kernel.tell(kernel.mirror(), **TOLD, seq=1, order=["one"], cells=[cell], reset=True)
+    assert [mark["code"] for mark in kernel.word(page, "marks")] == ["KB601"]
 
 
 def test_a_fix_that_is_asked_for_of_cells_that_make_no_source_is_answered_all_the_same(kernel):

@@ -26,6 +26,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from kbench_jupyter.panels.newest import newest
+
 if TYPE_CHECKING:
     from kbench_jupyter.panels.presence.page import Page
     from kbench_jupyter.session.session import Session
@@ -60,12 +62,14 @@ class Door:
             self._pages.remove(page)
 
     def _ran(self, result: Any) -> None:
-        """Look at the runs after a cell that may have scheduled or stopped some."""
+        """Look again after a cell that may have pushed something, or scheduled or stopped runs."""
         code = getattr(getattr(result, "info", None), "raw_cell", "") or ""
         if "%kbench" in code:
             self._used = True
             for page in self._pages:
                 page.look()
+            if (panel := newest(self._session_of()).panel) is not None:
+                panel.command_ran()
 
     def close(self) -> None:
         """Say the last word to every page."""

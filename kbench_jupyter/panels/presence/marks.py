@@ -20,13 +20,13 @@ _REST = 0.5
 
 
 class Marking:
-    """Sends one page its document's marks whenever they changed. Its thread lasts as long as there are edits."""
+    """Sends one page its document's marks after each edit. Its thread lasts as long as there are edits."""
 
     def __init__(self, session: Session, window: str, send: Callable[[Mapping[str, Any]], None]) -> None:
         self._session, self._window, self._send = session, window, send
         self._lock = threading.Lock()
         self._due = self._running = False
-        self._sent: list[dict[str, Any]] = []
+        self._any = False  # whether the page was told of some
         self._stop: Callable[[], None] | None = None
 
     def turn(self, *, on: bool) -> None:
@@ -71,6 +71,7 @@ class Marking:
             time.sleep((time.monotonic() - began) * _REST)
 
     def _tell(self, found: list[dict[str, Any]]) -> None:
-        if found != self._sent:
-            self._sent = found
+        # The same marks are told again: the edit in between may have taken what was drawn of them along.
+        if found or self._any:
+            self._any = bool(found)
             self._send({"marks": found})

@@ -1,14 +1,19 @@
 // The head of the workflow: which task of which notebook, and where it goes.
-import { fill, h } from "../../widgets/elements.js";
+import { fill, h, say } from "../../widgets/elements.js";
 import { enable, span, teller } from "../base.js";
 
+const AGAIN_MS = 10_000; // for a panel that stays open
+
 // When the credentials end, by the reader's clock.
+function wordsOf(expires) {
+  const left = expires - Date.now();
+  const clock = new Date(expires).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+  return left > 0 ? `end in ${span(left)}, at ${clock}` : "have expired";
+}
+
 function endOf(expires) {
   const moment = new Date(expires);
-  const left = expires - Date.now();
-  const clock = moment.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-  const text = left > 0 ? `end in ${span(left)}, at ${clock}` : "have expired";
-  return h("time", { datetime: moment.toISOString(), title: moment.toUTCString() }, text);
+  return h("time", { datetime: moment.toISOString(), title: moment.toUTCString() }, wordsOf(expires));
 }
 
 export function headOf(store, part) {
@@ -52,5 +57,9 @@ export function headOf(store, part) {
     if (facts.contains(focused)) focused.focus();
   }
 
-  return { el: h("div", { class: "kbp-head" }, facts, look), draw };
+  const timer = setInterval(() => {
+    const time = facts.querySelector("time");
+    if (time && !document.hidden) say(time, wordsOf(part.state.expires));
+  }, AGAIN_MS);
+  return { el: h("div", { class: "kbp-head" }, facts, look), draw, end: () => clearInterval(timer) };
 }

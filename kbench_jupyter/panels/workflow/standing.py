@@ -82,6 +82,16 @@ class StandingPart(Part):
         if self._watch is None and (self._found.runs or self._found.is_creating):
             self.start("look", self._look_again)
 
+    def command_ran(self) -> None:
+        """Read the state again soon, where somebody looks: a command in a cell may have changed it."""
+        if self._edits is not None:
+            self._once_calm("commands", self._after_commands)
+
+    def _after_commands(self) -> None:
+        if not self.closed and not self.get("busy"):  # a step looks when it is over
+            with suppress(KBenchError):  # the command has said what is wrong
+                self._look_again()
+
     def _heard(self) -> None:
         """Look at the steps once the typing pauses: in the context of the window in which it was typed."""
         self._once_calm("edits", self._edited)

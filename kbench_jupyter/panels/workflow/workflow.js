@@ -223,6 +223,6 @@ export function workflowPart(store, part, host) {
   update();
   return () => {
     part.listeners.delete(update);
-    for (const one of [picker, status, results]) one.end();
+    for (const one of [top, picker, status, results]) one.end();
   };
 }

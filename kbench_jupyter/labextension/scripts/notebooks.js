@@ -61,11 +61,11 @@ export class Notebooks {
       this.add(panel);
     });
     tracker.currentChanged.connect(() => this.front());
-    // A cell that was run may have loaded the extension, or installed it.
+    // A cell that was run may have loaded the extension, or installed it, or done away with what kept a panel from opening.
     NotebookActions.executed.connect((_, { notebook, cell }) => {
       const found = [...this.known.values()].find(({ panel }) => panel.content === notebook);
       if (found && /kbench|\bpip\b|\buv\b/.test(cell.model.sharedModel.getSource()))
-        this.connect(found, true);
+        found.line.problem ? this.askPanelAgain(found) : this.connect(found, true);
     });
   }
 
@@ -80,6 +80,11 @@ export class Notebooks {
 
   get current() {
     return this.known.get(this.tracker.currentWidget) ?? null;
+  }
+
+  // One document may be open in several views; what concerns it is said once.
+  isFirstView(notebook) {
+    return [...this.known.values()].find(({ context }) => context === notebook.context) === notebook;
   }
 
   // Another notebook is in front, or the sidebar was opened.

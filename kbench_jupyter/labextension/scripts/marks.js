@@ -5,14 +5,14 @@ import { announce, h } from "./dom.js";
 // The editors of code cells: each has room for marks, and costs nothing until there are any.
 export class Editors {
   constructor() {
-    this.views = new Map(); // a cell's model -> Set of {view, room, drawn: its marks as JSON}
+    this.views = new Map(); // a cell's model -> Set of {view, room, on: whether it has room, any: and marks}
     this.opened = () => {}; // called with the model of a cell whose editor has just been made
   }
 
   extension({ ViewPlugin, Compartment }, model) {
     const room = new Compartment();
     const watch = ViewPlugin.define((view) => {
-      const entry = { view, room, drawn: "" };
+      const entry = { view, room, on: false, any: false };
       if (!this.views.has(model)) this.views.set(model, new Set());
       this.views.get(model).add(entry);
       queueMicrotask(() => this.opened(model));
@@ -31,8 +31,8 @@ export class Editors {
   }
 }
 
-// What explains a mark: the finding, what to write instead, and its fix.
-function explanation(marks, onFix) {
+// What explains marks of an editor: each finding, what to write instead, and its fix.
+function explanation(view, marks, onFix) {
   return h(
     "div",
     { class: "kbx-tip", role: "status" },
@@ -45,7 +45,7 @@ function explanation(marks, onFix) {
         mark.fix
           ? h(
               "button",
-              { type: "button", class: "jp-mod-styled", onclick: () => onFix(mark) },
+              { type: "button", class: "jp-mod-styled", onclick: () => onFix(view, mark) },
               `Fix: ${mark.fix}`,
             )
           : null,
@@ -54,7 +54,7 @@ function explanation(marks, onFix) {
   );
 }
 
-// The extension of CodeMirror that draws marks; `onFix(mark)` is what its button does.
+// The extension of CodeMirror that draws marks; `onFix(view, mark)` is what its button does.
 export function drawing(cm, onFix) {
   const { StateEffect, StateField, RangeSet, Decoration, EditorView } = cm;
   const { GutterMarker, gutter, hoverTooltip, keymap, showTooltip, tooltips } = cm;
@@ -105,19 +105,14 @@ export function drawing(cm, onFix) {
     provide: (own) => EditorView.decorations.from(own, ({ under }) => under),
   });
 
-  function marksAt(state, pos) {
+  function tip(state, pos) {
     const line = state.doc.lineAt(pos);
     const found = [];
     state.field(field).signs.between(line.from, line.to, (_from, _to, sign) => {
       found.push(...sign.marks);
     });
-    return { line, found };
-  }
-
-  function tip(state, pos) {
-    const { line, found } = marksAt(state, pos);
     if (!found.length) return null;
-    return { pos: line.from, above: false, create: () => ({ dom: explanation(found, onFix) }) };
+    return { pos: line.from, above: false, create: (view) => ({ dom: explanation(view, found, onFix) }) };
   }
 
   const open = StateField.define({
@@ -157,19 +152,19 @@ export function drawing(cm, onFix) {
   const all = [field, signs, open, hide, hover, tooltips({ parent: document.body })];
 
   return {
+    // The same marks are put again, too: an edit that replaces a text takes them along.
     put(entry, marks) {
       // The field must be there before it is told of anything.
-      if (!entry.drawn) entry.view.dispatch({ effects: entry.room.reconfigure(all) });
-      const key = JSON.stringify(marks);
-      if (key !== (entry.drawn || "[]")) entry.view.dispatch({ effects: put.of(marks) });
-      entry.drawn = key;
+      if (!entry.on) entry.view.dispatch({ effects: entry.room.reconfigure(all) });
+      const any = marks.length > 0;
+      if (any || entry.any) entry.view.dispatch({ effects: put.of(marks) });
+      Object.assign(entry, { on: true, any });
     },
     leave(entry) {
-      if (entry.drawn) entry.view.dispatch({ effects: entry.room.reconfigure([]) });
-      entry.drawn = "";
+      if (entry.on) entry.view.dispatch({ effects: entry.room.reconfigure([]) });
+      Object.assign(entry, { on: false, any: false });
     },
     explain: (view, line) => view.dispatch({ effects: explain.of(view.state.doc.line(line).from) }),
-    marksAt,
     has: (view) => view.state.field(field, false) !== undefined,
   };
 }
@@ -209,7 +204,7 @@ export class Marks {
 
   draw(notebook, model) {
     const on = this.rooms.has(notebook);
-    if (on) this.drawing ??= drawing(this.lab, (mark) => this.fix(mark));
+    if (on) this.drawing ??= drawing(this.lab, (view, mark) => this.fix(this.shownIn(view), mark));
     const marks = notebook.line.marks.filter(({ cell }) => cell === model.id);
     for (const entry of this.editors.of(model))
       if (on) this.drawing.put(entry, marks);
@@ -221,7 +216,7 @@ export class Marks {
   // Goes to the first finding after the cursor, around the end of the notebook.
   async next() {
     const { current } = this.notebooks;
-    const marks = (current?.line.marks ?? []).filter(({ cell }) => cell);
+    const marks = current?.line.marks ?? [];
     if (!marks.length) {
       announce("No findings");
       return;
@@ -255,13 +250,15 @@ export class Marks {
     const line = (cell?.editor?.getCursorPosition().line ?? 0) + 1;
     const marks = (current?.line.marks ?? []).filter((mark) => mark.cell === cell?.model.id && mark.fix);
     const mark = marks.find((one) => one.line === line) ?? marks[0];
-    if (mark) return this.fix(mark);
+    if (mark) return this.fix(current, mark);
     announce("There is no safe fix here.");
   }
 
-  async fix(mark) {
-    const notebook = [...this.notebooks.known.values()].find(({ line }) => line.marks.includes(mark));
-    if (!notebook) return;
+  shownIn({ dom }) {
+    return [...this.notebooks.known.values()].find(({ panel }) => panel.node.contains(dom));
+  }
+
+  async fix(notebook, mark) {
     const { code, cell, line } = mark;
     const found = await notebook.line.ask({ do: "fix", code, cell, line });
     const model = [...notebook.context.model.sharedModel.cells].find((one) => one.getId() === found.cell);

@@ -58,7 +58,7 @@ export function toolbarButtons({ ToolbarButton }, notebooks, icon, onClick) {
 // Where the sidebar shows these very runs, none lies over it: the list of notifications keeps it all the same.
 export function notices({ Notification }, notebooks, open) {
   notebooks.heard.connect((_, { notebook, message: { over } }) => {
-    if (!over || !notebooks.settings.notify) return;
+    if (!over || !notebooks.settings.notify || !notebooks.isFirstView(notebook)) return;
     const { task, completed, failed } = over;
     const all = plural(completed + failed, "run");
     const words = failed ? `${all} ended, ${failed} of them failed` : `${all} completed`;

@@ -17,7 +17,7 @@ const LATER = ["restarting", "autorestarting", "dead", "terminating"];
 const SAID = {
   starting: { line: "The kernel is starting…" },
   none: { line: "This notebook has no kernel: choose one in the menu, Kernel › Change Kernel…" },
-  gone: { line: "The kernel is gone, or starts anew: what belongs here comes when it answers." },
+  gone: { line: "The kernel has ended or is restarting: the panel comes when it answers." },
   asking: { line: "Waiting for the kernel…" },
   other: { line: "Tasks are written in Python, and this notebook's kernel runs another language." },
   idle: { line: "This notebook does not load kbench_jupyter.", type: "%load_ext kbench_jupyter", load: true },
@@ -34,7 +34,11 @@ const SAID = {
     line: "This kernel's kbench_jupyter knows no sidebar: bring it up to date, then restart the kernel.",
     type: "%pip install -U kbench-jupyter",
   },
-  shared: { line: "Another notebook in this window uses the same kernel: its panel is there." },
+  shared: {
+    line:
+      "Another notebook in this window uses the same kernel: the panel is beside that one. " +
+      "To have it here, close both, then open this one.",
+  },
   failed: { line: "kbench_jupyter could not be loaded in this kernel.", type: "%load_ext kbench_jupyter" },
 };
 
@@ -55,6 +59,8 @@ export class KernelLine {
     this.onStatus = (_, status) => this.statusIs(status);
     this.session.kernelChanged.connect(this.onKernel);
     this.session.statusChanged.connect(this.onStatus);
+    // A document that is closed takes its connection along before its notebook says so.
+    this.session.disposed.connect(() => this.drop());
     // Until then it is not said that there is none; one that was shut down later is none.
     this.session.ready.then(() => {
       this.settled = true;
@@ -97,7 +103,7 @@ export class KernelLine {
     if (this.state === "old" && this.version)
       said.line = `kbench_jupyter ${this.version} in this kernel knows no sidebar: bring it up to date, then restart the kernel.`;
     if (this.state === "asking" && this.session.session?.kernel?.status === "busy")
-      said.line = "The kernel is busy: what belongs here comes when it answers.";
+      said.line = "The kernel is busy: the panel comes when it answers.";
     return said;
   }
 
@@ -135,6 +141,8 @@ export class KernelLine {
       this.reset();
       this.turn("gone");
     } else if (this.state === "gone" || (this.state === "none" && this.kernel)) this.begin();
+    else if (status === "starting" && this.isOpen)
+      this.begin(); // another page has restarted it
     else if (this.state === "asking") this.changed(this);
   }
 

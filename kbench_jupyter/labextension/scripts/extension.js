@@ -13,6 +13,17 @@ const ICON = `<svg xmlns="http://www.w3.org/2000/svg" width="16" viewBox="0 0 24
 <path d="M3 20h18v1.6H3z"/><path d="M4.5 12h3.6v6.6H4.5zM10.2 8.4h3.6v10.2h-3.6zM15.9 14.4h3.6v4.2h-3.6z"/>
 <path d="m14.6 4.9 1.1-1.1 1.9 1.9 3.6-3.6 1.1 1.1-4.7 4.7z"/></g></svg>`;
 
+// What a command does; what keeps it from that is shown, whatever it was called by.
+function told(lab, what, act) {
+  return async (args) => {
+    try {
+      return await act(args);
+    } catch (error) {
+      await lab.showErrorMessage(what, error);
+    }
+  };
+}
+
 function addCommands(lab, app, notebooks, parts) {
   const { commands } = app;
   const { sidebar, marks, patterns, lines } = parts;
@@ -51,19 +62,21 @@ function addCommands(lab, app, notebooks, parts) {
         : `New Benchmark Task${isLauncher ? "" : "…"}`,
     caption: ({ pattern }) => patterns.get(pattern)?.summary ?? "A notebook with a worked task to begin from",
     icon: ({ isPalette, pattern }) => (isPalette || pattern ? undefined : parts.icon),
-    execute: async ({ pattern, cwd }) => {
+    execute: told(lab, "The new task could not be made", async ({ pattern, cwd }) => {
       const chosen = pattern ?? (await choosePattern(lab, patterns));
       if (!chosen) return;
       const opened = await newTask(app, chosen, cwd ?? "");
       show();
       return opened;
-    },
+    }),
   });
   commands.addCommand("kbench:pattern", {
     label: ({ name }) => `${name}: ${patterns.get(name)?.title ?? ""}`,
     caption: ({ name }) => patterns.get(name)?.summary ?? "",
     isEnabled: hasNotebook,
-    execute: ({ name }) => putPattern(lab, notebooks.current.panel, name),
+    execute: told(lab, "The pattern could not be put here", ({ name }) =>
+      putPattern(lab, notebooks.current.panel, name),
+    ),
   });
   commands.addCommand("kbench:command", {
     label: ({ name }) => `${name}: ${lines.get(name)?.summary ?? ""}`,

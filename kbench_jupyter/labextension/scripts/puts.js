@@ -12,7 +12,8 @@ const PANEL = ".kbp";
 const WORDS = ".kbp-words"; // of an error, in a panel
 const LOOK_MS = 50; // after the last change: an error is drawn piece by piece
 const OURS = /^(?:kbench|interrupted)\b.*:/;
-const HINT = /(?:Did you mean |: |→ |^ +)(%%?(?:kbench|load_ext|pip|env|config)\b.*)/;
+const HINT = /(?:Did you mean |: |→ |^ +|^(?:then |or )?)(%%?(?:kbench|load_ext|pip|env|config)\b.*)/;
+const BETWEEN = /(?<=\S) {3,}|, (?=[^%]*%%?(?:kbench|load_ext|pip|env|config)\b)/;
 
 // The commands that a hint names, without the words around them: a line that ends as a sentence is one.
 export function commandsIn(text) {
@@ -21,7 +22,7 @@ export function commandsIn(text) {
   if (first < 0) return [];
   const said = lines.slice(first).filter((line) => /^(?:→| )/.test(line));
   const found = said
-    .flatMap((line) => line.split(/(?<=\S) {3,}/))
+    .flatMap((line) => line.split(BETWEEN))
     .map((part) => {
       const [, named = ""] = part.startsWith("(") ? [] : (HINT.exec(part) ?? []);
       const command = named.split(/\?$| [([]/)[0].trim();
