@@ -10,7 +10,8 @@ from kbench_jupyter.panels.log.view import LogView
 from kbench_jupyter.panels.panel import Panel
 
 _PLACE = "http://lone.invalid/"
-# The widget's model, which keeps what is sent; a question is answered by `window.answer`, where there is one.
+# The widget's model, which keeps what is sent; questions are answered by what the page
+# has as `window.answer` (of panels) and `window.reply` (of logs).
 _PAGE = """<!doctype html><meta charset=utf-8><title>Lone</title>
 <style>body { margin: 0 }
 %s</style>
@@ -27,6 +28,8 @@ const model = {
     window.sent.push(message);
     const answer = message.ask && window.answer?.(message);
     if (answer) setTimeout(() => window.say({ reply: message.ask, ...answer }));
+    const lines = message.t && window.reply?.(message);
+    if (lines) setTimeout(() => window.say(lines));
   },
 };
 window.traits = %s;
@@ -48,9 +51,7 @@ class LoneWidget:
             lambda route: (
                 route.fulfill(content_type="text/javascript", body=kind._esm)
                 if route.request.url.endswith(".js")
-                else route.fulfill(
-                    content_type="text/html", body=_PAGE % (kind._css, json.dumps(traits))
-                )
+                else route.fulfill(content_type="text/html", body=_PAGE % (kind._css, json.dumps(traits)))
             ),
         )
         page.goto(_PLACE)

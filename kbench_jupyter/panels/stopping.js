@@ -19,7 +19,8 @@ export function stopping(store, part, elsewhere) {
     fill(el, h("p", {}, text), h("div", { class: "kbp-row" }, yes, no));
     el.hidden = false;
     update();
-    yes.focus();
+    // An answer may come late: what is typed meanwhile, elsewhere, is no yes.
+    if ([from, document.body].includes(document.activeElement)) yes.focus();
   }
 
   function agree() {

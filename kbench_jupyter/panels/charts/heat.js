@@ -10,6 +10,7 @@ export function heatOf(part, pick) {
   const body = h("tbody");
   const table = h("table", { class: "kbp-table kbp-heat" }, h("thead", {}, head), body);
   const el = region("Assertions", table);
+  let drawn = "";
 
   function cell(count, size) {
     if (!size) return h("td", { class: "kbp-heat-none" }, h("span", { class: "kbp-heard" }, "no samples"));
@@ -35,6 +36,18 @@ export function heatOf(part, pick) {
     const rows = failures.filter(([, counts]) => shown.some((index) => counts[index]));
     if (shown.some((index) => errors[index])) rows.unshift(["", errors]);
     el.hidden = !rows.length;
+    const key = JSON.stringify([shown, columns, rows, sizes, byVersion]);
+    if (key !== drawn) drawRows(rows, shown, byVersion); // a button in them may have the keyboard
+    drawn = key;
+    if (!rows.length) return part.state.samples ? "No assertion failed." : "Reading the samples…";
+    const more =
+      rows.length > MOST ? ` The ${number(rows.length - MOST)} that failed least are left out.` : "";
+    const by = `${whose(part).toLowerCase()}${byVersion ? " and version" : ""}`;
+    return `In how many samples each assertion failed, by ${by}. A click shows them.${more}`;
+  }
+
+  function drawRows(rows, shown, byVersion) {
+    const { columns, sizes } = part.state.samples ?? {};
     fill(
       head,
       h("th", { scope: "col" }, "Failed assertion"),
@@ -57,11 +70,6 @@ export function heatOf(part, pick) {
         );
       }),
     );
-    if (!rows.length) return part.state.samples ? "No assertion failed." : "Reading the samples…";
-    const more =
-      rows.length > MOST ? ` The ${number(rows.length - MOST)} that failed least are left out.` : "";
-    const by = `${whose(part).toLowerCase()}${byVersion ? " and version" : ""}`;
-    return `In how many samples each assertion failed, by ${by}. A click shows them.${more}`;
   }
 
   return { el, draw };

@@ -29,7 +29,7 @@ export class Filters {
       "aria-label": "Search samples",
       oninput: () => {
         clearTimeout(this.timer);
-        this.timer = setTimeout(() => this.set({ text: this.search.value.trim() }), TYPED_MS);
+        this.timer = setTimeout(() => this.set({}), TYPED_MS);
       },
     });
     this.assertion = h("select", {
@@ -63,15 +63,15 @@ export class Filters {
   }
 
   set(changes) {
-    this.where = { ...this.where, ...changes };
+    clearTimeout(this.timer);
+    this.where = { ...this.where, text: this.search.value.trim(), ...changes };
     this.show();
     this.changed();
   }
 
   untype() {
-    clearTimeout(this.timer);
     this.search.value = "";
-    this.set({ text: "" });
+    this.set({});
   }
 
   none() {
@@ -81,10 +81,9 @@ export class Filters {
 
   // This, and nothing of what was wanted before.
   only(wanted) {
-    clearTimeout(this.timer);
     this.search.value = "";
     const nothing = Object.fromEntries(CHIPS.map(([name]) => [name, false]));
-    this.set({ ...nothing, text: "", assertion: "", ...wanted });
+    this.set({ ...nothing, assertion: "", ...wanted });
   }
 
   // The controls as what is wanted says.

@@ -7,17 +7,18 @@ export function confirmation(store, part, backing, on) {
   const el = h("div", { class: "kbp-confirm", role: "group", "aria-label": "Confirm", hidden: true });
   let asking = ""; // "chain", "publish" or "push" while waiting for a yes
 
-  function open(what) {
+  function open(what, focus = true) {
     asking = what;
     draw();
-    el.querySelector("button")?.focus();
+    if (focus) el.querySelector("button")?.focus();
   }
 
   function close(what = "chain") {
     if (!asking) return;
     asking = "";
+    const focused = el.contains(document.activeElement);
     draw();
-    on.closed(what);
+    if (focused) on.closed(what);
     if (what === "push") store.tell(part.name, "keep");
   }
 
