@@ -1,5 +1,7 @@
 """The charts of results, drawn of values that comparisons seldom have."""
 
+import itertools
+
 import pytest
 from lone_widget import LonePanel
 
@@ -86,7 +88,7 @@ def test_labels_of_a_plot_are_whole_and_apart_however_large_or_small_numbers_are
     assert all(left - 1 <= label[0] and label[1] <= right + 1 for label in labels)
     ticks = sorted(boxes(page, ".kbp-axes text[text-anchor=middle]:not(.kbp-axis-name)"))
     assert len(ticks) > 1
-    assert all(one[1] < two[0] for one, two in zip(ticks, ticks[1:], strict=False))
+    assert all(one[1] < two[0] for one, two in itertools.pairwise(ticks))
     assert page.locator(".kbp-scatter title", has_text=LONG).count() == 1
 
 

@@ -117,9 +117,7 @@ function axes(x, y, { left, right }, what, share) {
   return svg(
     "g",
     { class: "kbp-axes", "aria-hidden": "true" },
-    y.ticks.map((value) =>
-      svg("line", { x1: left, x2: right, y1: y.at(value), y2: y.at(value) }),
-    ),
+    y.ticks.map((value) => svg("line", { x1: left, x2: right, y1: y.at(value), y2: y.at(value) })),
     y.ticks.map((value) =>
       svg("text", { x: left - 8, y: y.at(value) + 4, "text-anchor": "end" }, share(value)),
     ),
