@@ -69,7 +69,7 @@ def test_scores_that_differ_by_rounding_alone_are_drawn_as_one(page, low):
     assert one == pytest.approx(two)
 
 
-@pytest.mark.parametrize("width", [400, 900])
+@pytest.mark.parametrize("width", [230, 400, 900])
 @pytest.mark.parametrize(
     "values",
     [

@@ -115,6 +115,14 @@ def test_a_transcript_follows_to_rows_that_come_late(samples, page, expect):
     expect(place(page)).to_have_text("solve #999")
 
 
+def test_messages_that_are_not_sent_are_counted_of_each_side_of_a_pair(samples, page, expect):
+    page.evaluate("window.more = 3")
+    cell(page, 3, 0).click()
+    expect(page.get_by_text("3 more messages in the run file")).to_have_count(1)
+    cell(page, 3, 1).click(modifiers=["Shift"])
+    expect(page.get_by_text("3 more messages in the run file")).to_have_count(2)
+
+
 def test_a_transcript_that_cannot_be_read_says_why(samples, page, expect):
     page.evaluate("window.failed = 'The samples cannot be read: its run file went'")
     cell(page, 3, 0).click()

@@ -6,7 +6,7 @@ import { apart, labelsOf, scaleOf, widthOf } from "./plot.js";
 const SPACE = "http://www.w3.org/2000/svg";
 const HEIGHT = 300;
 const EDGE = { top: 14, right: 18, bottom: 44, left: 54 };
-const NARROWEST = 280;
+const NARROWEST = 160; // beside the file browser there is hardly more
 
 export function svg(tag, props, ...children) {
   const node = document.createElementNS(SPACE, tag);
