@@ -22,8 +22,8 @@ window.sent = [];
 window.say = (message) => { for (const one of [...heard]) one(message); };
 const model = {
   get: (name) => window.traits[name],
-  on: (name, act) => name === "msg:custom" && heard.add(act),
-  off: (name, act) => heard.delete(act),
+  on: (name, act) => (name === "msg:custom" ? heard.add(act) : window.addEventListener(name, act)),
+  off: (name, act) => (name === "msg:custom" ? heard.delete(act) : window.removeEventListener(name, act)),
   send: (message) => {
     window.sent.push(message);
     const answer = message.ask && window.answer?.(message);

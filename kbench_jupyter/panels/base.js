@@ -33,7 +33,7 @@ export const teller = (store, part, label, verb, props) =>
 
 export function span(ms) {
   const s = Math.max(0, ms / 1000);
-  if (s < 60) return `${s.toFixed(s < 10 ? 1 : 0)} s`;
+  if (s < 60) return `${s < 10 ? s.toFixed(1) : Math.floor(s)} s`;
   const minutes = Math.floor(s / 60);
   if (minutes < 60) return `${minutes} min ${String(Math.floor(s % 60)).padStart(2, "0")} s`;
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;

@@ -114,3 +114,16 @@ def test_copying_where_the_page_may_not_use_the_clipboard_leaves_the_keyboard_wh
     log.say(t="text", id=asked["id"], run=1, part="one\n", last=True, lines=1, cut=False)
     expect(page.locator(".kbl-note")).to_have_text("Copied 1 line.")
     expect(copy).to_be_focused()
+
+
+def test_a_kernel_that_was_slow_once_is_missed_when_it_goes(page, expect):
+    log = LoneLog(page)
+    told(log, run(1, "a", 1), lines=["one"])
+    page.clock.install()
+    for _ in range(2):  # slow, then gone: VS Code asks whether a widget lives
+        page.evaluate("window.dispatchEvent(new Event('comm_live_update')); 0")
+        page.clock.run_for(5000)
+        expect(page.get_by_role("alert")).to_contain_text("The kernel that read this log is gone")
+        told(log, run(1, "a", 1))
+        page.clock.run_for(1000)
+        expect(page.get_by_role("alert")).to_be_hidden()
