@@ -127,7 +127,15 @@ def test_the_keyboard_stays_in_results_while_they_are_fetched_again(page, expect
 
 def test_a_minute_is_told_as_one(page, expect):
     panel = LonePanel(page, "status", task="quiz", version=1)
-    run = {"id": 1, "model": "m", "version": 1, "word": "passed", "tone": "good", "ended": True, "start": 1000}
+    run = {
+        "id": 1,
+        "model": "m",
+        "version": 1,
+        "word": "passed",
+        "tone": "good",
+        "ended": True,
+        "start": 1000,
+    }
     for end, text in ((60_700, "59 s"), (61_000, "1 min 00 s"), (3_600_900, "59 min 59 s")):
         panel.put(rows=[run | {"end": end}])
         expect(page.locator("td.kbp-a-time")).to_have_text(text)

@@ -9,22 +9,15 @@ const BY_ITSELF = 1_400_000; // characters of base64 up to which an image is fet
 const REST_GAP_MS = 250; // between two pieces: Jupyter's server drops what comes faster than a megabyte a second
 const ELEMENTS = { image: "img", audio: "audio", video: "video" };
 
-// What is asked for one after the other, whatever texts and images it is for.
-let turn = Promise.resolve();
-function inTurn(act) {
-  const answer = turn.then(act);
-  turn = answer.then((asked) => asked && new Promise((resolve) => setTimeout(resolve, REST_GAP_MS)));
-  return answer;
-}
-
 // Asks for a text from `from` on, piece by piece, as long as `host` is on the page; null where no answer comes.
 async function restOf(ask, at, from, host) {
   const pieces = [];
   for (let next = from; next !== null; ) {
-    const answer = await inTurn(() => host.isConnected && ask(at, next));
-    if (typeof answer?.text !== "string") return null;
+    const answer = await ask(at, next);
+    if (typeof answer?.text !== "string" || !host.isConnected) return null;
     pieces.push(answer.text);
     next = answer.next;
+    if (next !== null) await new Promise((resolve) => setTimeout(resolve, REST_GAP_MS));
   }
   return pieces.join("");
 }
