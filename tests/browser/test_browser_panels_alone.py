@@ -139,3 +139,58 @@ def test_a_minute_is_told_as_one(page, expect):
     for end, text in ((60_700, "59 s"), (61_000, "1 min 00 s"), (3_600_900, "59 min 59 s")):
         panel.put(rows=[run | {"end": end}])
         expect(page.locator("td.kbp-a-time")).to_have_text(text)
+
+
+def test_a_table_of_runs_that_is_told_again_stays_as_it_is(page, expect):
+    panel = LonePanel(page, "status", task="quiz", version=1)
+    page.evaluate("() => { window.answer = () => ({ text: 'the whole of it' }) }")
+    rows = [
+        {
+            "id": n,
+            "model": f"m{n}",
+            "version": 1,
+            "word": "errored",
+            "tone": "bad",
+            "ended": True,
+            "error": "why",
+        }
+        for n in (1, 2, 3)
+    ]
+    panel.put(rows=rows, replace=True)
+    button = page.get_by_role("button", name="Error of m1, run 1")
+    button.click()
+    expect(page.get_by_role("region", name="Error")).to_have_text("the whole of it")
+    panel.put(rows=rows[:2], replace=True)  # another view has asked for everything
+    expect(page.locator("tr[data-run]")).to_have_count(2)
+    expect(page.get_by_role("region", name="Error")).to_have_text("the whole of it")
+    expect(button).to_be_focused()
+
+
+def test_a_list_of_models_that_is_told_again_stays_where_it_is(page, expect):
+    panel = LonePanel(page, "picker", task="quiz")
+    rows = [
+        {
+            "id": f"m{n}",
+            "name": "",
+            "by": "",
+            "takes": [],
+            "gives": [],
+            "usable": n > 2,
+            "word": "yes",
+            "tone": "",
+        }
+        for n in range(60)
+    ]
+    panel.put(rows=rows, replace=True)
+    listed = page.get_by_role("listbox", name="Models")
+    listed.focus()
+    page.keyboard.press("End")
+    active, top = listed.get_attribute("aria-activedescendant"), listed.evaluate("e => e.scrollTop")
+    assert top > 0
+    panel.put(rows=rows, replace=True)
+    assert (listed.get_attribute("aria-activedescendant"), listed.evaluate("e => e.scrollTop")) == (
+        active,
+        top,
+    )
+    panel.put(rows=rows[:50], replace=True)
+    expect(page.locator(".kbp-option")).to_have_count(50)
