@@ -96,3 +96,30 @@ def test_what_would_reorder_text_is_spelled_out_in_plots(page):
     results(page, group("\u202eevil", 1, cost=1))
     chart(page, "Cost")
     assert page.locator(".kbp-dot-label").text_content() == "\\u202eevil"
+
+
+def test_assertions_that_failed_most_come_first_of_what_is_shown_and_those_without_words_are_none_of_the_errors(
+    page,
+):
+    panel = results(page, group("a", 1, version=2), group("a", 1, version=1))
+    failures = [["old", [0, 90]], ["new", [5, 1]], ["", [7, 0]]] + [
+        [f"one of {n}", [1, 0]] for n in range(197)
+    ]
+    panel.put(samples={
+        "columns": [[2, "a"], [1, "a"]], "total": 100, "several": False, "versions": True, "fetched": 2,
+        "expectations": [[text, sum(counts)] for text, counts in failures], "failures": failures,
+        "sizes": [[100, 2], [100, 0]],
+    })  # fmt: skip
+    chart(page, "Assertions")
+    rows = page.locator(".kbp-heat tbody tr")
+    assert rows.nth(1).inner_text().split() == ["old", "✓", "none", "✗", "90", "of", "100"]
+    page.get_by_label("Task version").select_option("Version 2")
+    first = [" ".join(text.split()) for text in rows.all_inner_texts()[:3]]
+    assert first == [
+        "The task errored ✗ 2 of 100", "an assertion without words ✗ 7 of 100", "new ✗ 5 of 100"
+    ]  # fmt: skip
+    assert rows.count() == 60
+    assert page.locator("figcaption").inner_text().endswith("Those that failed least are left out.")
+    assert "" not in page.get_by_label("Only samples where this assertion failed").locator(
+        "option"
+    ).evaluate_all("all => all.slice(1).map((one) => one.value)")

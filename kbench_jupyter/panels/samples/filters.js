@@ -53,12 +53,13 @@ export class Filters {
   offer(expectations, versions) {
     for (const chip of this.chips) chip.hidden = chip.dataset.name === "worse" && !versions;
     const short = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
+    const named = expectations.filter(([text]) => text);
     fill(
       this.assertion,
       h("option", { value: "" }, "Any assertion"),
-      expectations.map(([text, n]) => h("option", { value: text }, `✗ ${short(text)} (${number(n)})`)),
+      named.map(([text, n]) => h("option", { value: text }, `✗ ${short(text)} (${number(n)})`)),
     );
-    this.assertion.hidden = !expectations.length;
+    this.assertion.hidden = !named.length;
     this.show();
   }
 
