@@ -23,6 +23,12 @@ export function enable(node, usable) {
 const usable = (node) => node.getAttribute("aria-disabled") !== "true";
 export const click = (act) => (event) => usable(event.currentTarget) && act(event);
 
+// A question, to which a key is no answer that was held since it led here.
+export function question(label) {
+  const onkeydown = (event) => event.repeat && ["Enter", " "].includes(event.key) && event.preventDefault();
+  return h("div", { class: "kbp-confirm", role: "group", "aria-label": label, hidden: true, onkeydown });
+}
+
 // A button that has the kernel's part do something.
 export const teller = (store, part, label, verb, props) =>
   button(

@@ -194,3 +194,18 @@ def test_a_list_of_models_that_is_told_again_stays_where_it_is(page, expect):
     )
     panel.put(rows=rows[:50], replace=True)
     expect(page.locator(".kbp-option")).to_have_count(50)
+
+
+def test_a_key_that_is_held_asks_before_it_publishes_and_is_no_yes(workflow, page, expect):
+    page.locator("[data-step=publish]").click()
+    workflow.put(version=1)
+    page.get_by_role("button", name="Publish…").focus()
+    yes = page.get_by_role("button", name="Yes, publish")
+    for _ in range(4):
+        page.keyboard.down("Enter")  # from the second time on, it repeats
+    expect(yes).to_be_focused()
+    assert workflow.sent(do="step") == []
+    page.keyboard.up("Enter")
+    page.keyboard.press("Enter")
+    expect(yes).to_be_hidden()
+    assert len(workflow.sent(do="step", step="publish", confirmed=True)) == 1
