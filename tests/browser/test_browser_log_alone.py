@@ -127,3 +127,9 @@ def test_a_kernel_that_was_slow_once_is_missed_when_it_goes(page, expect):
         told(log, run(1, "a", 1))
         page.clock.run_for(1000)
         expect(page.get_by_role("alert")).to_be_hidden()
+
+
+@pytest.mark.parametrize("code", ["38;2;255;0;9", "38:2:255:0:9", "38:2::255:0:9", "1;38:2:1:255:0:9"])
+def test_a_colour_is_the_same_however_its_code_is_written(page, expect, code):
+    told(LoneLog(page), run(1, "a", 1), lines=[f"plain \x1b[{code}mred\x1b[0m"])
+    expect(page.locator(".kbl-text span", has_text="red")).to_have_css("color", "rgb(255, 0, 9)")
