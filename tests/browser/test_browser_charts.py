@@ -31,14 +31,6 @@ def results(page, *groups, **state):
     return LonePanel(page, "results", **told, **rest | state)
 
 
-@pytest.fixture
-def page(browser):
-    page = browser.new_page()
-    page.set_default_timeout(15_000)
-    yield page
-    page.close()
-
-
 def boxes(page, selector):
     return page.locator(selector).evaluate_all(
         "all => all.map(e => e.getBoundingClientRect()).map(r => [r.left, r.right, r.top, r.bottom])"

@@ -23,19 +23,9 @@ def run(ident, model, n, **more):
 
 
 @pytest.fixture
-def page(browser):
-    page = browser.new_page()
-    page.set_default_timeout(15_000)
+def page(page):
     page.add_init_script(LINES)
-    yield page
-    page.close()
-
-
-@pytest.fixture
-def expect():
-    from playwright.sync_api import expect
-
-    return expect
+    return page
 
 
 def told(log, *runs, lines=()):

@@ -7,21 +7,6 @@ from test_browser_charts import group, results
 pytestmark = pytest.mark.slow
 
 
-@pytest.fixture
-def page(browser):
-    page = browser.new_page()
-    page.set_default_timeout(15_000)
-    yield page
-    page.close()
-
-
-@pytest.fixture
-def expect():
-    from playwright.sync_api import expect
-
-    return expect
-
-
 def elsewhere(page):
     """A field beside the panel, as a cell's editor is, and the keyboard in it."""
     page.evaluate("document.body.append(Object.assign(document.createElement('input'), { id: 'elsewhere' }))")

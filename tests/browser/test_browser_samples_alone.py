@@ -48,25 +48,15 @@ def told(*names, fetched=1):
 
 
 @pytest.fixture
-def page(browser):
-    page = browser.new_page()
-    page.set_default_timeout(15_000)
+def page(page):
     page.add_init_script(ANSWER)
-    yield page
-    page.close()
+    return page
 
 
 @pytest.fixture
 def samples(page):
     state = {"task": "quiz", "measure": "score", "share": True, "who": "model", "notes": [], "look": {}}
     return LonePanel(page, "results", groups=[], samples=told("a", "b"), **state)
-
-
-@pytest.fixture
-def expect():
-    from playwright.sync_api import expect
-
-    return expect
 
 
 def cell(page, row, column):
