@@ -2,6 +2,7 @@
 import { h } from "../../widgets/elements.js";
 
 const MEANT_MS = 2500; // that a line is marked
+const FRAMES = 60; // until an editor has drawn what was scrolled to
 
 // An editor draws the lines that are seen: of a long cell, those around what was scrolled to.
 function drawn(node, text, line) {
@@ -29,12 +30,14 @@ export function jumpTo(el, model, { words, cell, id, line }) {
   node.append(about);
   about.scrollIntoView({ block: "center" });
   about.remove();
-  const mark = () => {
-    const meant = drawn(node, lines[line - 1], line) ?? node;
-    if (meant !== node) meant.scrollIntoView({ block: "center" });
+  const mark = (tries) => {
+    const found = drawn(node, lines[line - 1], line);
+    if (!found && tries < FRAMES) return requestAnimationFrame(() => mark(tries + 1));
+    const meant = found ?? node;
+    meant.scrollIntoView({ block: found ? "center" : "nearest" });
     meant.classList.add("kbs-meant");
     setTimeout(() => meant.classList.remove("kbs-meant"), MEANT_MS);
   };
-  requestAnimationFrame(() => requestAnimationFrame(mark)); // by then the editor has drawn what is seen now
+  mark(0);
   return "";
 }
