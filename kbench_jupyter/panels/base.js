@@ -23,6 +23,12 @@ export function enable(node, usable) {
 const usable = (node) => node.getAttribute("aria-disabled") !== "true";
 export const click = (act) => (event) => usable(event.currentTarget) && act(event);
 
+// A question, to which a key is no answer that was held since it led here.
+export function question(label) {
+  const onkeydown = (event) => event.repeat && ["Enter", " "].includes(event.key) && event.preventDefault();
+  return h("div", { class: "kbp-confirm", role: "group", "aria-label": label, hidden: true, onkeydown });
+}
+
 // A button that has the kernel's part do something.
 export const teller = (store, part, label, verb, props) =>
   button(
@@ -33,7 +39,7 @@ export const teller = (store, part, label, verb, props) =>
 
 export function span(ms) {
   const s = Math.max(0, ms / 1000);
-  if (s < 60) return `${s.toFixed(s < 10 ? 1 : 0)} s`;
+  if (s < 60) return `${s < 10 ? s.toFixed(1) : Math.floor(s)} s`;
   const minutes = Math.floor(s / 60);
   if (minutes < 60) return `${minutes} min ${String(Math.floor(s % 60)).padStart(2, "0")} s`;
   return `${Math.floor(minutes / 60)} h ${String(minutes % 60).padStart(2, "0")} min`;

@@ -34,6 +34,7 @@ export function pickerPart(store, part, host) {
   let chosen = [];
   let changedAt = 0;
   let active = -1;
+  let drawn = "";
   let timer = null;
 
   const rows = () => [...part.rows.values()];
@@ -77,9 +78,12 @@ export function pickerPart(store, part, host) {
   }
 
   function drawRows() {
-    options.clear();
     const sorted = rows().sort((a, b) => b.usable - a.usable);
     part.rows = new Map(sorted.map((row) => [row.id, row]));
+    const told = JSON.stringify(sorted);
+    if (told === drawn) return; // told again: the list stays where it is
+    drawn = told;
+    options.clear();
     for (const [index, row] of sorted.entries()) options.set(row.id, option(row, index));
     fill(list, [...options.values()]);
     const choices = (select, word, values) => {

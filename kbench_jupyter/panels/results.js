@@ -45,11 +45,11 @@ const runHeads = (who) => [
 
 const columnClass = (key) => (key === "model" ? "" : `kbp-n kbp-k-${key}`);
 
-function compare(a, b) {
-  if (a === b) return 0;
-  if (a === null || a === undefined) return 1;
-  if (b === null || b === undefined) return -1;
-  return typeof a === "string" ? a.localeCompare(b) : a - b;
+// What is not known comes last, either way.
+function compare(a, b, down) {
+  const unknown = (value) => value === null || value === undefined;
+  if (unknown(a) || unknown(b)) return unknown(a) - unknown(b);
+  return (typeof a === "string" ? a.localeCompare(b) : a - b) * (down ? -1 : 1);
 }
 
 export function resultsPart(store, part, host) {
@@ -69,6 +69,7 @@ export function resultsPart(store, part, host) {
   const heading = runHeads(who);
   const busy = activity(store, part, () => "Fetch again");
   const sort = { key: "", down: false };
+  let drawn = ""; // the rows of runs
   const heads = COLUMNS.map(([key, label, , title]) => {
     const head = h(
       "th",
@@ -90,7 +91,7 @@ export function resultsPart(store, part, host) {
     );
     const shares = { held: (g) => (g.checks ? g.held / g.checks : null) };
     const value = shares[sort.key] ?? ((g) => g[sort.key]);
-    return sort.key ? [...seen].sort((a, b) => compare(value(a), value(b)) * (sort.down ? -1 : 1)) : seen;
+    return sort.key ? [...seen].sort((a, b) => compare(value(a), value(b), sort.down)) : seen;
   }
 
   function draw() {
@@ -121,7 +122,9 @@ export function resultsPart(store, part, host) {
     const rows = [...part.rows.values()].filter(
       (row) => !versions.value || String(row.version) === versions.value,
     );
-    fill(runs, rows.map(runRow));
+    const told = JSON.stringify(rows);
+    if (told !== drawn) fill(runs, rows.map(runRow)); // a button in them may have the keyboard
+    drawn = told;
     say(runsTitle, `Runs (${number(rows.length)})`);
     say(title, `Results of ${part.state.task}: ${plural(rows.length, "run")}`);
     notes.update();

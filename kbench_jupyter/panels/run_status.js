@@ -192,9 +192,12 @@ export function statusPart(store, part, host) {
   }, 1000);
 
   function update(news) {
-    if (news.replace) {
-      lines.clear();
-      body.replaceChildren();
+    // Another view, or a connection that is back, has everything told again: what is unfolded here stays.
+    for (const [key, made] of lines) {
+      if (!news.replace || part.rows.has(key)) continue;
+      made.tr.remove();
+      made.detail?.remove();
+      lines.delete(key);
     }
     for (const row of news.replace ? part.rows.values() : news.rows) {
       const key = String(row.id);

@@ -1,10 +1,10 @@
 // Stopping runs (run_status.py): the kernel says which would be stopped, and the user is asked before.
 import { button, fill, h, plural } from "../widgets/elements.js";
-import { click, enable } from "./base.js";
+import { click, enable, question } from "./base.js";
 
 // `elsewhere` gets the keyboard where the button that asked is gone.
 export function stopping(store, part, elsewhere) {
-  const el = h("div", { class: "kbp-confirm", role: "group", "aria-label": "Stop runs", hidden: true });
+  const el = question("Stop runs");
   let asked = null; // the runs in question, and the button that asked
   let yes = null;
 
@@ -19,7 +19,8 @@ export function stopping(store, part, elsewhere) {
     fill(el, h("p", {}, text), h("div", { class: "kbp-row" }, yes, no));
     el.hidden = false;
     update();
-    yes.focus();
+    // An answer may come late: what is typed meanwhile, elsewhere, is no yes.
+    if ([from, document.body].includes(document.activeElement)) yes.focus();
   }
 
   function agree() {

@@ -13,11 +13,13 @@ export async function toClipboard(text) {
   }
   const whole = await text;
   if (navigator.clipboard?.writeText) return navigator.clipboard.writeText(whole);
+  const focused = document.activeElement;
   const area = h("textarea", { style: "position: fixed; opacity: 0" });
   area.value = whole;
   document.body.append(area);
   area.select();
   const done = document.execCommand("copy");
   area.remove();
+  focused?.focus({ preventScroll: true });
   if (!done) throw new Error("no clipboard");
 }

@@ -194,8 +194,8 @@ export class StaticForm {
 
   // Shows the widget again where a save left it out. The file lacks nothing by that.
   putBack() {
-    if (this.disposed || !this.doc) return;
     this.left = false;
+    if (this.disposed || !this.doc) return;
     const { dirty } = this.doc;
     for (const output of this.outputs()) {
       if (output.data[WIDGET_MIME]) continue;

@@ -442,3 +442,20 @@ def lab(browser, jupyter, kept, request):
             browser.clear_cookies()
         jupyter.end_kernels()
         browser.clear_permissions()
+
+
+@pytest.fixture
+def page(browser):
+    """An empty page, for a widget that is looked at alone."""
+    page = browser.new_page()
+    page.set_default_timeout(15_000)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def expect(browser):
+    """Playwright's, which waits."""
+    from playwright.sync_api import expect
+
+    return expect

@@ -18,6 +18,7 @@ from kbench_jupyter.panels.samples.shapes import indented
 
 HOSTILE = "<img src=x onerror=alert(1)>\u202e"
 LONG = "All of it. " * 40_000
+OTHER = evaluation_files.PIXEL[:-8] + "QmCD" + evaluation_files.PIXEL[-4:]  # as many bytes, of another image
 GOOD, BAD = "1/m1/1", "1/m2/2"
 
 
@@ -30,9 +31,9 @@ def rows(model):
     )
     error = "" if first else f"Traceback (most recent call last):\n  line 1\nValueError: {HOSTILE}"
     errored = evaluation_files.row(2, model, "Question 2", "Answer 2" if first else "", error=error)
-    loud = evaluation_files.row(3, model, HOSTILE, LONG, thought="Hm. ")
+    loud = evaluation_files.row(3, model, HOSTILE, LONG if first else LONG[:-2] + "! ", thought="Hm. ")
     loud["conversations"][0]["requests"][0]["contents"][0]["parts"] += [
-        {"inlineData": {"mimeType": "image/png", "data": evaluation_files.PIXEL}},
+        {"inlineData": {"mimeType": "image/png", "data": evaluation_files.PIXEL if first else OTHER}},
         {"fileData": {"mimeType": "image/png", "fileUri": "https://example.com/a.png"}},
     ]
     return [calm[0], wrong, errored, loud, calm[1]]
@@ -138,6 +139,11 @@ def test_two_transcripts_come_in_pairs_with_what_differs_marked(panel):
     ]
     assert marked == [["seven"], ["nine"]]
     assert [other[0] for other in one["others"]] == [one["id"], two["id"]]
+
+
+def test_texts_that_differ_at_their_ends_and_other_images_of_a_size_are_not_the_same(panel):
+    answer = panel.ask("sample", at=[{"id": f"{GOOD}/3"}, {"id": f"{BAD}/3"}])
+    assert [pair["same"] for pair in answer["pairs"]] == [False, False]
 
 
 def test_what_a_model_wrote_comes_as_it_is_and_long_texts_come_in_pieces(panel):

@@ -9,16 +9,15 @@ export function barsOf(part) {
   const bars = h("div", { class: "kbp-chart", role: "list" });
 
   function barOf(group, low, high) {
-    const at = (value) => `${(100 * (clamp(value, low, high) - low)) / (high - low || 1)}%`;
+    const at = (value) => (100 * (clamp(value, low, high) - low)) / (high - low || 1);
+    const reach = (node, from, to) =>
+      Object.assign(node.style, { left: `${at(from)}%`, width: `${at(to) - at(from)}%` });
     const known = group.low !== null; // one score alone has no interval
     const spread = known ? `95 % interval ${group.spreadText}` : "";
     const bar = h("span", { class: "kbp-bar" });
-    bar.style.width = at(group.value ?? low);
+    reach(bar, Math.min(0, group.value), Math.max(0, group.value)); // from zero, whichever way
     const whisker = known ? h("span", { class: "kbp-whisker" }) : null;
-    if (known) {
-      whisker.style.left = at(group.low);
-      whisker.style.width = `calc(${at(group.high)} - ${at(group.low)})`;
-    }
+    if (known) reach(whisker, group.low, group.high);
     const version = group.version ? h("span", { class: "kbp-quiet" }, ` v${group.version}`) : null;
     const heard = known ? h("span", { class: "kbp-heard" }, `, ${spread}`) : null;
     const errored = group.leftOut ? mark(`${number(group.leftOut)} errored`, "bad") : null;

@@ -4,12 +4,15 @@ import { region, whose } from "../cards.js";
 
 const MOST = 60; // rows that are drawn, those that failed most first
 
+const WORDLESS = "an assertion without words";
+
 // `pick` is what a click on an assertion, or on the row of errors, shows: {assertion} or {errored}.
 export function heatOf(part, pick) {
   const head = h("tr");
   const body = h("tbody");
   const table = h("table", { class: "kbp-table kbp-heat" }, h("thead", {}, head), body);
   const el = region("Assertions", table);
+  let drawn = "";
 
   function cell(count, size) {
     if (!size) return h("td", { class: "kbp-heat-none" }, h("span", { class: "kbp-heard" }, "no samples"));
@@ -32,9 +35,21 @@ export function heatOf(part, pick) {
     const some = every.filter((index) => seen(columns[index]));
     const shown = some.length ? some : every; // groups by model have no columns of their own
     const errors = sizes.map(([, errored]) => errored);
-    const rows = failures.filter(([, counts]) => shown.some((index) => counts[index]));
-    if (shown.some((index) => errors[index])) rows.unshift(["", errors]);
+    const failed = ([, counts]) => shown.reduce((sum, index) => sum + counts[index], 0);
+    const rows = failures.filter(failed).sort((a, b) => failed(b) - failed(a));
+    if (failed([null, errors])) rows.unshift([null, errors]);
     el.hidden = !rows.length;
+    const key = JSON.stringify([shown, columns, rows, sizes, byVersion]);
+    if (key !== drawn) drawRows(rows, shown, byVersion); // a button in them may have the keyboard
+    drawn = key;
+    if (!rows.length) return part.state.samples ? "No assertion failed." : "Reading the samples…";
+    const more = rows.length > MOST ? " Those that failed least are left out." : ""; // nor are all of them told
+    const by = `${whose(part).toLowerCase()}${byVersion ? " and version" : ""}`;
+    return `In how many samples each assertion failed, by ${by}. A click shows them.${more}`;
+  }
+
+  function drawRows(rows, shown, byVersion) {
+    const { columns, sizes } = part.state.samples ?? {};
     fill(
       head,
       h("th", { scope: "col" }, "Failed assertion"),
@@ -46,22 +61,17 @@ export function heatOf(part, pick) {
     fill(
       body,
       rows.slice(0, MOST).map(([text, counts]) => {
-        const wanted = text ? { assertion: text } : { errored: true };
-        const title = "Show these samples";
-        const name = button(text || "The task errored", () => pick(wanted), { class: "kbs-link", title });
+        const wanted = text === null ? { errored: true } : { assertion: text };
+        const link = { class: "kbs-link", title: "Show these samples" };
+        const name = button(text ?? "The task errored", () => pick(wanted), link);
         return h(
           "tr",
           {},
-          h("th", { scope: "row" }, name),
+          h("th", { scope: "row" }, text === "" ? WORDLESS : name),
           shown.map((index) => cell(counts[index], sizes[index][0])),
         );
       }),
     );
-    if (!rows.length) return part.state.samples ? "No assertion failed." : "Reading the samples…";
-    const more =
-      rows.length > MOST ? ` The ${number(rows.length - MOST)} that failed least are left out.` : "";
-    const by = `${whose(part).toLowerCase()}${byVersion ? " and version" : ""}`;
-    return `In how many samples each assertion failed, by ${by}. A click shows them.${more}`;
   }
 
   return { el, draw };

@@ -2,8 +2,9 @@
 import { clamp } from "../../widgets/elements.js";
 
 const LOG_FROM = 30; // times: what spans more is drawn by orders of magnitude
-const CHARACTER = 6.6; // pixels of a label, about
+const CHARACTER = 7; // pixels of a label, about
 const LINE = 13;
+const LABEL_SHARE = 0.6; // of the width, for a label
 
 function step(span, most) {
   const rough = span / most;
@@ -19,7 +20,9 @@ export function scaleOf(values, start, end, { log = false, percent = false }) {
   if (log && low > 0 && high / low >= LOG_FROM) return logarithmic(low, high, start, end);
   if (!percent) {
     if (log) low = Math.min(0, low);
-    const room = (high - low || Math.abs(high) || 1) * 0.06;
+    const size = Math.max(Math.abs(low), Math.abs(high));
+    const span = high - low > size * 1e-8 ? high - low : size; // what is apart by rounding alone is one value
+    const room = (span || 1) * 0.06;
     high += room;
     if (low) low -= room;
   }
@@ -44,14 +47,35 @@ function logarithmic(low, high, start, end) {
   return { at, ticks, log: true };
 }
 
+export const widthOf = (text) => text.length * CHARACTER;
+
+// The ticks of a horizontal axis whose labels have room beside the one before.
+export function apart({ at, ticks }, label) {
+  let free = -Infinity;
+  return ticks.filter((value) => {
+    const half = widthOf(label(value)) / 2;
+    if (at(value) - half < free) return false;
+    free = at(value) + half + CHARACTER;
+    return true;
+  });
+}
+
+// A name as long as there is room for; models of one family differ at the end.
+function shortened(name, most) {
+  if (name.length <= most) return name;
+  const half = Math.floor((most - 1) / 2);
+  return `${name.slice(0, half)}…${name.slice(-half)}`;
+}
+
 // Where each point's label goes: beside it, above or below it, wherever it covers least.
 export function labelsOf(points, right) {
   const taken = points.map(({ cx, cy }) => [cx - 7, cy - 7, cx + 7, cy + 7]);
   const over = ([a, b, c, d], [e, f, g, k]) =>
     Math.max(0, Math.min(c, g) - Math.max(a, e)) * Math.max(0, Math.min(d, k) - Math.max(b, f));
   return points.map((point) => {
-    const { cx, cy, name } = point;
-    const wide = name.length * CHARACTER;
+    const { cx, cy } = point;
+    const text = shortened(point.name, Math.floor((right * LABEL_SHARE) / CHARACTER));
+    const wide = widthOf(text);
     const tries = [
       [cx + 10, cy + 4, "start", cx + 10],
       [cx - 10, cy + 4, "end", cx - 10 - wide],
@@ -67,8 +91,9 @@ export function labelsOf(points, right) {
     });
     const best = tries.reduce((a, b) => (b.cost < a.cost ? b : a));
     taken.push(best.box);
-    const width = right - wide;
-    const left = best.anchor === "start" ? clamp(best.x, 4, Math.max(4, width)) : best.x;
-    return { point, left, base: best.base, anchor: best.anchor };
+    const [from, , to] = best.box;
+    const placed = { point, text, base: best.base };
+    if (from >= 4 && to <= right) return { ...placed, left: best.x, anchor: best.anchor };
+    return { ...placed, left: clamp(from, 4, Math.max(4, right - wide)), anchor: "start" };
   });
 }

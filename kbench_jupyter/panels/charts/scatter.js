@@ -1,12 +1,12 @@
 // The measure against cost or latency, and the front of those that no other beats in both.
-import { fill, h } from "../../widgets/elements.js";
+import { fill, h, visible } from "../../widgets/elements.js";
 import { sentence } from "./bars.js";
-import { labelsOf, scaleOf } from "./plot.js";
+import { apart, labelsOf, scaleOf, widthOf } from "./plot.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
 const HEIGHT = 300;
 const EDGE = { top: 14, right: 18, bottom: 44, left: 54 };
-const NARROWEST = 280;
+const NARROWEST = 160; // beside the file browser there is hardly more
 
 export function svg(tag, props, ...children) {
   const node = document.createElementNS(SPACE, tag);
@@ -17,7 +17,7 @@ export function svg(tag, props, ...children) {
 }
 
 const nameOf = (group, byVersion) =>
-  `${group.model}${byVersion && group.version ? ` v${group.version}` : ""}`;
+  visible(`${group.model}${byVersion && group.version ? ` v${group.version}` : ""}`);
 
 // Of these points, those that no other is at least as good as in both and better in one.
 function frontOf(points, less) {
@@ -63,14 +63,16 @@ export function scatterOf(part, what) {
     const key = JSON.stringify([width, percent, shown]);
     if (!points.length || key === drawn) return;
     drawn = key;
+    const ends = points.flatMap(({ y, group }) => [y, group.low ?? y, group.high ?? y]);
+    const y = scaleOf(percent ? [0, 1] : ends, HEIGHT - EDGE.bottom, EDGE.top, { percent });
+    const share = (value) => (percent ? `${Math.round(value * 100)} %` : String(value));
+    const left = Math.max(EDGE.left, ...y.ticks.map((value) => widthOf(share(value)) + 12));
     const x = scaleOf(
       points.map((point) => point.x),
-      EDGE.left,
+      left,
       width - EDGE.right,
       { log: true },
     );
-    const ends = points.flatMap(({ y, group }) => [y, group.low ?? y, group.high ?? y]);
-    const y = scaleOf(percent ? [0, 1] : ends, HEIGHT - EDGE.bottom, EDGE.top, { percent });
     const placed = points.map((point) => ({ ...point, cx: x.at(point.x), cy: y.at(point.y) }));
     const front = frontOf(placed, part.state.lessIsBetter);
     fill(
@@ -78,23 +80,23 @@ export function scatterOf(part, what) {
       svg(
         "svg",
         { width, height: HEIGHT, role: "img", "aria-label": described(placed, front, what) },
-        axes(x, y, width, what, percent),
+        axes(x, y, { left, right: width - EDGE.right }, what, share),
         svg("polyline", {
           class: "kbp-front",
           points: front.map((point) => `${point.cx},${point.cy}`).join(" "),
         }),
         placed.map((point) => whiskerOf(point, y)),
         placed.map((point) => dotOf(point, front.includes(point), what)),
-        labelsOf(placed, width - 4).map(({ point, left, base, anchor }) =>
+        labelsOf(placed, width - 4).map(({ point, text, left: x, base: y, anchor }) =>
           svg(
             "text",
             {
-              x: left,
-              y: base,
+              x,
+              y,
               "text-anchor": anchor,
               class: `kbp-dot-label${front.includes(point) ? " kbp-on-front" : ""}`,
             },
-            point.name,
+            text,
           ),
         ),
       ),
@@ -110,29 +112,26 @@ function described(points, front, what) {
   return `${points.map(one).join("; ")}. Not beaten in both: ${front.map((point) => point.name).join(", ")}`;
 }
 
-function axes(x, y, width, what, percent) {
+function axes(x, y, { left, right }, what, share) {
   const bottom = HEIGHT - EDGE.bottom;
-  const share = (value) => (percent ? `${Math.round(value * 100)} %` : String(value));
   return svg(
     "g",
     { class: "kbp-axes", "aria-hidden": "true" },
+    y.ticks.map((value) => svg("line", { x1: left, x2: right, y1: y.at(value), y2: y.at(value) })),
     y.ticks.map((value) =>
-      svg("line", { x1: EDGE.left, x2: width - EDGE.right, y1: y.at(value), y2: y.at(value) }),
+      svg("text", { x: left - 8, y: y.at(value) + 4, "text-anchor": "end" }, share(value)),
     ),
-    y.ticks.map((value) =>
-      svg("text", { x: EDGE.left - 8, y: y.at(value) + 4, "text-anchor": "end" }, share(value)),
-    ),
-    svg("line", { class: "kbp-axis", x1: EDGE.left, x2: width - EDGE.right, y1: bottom, y2: bottom }),
+    svg("line", { class: "kbp-axis", x1: left, x2: right, y1: bottom, y2: bottom }),
     x.ticks.map((value) =>
       svg("line", { class: "kbp-axis", x1: x.at(value), x2: x.at(value), y1: bottom, y2: bottom + 4 }),
     ),
-    x.ticks.map((value) =>
+    apart(x, what.text).map((value) =>
       svg("text", { x: x.at(value), y: bottom + 17, "text-anchor": "middle" }, what.text(value)),
     ),
     svg(
       "text",
       {
-        x: (EDGE.left + width - EDGE.right) / 2,
+        x: (left + right) / 2,
         y: HEIGHT - 6,
         "text-anchor": "middle",
         class: "kbp-axis-name",

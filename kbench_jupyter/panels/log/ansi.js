@@ -35,7 +35,11 @@ function colour256(n) {
 
 // Changes a style as the parameters of one code say.
 function obey(style, params) {
-  const codes = (params || "0").split(/[;:]/).map((p) => Number(p) || 0);
+  // Between colons, red, green and blue come after the number of a colour space, which may be left out.
+  const codes = (params || "0")
+    .replace(/([34]8:2:)\d*:(?=\d+:\d+:\d)/g, "$1")
+    .split(/[;:]/)
+    .map((p) => Number(p) || 0);
   for (let i = 0; i < codes.length; i++) {
     const code = codes[i];
     const ends = code === 0 ? Object.keys(style) : (ENDS[code] ?? []);

@@ -11,10 +11,10 @@ export function copyAndSave(view) {
     const node = button(
       label,
       async () => {
-        if (node.disabled || !view.run) return;
-        node.disabled = true;
+        if (node.hasAttribute("aria-disabled") || !view.run) return;
+        node.setAttribute("aria-disabled", "true"); // where the keyboard stays
         await take(view.run);
-        node.disabled = false;
+        node.removeAttribute("aria-disabled");
       },
       { title, "aria-label": title },
     );

@@ -21,10 +21,11 @@ export function tailOf(store, run, most = TAIL) {
 // Runs that nobody looked at have not told all of their last lines.
 export async function fetchTails(store) {
   for (const run of runsIn(store)) {
-    const from = Math.max(0, run.n - TAIL);
-    let first = from;
-    while (first < run.n && store.line(run, first)) first++;
-    if (first < run.n && !(await store.ask({ t: "get", run: run.id, from: first, count: TAIL }))) return;
+    for (let at = Math.max(0, run.n - TAIL); at < run.n; at++) {
+      if (store.line(run, at)) continue;
+      const answer = await store.ask({ t: "get", run: run.id, from: at, count: TAIL });
+      if (!answer?.k.length) return; // long lines take several
+    }
   }
 }
 

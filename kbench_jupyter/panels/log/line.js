@@ -6,21 +6,38 @@ import { piecesOf } from "./ansi.js";
 export const isStderr = (kind) => "et".includes(kind.toLowerCase());
 export const isTraceback = (kind) => kind.toLowerCase() === "t";
 
+// Where a text is found in another, in either case: of some letters (İ) the small one is longer.
+function cutsOf(text, needle) {
+  let whole = text.toLowerCase();
+  let places = null; // of each character of `whole`, where it comes from
+  if (whole.length !== text.length) {
+    places = [];
+    whole = "";
+    let at = 0;
+    for (const letter of text) {
+      const low = letter.toLowerCase();
+      for (let i = 0; i < low.length; i++) places.push(at);
+      whole += low;
+      at += letter.length;
+    }
+    places.push(at);
+  }
+  const cuts = [];
+  for (
+    let at = whole.indexOf(needle);
+    at >= 0 && cuts.length < 100;
+    at = whole.indexOf(needle, at + needle.length)
+  ) {
+    const end = at + needle.length;
+    cuts.push(places ? [places[at], places[end]] : [at, end]);
+  }
+  return cuts;
+}
+
 export function drawText(target, text, needle) {
   let pieces = piecesOf(text);
   if (needle) {
-    const whole = pieces
-      .map((piece) => piece.text)
-      .join("")
-      .toLowerCase();
-    const cuts = [];
-    for (
-      let at = whole.indexOf(needle);
-      at >= 0 && cuts.length < 100;
-      at = whole.indexOf(needle, at + needle.length)
-    ) {
-      cuts.push([at, at + needle.length]);
-    }
+    const cuts = cutsOf(pieces.map((piece) => piece.text).join(""), needle);
     if (cuts.length) pieces = marked(pieces, cuts);
   }
   fill(

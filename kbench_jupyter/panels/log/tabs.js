@@ -1,10 +1,10 @@
 // A tab for each run of the newest version: its state, candidate, version and id, and how many lines it has
 // printed. One tab has the lines of all runs; a menu has the runs of older versions.
-import { fill, h, number, plural } from "../../widgets/elements.js";
+import { fill, h, number, plural, visible } from "../../widgets/elements.js";
 import { EVERY } from "./store.js";
 
 const named = (run) =>
-  run.id === EVERY ? run.model : `${run.model}${run.version ? ` v${run.version}` : ""}`;
+  visible(run.id === EVERY ? run.model : `${run.model}${run.version ? ` v${run.version}` : ""}`);
 
 export class Tabs {
   constructor(view) {

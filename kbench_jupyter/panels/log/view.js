@@ -36,8 +36,11 @@ class View {
       {
         type: "button",
         title: "Show long lines whole, on several rows",
-        "aria-pressed": String(!!store.ui.wrap),
-        onclick: () => this.wrap(!store.ui.wrap),
+        "aria-pressed": "false",
+        onclick: () => {
+          store.ui.wrap = !store.ui.wrap;
+          store.redraw();
+        },
       },
       "Wrap",
     );
@@ -119,9 +122,10 @@ class View {
   }
 
   drawState(run) {
-    const { follow } = this.store.ui;
+    const { follow, wrap } = this.store.ui;
     const below = follow ? 0 : run.n - (this.rows.seen ?? run.n);
     this.followButton.setAttribute("aria-pressed", String(follow));
+    this.wrapButton.setAttribute("aria-pressed", String(!!wrap));
     say(this.followButton, `${follow ? "●" : "○"} Follow${below > 0 ? ` (${number(below)} new)` : ""}`);
     this.followButton.title = follow
       ? "Following the end of the log: press to pause"
@@ -131,12 +135,6 @@ class View {
       `${run.sign} ${run.state} · ${plural(run.n, "line")}${run.done ? "" : " so far"}`.trimStart(),
     );
     say(this.problem, run.problem);
-  }
-
-  wrap(wrap) {
-    this.store.ui.wrap = wrap;
-    this.wrapButton.setAttribute("aria-pressed", String(wrap));
-    this.store.redraw();
   }
 
   // Tells what came of a button.

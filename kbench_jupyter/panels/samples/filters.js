@@ -29,7 +29,7 @@ export class Filters {
       "aria-label": "Search samples",
       oninput: () => {
         clearTimeout(this.timer);
-        this.timer = setTimeout(() => this.set({ text: this.search.value.trim() }), TYPED_MS);
+        this.timer = setTimeout(() => this.set({}), TYPED_MS);
       },
     });
     this.assertion = h("select", {
@@ -53,25 +53,26 @@ export class Filters {
   offer(expectations, versions) {
     for (const chip of this.chips) chip.hidden = chip.dataset.name === "worse" && !versions;
     const short = (text) => (text.length > LONGEST ? `${text.slice(0, LONGEST)}…` : text);
+    const named = expectations.filter(([text]) => text);
     fill(
       this.assertion,
       h("option", { value: "" }, "Any assertion"),
-      expectations.map(([text, n]) => h("option", { value: text }, `✗ ${short(text)} (${number(n)})`)),
+      named.map(([text, n]) => h("option", { value: text }, `✗ ${short(text)} (${number(n)})`)),
     );
-    this.assertion.hidden = !expectations.length;
+    this.assertion.hidden = !named.length;
     this.show();
   }
 
   set(changes) {
-    this.where = { ...this.where, ...changes };
+    clearTimeout(this.timer);
+    this.where = { ...this.where, text: this.search.value.trim(), ...changes };
     this.show();
     this.changed();
   }
 
   untype() {
-    clearTimeout(this.timer);
     this.search.value = "";
-    this.set({ text: "" });
+    this.set({});
   }
 
   none() {
@@ -81,10 +82,9 @@ export class Filters {
 
   // This, and nothing of what was wanted before.
   only(wanted) {
-    clearTimeout(this.timer);
     this.search.value = "";
     const nothing = Object.fromEntries(CHIPS.map(([name]) => [name, false]));
-    this.set({ ...nothing, text: "", assertion: "", ...wanted });
+    this.set({ ...nothing, assertion: "", ...wanted });
   }
 
   // The controls as what is wanted says.

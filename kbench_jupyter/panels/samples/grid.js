@@ -1,6 +1,6 @@
 // The grid of samples: a row a key, a column a candidate and version. Of any number of rows, as many elements as
 // fit the view; each keeps its row for as long as that is seen.
-import { clamp, fill, h, number, say } from "../../widgets/elements.js";
+import { clamp, fill, h, number, say, visible } from "../../widgets/elements.js";
 import { ident } from "../base.js";
 
 export const ROW_HEIGHT = 30; // pixels; every row has it, so that its place is known without drawing
@@ -36,7 +36,7 @@ const ROW_PARTS = [
 
 function drawKey({ cell, differs, task, no, heard }, row, several) {
   const [key, name, place, , differing] = row ?? ["", "…", null, "", false];
-  cell.title = key;
+  cell.title = visible(key);
   say(differs, differing ? "≠" : "");
   say(task, several || place === null ? name || "whole run" : "");
   say(no, place === null ? "" : `#${place}`);
@@ -45,7 +45,7 @@ function drawKey({ cell, differs, task, no, heard }, row, several) {
 
 function drawInput({ cell }, row) {
   say(cell, row?.[3] ?? "");
-  cell.title = row?.[3] ?? "";
+  cell.title = visible(row?.[3] ?? "");
 }
 
 function drawCell({ cell, sign, heard, value, many }, row, made, open) {
@@ -53,7 +53,7 @@ function drawCell({ cell, sign, heard, value, many }, row, made, open) {
   cell.setAttribute("aria-selected", String(open));
   const [state, text, times, failed] = made ?? ["", "", 0, []];
   const [shape, word] = CELL_STATES[state] ?? ["", ""];
-  cell.title = failed.length ? `Failed: ${failed.join("; ")}` : "";
+  cell.title = failed.length ? visible(`Failed: ${failed.join("; ")}`) : "";
   say(sign, shape);
   say(heard, text ? `${word}, ` : made || !row ? "" : "no sample");
   say(value, text || word);
@@ -108,6 +108,7 @@ export class SampleGrid {
     this.inner.style.setProperty("--kbs-n", shown.length);
     this.inner.classList.toggle("kbs-several", several);
     this.el.setAttribute("aria-colcount", String(FIXED + shown.length));
+    if (this.el.contains(document.activeElement)) this.el.focus({ preventScroll: true }); // its cell is about to go
     for (const node of this.pool.values()) node.remove();
     this.pool.clear();
     this.spare = [];

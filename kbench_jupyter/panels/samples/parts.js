@@ -9,30 +9,35 @@ const BY_ITSELF = 1_400_000; // characters of base64 up to which an image is fet
 const REST_GAP_MS = 250; // between two pieces: Jupyter's server drops what comes faster than a megabyte a second
 const ELEMENTS = { image: "img", audio: "audio", video: "video" };
 
-// Asks for a text from `from` on, piece by piece; null where the kernel falls silent.
-async function restOf(ask, at, from, told = () => {}) {
+// Asks for a text from `from` on, piece by piece, as long as `host` is on the page; null where no answer comes.
+async function restOf(ask, at, from, host) {
   const pieces = [];
   for (let next = from; next !== null; ) {
     const answer = await ask(at, next);
-    if (!answer) return null;
+    if (typeof answer?.text !== "string" || !host.isConnected) return null;
     pieces.push(answer.text);
     next = answer.next;
-    told(next);
     if (next !== null) await new Promise((resolve) => setTimeout(resolve, REST_GAP_MS));
   }
   return pieces.join("");
 }
 
+// The kernel counts characters, where a script counts what UTF-16 makes of them.
+const charactersOf = (text) => Array.from(text);
+
 // Text with the spans that differ marked; `spans` are pairs of offsets, in order.
 function pieces(text, spans) {
+  if (!spans.length) return text;
+  const characters = charactersOf(text);
+  const cut = (from, to) => characters.slice(from, to).join("");
   const out = [];
   let done = 0;
   for (const [from, to] of spans) {
-    if (from >= text.length) break;
-    out.push(text.slice(done, from), h("mark", { class: "kbs-differs-here" }, text.slice(from, to)));
+    if (from >= characters.length) break;
+    out.push(cut(done, from), h("mark", { class: "kbs-differs-here" }, cut(from, to)));
     done = to;
   }
-  return [...out, text.slice(done)];
+  return [...out, cut(done)];
 }
 
 // A text of which a long one is folded. `source` is how to ask for what was not sent.
@@ -41,27 +46,28 @@ export function folded([text, whole], { ask, at, spans = [], code = false }) {
   const long = whole > FOLD_CHARACTERS || text.split("\n", FOLD_LINES + 1).length > FOLD_LINES;
   if (!long) return body;
   body.classList.add("kbs-folded");
-  const rest = whole - text.length;
+  const here = charactersOf(text).length;
   const all = button(
     "",
     async () => {
-      const open = body.classList.toggle("kbs-folded");
-      tell(open);
-      if (open || body.dataset.whole || !rest) return;
+      body.classList.toggle("kbs-folded");
+      tell();
+      if (isFolded() || body.dataset.whole || here === whole) return;
       body.dataset.whole = "asked";
       say(all, "Reading…");
-      const more = await restOf(ask, at, text.length);
+      const more = await restOf(ask, at, here, body);
       if (more === null) delete body.dataset.whole;
       else body.append(visible(more)); // as a text node
-      tell(false);
+      tell();
     },
     { class: "kbp-small kbs-more" },
   );
-  const tell = (closed) => {
-    say(all, closed ? `Show all ${number(whole)} characters` : "Show less");
-    all.setAttribute("aria-expanded", String(!closed));
+  const isFolded = () => body.classList.contains("kbs-folded");
+  const tell = () => {
+    say(all, isFolded() ? `Show all ${number(whole)} characters` : "Show less");
+    all.setAttribute("aria-expanded", String(!isFolded()));
   };
-  tell(true);
+  tell();
   return [body, all];
 }
 
@@ -84,7 +90,7 @@ function mediaOf(part, { ask, at }) {
   const host = h("div", { class: "kbs-media" });
   const load = async () => {
     fill(host, h("span", { class: "kbp-quiet" }, `Reading ${told}…`));
-    const data = await restOf(ask, at, 0);
+    const data = await restOf(ask, at, 0, host);
     if (data === null || !/^[A-Za-z0-9+/=\s_-]*$/.test(data)) return offer();
     const shown = h(tag, {
       controls: what !== "image",

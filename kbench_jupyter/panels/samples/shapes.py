@@ -118,12 +118,14 @@ def _message(message: Any, clip: Callable[[str], list[Any]]) -> dict[str, Any]:
 
 
 def _part(part: Any, clip: Callable[[str], list[Any]]) -> dict[str, Any]:
+    # By the sum two parts are told apart of which the same beginning is sent.
     kind = type(part).__name__
     if kind == "Media":
         shown = {"what": part.kind, "mime": part.mime, "uri": part.uri, "size": len(part.data)}
-        return {"kind": "media", **shown}
+        return {"kind": "media", **shown, "sum": hash(part.data)}
     named = {"name": part.name, "call": part.id} if kind in ("ToolCall", "ToolResult") else {}
-    return {"kind": _KINDS[kind], "text": clip(_text(part)), **named}
+    text = _text(part)
+    return {"kind": _KINDS[kind], "text": clip(text), **named, "sum": hash(text)}
 
 
 #: What each kind of part is called in the browser.

@@ -18,7 +18,7 @@ export function transcriptOf({ shapes, pairs }, on) {
   const asker = (shape) => (at, from) => on.ask(shape.id, at, from);
   const section = (title, build) => {
     const sides = shapes.map((shape) => build(shape));
-    if (!sides.some((side) => side)) return null;
+    if (!sides.some((side) => side && side.length !== 0)) return null;
     return [
       title ? h("h4", {}, title) : null,
       across("", ...sides.map((side, at) => h("div", { "data-who": side ? shapes[at].name : null }, side))),
@@ -38,7 +38,10 @@ export function transcriptOf({ shapes, pairs }, on) {
     section("Assertions", (shape) => assertions(shape, asker(shape), on)),
     section("Sub tasks", (shape) => (shape.children.length ? tree(shape.children, shape, on) : null)),
     two
-      ? conversation(pairs, one, two, asker)
+      ? [
+          conversation(pairs, one, two, asker),
+          section("", (shape) => shape.chats.map(moreOf).filter(Boolean)),
+        ]
       : one.chats.map((chat, at) => whole(chat, at, one, asker(one))),
     shapes.some((shape) => shape.chats.length)
       ? null
@@ -106,9 +109,12 @@ function whole(chat, index, shape, ask) {
   return [
     h("h4", {}, chatTitle(chat, index, shape.chats.length)),
     chat.messages.map((message, place) => messageOf(message, [index, place], ask)),
-    chat.more ? h("p", { class: "kbp-quiet" }, `${plural(chat.more, "more message")} in the run file`) : null,
+    moreOf(chat),
   ];
 }
+
+const moreOf = ({ more }) =>
+  more ? h("p", { class: "kbp-quiet" }, `${plural(more, "more message")} in the run file`) : null;
 
 function messageOf(message, at, ask, marks = []) {
   const named = ROLES[message.role] ?? message.role;

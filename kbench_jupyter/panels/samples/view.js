@@ -91,6 +91,7 @@ export class SamplesView {
     if (known === this.known) return;
     this.known = known;
     const columns = (samples?.columns ?? []).map(([version, name]) => ({ version, name }));
+    const moved = this.rename(this.grid.columns, columns);
     const shown = columns.flatMap(({ version }, index) =>
       !this.version || String(version) === this.version ? [index] : [],
     );
@@ -102,6 +103,21 @@ export class SamplesView {
     if (samples?.problem) this.grid.setNone(samples.problem);
     else if (samples) this.pages.again();
     else this.grid.setNone("Reading the samples…");
+    if (moved && this.at.length) this.show({});
+  }
+
+  // After another fetch a candidate's column may have another number: what is sorted by and open stays what it is.
+  rename(before, columns) {
+    if (!before.length || JSON.stringify(before) === JSON.stringify(columns)) return false;
+    const now = (index) => {
+      const { version, name } = before[index] ?? {};
+      return columns.findIndex((one) => one.version === version && one.name === name);
+    };
+    const by = this.order.match(/^(-?column:)(\d+)$/);
+    if (by) this.order = now(by[2]) < 0 ? "" : by[1] + now(by[2]);
+    this.grid.order = this.order;
+    this.at = this.at.map(({ id, key, column }) => (id ? { id } : { key, column: now(column) }));
+    return true;
   }
 
   setVersion(version) {
@@ -131,6 +147,7 @@ export class SamplesView {
     this.grid.setNone(none);
     this.fit();
     this.grid.draw();
+    if (this.behind) this.follow();
   }
 
   // As high as its rows, up to a limit of its own; beside a transcript it has room for that.
@@ -156,6 +173,7 @@ export class SamplesView {
     this.following = setTimeout(() => {
       const { row } = this.grid.active;
       const made = this.pages.row(row);
+      this.behind = row >= 0 && !made; // its page is still on its way
       if (row < 0 || !made) return;
       const columns = this.at.map(({ column }) => column).filter((column) => made[5][column]);
       const place = columns.length ? null : this.grid.place(row, this.grid.active.col);
@@ -179,7 +197,9 @@ export class SamplesView {
       fill(this.paneHead);
       return emptyPane(
         this.paneBody,
-        answer ? "This sample is not among the results any more." : "The kernel does not answer.",
+        answer
+          ? (answer.failed ?? "This sample is not among the results any more.")
+          : "The kernel does not answer.",
       );
     }
     this.shapes = answer.shapes;
@@ -206,10 +226,19 @@ export class SamplesView {
       close: () => this.close(),
       copy: (shape) => this.copy(shape),
     };
+    const focused = document.activeElement; // what has the keyboard is about to go
+    const inHead = this.paneHead.contains(focused);
+    const lost = inHead || this.paneBody.contains(focused);
     fill(this.paneHead, headOfPane(answer.shapes, on));
     fill(this.paneBody, transcriptOf(answer, on));
     this.paneBody.scrollTop = 0;
     this.fit();
+    if (!lost) return;
+    const label = inHead && focused.getAttribute("aria-label");
+    const again = [...this.paneHead.querySelectorAll("button, select")].find(
+      (node) => node.getAttribute("aria-label") === label,
+    );
+    (again ?? this.paneBody).focus({ preventScroll: true });
   }
 
   // Brings the row of what is open into view.
@@ -232,6 +261,7 @@ export class SamplesView {
   }
 
   close() {
+    clearTimeout(this.following);
     this.serial += 1;
     this.at = [];
     this.pane.hidden = true;

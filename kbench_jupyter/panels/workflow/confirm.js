@@ -1,23 +1,24 @@
 // What is asked before all steps are done, before something becomes public, or before what nobody tried is sent.
 import { button, fill, h } from "../../widgets/elements.js";
-import { click, enable } from "../base.js";
+import { click, enable, question } from "../base.js";
 
 // `backing` is the box for the notebook behind the task; `on` says what a yes and a way out lead to.
 export function confirmation(store, part, backing, on) {
-  const el = h("div", { class: "kbp-confirm", role: "group", "aria-label": "Confirm", hidden: true });
+  const el = question("Confirm");
   let asking = ""; // "chain", "publish" or "push" while waiting for a yes
 
-  function open(what) {
+  function open(what, focus = true) {
     asking = what;
     draw();
-    el.querySelector("button")?.focus();
+    if (focus) el.querySelector("button")?.focus();
   }
 
   function close(what = "chain") {
     if (!asking) return;
     asking = "";
+    const focused = el.contains(document.activeElement);
     draw();
-    on.closed(what);
+    if (focused) on.closed(what);
     if (what === "push") store.tell(part.name, "keep");
   }
 

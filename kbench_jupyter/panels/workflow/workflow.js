@@ -186,7 +186,9 @@ export function workflowPart(store, part, host) {
       shown = due();
       if (shown === "run") store.tell(part.name, "models");
     }
-    if (part.state.unrehearsed && !confirm.asking()) confirm.open("push");
+    // The keyboard goes to the question from the button that led to it, and from nowhere else.
+    if (part.state.unrehearsed && !confirm.asking())
+      confirm.open("push", [act, chain].includes(document.activeElement));
     else if (!part.state.unrehearsed && confirm.asking() === "push") confirm.close();
     notes.update();
     draw();
