@@ -94,7 +94,9 @@ class Forecast:
             return ()
         left = "" if self.left is None else f"{money(self.left)} of today's quota left"
         if all(one.unknown for one in self.each):
-            said = "Forecast: tokens, cost and end unknown: no completed run of these candidates is known here"
+            said = (
+                "Forecast: tokens, cost and end unknown: no completed run of these candidates is known here"
+            )
             return (f"{said}; {left}." if left else f"{said}.",)
         named = [*map(str, self.each[:_NAMED])]
         named += [f"{len(self.each) - _NAMED} more"] if len(self.each) > _NAMED else []

@@ -7,6 +7,7 @@ the notebook as a whole, outputs as they come, an interrupt from outside, and ev
 
 from __future__ import annotations
 
+import _asyncio
 import asyncio
 import copy
 import queue
@@ -31,6 +32,15 @@ _TICK = 0.1
 #: Seconds an interrupted cell gets to say where it stood.
 _GRACE = 3.0
 _END: Any = object()
+
+
+def _task(loop: asyncio.AbstractEventLoop, coroutine: Any, **options: Any) -> asyncio.Task[Any]:
+    """Make a task as asyncio does by itself.
+
+    nest_asyncio, which the task SDK applies where it is imported, puts another class into asyncio: since Python 3.14 a
+    time-out does not know that it is within one of those.
+    """
+    return _asyncio.Task(coroutine, loop=loop, **options)
 
 
 @dataclass(frozen=True)
@@ -150,6 +160,7 @@ class KernelAhead:
         factory = asyncio.SelectorEventLoop if sys.platform == "win32" else None
         try:
             with asyncio.Runner(loop_factory=factory) as runner:
+                runner.get_loop().set_task_factory(_task)
                 self._result = runner.run(self._supervise())
         except BaseException as error:  # noqa: BLE001 - handed to the calling thread
             self._result = error
