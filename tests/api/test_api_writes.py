@@ -9,7 +9,7 @@ import faults
 import pytest
 from faults import FaultServer
 
-from kbench_jupyter.api import Citation, Client, TaskSlug
+from kbench_jupyter.api import Citation, Client, Limits, TaskSlug
 from kbench_jupyter.errors import (
     AmbiguousWriteError,
     NotFoundError,
@@ -83,6 +83,21 @@ def test_a_push_that_lands_after_the_first_look_is_still_found(server: FaultServ
 
     server.inject("GetBenchmarkTask", look, look)
     assert client.create_task("t", "{}", known_version=0).slug.version == 1
+
+
+def test_a_push_that_a_slow_server_is_still_at_work_on_is_waited_for_longer_each_time(
+    server: FaultServer,
+) -> None:
+    server.inject("CreateBenchmarkTask", faults.reset_before)
+    pauses: list[float] = []
+    limits = Limits(backoff=0.5, backoff_cap=1.5, looks=4)
+    with (
+        Client(server.url, None, limits=limits, sleep=pauses.append, rand=lambda: 1.0) as client,
+        pytest.raises(AmbiguousWriteError, match="no version after none has appeared"),
+    ):
+        client.create_task("t", "{}", known_version=0)
+    assert pauses == [0.5, 1.0, 1.5, 1.5]
+    assert len(server.calls("GetBenchmarkTask")) == 4
 
 
 def test_a_known_version_saves_the_look_before(server: FaultServer, client: Client) -> None:
