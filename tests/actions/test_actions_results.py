@@ -127,6 +127,15 @@ def test_how_an_errored_run_counts_is_said_where_it_is_counted(tmp_path: Path) -
     assert found.view().next == (("%kbench status quiz --errors", "the whole of each error"),)
 
 
+def test_of_runs_whose_time_nobody_told_the_others_have_a_mean_all_the_same(tmp_path: Path) -> None:
+    record(tmp_path / "quiz/1/m/1", metrics={"outputTokens": 3})
+    [row] = compared(tmp_path).groups
+    assert row.latency is None
+    record(tmp_path / "quiz/1/m/2", metrics={"outputTokens": 3, "totalBackendLatencyMs": 500})
+    [row] = compared(tmp_path).groups
+    assert row.latency == 0.5
+
+
 def test_where_nothing_errored_nothing_is_said_of_errors(tmp_path: Path) -> None:
     record(tmp_path / "quiz/1/m/1", score=1)
     found = compared(tmp_path)
