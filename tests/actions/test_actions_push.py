@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from typing import Any
 
 import faults
@@ -28,12 +27,6 @@ def {0}(llm):
 """
 QUIZ = TASK.format("quiz")
 SEVERAL = QUIZ + "\n# %%\n" + TASK.format("sums") + "\n# %%\n" + TASK.format("words")
-
-
-@pytest.fixture
-def server() -> Iterator[faults.FaultServer]:
-    with faults.FaultServer() as running:
-        yield running
 
 
 @pytest.fixture
@@ -101,6 +94,11 @@ def test_a_version_that_is_still_being_created_is_waited_for_only_if_that_is_wan
     assert server.api.pushes == 0
 
 
-def test_a_task_that_is_named_is_the_one_that_is_shown_and_must_be_there(kbench: Any) -> None:
+def test_a_task_that_is_named_must_be_there_also_where_none_is_needed(kbench: Any) -> None:
     with pytest.raises(ValidationError, match="stores no task 'other'"):
         kbench("show other")
+
+
+def test_a_source_without_a_task_says_so_whatever_else_is_wrong_with_it(kbench: Any) -> None:
+    with pytest.raises(ValidationError, match="stores no task"):
+        kbench("push", "# %%\nimport kaggle_benchmarks as kbench\nkey = open('/home/me/key.txt').read()\n")

@@ -91,6 +91,15 @@ def test_sub_tasks_are_samples_by_the_order_of_their_calls(tmp_path: Path) -> No
     ]
 
 
+def test_rows_that_a_sub_task_evaluates_are_samples_also_where_it_asks_the_model_itself(
+    tmp_path: Path,
+) -> None:
+    asks = {**evaluated(True, False), "conversations": [said("Why?", "So.")]}
+    put(tmp_path, "1/m/1", run("Day", subruns=[asks, run("Last")]))
+    found = [(one.key, one.passed, one.id.rpartition("/")[2]) for one in samples(tmp_path)]
+    assert found == [("Last#0", True, "1"), ("One#0", True, "0.0"), ("One#1", False, "0.1")]
+
+
 def test_a_run_that_asked_the_model_itself_is_one_sample_with_its_sub_tasks_below(tmp_path: Path) -> None:
     judged = run("Judge", result=False, conversations=[said("Is it?", "No")], assertions=[check("fair")])
     put(tmp_path, "1/m/1", run(conversations=[said("Why?", "So.")], subruns=[judged]))
