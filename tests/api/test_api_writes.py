@@ -123,6 +123,23 @@ def test_a_push_is_tried_again_when_it_surely_was_not_acted_on(server: FaultServ
 def test_a_refused_push_carries_the_servers_error(server: FaultServer, client: Client) -> None:
     server.api.extra = {"error": "slug is taken"}
     assert client.create_task("t", "{}").error == "slug is taken"
+    server.inject("CreateBenchmarkTask", faults.status(404))
+    with pytest.raises(NotFoundError, match="task 't'"):
+        client.create_task("t", "{}", known_version=0)
+
+
+def test_datasets_of_a_version_that_somebody_pushed_meanwhile_say_nothing_of_this_push(
+    server: FaultServer, client: Client
+) -> None:
+    server.api.echo_options = False
+
+    def newer(exchange: faults.Exchange) -> None:
+        server.api.add_task("t")
+        exchange.answer(*exchange.process())
+
+    server.inject("GetBenchmarkTask", newer)
+    pushed = client.create_task("t", "{}", datasets=["me/mine"], known_version=0)
+    assert (pushed.version, pushed.invalid_datasets) == (1, ())
 
 
 def test_a_schedule_sends_canonical_models_once_each(server: FaultServer, client: Client) -> None:
