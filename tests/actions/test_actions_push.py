@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import faults
@@ -69,6 +70,23 @@ def test_of_several_tasks_the_one_named_is_kept(name: str, server: faults.FaultS
         assert f"%choose {name} was added" in " ".join(pushed.notes)
         assert sources(server)[-1][-1] == f"%choose {name}", f"of {others} tasks"
     assert f"%%kbench push {name} --again" in str(kbench(f"push {name}", source))
+
+
+def test_a_notebook_of_several_tasks_has_not_changed_since_one_of_them_was_pushed(
+    kbench: Any,
+    shell: InteractiveShell,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "several.py").write_text(SEVERAL, encoding="utf-8")
+    monkeypatch.setenv("KBENCH_NOTEBOOK", "several.py")
+    shell.run_line_magic("kbench", "push sums")
+    shell.run_line_magic("kbench", "run sums -m quick-1")
+    assert "has changed since" not in capsys.readouterr().out
+    (tmp_path / "several.py").write_text(SEVERAL + "\n# %%\nprint('more')\n", encoding="utf-8")
+    shell.run_line_magic("kbench", "run sums -m quick-1")
+    assert "several.py has changed since version 1 was pushed" in capsys.readouterr().out
 
 
 def test_a_single_task_is_sent_as_it_is_and_not_named_in_what_to_type(

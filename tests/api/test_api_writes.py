@@ -435,6 +435,23 @@ def test_artifacts_that_a_server_does_not_make_public_are_not_said_to_be(
     assert (task.is_public, task.artifacts_public) == (True, None)
 
 
+@pytest.mark.parametrize("what", [{"notebook": True}, {"artifacts": True}])
+def test_what_the_answer_to_a_publish_leaves_out_the_task_says(
+    server: FaultServer, client: Client, what: dict[str, bool]
+) -> None:
+    server.api.add_task("t")
+
+    def short(exchange: faults.Exchange) -> None:
+        task = json.loads(exchange.process()[2])
+        told = {key: value for key, value in task.items() if key in ("slug", "isPublic")}
+        exchange.answer(200, dict(faults.JSON), json.dumps(told).encode())
+
+    server.inject("PublishBenchmarkTask", short)
+    task = client.publish("t", **what)
+    assert task.is_public
+    assert task.is_backing_notebook_published or task.artifacts_public
+
+
 # -- What a server does not offer -----------------------------------------------------------------------------
 
 NEW: dict[str, Callable[[Client], object]] = {

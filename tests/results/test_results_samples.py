@@ -100,6 +100,14 @@ def test_rows_that_a_sub_task_evaluates_are_samples_also_where_it_asks_the_model
     assert found == [("Last#0", True, "1"), ("One#0", True, "0.0"), ("One#1", False, "0.1")]
 
 
+def test_a_run_passed_only_where_none_of_its_rows_failed(tmp_path: Path) -> None:
+    put(tmp_path, "1/a/1", evaluated(True, True))
+    put(tmp_path, "1/b/2", evaluated(True, False))
+    put(tmp_path, "1/c/3", evaluated(False, True))
+    rows = SampleIndex.open(tmp_path, "t").rows()
+    assert [(row.candidate, row.result.passed) for row in rows] == [("a", True), ("b", False), ("c", False)]
+
+
 def test_a_model_was_called_where_something_was_said_though_nobody_counted_its_tokens(tmp_path: Path) -> None:
     asked = {**said("Why?", "So."), "metrics": {}}
     put(tmp_path, "1/a/1", run(conversations=[asked], subruns=[run("Helper")]))
