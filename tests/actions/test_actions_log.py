@@ -56,6 +56,23 @@ class Logs:
             exchange.answer(200, dict(faults.JSON), json.dumps(found).encode())
 
 
+def test_a_log_that_comes_faster_than_it_is_shown_waits_and_is_not_heaped_up():
+    belt, placed = log_live.Belt(room=1_000), []
+
+    def put():
+        for number in range(20):
+            belt.put(number, LogEntry("stdout", 0.0, "x" * 400))
+            placed.append(number)
+
+    thread = threading.Thread(target=put)
+    thread.start()
+    thread.join(0.2)
+    assert len(placed) <= 2
+    assert [belt.get(5)[0] for _ in range(20)] == list(range(20))
+    thread.join(5)
+    assert placed == list(range(20))
+
+
 def streaming(entries, until=None):
     """Stream entries; the end comes once `until` is set, or the server stops."""
 

@@ -98,7 +98,9 @@ def test_a_refusal_that_breaks_off_is_what_its_status_says() -> None:
     with faults.FaultServer() as server:
 
         def short(exchange: faults.Exchange) -> None:
-            exchange.send(exchange.head(404, {**faults.JSON, "Content-Length": "500"}) + b'{"code": 404, "mess')
+            exchange.send(
+                exchange.head(404, {**faults.JSON, "Content-Length": "500"}) + b'{"code": 404, "mess'
+            )
             exchange.hang_up()
 
         server.inject("GetBenchmarkTask", short)

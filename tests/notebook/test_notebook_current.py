@@ -441,9 +441,13 @@ def test_a_running_cell_that_the_file_does_not_have_is_said(shell, tmp_path, mon
     monkeypatch.setenv("KBENCH_NOTEBOOK", str(path))
     mirror.install(shell)
     shell.user_ns.update(found=[], look=lambda: shell.user_ns["found"].append(current_notebook(shell)))
-    run(shell, "look()", "new")
+    run(shell, "%load_ext kbench_jupyter", "door")
+    run(shell, "other = 1", None)
     run(shell, "look()", "one")
-    unseen, seen = shell.user_ns["found"]
+    run(shell, "new = look()", "new")
+    run(shell, "look()", "one")
+    before, unseen, seen = shell.user_ns["found"]
+    assert before.notes == (), "a line of kbench is no edit, and what no page ran may be another notebook's"
     assert "unsaved edits that cannot be seen" in unseen.notes[0]
     assert "Ctrl+S" in unseen.notes[0]
     assert sources(seen) == ["look()"]
@@ -718,6 +722,14 @@ def test_malformed_messages_are_ignored(message):
     state = MirrorState()
     assert state.receive(message, "s")
     assert state.notebook("s") is None
+
+
+def test_cells_that_are_none_are_asked_for_again():
+    state = MirrorState()
+    message = {"client": "c", "seq": 1, "reset": True, "order": ["a"]}
+    assert not state.receive({**message, "cells": [None, {"id": "a", "type": "code"}]}, "s")
+    assert state.notebook("s") is None
+    assert state.receive({**message, "cells": [told_cell("a", "x")]}, "s")
 
 
 def test_the_state_never_shows_what_it_holds_and_stays_small():
