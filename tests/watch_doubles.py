@@ -50,12 +50,13 @@ class FakeStream:
     def __init__(self):
         self.entries = queue.SimpleQueue()
         self.closed = threading.Event()
+        self.wound_up = threading.Event()
 
     def end(self):
         self.entries.put(self.END)
 
     def wind_up(self):
-        pass
+        self.wound_up.set()
 
     def __iter__(self):
         while (entry := self.entries.get()) is not self.END:

@@ -417,6 +417,11 @@ def test_what_another_window_ran_is_laid_over_no_file_but_doubted(shell, file):
     assert sources(Page(shell, "classic").asks())[0] == "x = 'SAVED'"
 
 
+def test_a_cell_that_another_window_ran_makes_no_file_older_for_this_one(shell, file):
+    Page(shell, "another notebook of this kernel").asks("y = 'ELSEWHERE'", cell_id="elsewhere")
+    assert sources(Page(shell, "classic").asks())[0] == "x = 'SAVED'"
+
+
 def test_a_line_of_kbench_that_was_never_saved_makes_no_file_older(shell, file):
     shell.run_line_magic("load_ext", "kbench_jupyter")
     page = Page(shell, "classic")
