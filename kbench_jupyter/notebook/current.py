@@ -21,7 +21,6 @@ from kbench_jupyter.notebook.mirror import link_of
 from kbench_jupyter.notebook.overlay import Laid, lay_over
 from kbench_jupyter.notebook.probes import Answer, Surroundings
 from kbench_jupyter.notebook.server_sessions import jupyter_server
-from kbench_jupyter.paths import expanded
 
 
 class Freshness(StrEnum):
@@ -66,17 +65,13 @@ PROBES: tuple[tuple[str, Probe], ...] = (
 )
 
 
-def current_notebook(
-    shell: Any = None, *, file: str | None = None, chain: Sequence[tuple[str, Probe]] = PROBES
-) -> CurrentNotebook:
+def current_notebook(shell: Any = None, *, chain: Sequence[tuple[str, Probe]] = PROBES) -> CurrentNotebook:
     """Find the current notebook.
 
     Parameters
     ----------
     shell : InteractiveShell, optional
         The shell that runs the user's cells; by default IPython's current one.
-    file : str, optional
-        A file to take instead (``-f FILE``): ``.ipynb``, ``.py``, ``.md``, or what else jupytext reads.
     chain : sequence of (str, probe), optional
         The probes to ask, in order.
 
@@ -88,11 +83,8 @@ def current_notebook(
     Raises
     ------
     NotebookError
-        `file` cannot be read, or no probe knows the notebook; the detail says what each one found.
+        No probe knows the notebook; the detail says what each one found.
     """
-    if file is not None:
-        path = expanded(file)
-        return CurrentNotebook(path, read_notebook(path), Freshness.SAVED, "-f")
     around = _surroundings(shell)
     tried = []
     for name, probe in chain:

@@ -83,19 +83,6 @@ def test_where_nobody_sits_a_notebook_that_is_not_found_is_to_be_named(shell, mo
     assert caught.value.hint == "Name the file: -f FILE, or %env KBENCH_NOTEBOOK=FILE for every command."
 
 
-def test_without_ipython_a_file_can_still_be_named(tmp_path):
-    path = tmp_path / "task.py"
-    path.write_text("# %%\nx = 1\n")
-    found = current_notebook(file=str(path))
-    assert (found.path, found.probe, found.freshness) == (path, "-f", Freshness.SAVED)
-    assert sources(found) == ["x = 1"]
-
-
-def test_a_file_that_was_named_beats_every_probe(shell, tmp_path, monkeypatch):
-    monkeypatch.setenv("KBENCH_NOTEBOOK", str(write(tmp_path / "a.ipynb", "a")))
-    assert sources(current_notebook(shell, file=str(write(tmp_path / "b.ipynb", "b")))) == ["b"]
-
-
 def test_the_environment_names_a_notebook_or_is_wrong_out_loud(shell, tmp_path, monkeypatch):
     monkeypatch.setenv("KBENCH_NOTEBOOK", "sub/a.ipynb")
     with pytest.raises(NotebookError, match=r"KBENCH_NOTEBOOK names sub/a\.ipynb"):
