@@ -18,7 +18,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook import headless, mirror, probes, server_sessions
-from kbench_jupyter.notebook.current import PROBES, Freshness, current_notebook
+from kbench_jupyter.notebook.current import PROBES, current_notebook
 from kbench_jupyter.notebook.executed import Executed, ExecutedCells
 from kbench_jupyter.notebook.mirror_state import MirrorState
 from kbench_jupyter.notebook.probes import Answer, Surroundings
@@ -133,7 +133,6 @@ def test_colab_is_asked_from_the_main_thread_only_and_may_stay_silent(monkeypatc
     monkeypatch.setitem(sys.modules, "google.colab", colab)
     monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
     answer = probes.colab(around())
-    assert answer.live
     assert answer.notebook.cells[0].source == "c"
     assert probes.colab(around()) == "its front end did not answer in time"
     said = []
@@ -208,12 +207,10 @@ def test_cells_executed_since_the_save_are_laid_over_the_saved_file(shell, tmp_p
     run(shell, "x = 2", "one")  # KBENCH_NOTEBOOK names the file, so it is not doubted
     found = current_notebook(shell)
     assert sources(found) == ["x = 2", "y = 1"]
-    assert found.freshness is Freshness.SAVED_PLUS_EXECUTED
     write(path, "x = 3", "y = 3", ids=["one", "two"])  # saved after the run: the file is newer
     os.utime(path, (4_000_000_000, 4_000_000_000))
     found = current_notebook(shell)
     assert sources(found) == ["x = 3", "y = 3"]
-    assert found.freshness is Freshness.SAVED
 
 
 def test_a_front_end_that_names_cells_in_its_own_way_is_not_accused_of_unseen_cells(shell, tmp_path):
@@ -224,7 +221,7 @@ def test_a_front_end_that_names_cells_in_its_own_way_is_not_accused_of_unseen_ce
     shell.user_ns.update(found=[], look=lambda: shell.user_ns["found"].append(current_notebook(shell)))
     run(shell, "look()", "vscode-notebook-cell:/home/me/a.ipynb#W0sZmlsZQ%3D%3D")
     (found,) = shell.user_ns["found"]
-    assert (found.probe, found.freshness) == ("VS Code", Freshness.SAVED)
+    assert found.probe == "VS Code"
     assert found.notes == ("Read from the saved a.ipynb: edits not saved (Ctrl+S) are not included.",)
 
 
@@ -242,7 +239,7 @@ def without_ids(path, *texts):
 def test_cells_without_ids_stay_as_they_are(shell, tmp_path, told):
     """Colab, Kaggle and often VS Code write formats before 4.5, whose cells have none."""
     old = without_ids(tmp_path / "a.ipynb", "look()", "x = 1")
-    answer = Answer(tmp_path / "a.ipynb", shown=True) if told == "a file" else Answer(None, old, live=True)
+    answer = Answer(tmp_path / "a.ipynb", shown=True) if told == "a file" else Answer(None, old)
     chain, found = (("it", lambda _around: answer),), []
     mirror.install(shell)
     shell.user_ns["look"] = lambda: found.append(sources(current_notebook(shell, chain=chain)))
@@ -343,7 +340,7 @@ def test_a_file_saved_by_another_since_ends_a_tabs_word_unless_they_agree(shell,
     os.utime(file, (4_000_000_000, 4_000_000_000))
     told = tab.asks(cell_id="two")
     if changed == "x = 'IN THE TAB'":
-        assert (told.probe, told.freshness) == ("the browser", Freshness.LIVE)
+        assert told.probe == "the browser"
         return
     assert "two versions of a.ipynb" in str(told)
     assert "Reload Notebook from Disk" in told.hint
@@ -499,7 +496,7 @@ def test_the_mirror_answers_first_and_the_running_cell_is_as_it_runs(shell, tmp_
     late = told_cell("two", "late") | {"tags": ["kbench-skip"]}
     page.tell(told_cell("one", "typed", "markdown"), late)
     found = page.asks("look()  # as it runs", cell_id="two")
-    assert (found.probe, found.freshness, found.path) == ("the browser", Freshness.LIVE, path)
+    assert (found.probe, found.path) == ("the browser", path)
     assert sources(found) == ["typed", "look()  # as it runs"]
     assert found.notebook.cells[1].metadata.tags == ["kbench-skip"]
     assert page.asks(cell_id="of-another-notebook").probe == "KBENCH_NOTEBOOK"
