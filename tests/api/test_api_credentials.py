@@ -259,6 +259,13 @@ def oauth(path: Path, expires: datetime, now: datetime = NOW, **fields: Any) -> 
     return loaded
 
 
+def test_a_sign_in_without_an_access_token_hides_the_other_one(tmp_path: Path) -> None:
+    write(tmp_path / ".kaggle" / "credentials.json", '{"refresh_token": "refresh-s3cr3t"}')
+    signed_in = find_credentials({}, tmp_path)
+    assert signed_in is not None
+    assert signed_in.redact("It said refresh-s3cr3t.") == "It said ***."
+
+
 def test_an_oauth_token_expires_two_minutes_early(tmp_path: Path, server: FaultServer) -> None:
     path = tmp_path / "credentials.json"
     for left, renewed in ((timedelta(seconds=121), False), (timedelta(seconds=119), True)):
