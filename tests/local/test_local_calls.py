@@ -169,7 +169,12 @@ def test_a_second_run_of_the_same_kind_is_skipped_while_one_goes(server):
     assert first["runScheduled"]
     assert "runScheduled" not in second
     assert "already" in second["runSkippedReason"]
-    assert len(server.runs("slow")) == 1
+    [run] = server.runs("slow")
+    server.ended(run["id"], "slow")
+    again, third = server.schedule("slow", MODEL, PROXY_MODEL)
+    assert again["runScheduled"]
+    assert "already" in third["runSkippedReason"], "one that has ended hides none that goes"
+    assert len(server.runs("slow")) == 2
 
 
 def test_a_task_that_is_not_ready_is_skipped_with_the_reason(server):
