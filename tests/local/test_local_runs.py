@@ -318,5 +318,7 @@ def test_a_task_with_many_runs_holds_no_other_one_up(make_server):
         (one.call("BatchScheduleBenchmarkTaskRuns", body)["results"][0]["runId"], slug)
         for slug, body in asked
     ]
-    begun = sorted((one.ended(run, slug)["startTime"], slug) for run, slug in runs)
-    assert [slug for _, slug in begun][1:] == ["few", "many", "many"]
+    begun = sorted((one.ended(run, slug)["startTime"], slug, run) for run, slug in runs)
+    assert [slug for _, slug, _ in begun][1:] == ["few", "many", "many"]
+    many = [run for _, slug, run in begun if slug == "many"]
+    assert many == sorted(many), "its own go in the order they were asked for"
