@@ -8,6 +8,7 @@ import threading
 import zipfile
 
 import pytest
+import requests
 from local_server_process import ENDLESS, MODEL, PROXY_MODEL, Server, plain, wait_for
 
 from kbench_jupyter.local.store import Store
@@ -280,6 +281,25 @@ def test_a_run_can_be_cancelled_while_it_goes_and_while_it_waits(make_server):
     assert one.ended(waiting, "next")["errorMessage"] == "Cancelled."
     assert one.cancel(going, waiting, active=True) == {}
     assert one.run_now("next")["state"] == "COMPLETED", "the worker is free again"
+
+
+def test_a_runs_token_ends_with_it(server):
+    asks = """
+import os, requests
+key = os.environ["MODEL_PROXY_API_KEY"]
+url = os.environ["MODEL_PROXY_URL"] + "/openapi/models"
+with open("token.txt", "w") as file:
+    status = requests.get(url, headers={"Authorization": "Bearer " + key}, timeout=10).status_code
+    print(status, key[::-1], file=file)
+"""
+    server.push("keeps", plain("keeps", asks))
+    assert server.creation("keeps") == ("COMPLETED", "")
+    run = server.run_now("keeps")
+    assert run["state"] == "COMPLETED"
+    status, key = output(server, run["id"]).read("token.txt").decode().split()
+    assert status == "200"
+    headers = {"Authorization": f"Bearer {key[::-1]}"}
+    assert requests.get(f"{server.url}/openapi/models", headers=headers, timeout=10).status_code == 401
 
 
 def test_a_large_output_and_long_lines_come_through(server):
