@@ -190,6 +190,8 @@ def test_publishing_marks_the_task_and_on_demand_the_notebook(server, task):
     published = server.call("PublishBenchmarkTask", {**body, "publishBackingNotebook": True})
     assert published["isBackingNotebookPublished"]
     assert server.call("PublishBenchmarkTask", body)["isBackingNotebookPublished"]
+    assert server.call("PublishBenchmarkTask", {**body, "publishRunArtifacts": True})["areRunArtifactsPublic"]
+    assert server.call("PublishBenchmarkTask", body)["areRunArtifactsPublic"], "it cannot be taken back"
     server.call("CreateBenchmarkTask", {"slug": "unready", "text": "broken"})
     assert error_of(server.post("PublishBenchmarkTask", {"slug": {"taskSlug": "unready"}}))[0] == 400
 
