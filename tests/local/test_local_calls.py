@@ -45,6 +45,25 @@ def test_a_new_task_has_a_version_an_address_and_a_time(server):
     server.created("versions", 2)
 
 
+def test_the_next_version_keeps_what_the_page_says(server):
+    server.push("described", plain("described"))
+    server.created("described", 1)
+    page = {
+        "description": "*Sums*.",
+        "provenanceSources": "By hand.",
+        "citations": [{"title": "A", "url": "https://example.org/a"}],
+    }
+    server.call(
+        "UpdateBenchmarkTask",
+        {"slug": {"taskSlug": "described"}, **page, "updateMask": "description,provenanceSources,citations"},
+    )
+    server.push("described", plain("described"))
+    task = server.task("described")
+    assert task["slug"]["versionNumber"] == 2
+    assert {name: task[name] for name in page} == page
+    server.created("described", 2)
+
+
 def test_datasets_are_named_as_unavailable(server):
     task = server.push("with-data", plain("with-data"), options={"datasetDataSources": ["a/b", "c/d"]})
     assert task["invalidDatasetSources"] == ["a/b", "c/d"]
@@ -174,7 +193,7 @@ def test_a_second_run_of_the_same_kind_is_skipped_while_one_goes(server):
     again, third = server.schedule("slow", MODEL, PROXY_MODEL)
     assert again["runScheduled"]
     assert "already" in third["runSkippedReason"], "one that has ended hides none that goes"
-    assert len(server.runs("slow")) == 2
+    assert [one["id"] for one in server.runs("slow")] == [again["runId"], run["id"]], "the newest first"
 
 
 def test_a_task_that_is_not_ready_is_skipped_with_the_reason(server):
