@@ -173,6 +173,8 @@ def test_what_is_said_to_compare_next_ran_on_the_same_version(
 ) -> None:
     ran(server, ("old", 1, GOOD), ("m1", 2, GOOD), ("m2", 2, BAD))
     assert "%kbench compare m1 m2 -t quiz" in [line for line, _ in kbench("results quiz").view().next]
+    alone = kbench("results quiz -m old -m m1").view().next
+    assert not [line for line, _ in alone if "compare" in line], "on one version there is but one of each"
 
 
 def test_a_candidate_as_baseline_is_compared_within_each_version(two_versions: Typed) -> None:
