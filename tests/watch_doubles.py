@@ -25,7 +25,7 @@ class FakeClock:
         self._agenda = []
 
     def now(self):
-        return self.time
+        return 5_000 + self.time  # no clock begins when a watch does
 
     def at(self, time, action):
         self._agenda.append((time, action))
@@ -50,12 +50,13 @@ class FakeStream:
     def __init__(self):
         self.entries = queue.SimpleQueue()
         self.closed = threading.Event()
+        self.wound_up = threading.Event()
 
     def end(self):
         self.entries.put(self.END)
 
     def wind_up(self):
-        pass
+        self.wound_up.set()
 
     def __iter__(self):
         while (entry := self.entries.get()) is not self.END:

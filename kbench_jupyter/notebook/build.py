@@ -83,7 +83,7 @@ def _written(
 
 def _cells(cells_or_nb: Any, origin: str) -> Sequence[Any]:
     cells = cells_or_nb.get("cells") if isinstance(cells_or_nb, Mapping) else cells_or_nb
-    if isinstance(cells, (str, bytes)) or not isinstance(cells, Sequence):
+    if not isinstance(cells, (list, tuple)):
         raise NotebookError(f"{origin} is not a Jupyter notebook: it has no list of cells.")
     return cells
 
@@ -92,7 +92,7 @@ def _parts(cell: Any, index: int) -> tuple[str, str, CellRef]:
     if not isinstance(cell, Mapping):
         raise NotebookError(f"Cell {index + 1} is not a notebook cell but {type(cell).__name__}.")
     source = cell.get("source", "")
-    if not isinstance(source, str) and isinstance(source, Sequence) and not isinstance(source, bytes):
+    if isinstance(source, (list, tuple)):
         source = "".join(str(line) for line in source)  # as it stands in the file: a list of lines
     kind = cell.get("cell_type")
     if kind not in _KINDS or not isinstance(source, str):

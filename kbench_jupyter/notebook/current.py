@@ -1,4 +1,4 @@
-"""The current notebook: which it is, what it says now, and how fresh that is.
+"""The current notebook: which it is, what it says now, and what of it cannot be seen.
 
 No single source knows in every front end, so small probes are asked in turn, the one that knows most
 first (`PROBES`). Each answers, or says in a few words why it cannot. What no probe can see (edits neither
@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
@@ -21,18 +20,6 @@ from kbench_jupyter.notebook.mirror import link_of
 from kbench_jupyter.notebook.overlay import Laid, lay_over
 from kbench_jupyter.notebook.probes import Answer, Surroundings
 from kbench_jupyter.notebook.server_sessions import jupyter_server
-from kbench_jupyter.paths import expanded
-
-
-class Freshness(StrEnum):
-    """How new a notebook's text is."""
-
-    LIVE = "live"
-    """As it is on the screen."""
-    SAVED_PLUS_EXECUTED = "saved, with what was executed since"
-    """The saved file, with cells executed after it was saved laid over it."""
-    SAVED = "saved"
-    """The file as it was saved."""
 
 
 @dataclass(frozen=True)
@@ -41,14 +28,8 @@ class CurrentNotebook:
 
     path: Path | None  # where it lies, absolute where that is known
     notebook: Any  # nbformat's, with cells and metadata; from a live front end without outputs
-    freshness: Freshness  # how new its text is
     probe: str  # which probe answered
     notes: tuple[str, ...] = ()  # what the user should know: what cannot be seen, and how to make it visible
-
-    @property
-    def name(self) -> str:
-        """What a person would call it."""
-        return str(self.path) if self.path is not None else "the current notebook"
 
 
 Probe = Callable[[Surroundings], Answer | str]
@@ -66,17 +47,13 @@ PROBES: tuple[tuple[str, Probe], ...] = (
 )
 
 
-def current_notebook(
-    shell: Any = None, *, file: str | None = None, chain: Sequence[tuple[str, Probe]] = PROBES
-) -> CurrentNotebook:
+def current_notebook(shell: Any = None, *, chain: Sequence[tuple[str, Probe]] = PROBES) -> CurrentNotebook:
     """Find the current notebook.
 
     Parameters
     ----------
     shell : InteractiveShell, optional
         The shell that runs the user's cells; by default IPython's current one.
-    file : str, optional
-        A file to take instead (``-f FILE``): ``.ipynb``, ``.py``, ``.md``, or what else jupytext reads.
     chain : sequence of (str, probe), optional
         The probes to ask, in order.
 
@@ -88,11 +65,8 @@ def current_notebook(
     Raises
     ------
     NotebookError
-        `file` cannot be read, or no probe knows the notebook; the detail says what each one found.
+        No probe knows the notebook; the detail says what each one found.
     """
-    if file is not None:
-        path = expanded(file)
-        return CurrentNotebook(path, read_notebook(path), Freshness.SAVED, "-f")
     around = _surroundings(shell)
     tried = []
     for name, probe in chain:
@@ -131,8 +105,7 @@ def _settled(name: str, answer: Answer, around: Surroundings) -> CurrentNotebook
     running = around.running  # as the front end shows it; only the running cell can be newer
     newer = [running] if running else []
     notebook, _ = lay_over(answer.notebook, newer, since=0.0, session=running.session if running else None)
-    freshness = Freshness.LIVE if answer.live else Freshness.SAVED
-    return CurrentNotebook(answer.path, notebook, freshness, name)
+    return CurrentNotebook(answer.path, notebook, name)
 
 
 def _from_file(name: str, answer: Answer, around: Surroundings) -> CurrentNotebook:
@@ -144,7 +117,6 @@ def _from_file(name: str, answer: Answer, around: Surroundings) -> CurrentNotebo
     notebook, laid = lay_over(read_notebook(path), runs, since=saved, session=around.session)
     if answer.shown:
         _refuse_what_is_older(path, laid)
-    freshness = Freshness.SAVED_PLUS_EXECUTED if laid.replaced else Freshness.SAVED
     notes: tuple[str, ...] = ()
     has_ids = any("id" in cell for cell in notebook["cells"])  # if not, cells run may be another notebook's
     if has_ids and any(run.cell_id and headless.holds_code(run.text) for run in laid.unknown):
@@ -156,7 +128,7 @@ def _from_file(name: str, answer: Answer, around: Surroundings) -> CurrentNotebo
         named = any(run.cell_id for run in runs)
         unseen = "neither saved (Ctrl+S) nor run" if named else "not saved (Ctrl+S)"
         notes = (f"Read from the saved {path.name}: edits {unseen} are not included.",)
-    return CurrentNotebook(path, notebook, freshness, name, notes)
+    return CurrentNotebook(path, notebook, name, notes)
 
 
 def _refuse_what_is_older(path: Path, laid: Laid) -> None:

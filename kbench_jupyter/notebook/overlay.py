@@ -14,7 +14,6 @@ from kbench_jupyter.notebook.executed import Executed
 class Laid:
     """What an overlay did."""
 
-    replaced: frozenset[str]  # ids of cells whose text was replaced by a newer execution
     #: Executions by the window that asks, of which the notebook has no cell: it has changed unseen.
     unknown: tuple[Executed, ...]
     others: tuple[Executed, ...]  # by other windows, which had another text in a cell of the notebook
@@ -44,7 +43,6 @@ def lay_over(
     texts = {plain(cell["source"]) for cell in notebook["cells"]}
     unknown = (run for run in newer if run.session == session and run.cell_id not in known)
     return notebook, Laid(
-        frozenset(replaced),
         tuple(run for run in unknown if plain(run.text) not in texts),
         tuple(run for ident, run in differ.items() if ident not in replaced),
     )

@@ -295,8 +295,7 @@ def _with_closed_fence(cell: SourceCell) -> SourceCell:
 def _unwritable(cell: SourceCell) -> NotebookError:
     odd = _ODD.search(cell.text)
     row = cell.text[: odd.start()].count("\n") if odd else 0
-    line = cell.lines[row] if row < len(cell.lines) else row + 1
-    where = f"cell {cell.ref.number}" + (f", line {line}" if odd else "")
+    where = f"cell {cell.ref.number}" + (f", line {cell.lines[row]}" if odd else "")
     if odd:
         code = f"U+{ord(odd[0]):04X}"
         escape = f"\\x{ord(odd[0]):02x}" if ord(odd[0]) < 0x100 else f"\\u{ord(odd[0]):04x}"

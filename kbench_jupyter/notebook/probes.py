@@ -58,7 +58,6 @@ class Answer:
 
     path: Path | None = None
     notebook: Any = None  # its content, where the front end tells it; otherwise the file is read
-    live: bool = False  # the content is what is on the screen
     shown: bool = False  # a front end shows it, which may hold edits that the file does not have
 
 
@@ -73,7 +72,7 @@ def mirror(around: Surroundings) -> Answer | str:
     path = _resolved(told.path, around)
     _refuse_two_versions(path, told)
     content = {"cells": told.cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
-    return Answer(path, load("nbformat").from_dict(content), live=True)
+    return Answer(path, load("nbformat").from_dict(content))
 
 
 def _refuse_two_versions(path: Path, told: MirroredNotebook) -> None:
@@ -177,6 +176,6 @@ def vscode(around: Surroundings) -> Answer | str:
 
 def _from_json(text: str, name: str) -> Answer | str:
     try:
-        return Answer(None, notebook_from_json(text, name), live=True)
+        return Answer(None, notebook_from_json(text, name))
     except NotebookError as error:
         return str(error)

@@ -207,8 +207,8 @@ class Session:
 
         return revive
 
-    def notebook(self, file: str | None = None) -> CurrentNotebook:
-        """Find the current notebook, or read `file`.
+    def notebook(self) -> CurrentNotebook:
+        """Find the current notebook.
 
         Raises
         ------
@@ -217,7 +217,7 @@ class Session:
         """
         from kbench_jupyter.notebook.current import current_notebook
 
-        return current_notebook(self.shell, file=file)
+        return current_notebook(self.shell)
 
     def at_edit(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Have `listener` called when an open notebook of this kernel was edited; return what ends that.

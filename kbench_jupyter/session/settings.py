@@ -30,7 +30,7 @@ def gigabytes(value: object) -> float:
         If it is none that could be a limit; says what would be.
     """
     try:
-        number = float(value) if isinstance(value, str | int | float) and value is not True else 0.0
+        number = float(value) if isinstance(value, str | int | float) else 0.0
     except (ValueError, OverflowError):
         number = 0.0
     if not 0 < number < 1e9:  # NaN is neither

@@ -108,6 +108,7 @@ def test_an_answer_that_confirms_nothing_where_nothing_was_stopped_is_no_success
     nothing = faults.status(200)
     server.inject("ApiCancelBenchmarkTaskRuns", *[nothing] * 99)
     found = cancel(session, "quiz", clock=FakeClock())
+    assert [run.id for run in found.spared] == [12], "what is queued is not said to have begun"
     assert [run.id for run in found.left] == [11, 14]
     assert "Stopped 0 runs" in str(found)
     assert "Still going: m11 (run 11, queued), m14 (run 14, queued)" in str(found)

@@ -13,7 +13,7 @@ from made_samples import answered, sample
 from kbench_jupyter.actions.compare import Comparison, compare_samples
 from kbench_jupyter.actions.compare.marks import marked
 from kbench_jupyter.display.text import to_text
-from kbench_jupyter.display.view import Cell, Table, View, forms
+from kbench_jupyter.display.view import Cell, Facts, Table, View, forms
 from kbench_jupyter.errors import UsageError
 
 #: 40 rows: 30 pass both, 8 got worse, 1 got better, 1 fails both.
@@ -89,6 +89,40 @@ def test_samples_of_one_side_alone_are_said_and_not_compared() -> None:
     found = compare_samples("capitals", "v1", "v2", [*answered(BEFORE, 1)[:30], *answered(AFTER, 2)])
     assert "10 samples in v2" in text_of(found)
     assert "0 worse, 0 better, 30 the same" in text_of(found)
+    alone = [record for record in found.records() if record["change"] == "only after"]
+    assert [(one["id_before"], one["answer_before"]) for one in alone] == [(None, None)] * 10
+    assert [one["answer_after"] for one in alone] == ["It is Lyon"] * 8 + ["It is Paris", "It is Lyon"]
+    back = compare_samples("capitals", "v2", "v1", [*answered(BEFORE, 1)[:30], *answered(AFTER, 2)])
+    assert [record["change"] for record in back.records()].count("only before") == 10
+
+
+def test_a_difference_is_red_where_it_is_worse_green_where_it_is_better_and_plain_where_it_is_chance() -> (
+    None
+):
+    def tone(before: list[bool], after: list[bool]) -> str:
+        found = compare_samples("capitals", "v1", "v2", [*answered(before, 1), *answered(after, 2)])
+        [facts] = [part for part in found.view().parts if isinstance(part, Facts)]
+        cell = facts.items["difference"]
+        return cell.tone if isinstance(cell, Cell) else ""
+
+    assert [tone(BEFORE, AFTER), tone(AFTER, BEFORE), tone(BEFORE, BEFORE)] == ["bad", "good", ""]
+
+
+def test_of_a_single_sample_the_difference_has_no_p_value_and_is_said_all_the_same() -> None:
+    one, other = sample(0, 1, score=0.5), sample(0, 2, score=0.25, input="long " * 60)
+    text = " ".join(text_of(compare_samples("capitals", "v1", "v2", [one, other])).split())
+    assert "difference -0.25 samples 1 worse" in text
+
+
+def test_the_newest_answer_of_a_sample_is_shown_and_no_error_where_there_is_one() -> None:
+    long = "Which of these? " + "a, " * 100
+    tries = [sample(0, 2, run_id=run, answer=f"answer {run}", passed=False, input=long) for run in (5, 7, 6)]
+    tries.append(sample(0, 2, run_id=8, state="ERRORED", error="OSError: gone", input=long))
+    found = compare_samples("capitals", "v1", "v2", [sample(0, 1, input=long), *tries])
+    [record] = found.records()
+    assert (record["answer_after"], record["id_after"]) == ("answer 7", "2/own/7/0")
+    [table] = [part for part in found.view().parts if isinstance(part, Table)]
+    assert table.rows[0][1] == f"{long[:160]}…"
 
 
 def test_two_candidates_are_compared_on_the_newest_version_both_ran_on() -> None:
@@ -129,6 +163,7 @@ def test_versions_are_compared_candidate_by_candidate_and_p_values_corrected_for
         ("gemini-pr", "v1", "gemini-pr is neither", "Did you mean gemini-pro?"),
         ("v1", "v1", "Both sides are v1", "There are: gemini-pro"),
         ("v1", "gemini-pro", "a version and a candidate", "There are: gemini-pro"),
+        ("gemini-pro", "v1", "a version and a candidate", "There are: gemini-pro"),
         (
             "gemini-pro",
             "gemini-flash",
@@ -160,6 +195,7 @@ def test_less_is_better_of_cost_latency_and_tokens() -> None:
     assert len(found.worse) == 25
     assert "p <0.001 (paired t test)" in " ".join(text_of(found).split())
     assert "✗ 1.5 s" not in text_of(found)
+    assert "Chosen since" not in text_of(found)
 
 
 def test_repeats_of_a_sample_are_one_observation() -> None:
@@ -180,6 +216,7 @@ def test_runs_that_share_no_sample_are_compared_without_pairs_and_that_is_said()
     assert "4 and 4, none in common" in text
     assert "Welch's t test" in text
     assert found.worse == []
+    assert [record["sample"] for record in found.records()] == [one.id for one in (*one, *other)]
 
 
 def test_the_measure_is_score_where_every_version_returns_numbers_and_it_says_which_it_is() -> None:
@@ -189,6 +226,7 @@ def test_the_measure_is_score_where_every_version_returns_numbers_and_it_says_wh
     mixed = compare_samples("quiz", "v1", "v2", [*scored, *(sample(row, 2) for row in range(3))])
     assert mixed.measure == "passed"
     assert "Measure: passed" in text_of(mixed)
+    assert "Chosen since not every version returns numbers" in " ".join(text_of(mixed).split())
     lost = [*scored, *(sample(row, 2, state="ERRORED") for row in range(3))]
     assert compare_samples("quiz", "v1", "v2", lost).measure == "score", "errors do not change the question"
 

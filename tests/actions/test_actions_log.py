@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from loopback_session import LoopbackSession, add_run
-from watch_doubles import Said
+from watch_doubles import FakeClient, Said
 
 from kbench_jupyter.actions.log import WORKERS, log
 from kbench_jupyter.api import LogEntry
@@ -54,6 +54,38 @@ class Logs:
             found(exchange)
         else:
             exchange.answer(200, dict(faults.JSON), json.dumps(found).encode())
+
+
+def test_a_log_that_comes_faster_than_it_is_shown_waits_and_is_not_heaped_up():
+    belt, placed = log_live.Belt(room=1_000), []
+
+    def put():
+        for number in range(20):
+            belt.put(number, LogEntry("stdout", 0.0, "x" * 400))
+            placed.append(number)
+
+    thread = threading.Thread(target=put)
+    thread.start()
+    thread.join(0.2)
+    assert len(placed) <= 2
+    assert [belt.get(5)[0] for _ in range(20)] == list(range(20))
+    thread.join(5)
+    assert placed == list(range(20))
+
+
+def test_a_run_that_ended_before_its_log_had_its_turn_is_not_waited_for():
+    client = FakeClient([])
+    readers = log_readers.LogReaders(client, on_end=lambda *_: None, most=1)
+    readers.open(1)
+    assert client.opened.wait(5)
+    client.opened.clear()
+    readers.open(2)
+    readers.wind_up(2)
+    client.streams[1].end()
+    assert client.opened.wait(5)
+    assert client.streams[2].wound_up.wait(5)
+    assert not client.streams[1].wound_up.is_set()
+    readers.close()
 
 
 def streaming(entries, until=None):

@@ -138,6 +138,45 @@ def test_a_baseline_adds_the_difference_and_a_p_value_corrected_for_how_many_the
     assert max(map(len, to_text(found.view(), 80).splitlines())) <= 80
 
 
+def test_without_a_baseline_every_two_candidates_of_a_version_are_pairs(two_versions: Typed) -> None:
+    pairs = two_versions("results quiz").pairs
+    frame = pairs.to_dataframe()
+    assert list(zip(frame["before"], frame["after"], frame["after_version"], strict=True)) == [
+        ("steady", "worse", 2),
+        ("steady", "worse", 1),
+    ]
+
+
+def test_the_pairs_beside_a_baseline_are_a_table_of_their_own(
+    server: faults.FaultServer, kbench: Typed
+) -> None:
+    ran(server, ("m1", 1, GOOD), ("m1", 2, BAD), ("m2", 1, BAD), ("m2", 2, GOOD), ("m3", 2, [None] * 4))
+    shown = kbench("results quiz --baseline v1").pairs.view()
+    [table] = [part for part in shown.parts if isinstance(part, Table)]
+    texts = [[getattr(cell, "text", cell) for cell in row] for row in table.rows]
+    assert [row[4] for row in texts[:3]] == ["62.5% (47% to 76%)", "100% (91% to 100%)", "errored"]
+    assert [getattr(row[5], "tone", "") for row in table.rows[:3]] == ["bad", "good", ""]
+
+
+def test_repeats_of_rows_are_told_by_how_often_one_and_all_of_them_pass(
+    server: faults.FaultServer, kbench: Typed
+) -> None:
+    ran(server, ("m1", 1, [True, True, False, False]), ("m1", 1, [True, False, True, False]))
+    [table] = [
+        part for part in kbench("results quiz").view().parts if "pass@k>" in getattr(part, "columns", ())
+    ]
+    assert [str(cell) for cell in table.rows[0]] == ["m1", "1", "4", "2", "75.0%", "25.0%", ""]
+
+
+def test_what_is_said_to_compare_next_ran_on_the_same_version(
+    server: faults.FaultServer, kbench: Typed
+) -> None:
+    ran(server, ("old", 1, GOOD), ("m1", 2, GOOD), ("m2", 2, BAD))
+    assert "%kbench compare m1 m2 -t quiz" in [line for line, _ in kbench("results quiz").view().next]
+    alone = kbench("results quiz -m old -m m1").view().next
+    assert not [line for line, _ in alone if "compare" in line], "on one version there is but one of each"
+
+
 def test_a_candidate_as_baseline_is_compared_within_each_version(two_versions: Typed) -> None:
     frame = two_versions("results quiz --baseline steady").pairs.to_dataframe()
     assert list(zip(frame["after"], frame["after_version"], frame["before_version"], strict=True)) == [

@@ -125,6 +125,18 @@ def test_how_an_errored_run_counts_is_said_where_it_is_counted(tmp_path: Path) -
     [said] = found.remarks
     assert said == ("1 of 3 samples errored: it is left out of every mean and pass rate.")
     assert found.view().next == (("%kbench status quiz --errors", "the whole of each error"),)
+    record(tmp_path / "quiz/0/m/4", error="Traceback\nValueError: of an older version")
+    [errors] = [table for table in tables(compared(tmp_path)) if table.columns[-1] == "error"]
+    assert drawn(errors) == [["m", "2", "OSError: gone"]]
+
+
+def test_of_runs_whose_time_nobody_told_the_others_have_a_mean_all_the_same(tmp_path: Path) -> None:
+    record(tmp_path / "quiz/1/m/1", metrics={"outputTokens": 3})
+    [row] = compared(tmp_path).groups
+    assert row.latency is None
+    record(tmp_path / "quiz/1/m/2", metrics={"outputTokens": 3, "totalBackendLatencyMs": 500})
+    [row] = compared(tmp_path).groups
+    assert row.latency == 0.5
 
 
 def test_where_nothing_errored_nothing_is_said_of_errors(tmp_path: Path) -> None:

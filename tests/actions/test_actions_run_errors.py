@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors
+from loopback_session import LoopbackSession
+
+from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
 from kbench_jupyter.notebook.build import task_source
 from kbench_jupyter.notebook.files import percent_task_source
 
@@ -14,6 +16,22 @@ def helper(answer):
 # %%
 def quiz(llm):
     helper("x")
+"""
+TASK = """\
+# %%
+import kaggle_benchmarks as kbench
+# %%
+def helper(answer):
+    raise ValueError("no good answer")
+# %% [markdown]
+# Answers.
+# %%
+@kbench.task(name="quiz")
+def quiz(llm):
+    helper("x")
+
+
+quiz.run(kbench.llm)
 """
 RAISED = """\
 The first run ended in an error.
@@ -94,6 +112,35 @@ def test_a_cell_that_failed_on_the_server_is_the_notebooks_whatever_the_server_c
     assert "Cell 1, line 4, in helper(answer)" in whole
     assert "ValueError                                Traceback" in whole
     assert explained.line(FAILED_CELL) == "ValueError: no good answer (cell 1, line 4)"
+
+
+def test_the_server_counts_cells_of_code_alone():
+    kinds = [
+        ("code", 'def helper(answer):\n    raise ValueError("no good answer")'),
+        ("markdown", "Why."),
+        ("code", 'helper("x")'),
+    ]
+    source = task_source([{"cell_type": kind, "source": text} for kind, text in kinds], origin="a.ipynb")
+    whole = RunErrors(source).whole(FAILED_CELL.replace("Cell 2, line 1 failed", "Cell 3, line 1 failed"))
+    assert whole.startswith("Cell 3, line 1 failed:")
+    assert "Cell 3, line 1\n----> 1 helper" in whole
+
+
+def test_what_was_pushed_from_another_kernel_is_named_as_long_as_the_notebook_is_still_that(
+    server, kbench, tmp_path, monkeypatch
+):
+    (tmp_path / "q.py").write_text(TASK, encoding="utf-8")
+    monkeypatch.setenv("KBENCH_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("KBENCH_NOTEBOOK", str(tmp_path / "q.py"))
+    kbench("push")
+    later = LoopbackSession(server, KBENCH_HOME=str(tmp_path / "home"))
+    task = later.client().get_task("quiz")
+    assert (
+        errors_of(later, later.target(), task).line(RAISED) == "ValueError: no good answer (line 5 (cell 2))"
+    )
+    (tmp_path / "q.py").write_text(TASK.replace("# Answers.", "# Answers.\n"), encoding="utf-8")
+    assert errors_of(later, later.target(), task) is NO_SOURCE
+    later.close()
 
 
 def test_without_the_source_what_the_server_counted_says_so():

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import faults
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -78,6 +79,34 @@ def test_pauses_double_up_to_a_cap_and_vary() -> None:
     assert clock.pauses == [0.75, 1.5, 3, 6, 6, 6, 6]
     for low, high in ((0.0, 0.5), (0.999, 1.0)):
         assert Limits(backoff=1).pause(1, lambda low=low: low) == pytest.approx(high, abs=0.01)
+
+
+@pytest.mark.parametrize("code", [0, 200, None, "OK"])
+def test_a_code_that_is_no_error_is_none(code: object) -> None:
+    client, _ = client_on(sequence(answer(data={"code": code, "message": "", "slug": {"taskSlug": "t"}})))
+    assert client.get_task("t").slug.task == "t"
+
+
+@pytest.mark.parametrize("data", [{"error": "No such thing."}, {"error": {"message": "No such thing."}}])
+def test_what_a_refusal_says_is_read_wherever_it_stands(data: object) -> None:
+    client, _ = client_on(sequence(answer(400, data)))
+    with pytest.raises(ApiError, match=r"No such thing\."):
+        client.task_quota()
+
+
+def test_a_refusal_that_breaks_off_is_what_its_status_says() -> None:
+    with faults.FaultServer() as server:
+
+        def short(exchange: faults.Exchange) -> None:
+            exchange.send(
+                exchange.head(404, {**faults.JSON, "Content-Length": "500"}) + b'{"code": 404, "mess'
+            )
+            exchange.hang_up()
+
+        server.inject("GetBenchmarkTask", short)
+        with Client(server.url, None) as client, pytest.raises(NotFoundError, match="task 't'"):
+            client.get_task("t")
+        assert len(server.requests) == 1
 
 
 def test_the_real_jitter_is_not_always_the_same() -> None:
@@ -389,6 +418,8 @@ def test_errors_say_what_and_what_next(
         do()
     error: Any = caught.value
     assert hint is None or hint in error.hint
+    if isinstance(error, CredentialsError):
+        assert "no, ***" in str(error.detail), "the server's own words"
     if isinstance(error, ApiError):
         assert (error.status, error.server_message) == (status, "no, ***")
         assert error.method

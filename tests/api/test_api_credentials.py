@@ -5,6 +5,7 @@ import os
 import pickle
 import stat
 import threading
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ def write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text)
     return path
+
+
+def basic(text: str) -> str:
+    return f"Basic {b64encode(text.encode()).decode()}"
 
 
 def found(home: Path, **environ: str) -> tuple[str, str] | None:
@@ -171,6 +176,16 @@ def test_a_damaged_kaggle_json_is_no_trouble_to_who_names_both_in_the_environmen
         find_credentials({"KAGGLE_USERNAME": "v"}, tmp_path)
 
 
+def test_each_variable_takes_the_place_of_its_field_in_kaggle_json(tmp_path: Path) -> None:
+    file = write(tmp_path / ".kaggle" / "kaggle.json", '{"username": "me", "key": "old"}')
+    file.chmod(0o644)
+    assert found(tmp_path, KAGGLE_USERNAME="v") == ("~/.kaggle/kaggle.json", basic("v:old"))
+    assert found(tmp_path, KAGGLE_KEY="k") == ("KAGGLE_USERNAME and KAGGLE_KEY", basic("me:k"))
+    named = find_credentials({"KAGGLE_USERNAME": "v"}, tmp_path)
+    assert named is not None
+    assert "read by others on this machine" in named.remark
+
+
 @pytest.mark.parametrize(
     ("content", "mode", "words"),
     [
@@ -257,6 +272,13 @@ def oauth(path: Path, expires: datetime, now: datetime = NOW, **fields: Any) -> 
     loaded = OAuthCredentials.load(path, lambda: now)
     assert loaded is not None
     return loaded
+
+
+def test_a_sign_in_without_an_access_token_hides_the_other_one(tmp_path: Path) -> None:
+    write(tmp_path / ".kaggle" / "credentials.json", '{"refresh_token": "refresh-s3cr3t"}')
+    signed_in = find_credentials({}, tmp_path)
+    assert signed_in is not None
+    assert signed_in.redact("It said refresh-s3cr3t.") == "It said ***."
 
 
 def test_an_oauth_token_expires_two_minutes_early(tmp_path: Path, server: FaultServer) -> None:

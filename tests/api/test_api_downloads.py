@@ -71,6 +71,30 @@ def test_a_start_without_a_validator_is_not_trusted(
     assert "range" not in server.requests[0].headers
 
 
+def test_a_part_that_does_not_say_which_is_not_appended(
+    server: FaultServer, client: Client, archive: bytes
+) -> None:
+    def unplaced(exchange: Exchange) -> None:
+        exchange.answer(206, {"Content-Type": "application/zip", "ETag": '"v1"'}, ARCHIVE[1000:])
+
+    server.inject(METHOD, cut_at(1000), unplaced)
+    with (
+        client.download_output(7) as download,
+        pytest.raises(TransportError, match="changed while it was being downloaded, or cannot be resumed"),
+    ):
+        list(download.iter_bytes())
+
+
+@pytest.mark.parametrize("tag", [None, 'W/"v1"'])
+def test_a_cut_download_of_which_nothing_says_that_it_is_the_same_is_not_gone_on_with(
+    server: FaultServer, client: Client, archive: bytes, tag: str | None
+) -> None:
+    server.inject(METHOD, cut_at(1000, tag))
+    with client.download_output(7) as download, pytest.raises(TransportError):
+        list(download.iter_bytes())
+    assert len(server.requests) == 1
+
+
 def test_a_start_behind_the_end_begins_anew(client: Client, archive: bytes) -> None:
     with client.download_output(7, start=len(archive), validator='"v1"') as download:
         assert download.start == 0

@@ -279,6 +279,27 @@ def test_the_log_of_a_going_run_is_what_is_there(server: FaultServer, client: Cl
     assert [item.data for item in client.run_logs(5, quiet=0.3)] == ["line 1 ☃\n", "line 2 ☃\n"]
 
 
+@pytest.mark.parametrize("streamed", [False, True], ids=["at once", "after a stream that was cut"])
+def test_the_whole_log_of_a_run_that_has_ended_is_read_however_slowly_it_comes(
+    server: FaultServer, client: Client, streamed: bool
+) -> None:
+    def slowly(exchange: Exchange) -> None:
+        if streamed and len(server.calls("GetBenchmarkTaskRunLogs")) == 1:
+            exchange.send(exchange.head(200, {"Content-Type": "text/event-stream", "Connection": "close"}))
+            exchange.send(sse([entry(1)], end=False))
+            exchange.hang_up()
+            return
+        body = json.dumps([entry(number) for number in range(1, 7)]).encode()
+        exchange.send(exchange.head(200, {**JSON, "Content-Length": str(len(body))}))
+        for start in range(0, len(body), 60):
+            exchange.send(body[start : start + 60])
+            exchange.server.stopping.wait(0.05)
+
+    server.log = slowly
+    got = client.run_logs(5, quiet=0.1)
+    assert [item.data for item in got] == [f"line {number} ☃\n" for number in range(1, 7)]
+
+
 def test_a_run_that_never_stops_writing_does_not_hold_its_reader(server: FaultServer, client: Client) -> None:
     def chatty(exchange: Exchange) -> None:
         exchange.send(exchange.head(200, {"Content-Type": "text/event-stream"}))

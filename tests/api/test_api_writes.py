@@ -9,7 +9,7 @@ import faults
 import pytest
 from faults import FaultServer
 
-from kbench_jupyter.api import Citation, Client, TaskSlug
+from kbench_jupyter.api import Citation, Client, Limits, TaskSlug
 from kbench_jupyter.errors import (
     AmbiguousWriteError,
     NotFoundError,
@@ -85,6 +85,21 @@ def test_a_push_that_lands_after_the_first_look_is_still_found(server: FaultServ
     assert client.create_task("t", "{}", known_version=0).slug.version == 1
 
 
+def test_a_push_that_a_slow_server_is_still_at_work_on_is_waited_for_longer_each_time(
+    server: FaultServer,
+) -> None:
+    server.inject("CreateBenchmarkTask", faults.reset_before)
+    pauses: list[float] = []
+    limits = Limits(backoff=0.5, backoff_cap=1.5, looks=4)
+    with (
+        Client(server.url, None, limits=limits, sleep=pauses.append, rand=lambda: 1.0) as client,
+        pytest.raises(AmbiguousWriteError, match="no version after none has appeared"),
+    ):
+        client.create_task("t", "{}", known_version=0)
+    assert pauses == [0.5, 1.0, 1.5, 1.5]
+    assert len(server.calls("GetBenchmarkTask")) == 4
+
+
 def test_a_known_version_saves_the_look_before(server: FaultServer, client: Client) -> None:
     server.api.add_task("t")
     client.create_task("t", "{}", known_version=1)
@@ -108,6 +123,23 @@ def test_a_push_is_tried_again_when_it_surely_was_not_acted_on(server: FaultServ
 def test_a_refused_push_carries_the_servers_error(server: FaultServer, client: Client) -> None:
     server.api.extra = {"error": "slug is taken"}
     assert client.create_task("t", "{}").error == "slug is taken"
+    server.inject("CreateBenchmarkTask", faults.status(404))
+    with pytest.raises(NotFoundError, match="task 't'"):
+        client.create_task("t", "{}", known_version=0)
+
+
+def test_datasets_of_a_version_that_somebody_pushed_meanwhile_say_nothing_of_this_push(
+    server: FaultServer, client: Client
+) -> None:
+    server.api.echo_options = False
+
+    def newer(exchange: faults.Exchange) -> None:
+        server.api.add_task("t")
+        exchange.answer(*exchange.process())
+
+    server.inject("GetBenchmarkTask", newer)
+    pushed = client.create_task("t", "{}", datasets=["me/mine"], known_version=0)
+    assert (pushed.version, pushed.invalid_datasets) == (1, ())
 
 
 def test_a_schedule_sends_canonical_models_once_each(server: FaultServer, client: Client) -> None:
@@ -401,6 +433,23 @@ def test_artifacts_that_a_server_does_not_make_public_are_not_said_to_be(
     server.inject("PublishBenchmarkTask", older)
     task = client.publish("u", artifacts=True)
     assert (task.is_public, task.artifacts_public) == (True, None)
+
+
+@pytest.mark.parametrize("what", [{"notebook": True}, {"artifacts": True}])
+def test_what_the_answer_to_a_publish_leaves_out_the_task_says(
+    server: FaultServer, client: Client, what: dict[str, bool]
+) -> None:
+    server.api.add_task("t")
+
+    def short(exchange: faults.Exchange) -> None:
+        task = json.loads(exchange.process()[2])
+        told = {key: value for key, value in task.items() if key in ("slug", "isPublic")}
+        exchange.answer(200, dict(faults.JSON), json.dumps(told).encode())
+
+    server.inject("PublishBenchmarkTask", short)
+    task = client.publish("t", **what)
+    assert task.is_public
+    assert task.is_backing_notebook_published or task.artifacts_public
 
 
 # -- What a server does not offer -----------------------------------------------------------------------------

@@ -66,6 +66,7 @@ def test_a_task_goes_all_the_way_from_init_to_a_table_of_results(
 
     pushed = door("push -f task.py --wait")
     assert (pushed.task.slug.task, pushed.task.creation_state) == ("say-something", "COMPLETED")
+    assert "it was never run here" not in str(pushed)
     assert not door("push say-something -f task.py").changed
     again = door("push say-something -f task.py --again --wait 120")
     assert again.task.version == pushed.task.version + 1

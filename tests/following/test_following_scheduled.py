@@ -14,6 +14,7 @@ from kbench_jupyter.actions.run import run as schedule
 from kbench_jupyter.api import ScheduleResult
 from kbench_jupyter.errors import RunsFailedError, TransportError, UsageError
 from kbench_jupyter.following.scheduled import find_scheduled
+from kbench_jupyter.session.interrupted import Interrupted
 
 
 def ids(client, models=("m1", "m2"), before=(), **options):
@@ -39,6 +40,16 @@ def test_older_runs_never_count_and_the_newest_does():
     hidden = run(3, "COMPLETED", start_time=ended, end_time=ended)
     client = FakeClient([run(5)], [hidden, run(5), run(7), run(6)])
     assert ids(client, ["m1"], before={5}) == [7]
+    assert ids(FakeClient([run(5)], [hidden, run(5)]), ["m1"], before={5}, timeout=3) == []
+    # One that was begun by somebody else since the filter hid nothing: its end is of this moment.
+    ended = datetime.now(UTC)
+    assert ids(FakeClient([], [run(7, "COMPLETED", start_time=ended, end_time=ended)]), ["m1"]) == [7]
+
+
+def test_ctrl_c_while_looking_says_that_the_runs_go_on():
+    with pytest.raises(Interrupted, match="2 runs of quiz that were scheduled") as stopped:
+        ids(FakeClient(KeyboardInterrupt()))
+    assert "%kbench cancel quiz" in str(stopped.value.hint)
 
 
 def test_what_never_appears_is_left_out_after_a_minute_or_the_time_out():

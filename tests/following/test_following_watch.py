@@ -403,6 +403,10 @@ def test_how_long_the_rest_takes_is_not_said_once_nothing_ends_any_more():
     assert pace(40, 30, [0, 5, 10, 15], 60) == "none for 45 s, time left not known"
     assert pace(1000, 990, [0, 60, 120], 130) == "1.0 a minute, about 16 h 30 min left"
     assert pace(12, 6, [0, 3_000, 6_000, 9_000], 9_100) == "1.2 an hour, about 4 h 58 min left"
+    assert pace(40, 30, [5, 5, 5], 6) == "time left not known yet", (
+        "several that are seen at one look are no rate"
+    )
+    assert pace(40, 0, [0, 5, 10, 15], 16) == ""
     assert pace(9, 5, [0, 5, 10, 15], 16) == "", "for few it would say nothing that they do not"
 
 

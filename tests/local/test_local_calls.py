@@ -45,6 +45,25 @@ def test_a_new_task_has_a_version_an_address_and_a_time(server):
     server.created("versions", 2)
 
 
+def test_the_next_version_keeps_what_the_page_says(server):
+    server.push("described", plain("described"))
+    server.created("described", 1)
+    page = {
+        "description": "*Sums*.",
+        "provenanceSources": "By hand.",
+        "citations": [{"title": "A", "url": "https://example.org/a"}],
+    }
+    server.call(
+        "UpdateBenchmarkTask",
+        {"slug": {"taskSlug": "described"}, **page, "updateMask": "description,provenanceSources,citations"},
+    )
+    server.push("described", plain("described"))
+    task = server.task("described")
+    assert task["slug"]["versionNumber"] == 2
+    assert {name: task[name] for name in page} == page
+    server.created("described", 2)
+
+
 def test_datasets_are_named_as_unavailable(server):
     task = server.push("with-data", plain("with-data"), options={"datasetDataSources": ["a/b", "c/d"]})
     assert task["invalidDatasetSources"] == ["a/b", "c/d"]
@@ -180,7 +199,12 @@ def test_a_second_run_of_the_same_kind_is_skipped_while_one_goes(server):
     assert first["runScheduled"]
     assert "runScheduled" not in second
     assert "already" in second["runSkippedReason"]
-    assert len(server.runs("slow")) == 1
+    [run] = server.runs("slow")
+    server.ended(run["id"], "slow")
+    again, third = server.schedule("slow", MODEL, PROXY_MODEL)
+    assert again["runScheduled"]
+    assert "already" in third["runSkippedReason"], "one that has ended hides none that goes"
+    assert [one["id"] for one in server.runs("slow")] == [again["runId"], run["id"]], "the newest first"
 
 
 def test_a_task_that_is_not_ready_is_skipped_with_the_reason(server):
@@ -196,6 +220,8 @@ def test_publishing_marks_the_task_and_on_demand_the_notebook(server, task):
     published = server.call("PublishBenchmarkTask", {**body, "publishBackingNotebook": True})
     assert published["isBackingNotebookPublished"]
     assert server.call("PublishBenchmarkTask", body)["isBackingNotebookPublished"]
+    assert server.call("PublishBenchmarkTask", {**body, "publishRunArtifacts": True})["areRunArtifactsPublic"]
+    assert server.call("PublishBenchmarkTask", body)["areRunArtifactsPublic"], "it cannot be taken back"
     server.call("CreateBenchmarkTask", {"slug": "unready", "text": "broken"})
     assert error_of(server.post("PublishBenchmarkTask", {"slug": {"taskSlug": "unready"}}))[0] == 400
 

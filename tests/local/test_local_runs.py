@@ -8,6 +8,7 @@ import threading
 import zipfile
 
 import pytest
+import requests
 from local_server_process import ENDLESS, MODEL, PROXY_MODEL, Server, plain, wait_for
 
 from kbench_jupyter.local.store import Store
@@ -282,6 +283,25 @@ def test_a_run_can_be_cancelled_while_it_goes_and_while_it_waits(make_server):
     assert one.run_now("next")["state"] == "COMPLETED", "the worker is free again"
 
 
+def test_a_runs_token_ends_with_it(server):
+    asks = """
+import os, requests
+key = os.environ["MODEL_PROXY_API_KEY"]
+url = os.environ["MODEL_PROXY_URL"] + "/openapi/models"
+with open("token.txt", "w") as file:
+    status = requests.get(url, headers={"Authorization": "Bearer " + key}, timeout=10).status_code
+    print(status, key[::-1], file=file)
+"""
+    server.push("keeps", plain("keeps", asks))
+    assert server.creation("keeps") == ("COMPLETED", "")
+    run = server.run_now("keeps")
+    assert run["state"] == "COMPLETED"
+    status, key = output(server, run["id"]).read("token.txt").decode().split()
+    assert status == "200"
+    headers = {"Authorization": f"Bearer {key[::-1]}"}
+    assert requests.get(f"{server.url}/openapi/models", headers=headers, timeout=10).status_code == 401
+
+
 def test_a_large_output_and_long_lines_come_through(server):
     server.push(
         "large", plain("large", "print('x' * 300_000)\nopen('big.bin', 'wb').write(bytes(5_000_000))")
@@ -318,5 +338,7 @@ def test_a_task_with_many_runs_holds_no_other_one_up(make_server):
         (one.call("BatchScheduleBenchmarkTaskRuns", body)["results"][0]["runId"], slug)
         for slug, body in asked
     ]
-    begun = sorted((one.ended(run, slug)["startTime"], slug) for run, slug in runs)
-    assert [slug for _, slug in begun][1:] == ["few", "many", "many"]
+    begun = sorted((one.ended(run, slug)["startTime"], slug, run) for run, slug in runs)
+    assert [slug for _, slug, _ in begun][1:] == ["few", "many", "many"]
+    many = [run for _, slug, run in begun if slug == "many"]
+    assert many == sorted(many), "its own go in the order they were asked for"

@@ -97,11 +97,6 @@ def test_the_shell_completes_subcommands_and_flags(shell: InteractiveShell) -> N
     assert offered(shell, "%kbench push --wa") == ["%kbench push --wait"]
 
 
-def test_completion_of_anything_else_stays_as_it_was(shell: InteractiveShell) -> None:
-    shell.user_ns["unmistakable"] = 1
-    assert "unmistakable" in offered(shell, "unmist")
-
-
 def test_unloading_takes_the_completion_away(shell: InteractiveShell) -> None:
     shell.run_line_magic("unload_ext", "kbench_jupyter")
     assert "%kbench push" not in offered(shell, "%kbench pu")

@@ -48,7 +48,7 @@ def refusal(shell: InteractiveShell, caplog: pytest.LogCaptureFixture, line: str
     [
         ("target = 'locl'", ["Did you mean local?", "kaggle, local"]),
         ("target = 'mars'", ["no target 'mars'", "kaggle, local"]),
-        ("target = 5", ["takes text, not int"]),
+        ("target = 5", ["takes text, not int", "Put it in quotes"]),
         ("api_url = 'api.kaggle.com'", ["no web address"]),
         ("api_url = 'http://example.org'", ["plain http"]),
         ("env_file = '.'", ["is a folder"]),
@@ -60,6 +60,8 @@ def refusal(shell: InteractiveShell, caplog: pytest.LogCaptureFixture, line: str
         ("download_limit_gb = float('inf')", ["number of GB above 0", "inf"]),
         ("download_limit_gb = 0", ["number of GB above 0"]),
         ("download_limit_gb = True", ["number of GB above 0"]),
+        ("download_limit_gb = []", ["number of GB above 0"]),
+        ("pass_env = 'A, B=1'", ["'B' is not the name of an environment variable"]),
         ("download_limit_gb = 'much'", ["number of GB above 0", "much"]),
         ("kernel_ahead = 'maybe'", ["on or off", "maybe"]),
         ("kernel_ahead = 2", ["on or off", "2"]),

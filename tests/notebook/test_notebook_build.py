@@ -22,6 +22,31 @@ def source_of(*texts):
     return task_source([code(text) for text in texts], origin="test.ipynb")
 
 
+@pytest.mark.parametrize("notebook", [{}, {"cells": None}, {"cells": "x = 1"}, "x = 1", 7, None])
+def test_what_is_no_notebook_is_said_to_be_none(notebook):
+    with pytest.raises(NotebookError, match="is not a Jupyter notebook"):
+        task_source(notebook, origin="test.ipynb")
+
+
+@pytest.mark.parametrize("cell", [7, {"cell_type": "chart"}, {"cell_type": "code", "source": {}}])
+def test_a_cell_that_is_none_is_named_by_its_number(cell):
+    with pytest.raises(NotebookError, match="Cell 2 is not a"):
+        task_source([code("x = 1"), cell], origin="test.ipynb")
+
+
+def test_an_invisible_character_is_named_with_the_line_of_the_cell_it_is_in():
+    with pytest.raises(NotebookError, match=r"U\+000C\) in cell 2, line 4 would be lost"):
+        source_of("x = 1", "%kbench push\n\ny = 2\nz = '\x0c'")
+
+
+def test_a_cell_in_another_language_is_told_by_the_lines_of_the_cell():
+    source = source_of("x = 1", "%%bash\nls\npwd")
+    where = {
+        line: place and place[1] for line, place in zip(source.text.split("\n"), source.lines, strict=True)
+    }
+    assert (where['# %% language="bash"'], where["# ls"], where["# pwd"]) == (1, 2, 3)
+
+
 def texts(source):
     return [cell.text for cell in source.cells]
 

@@ -18,7 +18,7 @@ from IPython.core.interactiveshell import InteractiveShell
 
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook import headless, mirror, probes, server_sessions
-from kbench_jupyter.notebook.current import PROBES, Freshness, current_notebook
+from kbench_jupyter.notebook.current import PROBES, current_notebook
 from kbench_jupyter.notebook.executed import Executed, ExecutedCells
 from kbench_jupyter.notebook.mirror_state import MirrorState
 from kbench_jupyter.notebook.probes import Answer, Surroundings
@@ -83,19 +83,6 @@ def test_where_nobody_sits_a_notebook_that_is_not_found_is_to_be_named(shell, mo
     assert caught.value.hint == "Name the file: -f FILE, or %env KBENCH_NOTEBOOK=FILE for every command."
 
 
-def test_without_ipython_a_file_can_still_be_named(tmp_path):
-    path = tmp_path / "task.py"
-    path.write_text("# %%\nx = 1\n")
-    found = current_notebook(file=str(path))
-    assert (found.path, found.probe, found.freshness) == (path, "-f", Freshness.SAVED)
-    assert sources(found) == ["x = 1"]
-
-
-def test_a_file_that_was_named_beats_every_probe(shell, tmp_path, monkeypatch):
-    monkeypatch.setenv("KBENCH_NOTEBOOK", str(write(tmp_path / "a.ipynb", "a")))
-    assert sources(current_notebook(shell, file=str(write(tmp_path / "b.ipynb", "b")))) == ["b"]
-
-
 def test_the_environment_names_a_notebook_or_is_wrong_out_loud(shell, tmp_path, monkeypatch):
     monkeypatch.setenv("KBENCH_NOTEBOOK", "sub/a.ipynb")
     with pytest.raises(NotebookError, match=r"KBENCH_NOTEBOOK names sub/a\.ipynb"):
@@ -146,7 +133,6 @@ def test_colab_is_asked_from_the_main_thread_only_and_may_stay_silent(monkeypatc
     monkeypatch.setitem(sys.modules, "google.colab", colab)
     monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
     answer = probes.colab(around())
-    assert answer.live
     assert answer.notebook.cells[0].source == "c"
     assert probes.colab(around()) == "its front end did not answer in time"
     said = []
@@ -221,12 +207,10 @@ def test_cells_executed_since_the_save_are_laid_over_the_saved_file(shell, tmp_p
     run(shell, "x = 2", "one")  # KBENCH_NOTEBOOK names the file, so it is not doubted
     found = current_notebook(shell)
     assert sources(found) == ["x = 2", "y = 1"]
-    assert found.freshness is Freshness.SAVED_PLUS_EXECUTED
     write(path, "x = 3", "y = 3", ids=["one", "two"])  # saved after the run: the file is newer
     os.utime(path, (4_000_000_000, 4_000_000_000))
     found = current_notebook(shell)
     assert sources(found) == ["x = 3", "y = 3"]
-    assert found.freshness is Freshness.SAVED
 
 
 def test_a_front_end_that_names_cells_in_its_own_way_is_not_accused_of_unseen_cells(shell, tmp_path):
@@ -237,7 +221,7 @@ def test_a_front_end_that_names_cells_in_its_own_way_is_not_accused_of_unseen_ce
     shell.user_ns.update(found=[], look=lambda: shell.user_ns["found"].append(current_notebook(shell)))
     run(shell, "look()", "vscode-notebook-cell:/home/me/a.ipynb#W0sZmlsZQ%3D%3D")
     (found,) = shell.user_ns["found"]
-    assert (found.probe, found.freshness) == ("VS Code", Freshness.SAVED)
+    assert found.probe == "VS Code"
     assert found.notes == ("Read from the saved a.ipynb: edits not saved (Ctrl+S) are not included.",)
 
 
@@ -255,7 +239,7 @@ def without_ids(path, *texts):
 def test_cells_without_ids_stay_as_they_are(shell, tmp_path, told):
     """Colab, Kaggle and often VS Code write formats before 4.5, whose cells have none."""
     old = without_ids(tmp_path / "a.ipynb", "look()", "x = 1")
-    answer = Answer(tmp_path / "a.ipynb", shown=True) if told == "a file" else Answer(None, old, live=True)
+    answer = Answer(tmp_path / "a.ipynb", shown=True) if told == "a file" else Answer(None, old)
     chain, found = (("it", lambda _around: answer),), []
     mirror.install(shell)
     shell.user_ns["look"] = lambda: found.append(sources(current_notebook(shell, chain=chain)))
@@ -356,7 +340,7 @@ def test_a_file_saved_by_another_since_ends_a_tabs_word_unless_they_agree(shell,
     os.utime(file, (4_000_000_000, 4_000_000_000))
     told = tab.asks(cell_id="two")
     if changed == "x = 'IN THE TAB'":
-        assert (told.probe, told.freshness) == ("the browser", Freshness.LIVE)
+        assert told.probe == "the browser"
         return
     assert "two versions of a.ipynb" in str(told)
     assert "Reload Notebook from Disk" in told.hint
@@ -417,6 +401,11 @@ def test_what_another_window_ran_is_laid_over_no_file_but_doubted(shell, file):
     assert sources(Page(shell, "classic").asks())[0] == "x = 'SAVED'"
 
 
+def test_a_cell_that_another_window_ran_makes_no_file_older_for_this_one(shell, file):
+    Page(shell, "another notebook of this kernel").asks("y = 'ELSEWHERE'", cell_id="elsewhere")
+    assert sources(Page(shell, "classic").asks())[0] == "x = 'SAVED'"
+
+
 def test_a_line_of_kbench_that_was_never_saved_makes_no_file_older(shell, file):
     shell.run_line_magic("load_ext", "kbench_jupyter")
     page = Page(shell, "classic")
@@ -441,9 +430,13 @@ def test_a_running_cell_that_the_file_does_not_have_is_said(shell, tmp_path, mon
     monkeypatch.setenv("KBENCH_NOTEBOOK", str(path))
     mirror.install(shell)
     shell.user_ns.update(found=[], look=lambda: shell.user_ns["found"].append(current_notebook(shell)))
-    run(shell, "look()", "new")
+    run(shell, "%load_ext kbench_jupyter", "door")
+    run(shell, "other = 1", None)
     run(shell, "look()", "one")
-    unseen, seen = shell.user_ns["found"]
+    run(shell, "new = look()", "new")
+    run(shell, "look()", "one")
+    before, unseen, seen = shell.user_ns["found"]
+    assert before.notes == (), "a line of kbench is no edit, and what no page ran may be another notebook's"
     assert "unsaved edits that cannot be seen" in unseen.notes[0]
     assert "Ctrl+S" in unseen.notes[0]
     assert sources(seen) == ["look()"]
@@ -503,7 +496,7 @@ def test_the_mirror_answers_first_and_the_running_cell_is_as_it_runs(shell, tmp_
     late = told_cell("two", "late") | {"tags": ["kbench-skip"]}
     page.tell(told_cell("one", "typed", "markdown"), late)
     found = page.asks("look()  # as it runs", cell_id="two")
-    assert (found.probe, found.freshness, found.path) == ("the browser", Freshness.LIVE, path)
+    assert (found.probe, found.path) == ("the browser", path)
     assert sources(found) == ["typed", "look()  # as it runs"]
     assert found.notebook.cells[1].metadata.tags == ["kbench-skip"]
     assert page.asks(cell_id="of-another-notebook").probe == "KBENCH_NOTEBOOK"
@@ -718,6 +711,14 @@ def test_malformed_messages_are_ignored(message):
     state = MirrorState()
     assert state.receive(message, "s")
     assert state.notebook("s") is None
+
+
+def test_cells_that_are_none_are_asked_for_again():
+    state = MirrorState()
+    message = {"client": "c", "seq": 1, "reset": True, "order": ["a"]}
+    assert not state.receive({**message, "cells": [None, {"id": "a", "type": "code"}]}, "s")
+    assert state.notebook("s") is None
+    assert state.receive({**message, "cells": [told_cell("a", "x")]}, "s")
 
 
 def test_the_state_never_shows_what_it_holds_and_stays_small():

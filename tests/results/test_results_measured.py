@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 from typing import Any
 
@@ -69,6 +70,20 @@ def test_one_run_keeps_the_interval_that_its_task_told() -> None:
     assert side.estimate.interval == pytest.approx((0.4, 0.6))
 
 
+def test_a_mean_of_scores_has_its_interval_and_without_scipy_none_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    scores = [sample(row, score=score) for row, score in enumerate([0.2, 0.4, 0.9])]
+    side = one(scores, "score")
+    assert side.estimate is not None
+    assert side.estimate.interval == pytest.approx((0.5 - 0.8957, 0.5 + 0.8957), abs=5e-5)
+    assert not side.lacks_scipy
+    monkeypatch.setattr("kbench_jupyter.results.measured.has_scipy", lambda: False)
+    bare = one(scores, "score")
+    assert bare.estimate is not None
+    assert (bare.estimate.value, bare.estimate.interval, bare.lacks_scipy) == (0.5, None, True)
+
+
 def test_a_score_without_a_finite_value_is_no_number_to_reckon_with() -> None:
     side = one([sample(0, score=sys.float_info.max), sample(1, score=0.5)], "score")
     assert (side.infinite, side.estimate, side.unmeasured) == (1, None, 0)
@@ -95,6 +110,32 @@ def test_more_errors_on_one_side_are_told_with_a_p_value_of_their_own() -> None:
     assert (len(found.new), found.gone, found.p) == (10, 0, pytest.approx(2 / 2**10))
     assert Pair(base, other).errored == (0, 10)
     assert Pair(base, base).failures is None
+
+
+def test_sides_that_share_no_sample_are_compared_by_what_each_came_to() -> None:
+    base = one([sample(row, 1, passed=row < 8) for row in range(10)])
+    other = one([sample(row, 2, passed=row < 103) for row in range(100, 110)])
+    pair = Pair(base, other)
+    assert pair.difference is not None
+    assert (pair.value, pair.difference.method) == (pytest.approx(-0.5), "Fisher's exact test")
+    assert pair.difference.value == pair.value
+    errors = one([sample(row, 2, state="ERRORED") for row in range(100, 110)])
+    assert Pair(base, errors).value is None
+    assert Pair(errors, base).value is None
+    found = Pair(base, errors).failures
+    assert found is not None
+    assert (len(found.new), found.gone) == (10, 0)
+    assert found.p == pytest.approx(2 / math.comb(20, 10)), "all of ten beside none of ten"
+
+
+def test_small_differences_are_points_of_shares_and_parts_of_any_other_mean() -> None:
+    def step(low: float, high: float, measure: Any = "score") -> float | None:
+        side = one([sample(0, score=low, cost=low), sample(1, score=high, cost=high)], measure)
+        return Pair(side, side).step
+
+    assert step(0.0, 1.0) == 0.02
+    assert step(0.0, 3.0) == step(-2.0, -1.0) == pytest.approx(0.03)
+    assert step(0.1, 0.3, "cost") == pytest.approx(0.004)
 
 
 # The chart

@@ -91,6 +91,32 @@ def test_sub_tasks_are_samples_by_the_order_of_their_calls(tmp_path: Path) -> No
     ]
 
 
+def test_rows_that_a_sub_task_evaluates_are_samples_also_where_it_asks_the_model_itself(
+    tmp_path: Path,
+) -> None:
+    asks = {**evaluated(True, False), "conversations": [said("Why?", "So.")]}
+    put(tmp_path, "1/m/1", run("Day", subruns=[asks, run("Last")]))
+    found = [(one.key, one.passed, one.id.rpartition("/")[2]) for one in samples(tmp_path)]
+    assert found == [("Last#0", True, "1"), ("One#0", True, "0.0"), ("One#1", False, "0.1")]
+
+
+def test_a_run_passed_only_where_none_of_its_rows_failed(tmp_path: Path) -> None:
+    put(tmp_path, "1/a/1", evaluated(True, True))
+    put(tmp_path, "1/b/2", evaluated(True, False))
+    put(tmp_path, "1/c/3", evaluated(False, True))
+    rows = SampleIndex.open(tmp_path, "t").rows()
+    assert [(row.candidate, row.result.passed) for row in rows] == [("a", True), ("b", False), ("c", False)]
+
+
+def test_a_model_was_called_where_something_was_said_though_nobody_counted_its_tokens(tmp_path: Path) -> None:
+    asked = {**said("Why?", "So."), "metrics": {}}
+    put(tmp_path, "1/a/1", run(conversations=[asked], subruns=[run("Helper")]))
+    put(tmp_path, "1/b/2", run(subruns=[run("Helper")]))
+    put(tmp_path, "1/c/3", run(subruns=[run("Helper", conversations=[asked])]))
+    rows = SampleIndex.open(tmp_path, "t").rows()
+    assert [(row.candidate, row.result.called) for row in rows] == [("a", True), ("b", False), ("c", True)]
+
+
 def test_a_run_that_asked_the_model_itself_is_one_sample_with_its_sub_tasks_below(tmp_path: Path) -> None:
     judged = run("Judge", result=False, conversations=[said("Is it?", "No")], assertions=[check("fair")])
     put(tmp_path, "1/m/1", run(conversations=[said("Why?", "So.")], subruns=[judged]))

@@ -19,6 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from samples_written import evaluated, put, run, said
 
+from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.results.runfiles import read_run_file
 from kbench_jupyter.results.samples import Filter, SampleIndex, pieces
 from kbench_jupyter.results.samples.store import FILE
@@ -46,6 +47,7 @@ def test_what_did_not_change_is_not_read_again(tmp_path: Path) -> None:
     file.write_bytes(b"x" * times.st_size)
     os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
     assert keys(tmp_path) == [("One#0", True)]
+    SampleIndex.open(tmp_path, "t", tell=lambda _: pytest.fail("nothing is about to be read"))
 
 
 def test_a_transcript_of_a_file_that_changed_meanwhile_is_refused_and_not_guessed(tmp_path: Path) -> None:
@@ -79,6 +81,25 @@ def test_an_index_damaged_in_its_middle_is_made_anew(tmp_path: Path) -> None:
     data[4096 : len(data)] = b"\xa5" * (len(data) - 4096)
     file.write_bytes(data)
     assert len(keys(tmp_path)) == 200
+
+
+def test_wherever_an_index_is_damaged_the_run_files_are_listed_at_the_second_try_at_the_latest(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path, "1/a/1", evaluated(*[True] * 200))
+    put(tmp_path, "1/b/2", evaluated(*[False] * 200))
+    listed = keys(tmp_path)
+    file = tmp_path / "t" / FILE
+    whole, page, hints = file.read_bytes(), 4096, set()
+    for start in range(page, len(whole), page):
+        file.write_bytes(whole[:start] + b"\xa5" * page + whole[start + page :])
+        put(tmp_path, "1/c/3", run())
+        try:
+            assert keys(tmp_path)[:-1] == listed
+        except KBenchError as error:
+            hints.add(error.hint)
+            assert keys(tmp_path)[:-1] == listed
+    assert hints == {"Do it again: the list is made anew."}
 
 
 def test_an_index_of_another_format_is_made_anew(tmp_path: Path) -> None:

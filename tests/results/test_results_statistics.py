@@ -27,7 +27,7 @@ from kbench_jupyter.results.statistics import (
     within_spread,
 )
 from kbench_jupyter.results.statistics.differences import mcnemar
-from kbench_jupyter.results.statistics.intervals import clustered_error, standard_error
+from kbench_jupyter.results.statistics.intervals import bootstrap, clustered_error, standard_error
 
 
 def passes(held: int, of: int) -> list[float]:
@@ -104,6 +104,8 @@ def test_differences_of_means_are_those_of_students_sleep() -> None:
     apart = unpaired(*SLEEP)
     assert apart.interval == pytest.approx((-3.3654832, 0.2054832), abs=5e-8)
     assert apart.p == pytest.approx(0.07939, abs=5e-6)
+    # By hand: means 2 apart, both variances 2, so two degrees of freedom and an error of the square root of 2.
+    assert unpaired([3.0, 5.0], [1.0, 3.0]).interval == pytest.approx((2 - 6.0849, 2 + 6.0849), abs=5e-5)
 
 
 def test_holms_correction_is_that_of_statsmodels() -> None:
@@ -132,6 +134,8 @@ def test_how_many_samples_are_needed_is_what_statsmodels_says() -> None:
     assert pairs_needed(0.02, 0.0) is None
     spread = math.sqrt(0.3 * 0.7)
     assert samples_needed(0.1, spread, spread) == 330
+    assert samples_needed(0.1, 0.0, 0.0) is None
+    assert samples_needed(0.1, 0.5, 0.0) == samples_needed(0.1, 0.0, 0.5) == pairs_needed(0.1, 0.5)
     assert pairs_needed(5.0, 0.01) == 2, "fewer than two pairs have no spread"
 
 
@@ -182,20 +186,21 @@ def test_skewed_values_get_an_interval_that_is_as_lopsided_as_they_are() -> None
     assert mean(costs, method="t").low < 0  # type: ignore[operator]
 
 
-def test_a_bootstrap_that_is_asked_for_agrees_with_t_where_nothing_is_skewed() -> None:
+def test_values_that_are_not_skewed_get_the_interval_of_t_and_a_bootstrap_would_agree() -> None:
     draw = random.Random(3)
-    one, other = ([draw.gauss(0, 1) for _ in range(200)] for _ in range(2))
-    assert ends(mean(one, method="bootstrap")) == pytest.approx(ends(mean(one, method="t")), abs=0.02)
-    drawn, table = paired(one, other, method="bootstrap"), paired(one, other)
-    assert drawn.interval == pytest.approx(table.interval, abs=0.02)
-    assert drawn.p == pytest.approx(table.p, abs=0.02)
+    values = [draw.gauss(0, 1) for _ in range(200)]
+    found = mean(values)
+    assert found == mean(values, method="t")
+    assert bootstrap(values) == pytest.approx(ends(found), abs=0.02)
 
 
 def test_differences_without_a_spread_are_judged_by_how_many_went_the_same_way() -> None:
     assert paired([1.0, 2.0, 3.0], [1.0, 2.0, 3.0]).p == 1
     found = paired([3.0, 4.0, 5.0, 6.0], [1.0, 2.0, 3.0, 4.0])
     assert (found.value, found.p, found.interval) == (2, pytest.approx(2 / 2**4), None)
-    assert paired([3.0], [1.0]).p is None
+    for compared in (paired, unpaired):
+        alone = compared([3.0], [1.0])
+        assert (alone.value, alone.p, alone.interval) == (2, None, None)
 
 
 def test_where_no_sample_differs_the_interval_still_has_a_width() -> None:
@@ -209,11 +214,7 @@ def test_where_no_sample_differs_the_interval_still_has_a_width() -> None:
 def test_perplexities_and_likelihoods_have_the_intervals_of_smaller_and_larger_numbers(scale: float) -> None:
     one, other, skewed = [1.0, 2.0, 5.0], [3.0, 1.5, 0.25], [1.0] * 25 + [5.0]
     large, larger, askew = ([value * scale for value in values] for values in (one, other, skewed))
-    for of in (
-        mean,
-        lambda values: mean(values, ["a", "a", "b"]),
-        lambda values: mean(values, method="bootstrap"),
-    ):
+    for of in (mean, lambda values: mean(values, ["a", "a", "b"])):
         assert ends(of(large)) == pytest.approx([end * scale for end in ends(of(one))], rel=1e-9, abs=0)
     assert mean(askew).method == mean(skewed).method == "BCa bootstrap"
     assert ends(mean(askew)) == pytest.approx([end * scale for end in ends(mean(skewed))], rel=1e-9, abs=0)

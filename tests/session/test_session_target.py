@@ -14,6 +14,7 @@ from kbench_jupyter.magics.reporter import StreamReporter
 from kbench_jupyter.session.layers import Layers
 from kbench_jupyter.session.local_process import LocalServer
 from kbench_jupyter.session.session import Session
+from kbench_jupyter.session.target import Target
 
 
 def session(**environ: str) -> Session:
@@ -24,6 +25,12 @@ def test_an_address_of_ones_own_comes_first() -> None:
     mine = session(KBENCH_API_URL="http://127.0.0.1:1/", KBENCH_TARGET="local", KAGGLE_API_TOKEN="t").target()
     assert (mine.name, mine.base_url) == ("kaggle", "http://127.0.0.1:1")
     assert "KBENCH_API_URL" in mine.label
+
+
+def test_the_embedded_server_is_looked_at_twice_a_second_and_any_other_as_often_as_is_asked() -> None:
+    local, kaggle = (Target(name, "http://127.0.0.1:1", None, "") for name in ("local", "kaggle"))
+    assert [local.poll_interval(asked) for asked in (None, 60, 0.1)] == [0.5, 0.5, 0.1]
+    assert [kaggle.poll_interval(asked) for asked in (None, 60, 0.1)] == [None, 60, 0.1]
 
 
 def test_credentials_mean_kaggle_and_the_line_names_where_they_came_from_but_not_what_they_are() -> None:

@@ -145,12 +145,12 @@ class Repeats:
         return sorted(going, key=lambda run: -run.id)
 
     def _wait_for_one(self) -> None:
-        waiting = {one.blocked_by for one in self._candidates if one.left} - {None}
+        waiting = [one.blocked_by for one in self._candidates if one.blocked_by is not None]
         begun = sum(result.scheduled for result in self.results)
         ended = wait_for_one(
             self._client,
             str(self.task.slug),
-            sorted(run_id for run_id in waiting if run_id is not None),
+            sorted(waiting),
             before=f"{begun} of {count(begun + self._left, 'run')} begun",
             timeout=self._time(),
             max_interval=self.target.poll_interval(self.poll_interval),

@@ -241,8 +241,7 @@ class Caller:
             failures += 1
             if problem.maybe_processed and not safe:
                 raise AmbiguousWriteError(
-                    f"{method} got no usable answer, and may have been acted on. {problem.error}",
-                    hint=problem.error.hint,
+                    f"{method} got no usable answer, and may have been acted on. {problem.error}"
                 )
             pause = limits.pause(failures, self.rand)
             if problem.delay is not None:

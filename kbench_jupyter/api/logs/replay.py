@@ -59,10 +59,10 @@ class Stream:
         self.latest = float("-inf")
         self.at_latest: Counter[int] = Counter()  # keys of what was written then
         # Of what was handed out over earlier connections: its last time, what was written then and has not
-        # been sent again, and whether this connection has brought something later, or new at all.
+        # been sent again, and whether this connection has brought something later.
         self.mark = float("-inf")
         self.at_mark: Counter[int] = Counter()
-        self.later = self.fresh = False
+        self.later = False
         self.entries = 0
         self.whole = True  # every entry ended a line
         self.sure = sure  # what comes next goes on where this left off
@@ -97,7 +97,7 @@ class Stream:
 
     def reconnect(self) -> None:
         """Begin another connection."""
-        self.sure = self.later = self.fresh = False
+        self.sure = self.later = False
         self.mark, self.at_mark = self.latest, self.at_latest.copy()
 
     def is_old(self, time: float, key: int) -> bool:
@@ -110,8 +110,6 @@ class Stream:
             if not self.at_mark[key]:
                 return False
             self.at_mark[key] -= 1
-        if self.fresh:  # the clock went back: it may be new, and what comes next does not go on from here
-            self.sure = False
         return True
 
     def give_up_line(self) -> None:
@@ -167,6 +165,7 @@ class Ledger:
         self._again = False  # this is not the first connection
         self._begun = False  # it has sent something
         self._whole = True  # it goes on where the one before broke off, or repeats that
+        self._fresh = False  # it has come to what is new
 
     def __len__(self) -> int:
         return self._count
@@ -180,7 +179,7 @@ class Ledger:
         """Begin another connection; the one before may have broken off `inside` an entry."""
         if not self._count and not inside:
             return  # nothing was sent, so nothing of it can be missing
-        self._again, self._begun, self._whole = True, False, False
+        self._again, self._begun, self._whole, self._fresh = True, False, False, False
         self._timeless.reconnect()
         for stream in self.streams.values():
             stream.reconnect()
@@ -192,10 +191,11 @@ class Ledger:
         self._begun = True
         if not self._is_old(entry, key):
             yield from self._hand_out(entry, key)
-        elif known and not self._whole:
-            self._whole = True
+        elif known:
             for stream in self.streams.values():
-                stream.sure = True
+                stream.sure |= not self._whole
+            self._whole = True
+            self._fresh |= key == self._last
 
     def _stream(self, name: str) -> Stream:
         if name not in self.streams:
@@ -203,9 +203,16 @@ class Ledger:
         return self.streams[name]
 
     def _is_old(self, entry: LogEntry, key: int) -> bool:
-        if entry.time is None:
-            return self._timeless.is_old(key)
-        return self._again and self._stream(entry.stream).is_old(entry.time, key)
+        stream = self._stream(entry.stream)
+        old = (
+            self._timeless.is_old(key)
+            if entry.time is None
+            else self._again and stream.is_old(entry.time, key)
+        )
+        # Behind what is new, such as when the clock went back, it may be new itself: the next does not go on from here.
+        if old and self._fresh:
+            stream.sure = False
+        return old
 
     def _hand_out(self, entry: LogEntry, key: int) -> Iterator[LogEntry]:
         stream = self._stream(entry.stream)
@@ -214,7 +221,7 @@ class Ledger:
                 stream.give_up_line()
                 yield LogEntry(entry.stream, None, "", gap=True)
             stream.withheld = not stream.trusted
-        stream.sure = stream.fresh = True
+        stream.sure = self._fresh = True
         self._first = key if self._first is None else self._first
         self._last = key
         self._count += 1

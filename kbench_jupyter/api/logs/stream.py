@@ -110,8 +110,8 @@ class LogStream:
 
     @property
     def going(self) -> bool:
-        """Whether a stream was opened and has not come to the log's end."""
-        return self._started and not self._at_end
+        """Whether a stream was opened, and neither has come to the log's end nor gave way to the whole log."""
+        return self._started and not self._at_end and self._awaited_since is None
 
     def close(self) -> None:
         """End the iteration and free the connection at once; callable from any thread."""

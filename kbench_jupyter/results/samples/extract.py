@@ -131,9 +131,7 @@ def values_of(values: Sequence[Any]) -> dict[str, Any]:
     }
 
 
-def places(
-    run: Json, place: str, rows: Sequence[Identity] | set[Identity] = ()
-) -> Iterator[tuple[str, Json]]:
+def places(run: Json, place: str) -> Iterator[tuple[str, Json]]:
     """Yield the samples in a run with their places: rows that were evaluated, else sub tasks, else the run itself.
 
     A run that asked a model itself is one sample with its sub tasks as its tree, unless it evaluated rows.
@@ -144,11 +142,9 @@ def places(
         A run's or subrun's JSON.
     place : str
         Its own place.
-    rows : collection of Identity
-        Subruns that are known to be rows.
     """
     below = as_objects(run.get("subruns"))
-    by_row = evaluates(run) or any(identity(one) in rows for one in below)
+    by_row = evaluates(run)
     if not below or (asks(run) and not by_row):
         yield place, run
         return
@@ -157,7 +153,7 @@ def places(
         if by_row:
             yield inner, one
         else:
-            yield from places(one, inner, rows)
+            yield from places(one, inner)
 
 
 def evaluates(run: Json) -> bool:

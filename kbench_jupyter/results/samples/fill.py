@@ -139,6 +139,7 @@ class Folder:
         place = str(total.runs)
         row = found(piece.value, place)
         total.add(row.result)
+        total.called = total.called or any(map(asks, (piece.value, *nested(piece.value))))
         deep = [] if not row.result.subruns else list(places(piece.value, place))
         if not deep or deep[0][0] == place:
             return self._store(file, [row], piece, "")

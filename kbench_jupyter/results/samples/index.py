@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
+from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.results.comparison import Row
 from kbench_jupyter.results.downloads import StoredRun, origin_target, stored_runs, task_folder
 from kbench_jupyter.results.samples.fill import Folder, bytes_of, signature_of
@@ -262,7 +263,7 @@ class SampleIndex:
             # Nothing can be written there: read-only, full, or held for too long.
             self._store.leave()
             self._refresh()
-        except sqlite3.DatabaseError:  # damaged, beyond what was seen when it was opened
+        except (sqlite3.DatabaseError, KBenchError):  # damaged, beyond what was seen when it was opened
             self._store.discard()
             self._refresh()
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.results.samples.extract import LISTED
 
 #: Beside the versions of a task's downloads.
@@ -69,9 +70,25 @@ class Store:
         return not self.connection.execute("PRAGMA database_list").fetchone()[2]
 
     def ask(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        """Return all rows of a query."""
+        """Return all rows of a query.
+
+        Raises
+        ------
+        KBenchError
+            If what was asked for is damaged. The file is gone then, since what was read of it before may be wrong, too.
+        """
         with self._lock:
-            return self.connection.execute(sql, values).fetchall()
+            try:
+                return self.connection.execute(sql, values).fetchall()
+            except sqlite3.DatabaseError as error:
+                if type(error) is not sqlite3.DatabaseError:
+                    raise  # held, or closed: nothing is wrong with the file
+                self.connection.close()
+                self._remove()
+                raise KBenchError(
+                    f"{self._path} was damaged and has been deleted: it only lists what the run files hold.",
+                    hint="Do it again: the list is made anew.",
+                ) from error
 
     @contextmanager
     def writing(self) -> Iterator[sqlite3.Connection]:

@@ -5,18 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from statistics import NormalDist, fmean
-from typing import Literal
+from statistics import fmean
 
-from kbench_jupyter.results.statistics.intervals import (
-    CONFIDENCE,
-    DRAWS,
-    SEED,
-    bootstrap,
-    rate,
-    standard_error,
-    t_quantile,
-)
+from kbench_jupyter.results.statistics.intervals import REACH, rate, standard_error, t_quantile
 from kbench_jupyter.results.statistics.libraries import scipy_special, scipy_stats
 
 
@@ -39,19 +30,11 @@ class Difference:
         return None if self.low is None or self.high is None else (self.low, self.high)
 
 
-def paired(
-    one: Sequence[float],
-    other: Sequence[float],
-    *,
-    passes: bool = False,
-    method: Literal["t", "bootstrap"] = "t",
-    confidence: float = CONFIDENCE,
-) -> Difference:
+def paired(one: Sequence[float], other: Sequence[float], *, passes: bool = False) -> Difference:
     """Return how far `one` lies above `other`, value by value.
 
     Passes (0 or 1) get the exact McNemar test and the interval of Agresti and Min. It keeps its coverage where few
-    pairs differ, when Wald's has no width. Everything else gets the paired t test and its interval, or a bootstrap:
-    then BCa, and the p value of randomly changed signs.
+    pairs differ, when Wald's has no width. Everything else gets the paired t test and its interval.
 
     Where samples repeat, give one value a sample, their mean: then samples are the clusters, and this is robust to
     them.
@@ -62,8 +45,6 @@ def paired(
         Of the same samples, in the same order; not empty.
     passes : bool
         Whether each is 0 or 1.
-    method : {"t", "bootstrap"}
-        For what is no pass.
 
     Returns
     -------
@@ -81,25 +62,20 @@ def paired(
     spread = standard_error(gaps) * math.sqrt(n) if n > 1 else None
     if passes:
         better, worse = sum(gap > 0 for gap in gaps), sum(gap < 0 for gap in gaps)
-        low, high = _agresti_min(better, worse, n, confidence)
+        low, high = _agresti_min(better, worse, n)
         return Difference(value, low, high, mcnemar(better, worse), n, spread, "exact McNemar test")
     if n < 2:
         return Difference(value, None, None, None, n, spread, "")
     if min(gaps) == max(gaps):  # no spread to measure by: all that is known is that each went the same way
         p = mcnemar(n, 0) if value else 1.0
         return Difference(value, None, None, p, n, spread, "sign test")
-    if method == "bootstrap":
-        low, high = bootstrap(gaps, confidence)
-        return Difference(value, low, high, _random_signs(gaps), n, spread, "paired bootstrap")
     error = standard_error(gaps)
-    half = t_quantile(n - 1, confidence) * error
+    half = t_quantile(n - 1) * error
     p = t_tails(value / error, n - 1)
     return Difference(value, value - half, value + half, p, n, spread, "paired t test")
 
 
-def unpaired(
-    one: Sequence[float], other: Sequence[float], *, passes: bool = False, confidence: float = CONFIDENCE
-) -> Difference:
+def unpaired(one: Sequence[float], other: Sequence[float], *, passes: bool = False) -> Difference:
     """Return how far the mean of `one` lies above that of `other`, when they are not of the same samples.
 
     Passes get Fisher's exact test and Newcombe's interval of two Wilson intervals; everything else Welch's t test.
@@ -117,7 +93,7 @@ def unpaired(
     """
     value, n = fmean(one) - fmean(other), min(len(one), len(other))
     if passes:
-        a, b = rate(one, confidence=confidence), rate(other, confidence=confidence)
+        a, b = rate(one), rate(other)
         low = value - math.hypot(a.value - (a.low or 0), (b.high or 0) - b.value)
         high = value + math.hypot((a.high or 0) - a.value, b.value - (b.low or 0))
         held, more = round(sum(one)), round(sum(other))
@@ -131,7 +107,7 @@ def unpaired(
     if not error:
         return Difference(value, None, None, None if value else 1.0, n, None, "")
     freedom = 1 / ((left / error) ** 4 / (len(one) - 1) + (right / error) ** 4 / (len(other) - 1))
-    half = t_quantile(freedom, confidence) * error
+    half = t_quantile(freedom) * error
     p = t_tails(value / error, freedom)
     return Difference(value, value - half, value + half, p, n, None, "Welch's t test")
 
@@ -151,26 +127,8 @@ def t_tails(t: float, freedom: float) -> float:
     return float(2 * scipy_special("A t test").stdtr(freedom, -abs(t)))
 
 
-def _agresti_min(better: int, worse: int, n: int, confidence: float) -> tuple[float, float]:
+def _agresti_min(better: int, worse: int, n: int) -> tuple[float, float]:
     more, less, total = better + 0.5, worse + 0.5, n + 2
     middle = (more - less) / total
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    half = z * math.sqrt((more + less) - (more - less) ** 2 / total) / total
+    half = REACH * math.sqrt((more + less) - (more - less) ** 2 / total) / total
     return max(-1.0, middle - half), min(1.0, middle + half)
-
-
-def _random_signs(gaps: Sequence[float]) -> float:
-    """Return the p value of a mean difference: how often random signs would put it as far from zero."""
-    stats = scipy_stats("A paired bootstrap")
-    import numpy as np
-
-    found = stats.permutation_test(
-        (np.asarray(gaps, float),),
-        np.mean,
-        permutation_type="samples",
-        vectorized=True,
-        n_resamples=DRAWS,
-        batch=max(1, 2_000_000 // len(gaps)),
-        rng=np.random.default_rng(SEED),
-    )
-    return float(found.pvalue)

@@ -13,14 +13,14 @@ from kbench_jupyter.results.statistics.libraries import scipy_special, scipy_sta
 
 #: What all intervals shown to a user cover.
 CONFIDENCE = 0.95
-
-Method = Literal["auto", "t", "bootstrap"]
+#: How many standard errors that is to a side, of a normal distribution.
+REACH = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 
 #: Below, a bootstrap has too few values to draw from; above, the mean of values this skewed is near enough to normal,
 #: and drawing takes seconds.
 _FEWEST, _MOST = 20, 2_000
 #: Draws of a bootstrap, and where its random numbers begin: the same values have the same interval every time.
-DRAWS, SEED = 9_999, 20_260
+_DRAWS, _SEED = 9_999, 20_260
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +40,7 @@ class Estimate:
         return None if self.low is None or self.high is None else (self.low, self.high)
 
 
-def rate(
-    passes: Sequence[float], clusters: Sequence[Hashable] = (), *, confidence: float = CONFIDENCE
-) -> Estimate:
+def rate(passes: Sequence[float], clusters: Sequence[Hashable] = ()) -> Estimate:
     """Return a pass rate with Wilson's score interval: honest for few values, never outside 0 to 1.
 
     Where samples repeat, the number of values that count is what independent ones would have to be for the same
@@ -68,19 +66,14 @@ def rate(
         # Where all samples agree, their error is nothing: then each sample is one observation, however often repeated.
         counted = min(n, p * (1 - p) / error**2) if error else groups
         method = "Wilson, clustered by sample"
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    scale = 1 + z**2 / counted
-    middle = (p + z**2 / (2 * counted)) / scale
-    half = z * math.sqrt(p * (1 - p) / counted + z**2 / (4 * counted**2)) / scale
+    scale = 1 + REACH**2 / counted
+    middle = (p + REACH**2 / (2 * counted)) / scale
+    half = REACH * math.sqrt(p * (1 - p) / counted + REACH**2 / (4 * counted**2)) / scale
     return Estimate(p, max(0.0, middle - half), min(1.0, middle + half), n, method)
 
 
 def mean(
-    values: Sequence[float],
-    clusters: Sequence[Hashable] = (),
-    *,
-    method: Method = "auto",
-    confidence: float = CONFIDENCE,
+    values: Sequence[float], clusters: Sequence[Hashable] = (), *, method: Literal["auto", "t"] = "auto"
 ) -> Estimate:
     """Return a mean with its interval.
 
@@ -96,7 +89,7 @@ def mean(
     clusters : sequence of hashable, optional
         Which sample each value is of. Where samples repeat, the standard error is the cluster-robust one and t has a
         degree of freedom less than there are samples.
-    method : {"auto", "t", "bootstrap"}
+    method : {"auto", "t"}
 
     Raises
     ------
@@ -108,11 +101,11 @@ def mean(
     if groups < 2 or min(values) == max(values):
         return Estimate(middle, None, None, n, "")
     repeats = _repeats(clusters)
-    if not repeats and (method == "bootstrap" or (method == "auto" and _too_skewed(values))):
-        low, high = bootstrap(values, confidence)
+    if not repeats and method == "auto" and _too_skewed(values):
+        low, high = bootstrap(values)
         return Estimate(middle, low, high, n, "BCa bootstrap")
     error = clustered_error(values, clusters) if repeats else standard_error(values)
-    half = t_quantile(groups - 1, confidence) * error
+    half = t_quantile(groups - 1) * error
     return Estimate(middle, middle - half, middle + half, n, "t, clustered by sample" if repeats else "t")
 
 
@@ -139,38 +132,39 @@ def clustered_error(values: Sequence[float], clusters: Sequence[Hashable]) -> fl
     return math.hypot(*sums.values()) * math.sqrt(groups / (groups - 1)) / len(values)
 
 
-def t_quantile(freedom: float, confidence: float) -> float:
+def t_quantile(freedom: float) -> float:
     """Return how many standard errors an interval of Student's t reaches to a side."""
     special = scipy_special("An interval of a mean")
-    return float(special.stdtrit(freedom, (1 + confidence) / 2))
+    return float(special.stdtrit(freedom, (1 + CONFIDENCE) / 2))
 
 
-def bootstrap(values: Sequence[float], confidence: float) -> tuple[float, float]:
-    """Return the ends of the BCa bootstrap interval of a mean."""
+def bootstrap(values: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of the BCa bootstrap interval of a mean, of values that are not all equal."""
     stats = scipy_stats("A bootstrap")
     import numpy as np
 
-    scale = max(map(abs, values)) or 1.0  # it takes their cubes
+    scale = max(map(abs, values))  # it takes their cubes
     found = stats.bootstrap(
         (np.asarray(values, float) / scale,),
         np.mean,
-        n_resamples=DRAWS,
+        n_resamples=_DRAWS,
         batch=max(1, 2_000_000 // len(values)),  # at most 16 MB of numbers at a time
-        confidence_level=confidence,
+        confidence_level=CONFIDENCE,
         method="BCa",
-        rng=np.random.default_rng(SEED),
+        rng=np.random.default_rng(_SEED),
     ).confidence_interval
     return float(found.low) * scale, float(found.high) * scale
 
 
 def _too_skewed(values: Sequence[float]) -> bool:
+    """Say whether values, which are not all equal, are too skewed for Student's t."""
     n = len(values)
     if not _FEWEST <= n <= _MOST:
         return False
     middle = fmean(values)
     spread = math.hypot(*(value - middle for value in values))
     # G1 / sqrt(n) is the sum of the cubes of the deviations, over the root of the sum of their squares.
-    return bool(spread) and 25 * math.fsum(((value - middle) / spread) ** 3 for value in values) ** 2 >= 1
+    return 25 * math.fsum(((value - middle) / spread) ** 3 for value in values) ** 2 >= 1
 
 
 def _repeats(clusters: Sequence[Hashable]) -> bool:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import math
 from statistics import NormalDist
 
-from kbench_jupyter.results.statistics.intervals import CONFIDENCE
+from kbench_jupyter.results.statistics.intervals import REACH
 
-#: How often a difference that is there is to be found.
-POWER = 0.8
+#: How often a difference that is there is to be found; and how many of its standard errors it is then.
+_POWER = 0.8
+_NEEDED = REACH + NormalDist().inv_cdf(_POWER)
 
 
-def pairs_needed(
-    difference: float, spread: float, *, confidence: float = CONFIDENCE, power: float = POWER
-) -> int | None:
+def pairs_needed(difference: float, spread: float) -> int | None:
     """Return how many samples tell a difference apart that are evaluated on both sides.
 
     Parameters
@@ -31,12 +30,10 @@ def pairs_needed(
     """
     if not spread:
         return None
-    return max(2, _needed((spread / difference) ** 2, confidence, power))
+    return max(2, math.ceil((_NEEDED * spread / difference) ** 2))
 
 
-def samples_needed(
-    difference: float, one: float, other: float, *, confidence: float = CONFIDENCE, power: float = POWER
-) -> int | None:
+def samples_needed(difference: float, one: float, other: float) -> int | None:
     """Return how many samples a side tell a difference apart where they are not the same samples.
 
     Parameters
@@ -54,18 +51,9 @@ def samples_needed(
     """
     if not one and not other:
         return None
-    return max(2, _needed((math.hypot(one, other) / difference) ** 2, confidence, power))
+    return max(2, math.ceil((_NEEDED * math.hypot(one, other) / difference) ** 2))
 
 
-def detectable(
-    spread: float, pairs: int, *, confidence: float = CONFIDENCE, power: float = POWER
-) -> float | None:
-    """Return the smallest difference that so many pairs show as often as `power` says; None where the spread is 0."""
-    normal = NormalDist()
-    reach = normal.inv_cdf((1 + confidence) / 2) + normal.inv_cdf(power)
-    return reach * spread / math.sqrt(pairs) or None
-
-
-def _needed(ratio: float, confidence: float, power: float) -> int:
-    normal = NormalDist()
-    return math.ceil((normal.inv_cdf((1 + confidence) / 2) + normal.inv_cdf(power)) ** 2 * ratio)
+def detectable(spread: float, pairs: int) -> float | None:
+    """Return the smallest difference that so many pairs show in four of five cases; None where the spread is 0."""
+    return _NEEDED * spread / math.sqrt(pairs) or None
