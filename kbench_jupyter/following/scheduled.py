@@ -84,7 +84,7 @@ def find_scheduled(
         pass
     except KeyboardInterrupt:
         raise Interrupted(
-            f"Stopped looking for what was scheduled of {slug} ({count(len(missing), 'run')}). It goes on.",
+            f"Stopped looking for what was scheduled ({count(len(missing), 'run')} of {slug}). What runs goes on.",
             hint=how_to_stop(slug),
         ) from None
     return tuple(replace(one, run_id=found.get(one, one.run_id)) for one in results)

@@ -47,7 +47,7 @@ def test_older_runs_never_count_and_the_newest_does():
 
 
 def test_ctrl_c_while_looking_says_that_the_runs_go_on():
-    with pytest.raises(Interrupted, match="2 runs of quiz that were scheduled") as stopped:
+    with pytest.raises(Interrupted, match=r"\(2 runs of quiz\). What runs goes on") as stopped:
         ids(FakeClient(KeyboardInterrupt()))
     assert "%kbench cancel quiz" in str(stopped.value.hint)
 
