@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -28,14 +28,13 @@ class Database:
         self._lock, self._reading = threading.RLock(), threading.Lock()
         self._path = path
         try:
-            self._db, self._reader = (
-                sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
-                for _ in range(2)
-            )
-            self._db.execute("PRAGMA journal_mode = WAL")
-            self._db.execute("PRAGMA synchronous = FULL")
-            self._db.execute("PRAGMA foreign_keys = ON")
-            self._migrate()
+            with ExitStack() as opened:
+                self._db, self._reader = (opened.enter_context(closing(_connect(path))) for _ in range(2))
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = FULL")
+                self._db.execute("PRAGMA foreign_keys = ON")
+                self._migrate()
+                opened.pop_all()
         except sqlite3.DatabaseError as error:
             # Or the disk fails; the file itself is as it should be.
             full = isinstance(error, sqlite3.OperationalError)
@@ -82,3 +81,7 @@ class Database:
         # On a connection of its own: no reader waits for a write to reach the disk.
         with self._reading:
             return self._reader.execute(sql, tuple(parameters)).fetchall()
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(path, check_same_thread=False, isolation_level=None, timeout=10)
