@@ -22,6 +22,13 @@ HOSTILE = [
     "long " + "x" * 1_000_000,
 ]
 MANY = 20_000
+#: Saves a document that holds a text, again where it was changed meanwhile.
+SAVED = """async (text) => {
+    const { model } = window.jupyterapp.shell.currentWidget.context;
+    if (!JSON.stringify(model.toJSON()).includes(text)) return false;
+    await window.jupyterapp.commands.execute("docmanager:save");
+    return !model.dirty;
+}"""
 
 
 @pytest.fixture
@@ -65,10 +72,9 @@ class LogLab:
     def sees(self, text):
         self.expect(self.row(text).first).to_be_visible()
 
-    def save(self):
-        """Save as a person does, and return the notebook's outputs of the cell with the view."""
-        self.lab.command("docmanager:save")
-        self.page.wait_for_function("() => !window.jupyterapp.shell.currentWidget.context.model.dirty")
+    def save(self, text=""):
+        """Save as a person does once `text` is to be saved, and return the outputs of the cell with the view."""
+        self.page.wait_for_function(SAVED, arg=text, polling=50)
         return json.loads(self.path.read_text())["cells"][1]["outputs"]
 
 
@@ -141,7 +147,7 @@ def test_when_the_runs_have_ended_the_saved_static_form_has_their_last_lines(lab
     server.set_state(1, "COMPLETED")
     logs.expect(logs.tab("m1")).to_have_accessible_name("m1 v1, run #1: completed, 2 lines")
     handle = logs.view.element_handle()
-    (output,) = logs.save()
+    (output,) = logs.save("&lt;i&gt;last")
     assert "&lt;i&gt;last&lt;/i&gt;" in "".join(output["data"]["text/html"])
     assert set(output["data"]) == {"text/html", "text/plain"}
     logs.sees("<i>last</i>")
