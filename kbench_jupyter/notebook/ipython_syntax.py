@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import tokenize
+import warnings
+from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT, PyCF_ONLY_AST
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -83,6 +85,16 @@ def _ipython() -> Any:
 def as_ipython_calls(text: str) -> str:
     """Return a cell as the Python that IPython runs for it."""
     return str(_ipython().TransformerManager().transform_cell(text))
+
+
+def parse(python: str) -> Any:
+    """Return the syntax tree of Python that may await at its top, as a cell does; raise what the parser raises.
+
+    What it would warn of, such as odd escapes, is said where the cell is run.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return compile(python, "<cell>", "exec", flags=PyCF_ONLY_AST | PyCF_ALLOW_TOP_LEVEL_AWAIT)
 
 
 def tokens_of(lines: list[str]) -> list[list[Any]]:

@@ -12,14 +12,12 @@ import itertools
 import keyword
 import re
 import tokenize
-import warnings
-from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT, PyCF_ONLY_AST
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from kbench_jupyter.errors import NotebookError
-from kbench_jupyter.notebook.ipython_syntax import tokens_of, transformed
+from kbench_jupyter.notebook.ipython_syntax import parse, tokens_of, transformed
 from kbench_jupyter.notebook.source import CellRef, LeftOut
 
 OWN_LINE = "a %kbench line"
@@ -151,9 +149,7 @@ def _is_python(line: str) -> bool:
 
 def _compiles(text: str) -> bool:
     try:
-        with warnings.catch_warnings():  # of odd escapes, which are no business of this
-            warnings.simplefilter("ignore")
-            compile(text, "<cell>", "exec", flags=PyCF_ONLY_AST | PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        parse(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return False
     return True

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import tokenize
-from ast import PyCF_ALLOW_TOP_LEVEL_AWAIT, PyCF_ONLY_AST
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import lru_cache
@@ -21,6 +20,7 @@ from kbench_jupyter.notebook.blank_lines import blank_lines_after, outside_strin
 from kbench_jupyter.notebook.ipython_syntax import (
     as_ipython_calls,
     cost,
+    parse,
     refuse_slow,
     spend,
     tokens_of,
@@ -323,7 +323,7 @@ def _syntax_error(cell: SourceCell) -> tuple[int, str] | None:
     """Return the line in the notebook's cell, and the reason, when its code is not Python."""
     _, lines, origin = transformed(cell.text.split("\n"))
     try:
-        compile("\n".join(lines), "<cell>", "exec", flags=PyCF_ONLY_AST | PyCF_ALLOW_TOP_LEVEL_AWAIT)
+        parse("\n".join(lines))
     except (SyntaxError, ValueError) as error:
         row = min(getattr(error, "lineno", None) or 1, len(origin)) - 1
         return cell.lines[origin[row]], getattr(error, "msg", str(error))

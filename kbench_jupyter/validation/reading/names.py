@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
+from kbench_jupyter.notebook.ipython_syntax import parse
+
 __all__ = ["NameTable", "read_names", "words"]
 
 
@@ -77,8 +79,7 @@ def _symbols_of(python: str) -> symtable.SymbolTable:
         if "await" not in python and "async" not in python:
             raise
         # Since Python 3.14 the symbol table refuses what IPython awaits at the top of a cell.
-        tree = compile(python, "<cell>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT | ast.PyCF_ONLY_AST)
-        return symtable.symtable(ast.unparse(_Awaited().visit(tree)), "<cell>", "exec")
+        return symtable.symtable(ast.unparse(_Awaited().visit(parse(python))), "<cell>", "exec")
 
 
 class _Awaited(ast.NodeTransformer):
