@@ -16,7 +16,7 @@ from kbench_jupyter.panels.log.buffer import LogLine
 from kbench_jupyter.panels.log.export import COPY_MOST
 from kbench_jupyter.panels.log.pump import BATCH, LogPump
 from kbench_jupyter.panels.log.source import EVERY, log_source
-from kbench_jupyter.panels.log.wire import Pacer, batch
+from kbench_jupyter.panels.log.wire import batch
 from kbench_jupyter.panels.watches import refresh_shown
 from kbench_jupyter.session.session import Session
 
@@ -328,10 +328,3 @@ def test_a_batch_fits_its_room_and_begins_at_its_number(texts, room):
     assert len(message["k"]) == len(message["x"]) >= min(1, len(texts))
     if len(message["x"]) > 1:
         assert len(json.dumps(message["x"], ensure_ascii=False).encode()) <= room + 2
-
-
-def test_the_pacer_keeps_its_rate_beyond_a_burst():
-    pacer = Pacer(rate=100, burst=200)
-    waits = [pacer.wait(100, now=0.0) for _ in range(4)]
-    assert waits == [0.0, 0.0, 1.0, 2.0]
-    assert pacer.wait(100, now=60.0) == 0.0

@@ -7,8 +7,8 @@ The browser holds only what it shows, so only that goes over the wire. All is se
   left the last few of others. When more is printed than fits, the older of it is left out, which the
   browser sees from the lines' numbers and asks for when it is scrolled to.
 * *Answers* to the browser: lines by number (``get``), search (``find``), plain text for the clipboard
-  (``text``), a file (``save``). Together with the ticks they stay below half a megabyte a second, since a
-  notebook server drops, not delays, what goes over its limits (1000 messages, 1 MB a second).
+  (``text``), a file (``save``). A notebook server drops, not delays, what goes over its limit of 1000 messages a
+  second (its limit of bytes is for printed text alone): no question is answered by more than 70.
 
 The browser says ``hello`` when it begins to show the view (also after a reload), ``show`` when another run
 is looked at, ``ack`` now and then. While nobody acknowledges (a closed page, or a front end whose messages
@@ -17,7 +17,6 @@ wait for a busy kernel) ticks become rare.
 
 from __future__ import annotations
 
-import json
 import threading
 import time
 from collections import deque
@@ -30,7 +29,7 @@ from kbench_jupyter.panels.log.buffer import LogLine
 from kbench_jupyter.panels.log.export import save, text_in_parts
 from kbench_jupyter.panels.log.search import Search
 from kbench_jupyter.panels.log.source import LogSource, RunLog
-from kbench_jupyter.panels.log.wire import CLIP, Pacer, batch, open_lines, size_of
+from kbench_jupyter.panels.log.wire import CLIP, batch, open_lines, size_of
 
 __all__ = ["LogPump"]
 
@@ -56,7 +55,7 @@ class LogPump:
 
     def __init__(self, source: LogSource, send: Callable[[_Message], None]) -> None:
         self._source = source
-        self._send_raw = send
+        self._send = send
         self._changed: set[int] = set()
         self._requests: deque[_Message] = deque()
         self._jobs: deque[Generator[None, None, None]] = deque()
@@ -65,7 +64,6 @@ class LogPump:
         self._searches: dict[int, Search] = {}
         self._tick = self._acknowledged = 0
         self._ticked_at = float("-inf")
-        self._pacer = Pacer()
         self._closed = False
         self._news = threading.Condition()
         self._thread = threading.Thread(target=self._run, name="kbench-log-view", daemon=True)
@@ -269,15 +267,6 @@ class LogPump:
             self._send(answer | {"problem": f"Not saved: {error.strerror or error}"})
         else:
             self._send(answer | {"path": path.name, "folder": str(path.parent), "lines": lines})
-
-    def _send(self, message: _Message) -> None:
-        size = len(json.dumps(message, ensure_ascii=False).encode("utf-8", "replace"))
-        wait = self._pacer.wait(size)
-        with self._news:
-            self._news.wait_for(lambda: self._closed, wait)
-            if self._closed:
-                return
-        self._send_raw(message)
 
 
 def _tail_that_fits(lines: Iterable[LogLine], room: int) -> int:

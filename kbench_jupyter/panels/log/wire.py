@@ -1,36 +1,19 @@
-"""Lines as they go over the wire, in pieces of bounded size and at a bounded pace."""
+"""Lines as they go over the wire, in pieces of bounded size."""
 
 from __future__ import annotations
 
 import json
 import re
-import time
 from collections.abc import Iterable
 from typing import Any
 
 from kbench_jupyter.panels.log.buffer import LogLine
 
-__all__ = ["CLIP", "Pacer", "batch", "open_lines", "size_of"]
+__all__ = ["CLIP", "batch", "open_lines", "size_of"]
 
 #: Characters of a line that the browser gets; copying and saving have the whole line.
 CLIP = 2000
 _HALF_CODE = re.compile(r"\x1b(\[[0-9;:]*)?$")
-
-
-class Pacer:
-    """Says how long to wait before sending: `burst` bytes may go at once, more at `rate` bytes a second."""
-
-    def __init__(self, rate: float = 500_000, burst: float = 256_000) -> None:
-        self._rate = rate
-        self._slack = burst / rate
-        self._paid_until = float("-inf")
-
-    def wait(self, size: int, now: float | None = None) -> float:
-        """Return how many seconds to wait before `size` bytes may go; they count as sent then."""
-        now = time.monotonic() if now is None else now
-        begin = max(self._paid_until, now - self._slack)
-        self._paid_until = begin + size / self._rate
-        return max(0.0, self._paid_until - now)
 
 
 def size_of(value: Any) -> int:

@@ -1,7 +1,6 @@
 // The rows of the grid that were lately asked for: all of them are in the kernel.
 const ROWS_A_PAGE = 100;
 const PAGES_KEPT = 80;
-const GAP_MS = 80; // between two questions: Jupyter's server drops what comes faster than a megabyte a second
 const PATIENCE_PAGE_MS = 8000;
 
 // `ask(first, limit)` asks the kernel; `changed()` is called when something came.
@@ -18,7 +17,6 @@ export class Pages {
 
   dispose() {
     this.serial = -1;
-    clearTimeout(this.timer);
     clearTimeout(this.patience);
   }
 
@@ -49,7 +47,7 @@ export class Pages {
 
   // One question at a time: where rows fly past, only those are asked for that are seen when the last answer came.
   fetch() {
-    if (this.asking !== undefined || this.timer || this.serial < 0) return;
+    if (this.asking !== undefined || this.serial < 0) return;
     const page = this.missing;
     if (page === null) return;
     const { serial } = this;
@@ -65,10 +63,7 @@ export class Pages {
   next() {
     clearTimeout(this.patience);
     this.asking = undefined;
-    this.timer ??= setTimeout(() => {
-      this.timer = null;
-      this.fetch();
-    }, GAP_MS);
+    this.fetch();
   }
 
   take(page, answer) {

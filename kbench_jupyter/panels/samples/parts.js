@@ -6,7 +6,6 @@ import { button, fill, h, number, say, visible } from "../../widgets/elements.js
 const FOLD_LINES = 16;
 const FOLD_CHARACTERS = 1600;
 const BY_ITSELF = 1_400_000; // characters of base64 up to which an image is fetched without a click
-const REST_GAP_MS = 250; // between two pieces: Jupyter's server drops what comes faster than a megabyte a second
 const ELEMENTS = { image: "img", audio: "audio", video: "video" };
 
 // Asks for a text from `from` on, piece by piece, as long as `host` is on the page; null where no answer comes.
@@ -17,7 +16,6 @@ async function restOf(ask, at, from, host) {
     if (typeof answer?.text !== "string" || !host.isConnected) return null;
     pieces.push(answer.text);
     next = answer.next;
-    if (next !== null) await new Promise((resolve) => setTimeout(resolve, REST_GAP_MS));
   }
   return pieces.join("");
 }

@@ -12,8 +12,8 @@ from kbench_jupyter.panels.samples.shapes import found_in, row_shape, sample_nam
 
 __all__ = ["SampleQuestions"]
 
-#: Rows that are answered at most, and characters of the rest of a text: an answer stays well below 256 KiB, for
-#: what comes faster than a megabyte a second Jupyter's server drops.
+#: Rows that are answered at most, and characters of the rest of a text: an answer stays well below 256 KiB, since
+#: what the kernel prints waits behind it.
 _ROWS, _REST = 200, 180_000
 #: Assertions that are told of, those that failed most.
 _MENU = 200
