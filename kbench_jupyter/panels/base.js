@@ -1,5 +1,5 @@
 // What all panels share: marks, buttons, the store of their parts, and how a part is drawn.
-import { button, fill, h, say, visible } from "../widgets/elements.js";
+import { button, fill, h, isNews, say } from "../widgets/elements.js";
 import { Store } from "../widgets/store.js";
 
 // What draws each kind of part, by name: (store, part, host) => what ends it. panel.js fills it.
@@ -187,15 +187,13 @@ export function slot(store) {
 // What to know beside what a part shows. Drawn anew only when it changes, so that it is read aloud once.
 export function notesOf(part) {
   const el = h("div", { class: "kbp-note", role: "status", hidden: true });
-  let drawn = [];
   const update = () => {
     const told = part.state.notes ?? [];
-    if (told.join("\n") !== drawn.join("\n"))
+    if (isNews(el, told))
       fill(
         el,
         told.map((text) => h("div", {}, mark(text, "warn"))),
       );
-    drawn = [...told];
     el.hidden = !told.length;
   };
   return { el, update };
@@ -242,7 +240,7 @@ export function activity(store, part, words = (name) => name) {
     } else bar.removeAttribute("value");
     enable(stop, !stopping);
     const recent = lines.slice(-6);
-    if ([...said.children].map((n) => n.textContent).join("\n") !== recent.map(visible).join("\n"))
+    if (isNews(said, recent))
       fill(
         said,
         recent.map((text) => h("li", {}, text)),
@@ -253,11 +251,10 @@ export function activity(store, part, words = (name) => name) {
       written.scrollTop = written.scrollHeight;
     }
     const name = failed ? words(failed) : "This";
-    const key = why.length || stopped ? JSON.stringify([name, why, stopped]) : "";
-    if ((problem.dataset.key ?? "") !== key) {
-      problem.dataset.key = key;
-      problem.classList.toggle("kbp-stopped", !!key && !why.length);
-      if (!key) fill(problem);
+    const told = why.length > 0 || !!stopped;
+    if (isNews(problem, told && name, why, stopped)) {
+      problem.classList.toggle("kbp-stopped", told && !why.length);
+      if (!told) fill(problem);
       else if (why.length)
         fill(
           problem,
@@ -267,7 +264,7 @@ export function activity(store, part, words = (name) => name) {
         );
       else fill(problem, mark(`${name}: stopped`, "quiet"), h("p", {}, stopped), dismiss);
     }
-    problem.hidden = !key;
+    problem.hidden = !told;
   };
   return { work, problem, update };
 }

@@ -1,5 +1,5 @@
 // The workers of the embedded server's cluster, below the runs that they carry out: one line, which unfolds.
-import { fill, h, plural } from "../widgets/elements.js";
+import { fill, h, isNews, plural } from "../widgets/elements.js";
 import { mark } from "./base.js";
 import { card, cards, region } from "./cards.js";
 
@@ -14,15 +14,12 @@ export function clusterLine(part) {
   const body = h("tbody");
   const link = h("a", { target: "_blank", rel: "noopener noreferrer" }, "Dask dashboard");
   const el = h("details", { class: "kbp-cluster" }, head, region("Workers", cards(HEADS, body)), link);
-  let drawn = "";
 
   function update() {
     const cluster = part.state.cluster ?? {};
     const workers = cluster.workers ?? [];
     el.hidden = !cluster.address;
-    const key = JSON.stringify(cluster);
-    if (el.hidden || key === drawn) return;
-    drawn = key;
+    if (el.hidden || !isNews(el, cluster)) return;
     const slots = workers.reduce((sum, one) => sum + one.slots, 0);
     const going = workers.reduce((sum, one) => sum + one.jobs.length, 0);
     const counts = [plural(workers.length, "worker"), plural(slots, "slot"), `${going} going`].join(", ");

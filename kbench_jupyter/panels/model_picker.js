@@ -1,5 +1,5 @@
 // The model picker (model_picker.py).
-import { button, clamp, fill, h, plural, say } from "../widgets/elements.js";
+import { button, clamp, fill, h, isNews, plural, say } from "../widgets/elements.js";
 import { activity, click, enable, ident, mark, notesOf, slot } from "./base.js";
 import { pickerFoot } from "./picker_foot.js";
 
@@ -34,7 +34,6 @@ export function pickerPart(store, part, host) {
   let chosen = [];
   let changedAt = 0;
   let active = -1;
-  let drawn = "";
   let timer = null;
 
   const rows = () => [...part.rows.values()];
@@ -80,9 +79,7 @@ export function pickerPart(store, part, host) {
   function drawRows() {
     const sorted = rows().sort((a, b) => b.usable - a.usable);
     part.rows = new Map(sorted.map((row) => [row.id, row]));
-    const told = JSON.stringify(sorted);
-    if (told === drawn) return; // told again: the list stays where it is
-    drawn = told;
+    if (!isNews(list, sorted)) return;
     options.clear();
     for (const [index, row] of sorted.entries()) options.set(row.id, option(row, index));
     fill(list, [...options.values()]);

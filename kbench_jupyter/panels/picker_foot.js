@@ -1,5 +1,5 @@
 // What stands below the picker's list: how the chosen models are run, how often, and what that will take.
-import { button, clamp, fill, h, plural, say } from "../widgets/elements.js";
+import { button, clamp, fill, h, isNews, plural, say } from "../widgets/elements.js";
 import { click, enable, teller } from "./base.js";
 
 const MOST_REPEATS = 100; // runs of each model by one click
@@ -40,14 +40,12 @@ export function pickerFoot(store, part) {
   // Where every chosen model has some; else a model runs as it is.
   function drawEfforts() {
     const { efforts = [], effort: at = "" } = part.state;
-    if (effort.dataset.key !== efforts.join("\n")) {
-      effort.dataset.key = efforts.join("\n");
+    if (isNews(effort, efforts))
       fill(
         effort,
         h("option", { value: "" }, "No effort named"),
         efforts.map((one) => h("option", { value: one }, `Effort ${one}`)),
       );
-    }
     effort.value = at;
     effort.hidden = !efforts.length;
   }

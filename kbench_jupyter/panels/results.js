@@ -1,5 +1,5 @@
 // Results (results.py): charts and a table of all candidates and versions, and their samples down to each message.
-import { button, fill, h, number, plural, say } from "../widgets/elements.js";
+import { button, fill, h, isNews, number, plural, say } from "../widgets/elements.js";
 import { activity, enable, mark, notesOf, teller } from "./base.js";
 import { card, cards, narrowVersion, region, whose } from "./cards.js";
 import { chartsOf } from "./charts/charts.js";
@@ -69,7 +69,6 @@ export function resultsPart(store, part, host) {
   const heading = runHeads(who);
   const busy = activity(store, part, () => "Fetch again");
   const sort = { key: "", down: false };
-  let drawn = ""; // the rows of runs
   const heads = COLUMNS.map(([key, label, , title]) => {
     const head = h(
       "th",
@@ -122,9 +121,7 @@ export function resultsPart(store, part, host) {
     const rows = [...part.rows.values()].filter(
       (row) => !versions.value || String(row.version) === versions.value,
     );
-    const told = JSON.stringify(rows);
-    if (told !== drawn) fill(runs, rows.map(runRow)); // a button in them may have the keyboard
-    drawn = told;
+    if (isNews(runs, rows)) fill(runs, rows.map(runRow));
     say(runsTitle, `Runs (${number(rows.length)})`);
     say(title, `Results of ${part.state.task}: ${plural(rows.length, "run")}`);
     notes.update();

@@ -1,5 +1,5 @@
 // Run status (run_status.py): a row a run, changed in place.
-import { button, fill, h, plural, say } from "../widgets/elements.js";
+import { button, fill, h, isNews, plural, say } from "../widgets/elements.js";
 import { activity, click, enable, mark, span, teller } from "./base.js";
 import { card, cards, narrowVersion, region, wholeError, whose } from "./cards.js";
 import { clusterLine } from "./cluster.js";
@@ -140,9 +140,7 @@ export function statusPart(store, part, host) {
     const { version } = part.state;
     const known = [...new Set([version, ...[...part.rows.values()].map(versionOf)])].sort((a, b) => b - a);
     versions.hidden = known.length < 2;
-    const key = known.join();
-    if (versions.dataset.key === key) return;
-    versions.dataset.key = key;
+    if (!isNews(versions, known, version)) return;
     const before = versions.value;
     fill(
       versions,

@@ -43,6 +43,17 @@ export function say(node, text) {
   if (node.textContent !== shown) node.textContent = shown;
 }
 
+const told = new WeakMap();
+
+// Whether a node has to show something else than the last time this was asked. What shows the same is not drawn anew:
+// a button in it may have the keyboard, and a screen reader would read it again.
+export function isNews(node, ...shown) {
+  const key = JSON.stringify(shown);
+  const news = told.get(node) !== key;
+  told.set(node, key);
+  return news;
+}
+
 export const button = (label, onclick, props = {}) =>
   h("button", { type: "button", onclick, ...props }, label);
 

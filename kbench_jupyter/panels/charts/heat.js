@@ -1,5 +1,5 @@
 // Failed assertions as a heat map: in how many samples each failed, a column a candidate and version.
-import { button, fill, h, number } from "../../widgets/elements.js";
+import { button, fill, h, isNews, number } from "../../widgets/elements.js";
 import { region, whose } from "../cards.js";
 
 const MOST = 60; // rows that are drawn, those that failed most first
@@ -12,7 +12,6 @@ export function heatOf(part, pick) {
   const body = h("tbody");
   const table = h("table", { class: "kbp-table kbp-heat" }, h("thead", {}, head), body);
   const el = region("Assertions", table);
-  let drawn = "";
 
   function cell(count, size) {
     if (!size) return h("td", { class: "kbp-heat-none" }, h("span", { class: "kbp-heard" }, "no samples"));
@@ -39,9 +38,7 @@ export function heatOf(part, pick) {
     const rows = failures.filter(failed).sort((a, b) => failed(b) - failed(a));
     if (failed([null, errors])) rows.unshift([null, errors]);
     el.hidden = !rows.length;
-    const key = JSON.stringify([shown, columns, rows, sizes, byVersion]);
-    if (key !== drawn) drawRows(rows, shown, byVersion); // a button in them may have the keyboard
-    drawn = key;
+    if (isNews(table, shown, columns, rows, sizes, byVersion)) drawRows(rows, shown, byVersion);
     if (!rows.length) return part.state.samples ? "No assertion failed." : "Reading the samples…";
     const more = rows.length > MOST ? " Those that failed least are left out." : ""; // nor are all of them told
     const by = `${whose(part).toLowerCase()}${byVersion ? " and version" : ""}`;

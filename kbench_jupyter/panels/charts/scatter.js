@@ -1,5 +1,5 @@
 // The measure against cost or latency, and the front of those that no other beats in both.
-import { fill, h, visible } from "../../widgets/elements.js";
+import { fill, h, isNews, visible } from "../../widgets/elements.js";
 import { sentence } from "./bars.js";
 import { apart, labelsOf, scaleOf, widthOf } from "./plot.js";
 
@@ -30,7 +30,6 @@ function frontOf(points, less) {
 export function scatterOf(part, what) {
   const el = h("div", { class: "kbp-scatter" });
   let again = () => {};
-  let drawn = "";
   new ResizeObserver(() => again()).observe(el);
 
   function draw(groups, byVersion) {
@@ -60,9 +59,7 @@ export function scatterOf(part, what) {
     el.hidden = !points.length;
     const width = Math.max(NARROWEST, Math.floor(el.clientWidth));
     const shown = points.map(({ x, y, name, group }) => [x, y, name, group.low, group.high]);
-    const key = JSON.stringify([width, percent, shown]);
-    if (!points.length || key === drawn) return;
-    drawn = key;
+    if (!points.length || !isNews(el, width, percent, shown)) return;
     const ends = points.flatMap(({ y, group }) => [y, group.low ?? y, group.high ?? y]);
     const y = scaleOf(percent ? [0, 1] : ends, HEIGHT - EDGE.bottom, EDGE.top, { percent });
     const share = (value) => (percent ? `${Math.round(value * 100)} %` : String(value));

@@ -1,6 +1,6 @@
 // A tab for each run of the newest version: its state, candidate, version and id, and how many lines it has
 // printed. One tab has the lines of all runs; a menu has the runs of older versions.
-import { fill, h, number, plural, visible } from "../../widgets/elements.js";
+import { fill, h, isNews, number, plural, visible } from "../../widgets/elements.js";
 import { EVERY } from "./store.js";
 
 const named = (run) =>
@@ -39,9 +39,8 @@ export class Tabs {
 
   drawMenu(old, active) {
     this.older.hidden = !old.length;
-    const key = JSON.stringify(old.map((run) => [run.id, run.state]));
-    if (this.older.dataset.key !== key) {
-      this.older.dataset.key = key;
+    const shown = old.map((run) => [run.id, run.state]);
+    if (isNews(this.older, shown)) {
       const option = (run) => h("option", { value: run.id }, `${named(run)} #${run.id}: ${run.state}`);
       fill(this.older, h("option", { value: "" }, `Older (${number(old.length)})`), old.map(option));
     }
@@ -75,9 +74,7 @@ export class Tabs {
   }
 
   drawTab(tab, run, active) {
-    const drawn = JSON.stringify([run.sign, run.tone, run.state, run.n, run.version, active, run.problem]);
-    if (tab.drawn === drawn) return;
-    tab.drawn = drawn;
+    if (!isNews(tab.node, run.sign, run.tone, run.state, run.n, run.version, active, run.problem)) return;
     tab.sign.textContent = run.problem ? "!" : run.sign;
     tab.node.dataset.tone = run.problem ? "warn" : run.tone;
     tab.name.textContent = named(run);

@@ -1,5 +1,5 @@
 // What a step came to: parts of a view as told.py hands them on, as data.
-import { fill, h } from "../../widgets/elements.js";
+import { fill, h, isNews } from "../../widgets/elements.js";
 import { mark } from "../base.js";
 import { region } from "../cards.js";
 
@@ -62,9 +62,7 @@ export function changesOf() {
 
   function show(changes) {
     el.hidden = !changes.length;
-    const key = JSON.stringify(changes);
-    if (lines.dataset.key === key) return;
-    lines.dataset.key = key;
+    if (!isNews(lines, changes)) return;
     const kind = (line) => ({ "+": "kbp-added", "-": "kbp-removed", " ": "" })[line[0]] ?? "kbp-where";
     fill(
       lines,
