@@ -305,6 +305,26 @@ def test_a_dataset_is_named_as_it_is_written():
     assert found[0].hint == "Push with -d someone/my-cases."
 
 
+@pytest.mark.parametrize(
+    ("path", "datasets", "hint"),
+    [
+        (
+            "ada/rows/a.csv",
+            (),
+            "if ada is the owner: read /kaggle/input/rows/..., and push with -d ada/rows.",
+        ),
+        ("ada/rows", ("Ada/rows/versions/2",), "Read /kaggle/input/rows/... instead."),
+        ("rows/a.csv", (), "Push with -d OWNER/rows."),
+        ("quiz/rows/a.csv", ("ada/rows",), "Push with -d OWNER/quiz. Or, if"),
+    ],
+)
+def test_a_dataset_behind_its_owner_is_told_to_lie_without_it(path, datasets, hint):
+    (finding,) = findings_of(*reading(f"open('/kaggle/input/{path}')"), datasets=datasets)
+    assert finding.code == "KB502"
+    assert hint in finding.hint
+    assert ("has no owner before it" in finding.message) == hint.startswith("Read")
+
+
 @pytest.mark.parametrize("datasets", [(), ("ada/rows",)])
 def test_a_file_right_below_the_mounts_is_said_to_be_in_no_dataset(datasets):
     cells = reading("open('/kaggle/input/rows.csv')")

@@ -439,7 +439,7 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
         (
             "KB507",
             [f"import os\nfrom os import environ\n{bad}", *body()],
-            ["import os\nos.environ['MY_URL'] = 'x'", *body()],
+            ["import os\nos.environ['MY_URL'] = 'x'\nn = os.environ.get('KBENCH_QUESTIONS')", *body()],
         )
         for bad in (
             "os.environ['KBENCH_UPSTREAM_URL'] = 'x'",

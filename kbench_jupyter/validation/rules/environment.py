@@ -6,6 +6,7 @@ import ast
 import re
 import shlex
 
+from kbench_jupyter.notebook.leave_out import SETTING
 from kbench_jupyter.validation.reading.cells import Cell
 from kbench_jupyter.validation.reading.parts import last_name
 from kbench_jupyter.validation.reading.program import Program
@@ -67,7 +68,8 @@ OWN_SETTING = warning(
     "Write {instead}: it is left out of the push. Or tag the cell kbench-skip.",
 )
 
-_SETTING = re.compile(r"(?:(?:set_)?env (KBENCH_\w+)|config KBench\b)")
+_SETTING = re.compile(SETTING)
+_SETS = re.compile(rf"(?:(?:set_)?env ({SETTING})|config KBench\b)")
 
 
 def check(check: Check) -> None:
@@ -79,7 +81,7 @@ def check(check: Check) -> None:
             magic.name in ("load_ext", "reload_ext") and magic.argument.strip() == "kbench_jupyter"
         ):
             check.on_line(LEFTOVER, cell, magic.line)
-        elif match := _SETTING.match(f"{magic.name} {magic.argument.strip()}"):
+        elif match := _SETS.match(f"{magic.name} {magic.argument.strip()}"):
             _own_setting(check, cell, magic.line, match[1] or "%config KBench")
     _own_settings(check)
     for cell, node in check.nodes("kbench_jupyter"):
@@ -162,7 +164,7 @@ def _local_package(command: str) -> str:
 
 
 def _own_settings(check: Check) -> None:
-    """``os.environ`` with a name that begins with ``KBENCH_``: by its key, in a call, or in what it is joined with."""
+    """``os.environ`` with a setting of ours: by its key, in a call, or in what it is joined with."""
     for cell, node in check.nodes("KBENCH_"):
         for name in _set_or_read(node):
             _own_setting(check, cell, cell.text_line(getattr(node, "lineno", 1)), name)
@@ -181,7 +183,7 @@ def _set_or_read(node: ast.AST) -> list[str]:
             found = [*(key for part in node.args for key in _keys(part)), *(k.arg for k in node.keywords)]
         elif (of_environ or last_name(func) in ("putenv", "getenv", "unsetenv")) and node.args:
             found = [getattr(node.args[0], "value", None)]
-    return [name for name in found if isinstance(name, str) and name.startswith("KBENCH_")]
+    return [name for name in found if isinstance(name, str) and _SETTING.fullmatch(name)]
 
 
 def _keys(node: ast.AST) -> list[object]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -41,6 +41,7 @@ DATASET = error(
 _ROOT = "/kaggle/input"
 _MOUNT = re.compile(
     r"/kaggle/input/(?:datasets/(?P<owner>[\w-]+)/)?(?P<slug>[\w-]+)(?P<ending>\.\w+(?![\w./]))?"
+    r"(?=(?:/(?P<inside>[\w-]+)(?:/|\Z))?)"
 )
 _VERSION = re.compile(r"/versions/\d+\Z")
 _IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+(.*)", re.MULTILINE)
@@ -142,27 +143,34 @@ def _datasets(check: Check) -> None:
     attached = {_dataset_slug(dataset) for dataset in check.datasets}
     told: set[str] = set()
     for place, match in _mounts(check.program):
-        slug, message, hint = match["slug"], "", ""
+        slug = match["slug"]
         if slug in _OTHER_MOUNTS or slug in told or (slug.lower() in attached and not match["ending"]):
             continue
         told.add(slug)
-        if match["ending"]:
-            message = (
-                f"{match[0]} is used, but no file lies right below {_ROOT}: each dataset is a folder there."
-            )
-            hint = f"Read {_ROOT}/<dataset>/{slug}{match['ending']}, and push with -d owner/dataset."
+        words = {"folder": match[0], "owner": match["owner"] or "OWNER", "slug": slug}
         # Without any dataset named, this may be a look before the push that names them.
         sure = bool(attached) and check.program.sure(place)
-        check.at(
-            DATASET,
-            place,
-            message,
-            hint,
-            sure=sure,
-            folder=match[0],
-            owner=match["owner"] or "OWNER",
-            slug=slug,
+        check.at(DATASET, place, *_mount_words(match, check.datasets), sure=sure, **words)
+
+
+def _mount_words(match: re.Match[str], datasets: Sequence[str]) -> tuple[str, str]:
+    """What is told of a folder that no dataset can have, or that begins with what may be an owner."""
+    slug, inside = match["slug"], match["inside"]
+    if match["ending"]:
+        return (
+            f"{match[0]} is used, but no file lies right below {_ROOT}: each dataset is a folder there.",
+            f"Read {_ROOT}/<dataset>/{slug}{match['ending']}, and push with -d owner/dataset.",
         )
+    if not inside or match["owner"]:
+        return "", ""
+    whole, read = f"{slug}/{inside}", f"{_ROOT}/{inside}/..."
+    if any(_VERSION.sub("", dataset.strip("/")).lower() == whole.lower() for dataset in datasets):
+        told = f"{match[0]}/{inside} is used, but a dataset's folder has no owner before it."
+        return told, f"Read {read} instead."
+    return (
+        "",
+        f"Push with -d OWNER/{slug}. Or, if {slug} is the owner: read {read}, and push with -d {whole}.",
+    )
 
 
 def _mounts(program: Program) -> Iterator[tuple[Place[ast.AST], re.Match[str]]]:
