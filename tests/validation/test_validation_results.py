@@ -197,7 +197,7 @@ def test_a_value_that_is_sometimes_not_recorded_is_a_warning():
         ("float", ["return np.mean(unseen()) * 2"]),
         (
             "float",
-            ["best = -math.inf", "def f(x):\n    nonlocal best\n    best = x", "f(1.0)", "return best"],
+            ["best = 'none yet'", "def f(x):\n    nonlocal best\n    best = x", "f(1.0)", "return best"],
         ),
         ("bool", ["score = llm.prompt('x')", "score = score == '4'", "return score"]),
         ("bool", ["return not re.search('4', 'r')"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 import pytest
 from validation_helpers import IMPORT, codes_of, findings_of, source_of
 
@@ -32,6 +34,7 @@ EVERY = (
     "import pandas as pd\nframe = pd.DataFrame({'q': [1, 2]})\n"
     "quiz.evaluate(llm=[kbench.llm], evaluation_data=frame)"
 )
+EITHER = "import os\nif os.environ:\n{}\nelse:\n{}"
 BOTH = '@kbench.task(name="{0}")\ndef {1}(llm): ...\n{1}.run(kbench.llm)'
 ROW = "@kbench.task({0})\ndef row(llm) -> bool:\n    return True"
 WHOLE = "@kbench.task()\ndef whole(llm) -> bool:\n    return row.run(llm).result\nwhole.run(kbench.llm)"
@@ -435,6 +438,11 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
         ["get_ipython().run_cell_magic('time', '', 'x = 1')", *body()],
     ),
     ("KB505", ["import kbench_jupyter", *body()], ["x = 'kbench_jupyter'", *body()]),
+    (
+        "KB505",
+        ["try:\n    import kbench_jupyter\nexcept KeyError: ...", *body()],
+        ["try:\n    import kbench_jupyter\nexcept ImportError: ...", *body()],
+    ),
     *[
         (
             "KB507",
@@ -460,7 +468,7 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
     ("KB506", ["topic = input('Topic? ')", *body()], ["topic = 'input(x)'", *body()]),
     ("KB901", ["print(rows)", *body()], ["rows = 1", "print(rows)", *body()]),
     ("KB901", body("return_ = missing_helper(llm)"), [*body("x = helper(llm)"), "def helper(x): ..."]),
-    ("KB901", ["here = __file__", *body()], ["here = '__file__'", *body()]),
+    ("KB901", ["here = __file__", *body()], ["here = '__file__', __IPYTHON__", *body()]),
     ("KB902", ["print(rows)", "rows = 1", *body()], ["rows = 1", "print(rows)", *body()]),
     ("KB601", body("llm.promt('x')"), body("llm.prompt('x')")),
     ("KB602", body("llm.prompt('x', sed=1)"), body("llm.prompt('x', seed=1)")),
@@ -531,6 +539,38 @@ def severities(*cells: str, **options: object) -> dict[str, Severity]:
             ["open('/Users/a/b.txt')", *body()],
             ["for i in x():\n    open('/Users/a/b.txt')", "def x(): ...", *body()],
         ),
+        (
+            "KB501",
+            ["import os\ndef rows():\n    return open('/Users/a/b.txt')\nrows()", *body()],
+            [
+                "import os\ndef rows():\n    if 'HOME' in os.environ: return 1\n    return local()",
+                "def local():\n    return open('/Users/a/b.txt')\nrows()",
+                *body(),
+            ],
+        ),
+        (
+            "KB506",
+            ["import os\ndef topic():\n    return input()\ntopic()", *body()],
+            ["import os\ndef topic():\n    if os.environ: return ''\n    return input()\ntopic()", *body()],
+        ),
+        (
+            "KB505",
+            ["import kbench_jupyter", *body()],
+            ["import os\nif 'HOME' in os.environ:\n    import kbench_jupyter", *body()],
+        ),
+        *[
+            (
+                code,
+                [IMPORT, BOTH.format("A", "a"), BOTH.format(second, "b")],
+                [
+                    IMPORT,
+                    EITHER.format(
+                        indent(BOTH.format("A", "a"), "  "), indent(BOTH.format(second, "b"), "  ")
+                    ),
+                ],
+            )
+            for code, second in (("KB105", "A"), ("KB106", "B"))
+        ],
         ("KB301", run("quiz.run(kbench.llms['a'])"), run("quiz.run(kbench.llms['a'])\nquiz.run(kbench.llm)")),
         (
             "KB301",
@@ -563,12 +603,28 @@ def test_a_dataset_that_is_attached_is_no_finding():
 @pytest.mark.parametrize(
     "cell",
     [
+        "PROMPT = 'Write code that reads /kaggle/input/rows/a.csv'",
+        "import os\nROOT = '/kaggle/input/rows'\nif not os.path.exists(ROOT): ROOT = '.'",
+        "def rows():\n    if PROMPT: return []\n    return open('/kaggle/input/rows/a.csv')\nPROMPT = rows()",
+    ],
+)
+def test_a_dataset_that_may_not_be_needed_stops_no_push(cell):
+    assert severities(cell, *body(), datasets=("ada/other",)) == {"KB502": Severity.WARNING}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
         "from helpers import *\nprint(rows)",
         "exec(open('/dev/null').read())\nprint(rows)",
         "%run other.ipynb",
         "%%sql result <<\nselect 1",
         "globals()['rows'] = 1",
         "get_ipython().user_ns['rows'] = 1",
+        "shell = get_ipython()\nshell.push({'rows': 1})",
+        "get_ipython().run_cell('rows = 1')",
+        "vars()['rows'] = 1",
+        "import sys\nsetattr(sys.modules[__name__], 'rows', 1)",
     ],
 )
 def test_names_are_left_alone_once_a_cell_may_define_anything(cell):
@@ -590,6 +646,10 @@ def test_a_finding_shows_the_line_of_the_cell_and_not_that_of_the_file():
         "B = 'https://example.com'\npd.read_csv(B + '/x.csv')\npd.read_csv(f'{B}/a.csv')",
         "OUT = os.path.join('out')\nos.makedirs(OUT)\nopen(f'{OUT}/r.json', 'w')\nopen(f'{OUT}/r.json')",
         "p = 'notes.txt'\nopen(p, 'w').write('x')\nopen(p).read()",
+        "P = 'a.csv'\nif os.path.exists('/kaggle'): P = '/kaggle/working/b.csv'\npd.read_csv(P)",
+        "PATHS = {'there': '/kaggle/working/b.csv', 'here': '/home/ada/c.csv'}\npd.read_csv(PATHS['there'])",
+        "def find():\n    if os.path.exists('/kaggle'): return '/tmp/b.csv'\n    return 'a.csv'\npd.read_csv(find())",
+        "import shelve\nshelve.open('cache.db')['x'] = 1",
     ],
 )
 def test_a_file_that_may_well_be_there_is_no_finding(cell):

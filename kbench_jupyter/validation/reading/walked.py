@@ -36,9 +36,13 @@ _PROMPTS = (".prompt", ".respond", ".reply")
 _PLAIN_PROMPT = re.compile(
     r"""\.(?:prompt|respond)\(\s*(?:[\w.]+|[fFrR]{0,2}(?:"[^"\n\\]*"|'[^'\n\\]*'))\s*\)"""
 )
-_DYNAMIC_WORDS = ("import *", "exec(", "eval(", "globals", "locals", "user_ns", "builtins", "inject_into")
+_DYNAMIC_WORDS = (
+    "import *",
+    *words("exec( eval( globals locals user_ns builtins inject_into vars() sys.modules[ get_ipython()"),
+)
 _DYNAMIC = re.compile(
     r"import \*|(?<![.\w])(?:exec|eval|globals|locals)\(|user_ns|inject_into|\b__builtins__|\bbuiltins\b"
+    r"|(?<![.\w])vars\(\)|sys\.modules\[(?:__name__|['\"]__main__)|get_ipython\(\)[\s\S]*\.(?:push|ex|run_cell)\("
 )
 
 

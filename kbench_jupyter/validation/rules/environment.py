@@ -10,11 +10,11 @@ from kbench_jupyter.notebook.leave_out import SETTING
 from kbench_jupyter.validation.reading.cells import Cell
 from kbench_jupyter.validation.reading.parts import last_name
 from kbench_jupyter.validation.reading.program import Program
-from kbench_jupyter.validation.reading.scopes import Place
+from kbench_jupyter.validation.reading.scopes import Certainty, Place
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.rules.brought import Brought
 from kbench_jupyter.validation.rules.files import imported
-from kbench_jupyter.validation.rules.guards import is_caught
+from kbench_jupyter.validation.rules.guards import is_caught, may_be_spared
 from kbench_jupyter.validation.rules.rule import Check, error, warning
 from kbench_jupyter.validation.rules.secrets import find_secrets
 from kbench_jupyter.validation.rules.shell import commands
@@ -85,8 +85,9 @@ def check(check: Check) -> None:
             _own_setting(check, cell, magic.line, match[1] or "%config KBench")
     _own_settings(check)
     for cell, node in check.nodes("kbench_jupyter"):
-        if "kbench_jupyter" in imported(node):
-            check.on_line(LEFTOVER, cell, cell.text_line(getattr(node, "lineno", 1)))
+        place = Place(node, cell, check.program.module, Certainty.GUARDED)
+        if "kbench_jupyter" in imported(node) and not is_caught("ImportError", place, check.program):
+            check.at(LEFTOVER, place, sure=node in cell.tree.body)
     _asks(check)
 
 
@@ -207,7 +208,8 @@ def _asks(check: Check) -> None:
         # What the kernel raises is a NotImplementedError (tried with ipykernel).
         if name and program.executed(place) and not is_caught("NotImplementedError", place, program):
             hint = "Read a key from the environment or a Kaggle secret." if name == "getpass" else ""
-            check.at(INPUT, place, "", hint, sure=program.sure(place), name=name)
+            sure = program.sure(place) and not may_be_spared(place, program)
+            check.at(INPUT, place, "", hint, sure=sure, name=name)
 
 
 def _asking(place: Place[ast.Call], program: Program, *, mentioned: bool) -> str:

@@ -13,7 +13,7 @@ from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Certainty, Place, SiteIndex
 from kbench_jupyter.validation.rules.brought import Brought
 from kbench_jupyter.validation.rules.built_paths import built, is_builder
-from kbench_jupyter.validation.rules.guards import is_caught
+from kbench_jupyter.validation.rules.guards import is_caught, may_be_spared
 from kbench_jupyter.validation.rules.paths import own_machine, read_paths
 from kbench_jupyter.validation.rules.rule import Check, error
 from kbench_jupyter.validation.rules.shell import commands
@@ -45,6 +45,7 @@ _MOUNT = re.compile(
 )
 _VERSION = re.compile(r"/versions/\d+\Z")
 _IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+(.*)", re.MULTILINE)
+_ASKS = re.compile(r"\b(?:exists|is_?dir|is_?file)\(")
 _OTHER_MOUNTS = frozenset({"datasets", "competitions", "models", "notebooks"})
 
 
@@ -67,7 +68,8 @@ def _files(check: Check) -> None:
             if is_caught("FileNotFoundError", place, program) or (not own and path in brought):
                 continue
             message = f"{path} exists on this machine only." if own else ""
-            check.at(LOCAL_PATH, place, message, node=node, sure=program.sure(place), path=path)
+            sure = program.sure(place) and not may_be_spared(place, program)
+            check.at(LOCAL_PATH, place, message, node=node, sure=sure, path=path)
 
 
 def _modules(check: Check) -> None:
@@ -148,8 +150,11 @@ def _datasets(check: Check) -> None:
             continue
         told.add(slug)
         words = {"folder": match[0], "owner": match["owner"] or "OWNER", "slug": slug}
-        # Without any dataset named, this may be a look before the push that names them.
-        sure = bool(attached) and check.program.sure(place)
+        # Without any dataset named, this may be a look before the push that names them; and a text that only
+        # mentions a folder may be a prompt about it. Who asks whether something is there goes on without it.
+        text = built(place.node, place.scope, check.program).start
+        sure = bool(attached) and text.startswith(_ROOT) and not _ASKS.search(check.program.text)
+        sure = sure and check.program.sure(place) and not may_be_spared(place, check.program)
         check.at(DATASET, place, *_mount_words(match, check.datasets), sure=sure, **words)
 
 

@@ -18,6 +18,8 @@ _READERS = words(
     " read_excel read_table read_feather read_pickle read_fwf read_orc read_stata read_xml read_hdf scan_csv"
     " scan_parquet read_ndjson read_ipc"
 )
+# What these open is made where it is not there, or no file.
+_NO_READERS = frozenset({"shelve.open", "dbm.open", "webbrowser.open"})
 _LOADERS = frozenset({"np", "numpy", "torch", "joblib"})
 _OWN_MACHINE = re.compile(r"(?:/Users/|/home/|/content/|/mnt/[a-z]/|/media/|/Volumes/|~/|[A-Za-z]:[\\/])")
 _FILE = re.compile(r"[\w .()+=@,-]+(?:[\\/][\w .()+=@,-]+)*\.[A-Za-z][A-Za-z0-9]{0,7}\Z")
@@ -67,6 +69,8 @@ def of_a_path(func: ast.Attribute, place: Place[ast.Call], program: Program) -> 
 
 
 def _reads(call: ast.Call, func: ast.AST, place: Place[ast.Call], program: Program) -> bool:
+    if dotted(func, place.scope, program) in _NO_READERS:
+        return False
     index = 0 if isinstance(func, ast.Attribute) and of_a_path(func, place, program) else 1
     mode_node = keyword_of(call, "mode") or (call.args[index] if len(call.args) > index else None)
     mode = "r" if mode_node is None else program.values.const(mode_node, place.scope)
@@ -92,9 +96,9 @@ def _several(node: ast.expr, place: Place[ast.Call], program: Program) -> list[s
     """The files that a parameter may name, where each call of its function shows another."""
     values = program.values.of(node, place.scope)
     texts = [v.value for v in values if isinstance(v, Const) and isinstance(v.value, str)]
-    if len(texts) < 2 or len(texts) != len(values):
-        return []
-    return [text for text in texts if own_machine(text) or looks_like_file(text)]
+    missing = [text for text in texts if own_machine(text) or looks_like_file(text)]
+    # Where one of them is there, as in `"/kaggle/input/..." if ON_KAGGLE else "data.csv"`, the notebook chooses.
+    return missing if 1 < len(missing) == len(values) else []
 
 
 def looks_like_file(path: str) -> bool:

@@ -36,7 +36,7 @@ TOO_EARLY = error(
 _GIVEN = words(
     "get_ipython display In Out exit quit _ __ ___ _i _ii _iii _ih _oh _dh _exit_code __name__ __doc__"
     " __builtins__ __builtin__ __package__ __loader__ __spec__ __annotations__ __session__ __vsc_ipynb_file__"
-    " __debug__ __class__ __module__ __qualname__ WindowsError reveal_type reveal_locals __path__"
+    " __debug__ __IPYTHON__ __class__ __module__ __qualname__ WindowsError reveal_type reveal_locals __path__"
 )
 _HISTORY = re.compile(r"_(?:i?\d+)\Z")
 

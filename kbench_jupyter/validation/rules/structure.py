@@ -175,7 +175,7 @@ def _same(check: Check, task: Task, other: Task) -> None:
     # run as well: then the later run overwrites the earlier one's file.
     lost = bool(task.runs and other.runs) and not (redefined and _shared_runs(task, other))
     remove = "Remove the earlier definition, or g" if redefined else "G"
-    sure = lost or not redefined
+    sure = (lost or not redefined) and all(check.program.sure(one.place) for one in (task, other))
     check.on_task(SAME_SLUG, task, sure=sure, other=other.label, where=where, slug=task.slug, remove=remove)
 
 
