@@ -149,13 +149,13 @@ def _datasets(check: Check) -> None:
         if slug in _OTHER_MOUNTS or slug in told or (slug.lower() in attached and not match["ending"]):
             continue
         told.add(slug)
-        words = {"folder": match[0], "owner": match["owner"] or "OWNER", "slug": slug}
         # Without any dataset named, this may be a look before the push that names them; and a text that only
         # mentions a folder may be a prompt about it. Who asks whether something is there goes on without it.
         text = built(place.node, place.scope, check.program).start
         sure = bool(attached) and text.startswith(_ROOT) and not _ASKS.search(check.program.text)
         sure = sure and check.program.sure(place) and not may_be_spared(place, check.program)
-        check.at(DATASET, place, *_mount_words(match, check.datasets), sure=sure, **words)
+        words, owner = _mount_words(match, check.datasets), match["owner"] or "OWNER"
+        check.at(DATASET, place, *words, sure=sure, folder=match[0], owner=owner, slug=slug)
 
 
 def _mount_words(match: re.Match[str], datasets: Sequence[str]) -> tuple[str, str]:
