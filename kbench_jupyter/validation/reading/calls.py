@@ -58,7 +58,7 @@ class CallValues(Evaluator):
                 return (kinds.HardModel(name),) if isinstance(name, str) else (UNKNOWN,)
             case "llms.get":
                 return self.llm_named(node.args[0], scope) if node.args else (UNKNOWN,)
-        return (kinds.Instance(path=path),)
+        return (kinds.Instance(),)
 
     def _stdlib_call(self, path: str, node: ast.Call, scope: Scope) -> Found:
         if path == "importlib.import_module":

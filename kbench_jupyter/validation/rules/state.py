@@ -49,8 +49,7 @@ def check(check: Check) -> None:
     # From the first cell on that may define what it likes, nothing is sure any more.
     for cell in program.cells[: program.opaque_from]:
         early = {n for n in cell.names.used if first_defined.get(n, cell.number) > cell.number}
-        missing = {n for n in cell.names.mentioned if n not in first_defined and n not in known}
-        missing = {n for n in missing if not _HISTORY.match(n)} if missing else missing
+        missing = {n for n in cell.names.mentioned if n not in first_defined and not _HISTORY.match(n)}
         if program.opaque_from < len(program.cells):
             # A function may be called after the cell that brings the name.
             missing &= cell.names.used
