@@ -217,12 +217,13 @@ def test_what_asks_nobody_or_goes_on_without_an_answer_is_left_alone(cell):
 
 
 @pytest.fixture
-def beside(tmp_path):
+def beside(tmp_path, monkeypatch):
     """A folder with modules beside the notebook, and the findings of a notebook in it."""
     (tmp_path / "my_cases.py").write_text("QUESTIONS = ['2 + 2?']")
     (tmp_path / "helpers").mkdir()
     (tmp_path / "helpers" / "__init__.py").write_text("")
     (tmp_path / "pandas.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)  # as a kernel has it
 
     def found(*cells: str) -> list[str]:
         source = source_of(IMPORT, *cells, TASK.format("..."), RUN)

@@ -344,6 +344,11 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
     ),
     (
         "KB501",
+        ["import numpy as np\nrows = np.load('rows.npy')", *body()],
+        ["import toml\nrows = toml.load('rows.toml')", *body()],
+    ),
+    (
+        "KB501",
         ["rows = open('rows.txt').read()", *body()],
         ["!wget https://example.com/rows.txt", "rows = open('rows.txt').read()", *body()],
     ),

@@ -545,7 +545,7 @@ def test_what_only_touches_a_task_that_is_not_pushed_is_a_warning():
     assert {(f.code, f.severity.value) for f in found} == {("KB103", "warning"), ("KB204", "warning")}
     found = findings_of(IMPORT, TASK, RUN, other, task="other")
     assert {(f.code, f.severity.value) for f in found} == {("KB103", "error"), ("KB204", "error")}
-    found = findings_of(IMPORT, TASK, RUN, other, "%choose my_task")
+    found = findings_of(IMPORT, TASK, RUN, other, "%choose my_task", "%psource other")
     assert {f.severity.value for f in found} == {"warning"}
 
 

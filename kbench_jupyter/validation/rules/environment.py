@@ -110,14 +110,19 @@ def _secrets(check: Check) -> None:
 
 
 def _ends_of_text(cell: Cell, line: int) -> set[int]:
-    """The lines where a comment speaks for a line inside a text of several: those of its closing quotes."""
+    """The lines where a comment speaks for a line inside a text of several: its last, and its statement's."""
     ends: set[int] = set()
+    statement: ast.stmt | None = None
     for node in ast.walk(cell.tree):
         first, last = getattr(node, "lineno", 0), getattr(node, "end_lineno", None) or 0
         if first == last or not cell.text_line(first) <= line <= cell.text_line(last):
             continue
-        if isinstance(node, ast.JoinedStr) or isinstance(getattr(node, "value", None), str):
+        if isinstance(node, ast.stmt) and not hasattr(node, "body"):
+            statement = node
+        elif isinstance(node, ast.JoinedStr) or isinstance(getattr(node, "value", None), str):
             ends.add(cell.text_line(last))
+    if ends and statement is not None:
+        ends.add(cell.text_line(statement.end_lineno or 0))
     return ends
 
 
