@@ -545,6 +545,11 @@ def severities(*cells: str, **options: object) -> dict[str, Severity]:
             ["for i in x():\n    open('/Users/a/b.txt')", "def x(): ...", *body()],
         ),
         (
+            "KB407",
+            run("for n in [1]:\n    quiz.evaluate([kbench.llm])"),
+            run("if quiz:\n    quiz.evaluate([kbench.llm])"),
+        ),
+        (
             "KB501",
             ["import os\ndef rows():\n    return open('/Users/a/b.txt')\nrows()", *body()],
             [
@@ -589,6 +594,7 @@ def severities(*cells: str, **options: object) -> dict[str, Severity]:
             ["try:\n    print(rows)\nexcept NameError: ...", "rows = 1", *body()],
         ),
         ("KB102", ["x = 1"], ["from my_tasks import quiz\nquiz.run(1)"]),
+        ("KB102", ["import tasks"], ["import sys\nsys.path.append('/kaggle/input/quiz')\nimport tasks"]),
     ],
 )
 def test_what_is_not_sure_is_a_warning(code, sure, unsure):
@@ -654,6 +660,8 @@ def test_a_finding_shows_the_line_of_the_cell_and_not_that_of_the_file():
         "P = 'a.csv'\nif os.path.exists('/kaggle'): P = '/kaggle/working/b.csv'\npd.read_csv(P)",
         "PATHS = {'there': '/kaggle/working/b.csv', 'here': '/home/ada/c.csv'}\npd.read_csv(PATHS['there'])",
         "def find():\n    if os.path.exists('/kaggle'): return '/tmp/b.csv'\n    return 'a.csv'\npd.read_csv(find())",
+        "def read_csv(name):\n    return pd.read_csv('/kaggle/working/' + name)\nread_csv('a.csv')",
+        "class Rows:\n    def read_json(self, name): return Path('/tmp', name).read_text()\nRows().read_json('a.json')",
         "import shelve\nshelve.open('cache.db')['x'] = 1",
     ],
 )

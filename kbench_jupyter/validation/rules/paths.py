@@ -10,7 +10,7 @@ from kbench_jupyter.validation.reading.parts import last_name
 from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Place
 from kbench_jupyter.validation.reading.types_of import dotted
-from kbench_jupyter.validation.reading.value import Const, keyword_of
+from kbench_jupyter.validation.reading.value import Const, Func, keyword_of
 from kbench_jupyter.validation.rules.built_paths import built
 
 _READERS = words(
@@ -53,12 +53,18 @@ def is_reader(place: Place[ast.Call], program: Program) -> bool:
     """Whether a call reads a file."""
     func = place.node.func
     name = last_name(func)
-    if name not in _READERS:
+    if name not in _READERS or is_own_function(place, program):
         return False
     # `load` is a word of many libraries; of these it is known to read a file.
     if name == "load":
         return getattr(getattr(func, "value", None), "id", "") in _LOADERS
     return name != "open" or _reads(place.node, func, place, program)
+
+
+def is_own_function(place: Place[ast.Call], program: Program) -> bool:
+    """Whether a call is of a function of the notebook: what that does with a path is seen inside it."""
+    found = program.values.of(place.node.func, place.scope)
+    return bool(found) and all(isinstance(v, Func) and v.scope.kind == "function" for v in found)
 
 
 def of_a_path(func: ast.Attribute, place: Place[ast.Call], program: Program) -> bool:
