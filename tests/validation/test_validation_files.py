@@ -278,6 +278,7 @@ def test_a_module_that_is_imported_somewhere_only_is_a_warning(beside):
     [
         "def load(folder):\n    return open(folder + '/questions.jsonl')\nload('kept/v3')",
         "FOLDER = 'kept/v3'\ndef load(folder):\n    return open(f'{folder}/q.jsonl')\nload(FOLDER)",
+        "class Rows:\n    def load(self, path):\n        return open(path)\nRows().load('a.csv')",
         "def load(path, n=1):\n    return pd.read_csv(path)\nload('a.csv')\nload('b.csv', n=2)",
         "def inner(p):\n    return Path(p).read_text()\ndef load(path):\n    return inner(path)\nload('a.txt')",
     ],

@@ -333,6 +333,11 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
     ("KB407", run("quiz.evaluate(llm=kbench.llm)"), run("quiz.evaluate(llm=[kbench.llm])")),
     ("KB407", run("quiz.evaluate([kbench.llm])"), run("quiz.evaluate({'llm': [kbench.llm]})")),
     (
+        "KB301",
+        run("M = {n: kbench.llms[n] for n in ('a', 'b')}\nquiz.run(next(iter([*M.values()])))"),
+        run("M = {n: kbench.llm for n in ('a', 'b')}\nquiz.run(next(iter([*M.values()])))"),
+    ),
+    (
         "KB407",
         run("quiz.evaluate(llm=[kbench.llm], q='cat')", "def quiz(llm, q):"),
         run("quiz.evaluate(llm=[kbench.llm], q=['cat'])", "def quiz(llm, q):"),
