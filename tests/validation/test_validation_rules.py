@@ -573,6 +573,11 @@ def severities(*cells: str, **options: object) -> dict[str, Severity]:
             ["import kbench_jupyter", *body()],
             ["import os\nif 'HOME' in os.environ:\n    import kbench_jupyter", *body()],
         ),
+        (
+            "KB505",
+            ["get_ipython().run_line_magic('load_ext', 'kbench_jupyter')", *body()],
+            ["if TASK:\n    get_ipython().run_line_magic('load_ext', 'kbench_jupyter')", "TASK = 1", *body()],
+        ),
         *[
             (
                 code,

@@ -10,11 +10,12 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from kbench_jupyter.validation.reading.cells import HARMLESS_LINE_MAGICS, Cell, Magic
 from kbench_jupyter.validation.reading.names import words
-from kbench_jupyter.validation.reading.scopes import Binding, Scope, SiteIndex
+from kbench_jupyter.validation.reading.scopes import Binding, Certainty, Scope, SiteIndex
 from kbench_jupyter.validation.reading.value import SDK
 from kbench_jupyter.validation.reading.walk import walk_cell
 
@@ -130,7 +131,8 @@ class Walked:
                 case ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=method):
                     given = [a.value if isinstance(a, ast.Constant) else None for a in place.node.args]
                     line = place.cell.text_line(place.node.lineno)
-                    found += [(place.cell, magic) for magic in _called_magic(method, given, line)]
+                    called, sure = _called_magic(method, given, line), place.certainty == Certainty.SURE
+                    found += [(place.cell, replace(magic, sure=sure)) for magic in called]
         return sorted(found, key=lambda pair: (pair[0].number, pair[1].line))
 
     @cached_property

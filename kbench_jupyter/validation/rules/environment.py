@@ -80,7 +80,7 @@ def check(check: Check) -> None:
         if magic.name == "kbench" or (
             magic.name in ("load_ext", "reload_ext") and magic.argument.strip() == "kbench_jupyter"
         ):
-            check.on_line(LEFTOVER, cell, magic.line)
+            check.on_line(LEFTOVER, cell, magic.line, sure=magic.sure)
         elif match := _SETS.match(f"{magic.name} {magic.argument.strip()}"):
             _own_setting(check, cell, magic.line, match[1] or "%config KBench")
     _own_settings(check)
