@@ -41,6 +41,11 @@ WHOLE = "@kbench.task()\ndef whole(llm) -> bool:\n    return row.run(llm).result
 
 # (code, cells it objects to, cells it accepts)
 EXAMPLES: list[tuple[str, list[str], list[str]]] = [
+    (
+        "KB601",
+        ["from kaggle_benchmarks import *", *body("assertions.assert_equals('a', 'b')")],
+        ["from kaggle_benchmarks import *", *body("assertions.assert_equal('a', 'b')")],
+    ),
     ("KB101", [IMPORT, TASK, RUN, "x = ("], [IMPORT, TASK, RUN, "x = ()"]),
     ("KB101", [IMPORT, TASK, RUN, "return 5"], [IMPORT, TASK, RUN, "def f():\n    return 5"]),
     *[
@@ -307,6 +312,14 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
             ("[int]", "kbench.prompting.TypedResponse[list[int]]"),
         ]
     ],
+    (
+        "KB405",
+        body("kbench.judge_llm.prompt('x', schema=dict)"),
+        [
+            "from other import client\nclass Own: ...",
+            *body("Own().prompt('x', schema=dict), client.prompt('x', dict)"),
+        ],
+    ),
     (
         "KB405",
         ["import typing", *body("llm.prompt('x', typing.List[int])")],
