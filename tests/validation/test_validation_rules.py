@@ -85,6 +85,11 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
     ),
     ("KB105", [IMPORT, BOTH.format("A b", "f"), BOTH.format("a-b", "g")], [IMPORT, BOTH.format("A b", "f")]),
     (
+        "KB105",  # of two slugs, in the same files
+        [IMPORT, BOTH.format("Q\u00fciz 1", "f"), BOTH.format("Qiz_1", "g")],
+        [IMPORT, BOTH.format("Q\u00fciz 1", "f"), BOTH.format("Quiz_2", "g")],
+    ),
+    (
         "KB106",
         [IMPORT, TASK, RUN, BOTH.format("B", "g")],
         [IMPORT, TASK, RUN, BOTH.format("B", "g"), "%choose g"],
@@ -357,7 +362,7 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
     ),
     (
         "KB501",
-        ["rows = open('/home/ada/rows.txt').read()", *body()],
+        ["%matplotlib inline", "rows = open('rows.txt').read()", *body()],
         ["rows = open('/kaggle/input/rows/rows.txt').read()", *body()],
     ),
     (
@@ -663,6 +668,17 @@ def test_a_dataset_that_may_not_be_needed_stops_no_push(cell):
 )
 def test_names_are_left_alone_once_a_cell_may_define_anything(cell):
     assert "KB901" not in codes_of(cell, "print(rows)", "%precision 3", *body())
+
+
+@pytest.mark.parametrize("call", ["quiz.run(kbench.llms['a'])", "quiz.evaluate(llm=[kbench.llms['a']])"])
+def test_the_run_advised_instead_of_a_hard_coded_model_is_right(call):
+    (finding,) = findings_of(*run(call))
+    assert codes_of(*run(finding.hint.removeprefix("Write ").partition(";")[0])) == []
+
+
+def test_a_finding_in_a_shell_cell_has_its_line():
+    (finding,) = findings_of("%%bash\nls\npip install -e .", *body())
+    assert (finding.code, finding.line, finding.text) == ("KB504", 3, "pip install -e .")
 
 
 def test_a_finding_shows_the_line_of_the_cell_and_not_that_of_the_file():
