@@ -257,6 +257,7 @@ def test_a_module_beside_the_notebook_is_not_on_the_server(beside, cell):
         "import json",
         "my_cases = 1",
         "try:\n    import my_cases\nexcept ImportError:\n    my_cases = None",
+        "try:\n    import my_cases\nexcept ModuleNotFoundError:\n    my_cases = None",
         "%%writefile my_cases.py\nQUESTIONS = ['2 + 2?']",
         "import sys\nsys.path.append(str(sys.argv))\nimport my_cases",
         "%pip install my-cases\nimport my_cases",

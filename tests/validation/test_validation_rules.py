@@ -469,7 +469,7 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
     (
         "KB505",
         ["try:\n    import kbench_jupyter\nexcept KeyError: ...", *body()],
-        ["try:\n    import kbench_jupyter\nexcept ImportError: ...", *body()],
+        ["try:\n    import kbench_jupyter\nexcept ModuleNotFoundError: ...", *body()],
     ),
     *[
         (

@@ -201,6 +201,8 @@ def test_what_cannot_be_told_stays_unjudged(lines):
     "top",
     [
         "try:\n    from kaggle_benchmarks import brandnew\nexcept ImportError:\n    brandnew = None",
+        "try:\n    from kaggle_benchmarks import brandnew\nexcept Exception:\n    brandnew = None",
+        "try:\n    import kaggle_benchmarks.brandnew\nexcept ModuleNotFoundError: ...",
         "def prompt(llm):\n    return llm.promt('x')\n\nclass Fake:\n    def promt(self, text): ...\nprompt(Fake())",
         "class Model(kbench.LLMChat):\n    def extra(self): ...\nModel().extra()",
         "def wrap(f):\n    return f\nkbench.assertions.assert_it = wrap\nkbench.assertions.assert_it(1)",

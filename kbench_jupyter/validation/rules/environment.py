@@ -86,7 +86,7 @@ def check(check: Check) -> None:
     _own_settings(check)
     for cell, node in check.nodes("kbench_jupyter"):
         place = Place(node, cell, check.program.module, Certainty.GUARDED)
-        if "kbench_jupyter" in imported(node) and not is_caught("ImportError", place, check.program):
+        if "kbench_jupyter" in imported(node) and not is_caught("ModuleNotFoundError", place, check.program):
             check.at(LEFTOVER, place, sure=node in cell.tree.body)
     _asks(check)
 

@@ -92,7 +92,7 @@ def _modules(check: Check) -> None:
                 named = re.search(rf"\b{name}(?:\.py|/)", re.sub(r"#.*", "", program.text))
                 if named or f"{name}.py" in brought or _is_installed(name, check, check.folder):
                     continue
-                if not is_caught("ImportError", place, program):
+                if not is_caught("ModuleNotFoundError", place, program):
                     check.at(LOCAL_PATH, place, *_module_words(name), sure=node in cell.tree.body)
 
 
