@@ -108,6 +108,7 @@ def test_a_loop_a_handler_and_an_assertion_may_let_a_task_end_without_a_value(li
         "with kbench.chats.new('x'):\n    return True",
         "match llm.prompt('x'):\n    case '4': return True\n    case other: return False",
         "match llm.prompt('x', schema=Kind):\n    case Kind.A: return True\n    case Kind.B: return False",
+        "match llm.prompt('x', schema=Kind):\n    case str(): return True\n    case int(): return False",
         "for x in xs():\n    if x: return True\nelse:\n    return False",
         "for x in (1, 2):\n    return bool(llm.prompt('x'))",
         "n = len(llm.prompt('x'))\nif n > 5: return True\nif n <= 5: return False",

@@ -91,6 +91,8 @@ def test_a_task_that_is_never_run_is_found(how):
         "r = await asyncio.to_thread(my_task.run, kbench.llm)",
         "main = lambda: my_task.run(kbench.llm)\nmain()",
         "my_task.partial({}).run(kbench.llm)",
+        "{'a': my_task}.get('a').run(kbench.llm)",
+        "import atexit\n@atexit.register\ndef go():\n    my_task.run(kbench.llm)",
         "class A:\n    go = lambda self: my_task.run(kbench.llm)\nA().go()",
         "(go := lambda: my_task.run(kbench.llm))()",
         "go = lambda: my_task.run(kbench.llm)\nthreading.Thread(target=go).start()",
