@@ -34,6 +34,7 @@ EVERY = (
     "import pandas as pd\nframe = pd.DataFrame({'q': [1, 2]})\n"
     "quiz.evaluate(llm=[kbench.llm], evaluation_data=frame)"
 )
+LOOKS_RANDOM = "'a8f5f167f44f4964e6c998dee827110c'"
 EITHER = "import os\nif os.environ:\n{}\nelse:\n{}"
 BOTH = '@kbench.task(name="{0}")\ndef {1}(llm): ...\n{1}.run(kbench.llm)'
 ROW = "@kbench.task({0})\ndef row(llm) -> bool:\n    return True"
@@ -614,6 +615,11 @@ def severities(*cells: str, **options: object) -> dict[str, Severity]:
             "KB301",
             [IMPORT, "kbench.llm = kbench.llms['a']", *body()],
             [IMPORT, "import os\nif 'HOME' in os.environ:\n    kbench.llm = kbench.llms['a']", *body()],
+        ),
+        (
+            "KB503",
+            [f"api_key = {LOOKS_RANDOM}", *body()],
+            [f"has_api_key = {LOOKS_RANDOM} in 'abc'", *body()],
         ),
         ("KB901", ["print(rows)", *body()], ["if 'rows' in dir():\n    print(rows)", *body()]),
         (

@@ -327,6 +327,7 @@ def test_a_task_whose_runs_leave_no_file_is_found(task, how):
         (UNRECORDED, "import dataclasses\ndataclasses.replace(my_task, store_run=True).run(kbench.llm)"),
         (UNRECORDED, f"run = {RUN}\nopen('x.run.json', 'w').write(str(run))"),
         (UNRECORDED.replace("False", "True"), RUN),
+        ("from keeping import kept\n" + UNRECORDED.replace("def ", "@kept\ndef "), RUN),
         (UNRECORDED.replace("False", "bool(kbench)"), RUN),
         ("KEEP = False\nKEEP |= True\n" + UNRECORDED.replace("False", "KEEP"), RUN),
         (

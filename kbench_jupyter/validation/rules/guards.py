@@ -88,7 +88,7 @@ def _catches(kind: ast.AST | None, error: str, scope: Scope, program: Program, d
     if bindings:
         # A name for several of them: `ERRORS = (OSError, ValueError)`.
         return depth < _MAX_DEPTH and any(
-            _catches(b.node, error, b.scope, program, depth + 1) for b in bindings if b.kind == "value"
+            _catches(b.node, error, b.scope, program, depth + 1) for b in bindings
         )
     caught, raised = getattr(builtins, kind.id, None), getattr(builtins, error)
     return isinstance(caught, type) and issubclass(raised, caught)
