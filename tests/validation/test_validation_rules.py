@@ -450,7 +450,7 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
         ["key = 'sk-ant-api03-Ab3dEf6hIj9kLm2nOp5qRs8tUv1w'", *body()],
         ["import os\nkey = os.environ['ANTHROPIC_API_KEY']", *body()],
     ),
-    ("KB504", ["%pip install -e .", *body()], ["%pip install -U numpy", *body()]),
+    ("KB504", ["%pip install -e .", *body()], ["%pip install -U numpy ../input/tools/quiz.whl", *body()]),
     (
         "KB504",
         ["!cd x && pip install ../tools", *body()],
@@ -643,6 +643,13 @@ def test_a_dataset_that_is_attached_is_no_finding():
     assert severities(*cells, datasets=("ada/rows",)) == {}
     assert severities("DIR = '/kaggle/input/datasets/ada/rows/'", *body(), datasets=("ada/rows",)) == {}
     assert severities(*cells, datasets=("ada/rows/versions/3",)) == {}
+
+
+def test_the_mounts_are_where_a_path_from_the_working_folder_leads_as_well():
+    cells = ["ROOT = '../input/rows/'", "open(ROOT + 'a.csv')", *body()]
+    assert severities(*cells) == {"KB502": Severity.WARNING}
+    assert severities(*cells, datasets=("ada/rows",)) == {}
+    assert severities(*cells, datasets=("ada/other",)) == {"KB502": Severity.ERROR}
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,7 @@ STAR = words("task benchmark llm llms judge_llm assertions chats kaggle last_rea
 _INTERESTING = tuple(
     words(
         "kaggle_benchmarks kbench_jupyter %kbench get_ipython import_module __import__ __future__ .run .evaluate"
-        " .from_path .from_url /kaggle/input input( getpass open( read_ Path( .load imread"
+        " .from_path .from_url /kaggle/input ../input input( getpass open( read_ Path( .load imread"
         " fromfile scan_ genfromtxt"
     )
 )

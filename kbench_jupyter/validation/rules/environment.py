@@ -157,7 +157,7 @@ def _local_package(command: str) -> str:
         elif part.startswith("-"):
             editable = False
             continue
-        remote = "://" in value or value.startswith(("git+", "/kaggle/"))
+        remote = "://" in value or value.startswith(("git+", "/kaggle/", "../input/"))
         if not remote and (editable or value in (".", "..") or value.startswith(("./", "../", "/", "~"))):
             return value
         editable = False

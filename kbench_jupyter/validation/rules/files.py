@@ -40,7 +40,7 @@ DATASET = error(
 
 _ROOT = "/kaggle/input"
 _MOUNT = re.compile(
-    r"/kaggle/input/(?:datasets/(?P<owner>[\w-]+)/)?(?P<slug>[\w-]+)(?P<ending>\.\w+(?![\w./]))?"
+    r"(?:/kaggle|\.\.)/input/(?:datasets/(?P<owner>[\w-]+)/)?(?P<slug>[\w-]+)(?P<ending>\.\w+(?![\w./]))?"
     r"(?=(?:/(?P<inside>[\w-]+)(?:/|\Z))?)"
 )
 _VERSION = re.compile(r"/versions/\d+\Z")
@@ -62,7 +62,7 @@ def _files(check: Check) -> None:
     # What is brought may be looked for in cells that nobody has walked yet: they add to the index.
     for place in list(program.index.calls):
         for node, path in read_paths(place, program):
-            if path.startswith("/kaggle/"):
+            if path.startswith(("/kaggle/", "../input/")):  # the second leads there from /kaggle/working
                 continue
             own = own_machine(path)
             if is_caught("FileNotFoundError", place, program) or (not own and path in brought):
@@ -152,7 +152,7 @@ def _datasets(check: Check) -> None:
         # Without any dataset named, this may be a look before the push that names them; and a text that only
         # mentions a folder may be a prompt about it. Who asks whether something is there goes on without it.
         text = built(place.node, place.scope, check.program).start
-        sure = bool(attached) and text.startswith(_ROOT) and not _ASKS.search(check.program.text)
+        sure = bool(attached) and _MOUNT.match(text) is not None and not _ASKS.search(check.program.text)
         sure = sure and check.program.sure(place) and not may_be_spared(place, check.program)
         words, owner = _mount_words(match, check.datasets), match["owner"] or "OWNER"
         check.at(DATASET, place, *words, sure=sure, folder=match[0], owner=owner, slug=slug)
@@ -183,7 +183,7 @@ def _mounts(program: Program) -> Iterator[tuple[Place[ast.AST], re.Match[str]]]:
     index = program.index
     # A text that stands alone, as a docstring does, is no use of it.
     texts = (place for place in index.strings if place.node not in index.statements)
-    mentions = [place for place in texts if _ROOT in str(place.node.value)]
+    mentions = [place for place in texts if "/input" in str(place.node.value)]
     if not mentions:
         return
     pieces = _pieces(index)
@@ -211,8 +211,6 @@ def _pieces(index: SiteIndex) -> set[ast.AST]:
 
 def _whole(text: str, *, complete: bool) -> Iterator[re.Match[str]]:
     """The dataset folders in a text whose name is there to its end."""
-    if _ROOT not in text:
-        return
     for match in _MOUNT.finditer(text):
         after = text[match.end() : match.end() + 1]
         # `{`, `%`, `*`, `?` and `[`: something else is to be filled in there.
