@@ -406,6 +406,12 @@ def test_choosing_a_helper_that_is_not_stored_is_an_error():
 def test_choose_must_name_a_task():
     assert codes_of(IMPORT, TASK, RUN, "%choose my_tusk") == ["KB108"]
     assert codes_of(IMPORT, TASK, RUN, "%choose My Task") == []
+    assert (
+        codes_of(IMPORT, TASK, RUN, "%choose 'My Task'")
+        == codes_of(IMPORT, TASK, RUN, "%choose My_Task")
+        == []
+    )
+    assert codes_of(IMPORT, TASK, RUN, "%choose my-task") == ["KB108"]
 
 
 def test_choose_may_name_a_task_of_a_cell_that_does_not_parse():

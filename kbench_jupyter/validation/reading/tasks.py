@@ -103,7 +103,7 @@ class Tasks:
             return named
         # A function's name inside another is no variable of the notebook, unless something unseen makes it one.
         variable = named is not None or self.program.opaque_from < len(self.program.cells)
-        return [task for task in self.all if wanted == task.name or (variable and wanted == task.label)]
+        return [task for task in self.all if task.is_called(wanted) or (variable and wanted == task.label)]
 
     @cached_property
     def chosen(self) -> list[Task]:
