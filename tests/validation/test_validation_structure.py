@@ -367,7 +367,11 @@ def test_a_task_tried_without_files_and_written_again_is_recorded():
 
 
 def test_the_pushed_task_must_be_defined():
-    assert codes_of(IMPORT, TASK, RUN, task="my-tusk") == ["KB104"]
+    (finding,) = findings_of(IMPORT, TASK, RUN, task="my-tusk")
+    assert (finding.code, finding.message.partition(";")[0]) == (
+        "KB104",
+        "The notebook defines no task my-tusk",
+    )
     for name in ("my-task", "My Task", "my_task", "someone/my-task"):
         assert codes_of(IMPORT, TASK, RUN, task=name) == []
 
@@ -412,6 +416,8 @@ def test_choose_must_name_a_task():
         == []
     )
     assert codes_of(IMPORT, TASK, RUN, "%choose my-task") == ["KB108"]
+    named_elsewhere = "import os\n" + TASK.replace('"My Task"', "os.environ['NAME']")
+    assert codes_of(IMPORT, named_elsewhere, RUN, "%choose my_tusk") == []
 
 
 def test_choose_may_name_a_task_of_a_cell_that_does_not_parse():
