@@ -28,8 +28,13 @@ SETTING_LINE = "a setting of kbench_jupyter"
 # Cell magics whose body is Python that IPython transforms again; any other body is none of our business.
 _PYTHON_BODY = frozenset({"capture", "debug", "memit", "mprun", "prun", "pyinstrument", "time", "timeit"})
 
+#: The environment variables this package reads: a task may have some of its own that begin like them.
+SETTING = (
+    r"KBENCH_(?:API_URL|CLUSTER|DOWNLOAD_LIMIT_GB|ENV_FILE|HOME|IDLE_MINUTES|KERNEL_AHEAD|MEMORY_GB|NOTEBOOK"
+    r"|PASS_ENV|PROMPTS|RUN_TIMEOUT|SANDBOX|TARGET|UPSTREAM_\w+|WORKERS)\b"
+)
 # Of `%env`, every form: with a value behind "=" or a space, or without one, which reads it.
-_SETTING = r"(?:(?:set_)?env\s+KBENCH_\w+|config\s+KBench\b)"
+_SETTING = rf"(?:(?:set_)?env\s+{SETTING}|config\s+KBench\b)"
 _OWN = re.compile(r"(?:\?{1,2}\s*)?%{1,2}kbench\b(?!\.)")
 _OWN_SETTING = re.compile(rf"%{_SETTING}")
 _UNDER = re.compile(rf"%(?:{'|'.join(sorted(_PYTHON_BODY))})\s+(?:-\S+\s+)*(?=%)")

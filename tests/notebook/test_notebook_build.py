@@ -1,16 +1,20 @@
 """A notebook's task source: what stays, what is left out, where each line came from, what is pushed."""
 
 import json
+import re
 import sys
+from pathlib import Path
 
 import jupytext
 import nbformat
 import pytest
 
+import kbench_jupyter
 from kbench_jupyter.errors import NotebookError
 from kbench_jupyter.notebook.build import task_source
 from kbench_jupyter.notebook.files import percent_task_source
 from kbench_jupyter.notebook.pushed import notebook_from_pushed, percent_from_pushed, push_notebook
+from kbench_jupyter.session.settings import SERVER_SETTINGS, SETTINGS
 from kbench_jupyter.validation import check
 
 
@@ -116,6 +120,8 @@ def test_what_belongs_to_kbench_is_left_out_and_said(cell, kept):
         "%%time\nkbench.llm.prompt('x')",
         "%env OTHER=KBENCH_WORKERS",
         "%env MY_KBENCH_WORKERS=4",
+        "%env KBENCH_QUESTIONS=20",
+        "if True:\n    %env KBENCH_WORKERS_WANTED=4",
         "%config InlineBackend.figure_format = 'svg'",
         "s = '''\n%env KBENCH_WORKERS=4\n'''",
         "# %env KBENCH_WORKERS=4\nx = 1",
@@ -128,6 +134,14 @@ def test_what_only_looks_like_it_stays(cell):
     source = source_of(cell)
     assert texts(source) == [cell]
     assert source.left_out == ()
+
+
+def test_a_line_with_any_variable_that_this_package_reads_is_left_out():
+    files = [path for kind in ("*.py", "*.js") for path in Path(kbench_jupyter.__file__).parent.rglob(kind)]
+    ours = {name for path in files for name in re.findall(r"KBENCH_[A-Z_]*[A-Z]", path.read_text())}
+    ours |= {setting.variable for setting in (*SETTINGS, *SERVER_SETTINGS)}
+    assert len(ours) > 15
+    assert texts(source_of(*(f"%env {name}=1" for name in sorted(ours)))) == []
 
 
 def test_plain_python_with_a_long_line_of_data_is_a_task_source_whatever_it_mentions():

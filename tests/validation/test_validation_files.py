@@ -217,12 +217,13 @@ def test_what_asks_nobody_or_goes_on_without_an_answer_is_left_alone(cell):
 
 
 @pytest.fixture
-def beside(tmp_path):
+def beside(tmp_path, monkeypatch):
     """A folder with modules beside the notebook, and the findings of a notebook in it."""
     (tmp_path / "my_cases.py").write_text("QUESTIONS = ['2 + 2?']")
     (tmp_path / "helpers").mkdir()
     (tmp_path / "helpers" / "__init__.py").write_text("")
     (tmp_path / "pandas.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)  # as a kernel has it
 
     def found(*cells: str) -> list[str]:
         source = source_of(IMPORT, *cells, TASK.format("..."), RUN)
@@ -256,6 +257,7 @@ def test_a_module_beside_the_notebook_is_not_on_the_server(beside, cell):
         "import json",
         "my_cases = 1",
         "try:\n    import my_cases\nexcept ImportError:\n    my_cases = None",
+        "try:\n    import my_cases\nexcept ModuleNotFoundError:\n    my_cases = None",
         "%%writefile my_cases.py\nQUESTIONS = ['2 + 2?']",
         "import sys\nsys.path.append(str(sys.argv))\nimport my_cases",
         "%pip install my-cases\nimport my_cases",
@@ -277,6 +279,7 @@ def test_a_module_that_is_imported_somewhere_only_is_a_warning(beside):
     [
         "def load(folder):\n    return open(folder + '/questions.jsonl')\nload('kept/v3')",
         "FOLDER = 'kept/v3'\ndef load(folder):\n    return open(f'{folder}/q.jsonl')\nload(FOLDER)",
+        "class Rows:\n    def load(self, path):\n        return open(path)\nRows().load('a.csv')",
         "def load(path, n=1):\n    return pd.read_csv(path)\nload('a.csv')\nload('b.csv', n=2)",
         "def inner(p):\n    return Path(p).read_text()\ndef load(path):\n    return inner(path)\nload('a.txt')",
     ],
@@ -303,6 +306,26 @@ def test_a_dataset_is_named_as_it_is_written():
     found = [f for f in findings_of(*reading(f"open('{path}/a.csv')")) if f.code == "KB502"]
     assert f"{path} is used" in found[0].message
     assert found[0].hint == "Push with -d someone/my-cases."
+
+
+@pytest.mark.parametrize(
+    ("path", "datasets", "hint"),
+    [
+        (
+            "ada/rows/a.csv",
+            (),
+            "if ada is the owner: read /kaggle/input/rows/..., and push with -d ada/rows.",
+        ),
+        ("ada/rows", ("Ada/rows/versions/2",), "Read /kaggle/input/rows/... instead."),
+        ("rows/a.csv", (), "Push with -d OWNER/rows."),
+        ("quiz/rows/a.csv", ("ada/rows",), "Push with -d OWNER/quiz. Or, if"),
+    ],
+)
+def test_a_dataset_behind_its_owner_is_told_to_lie_without_it(path, datasets, hint):
+    (finding,) = findings_of(*reading(f"open('/kaggle/input/{path}')"), datasets=datasets)
+    assert finding.code == "KB502"
+    assert hint in finding.hint
+    assert ("has no owner before it" in finding.message) == hint.startswith("Read")
 
 
 @pytest.mark.parametrize("datasets", [(), ("ada/rows",)])

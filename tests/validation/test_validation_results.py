@@ -108,6 +108,7 @@ def test_a_loop_a_handler_and_an_assertion_may_let_a_task_end_without_a_value(li
         "with kbench.chats.new('x'):\n    return True",
         "match llm.prompt('x'):\n    case '4': return True\n    case other: return False",
         "match llm.prompt('x', schema=Kind):\n    case Kind.A: return True\n    case Kind.B: return False",
+        "match llm.prompt('x', schema=Kind):\n    case str(): return True\n    case int(): return False",
         "for x in xs():\n    if x: return True\nelse:\n    return False",
         "for x in (1, 2):\n    return bool(llm.prompt('x'))",
         "n = len(llm.prompt('x'))\nif n > 5: return True\nif n <= 5: return False",
@@ -197,7 +198,7 @@ def test_a_value_that_is_sometimes_not_recorded_is_a_warning():
         ("float", ["return np.mean(unseen()) * 2"]),
         (
             "float",
-            ["best = -math.inf", "def f(x):\n    nonlocal best\n    best = x", "f(1.0)", "return best"],
+            ["best = 'none yet'", "def f(x):\n    nonlocal best\n    best = x", "f(1.0)", "return best"],
         ),
         ("bool", ["score = llm.prompt('x')", "score = score == '4'", "return score"]),
         ("bool", ["return not re.search('4', 'r')"]),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import indent
+
 import pytest
 from validation_helpers import IMPORT, codes_of, findings_of, source_of
 
@@ -32,12 +34,19 @@ EVERY = (
     "import pandas as pd\nframe = pd.DataFrame({'q': [1, 2]})\n"
     "quiz.evaluate(llm=[kbench.llm], evaluation_data=frame)"
 )
+LOOKS_RANDOM = "'a8f5f167f44f4964e6c998dee827110c'"
+EITHER = "import os\nif os.environ:\n{}\nelse:\n{}"
 BOTH = '@kbench.task(name="{0}")\ndef {1}(llm): ...\n{1}.run(kbench.llm)'
 ROW = "@kbench.task({0})\ndef row(llm) -> bool:\n    return True"
 WHOLE = "@kbench.task()\ndef whole(llm) -> bool:\n    return row.run(llm).result\nwhole.run(kbench.llm)"
 
 # (code, cells it objects to, cells it accepts)
 EXAMPLES: list[tuple[str, list[str], list[str]]] = [
+    (
+        "KB601",
+        ["from kaggle_benchmarks import *", *body("assertions.assert_equals('a', 'b')")],
+        ["from kaggle_benchmarks import *", *body("assertions.assert_equal('a', 'b')")],
+    ),
     ("KB101", [IMPORT, TASK, RUN, "x = ("], [IMPORT, TASK, RUN, "x = ()"]),
     ("KB101", [IMPORT, TASK, RUN, "return 5"], [IMPORT, TASK, RUN, "def f():\n    return 5"]),
     *[
@@ -76,6 +85,11 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
         [IMPORT, TASK.replace("    kbench", f'    """{RUN}"""\n    kbench', 1), RUN],
     ),
     ("KB105", [IMPORT, BOTH.format("A b", "f"), BOTH.format("a-b", "g")], [IMPORT, BOTH.format("A b", "f")]),
+    (
+        "KB105",  # of two slugs, in the same files
+        [IMPORT, BOTH.format("Q\u00fciz 1", "f"), BOTH.format("Qiz_1", "g")],
+        [IMPORT, BOTH.format("Q\u00fciz 1", "f"), BOTH.format("Quiz_2", "g")],
+    ),
     (
         "KB106",
         [IMPORT, TASK, RUN, BOTH.format("B", "g")],
@@ -306,6 +320,14 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
     ],
     (
         "KB405",
+        body("kbench.judge_llm.prompt('x', schema=dict)"),
+        [
+            "from other import client\nclass Own: ...",
+            *body("Own().prompt('x', schema=dict), client.prompt('x', dict)"),
+        ],
+    ),
+    (
+        "KB405",
         ["import typing", *body("llm.prompt('x', typing.List[int])")],
         ["import datetime", *body("llm.prompt('x', datetime.datetime)")],
     ),
@@ -330,14 +352,24 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
     ("KB407", run("quiz.evaluate(llm=kbench.llm)"), run("quiz.evaluate(llm=[kbench.llm])")),
     ("KB407", run("quiz.evaluate([kbench.llm])"), run("quiz.evaluate({'llm': [kbench.llm]})")),
     (
+        "KB301",
+        run("M = {n: kbench.llms[n] for n in ('a', 'b')}\nquiz.run(next(iter([*M.values()])))"),
+        run("M = {n: kbench.llm for n in ('a', 'b')}\nquiz.run(next(iter([*M.values()])))"),
+    ),
+    (
         "KB407",
         run("quiz.evaluate(llm=[kbench.llm], q='cat')", "def quiz(llm, q):"),
         run("quiz.evaluate(llm=[kbench.llm], q=['cat'])", "def quiz(llm, q):"),
     ),
     (
         "KB501",
-        ["rows = open('/home/ada/rows.txt').read()", *body()],
+        ["%matplotlib inline", "rows = open('rows.txt').read()", *body()],
         ["rows = open('/kaggle/input/rows/rows.txt').read()", *body()],
+    ),
+    (
+        "KB501",
+        ["import numpy as np\nrows = np.load('rows.npy')", *body()],
+        ["import toml\nrows = toml.load('rows.toml')", *body()],
     ),
     (
         "KB501",
@@ -418,7 +450,7 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
         ["key = 'sk-ant-api03-Ab3dEf6hIj9kLm2nOp5qRs8tUv1w'", *body()],
         ["import os\nkey = os.environ['ANTHROPIC_API_KEY']", *body()],
     ),
-    ("KB504", ["%pip install -e .", *body()], ["%pip install -U numpy", *body()]),
+    ("KB504", ["%pip install -e .", *body()], ["%pip install -U numpy ../input/tools/quiz.whl", *body()]),
     (
         "KB504",
         ["!cd x && pip install ../tools", *body()],
@@ -435,11 +467,16 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
         ["get_ipython().run_cell_magic('time', '', 'x = 1')", *body()],
     ),
     ("KB505", ["import kbench_jupyter", *body()], ["x = 'kbench_jupyter'", *body()]),
+    (
+        "KB505",
+        ["try:\n    import kbench_jupyter\nexcept KeyError: ...", *body()],
+        ["try:\n    import kbench_jupyter\nexcept ModuleNotFoundError: ...", *body()],
+    ),
     *[
         (
             "KB507",
             [f"import os\nfrom os import environ\n{bad}", *body()],
-            ["import os\nos.environ['MY_URL'] = 'x'", *body()],
+            ["import os\nos.environ['MY_URL'] = 'x'\nn = os.environ.get('KBENCH_QUESTIONS')", *body()],
         )
         for bad in (
             "os.environ['KBENCH_UPSTREAM_URL'] = 'x'",
@@ -460,7 +497,7 @@ EXAMPLES: list[tuple[str, list[str], list[str]]] = [
     ("KB506", ["topic = input('Topic? ')", *body()], ["topic = 'input(x)'", *body()]),
     ("KB901", ["print(rows)", *body()], ["rows = 1", "print(rows)", *body()]),
     ("KB901", body("return_ = missing_helper(llm)"), [*body("x = helper(llm)"), "def helper(x): ..."]),
-    ("KB901", ["here = __file__", *body()], ["here = '__file__'", *body()]),
+    ("KB901", ["here = __file__", *body()], ["here = '__file__', __IPYTHON__", *body()]),
     ("KB902", ["print(rows)", "rows = 1", *body()], ["rows = 1", "print(rows)", *body()]),
     ("KB601", body("llm.promt('x')"), body("llm.prompt('x')")),
     ("KB602", body("llm.prompt('x', sed=1)"), body("llm.prompt('x', seed=1)")),
@@ -531,11 +568,58 @@ def severities(*cells: str, **options: object) -> dict[str, Severity]:
             ["open('/Users/a/b.txt')", *body()],
             ["for i in x():\n    open('/Users/a/b.txt')", "def x(): ...", *body()],
         ),
+        (
+            "KB407",
+            run("for n in [1]:\n    quiz.evaluate([kbench.llm])"),
+            run("if quiz:\n    quiz.evaluate([kbench.llm])"),
+        ),
+        (
+            "KB501",
+            ["import os\ndef rows():\n    return open('/Users/a/b.txt')\nrows()", *body()],
+            [
+                "import os\ndef rows():\n    if 'HOME' in os.environ: return 1\n    return local()",
+                "def local():\n    return open('/Users/a/b.txt')\nrows()",
+                *body(),
+            ],
+        ),
+        (
+            "KB506",
+            ["import os\ndef topic():\n    return input()\ntopic()", *body()],
+            ["import os\ndef topic():\n    if os.environ: return ''\n    return input()\ntopic()", *body()],
+        ),
+        (
+            "KB505",
+            ["import kbench_jupyter", *body()],
+            ["import os\nif 'HOME' in os.environ:\n    import kbench_jupyter", *body()],
+        ),
+        (
+            "KB505",
+            ["get_ipython().run_line_magic('load_ext', 'kbench_jupyter')", *body()],
+            ["if TASK:\n    get_ipython().run_line_magic('load_ext', 'kbench_jupyter')", "TASK = 1", *body()],
+        ),
+        *[
+            (
+                code,
+                [IMPORT, BOTH.format("A", "a"), BOTH.format(second, "b")],
+                [
+                    IMPORT,
+                    EITHER.format(
+                        indent(BOTH.format("A", "a"), "  "), indent(BOTH.format(second, "b"), "  ")
+                    ),
+                ],
+            )
+            for code, second in (("KB105", "A"), ("KB106", "B"))
+        ],
         ("KB301", run("quiz.run(kbench.llms['a'])"), run("quiz.run(kbench.llms['a'])\nquiz.run(kbench.llm)")),
         (
             "KB301",
             [IMPORT, "kbench.llm = kbench.llms['a']", *body()],
             [IMPORT, "import os\nif 'HOME' in os.environ:\n    kbench.llm = kbench.llms['a']", *body()],
+        ),
+        (
+            "KB503",
+            [f"api_key = {LOOKS_RANDOM}", *body()],
+            [f"has_api_key = {LOOKS_RANDOM} in 'abc'", *body()],
         ),
         ("KB901", ["print(rows)", *body()], ["if 'rows' in dir():\n    print(rows)", *body()]),
         (
@@ -544,6 +628,7 @@ def severities(*cells: str, **options: object) -> dict[str, Severity]:
             ["try:\n    print(rows)\nexcept NameError: ...", "rows = 1", *body()],
         ),
         ("KB102", ["x = 1"], ["from my_tasks import quiz\nquiz.run(1)"]),
+        ("KB102", ["import tasks"], ["import sys\nsys.path.append('/kaggle/input/quiz')\nimport tasks"]),
     ],
 )
 def test_what_is_not_sure_is_a_warning(code, sure, unsure):
@@ -560,6 +645,25 @@ def test_a_dataset_that_is_attached_is_no_finding():
     assert severities(*cells, datasets=("ada/rows/versions/3",)) == {}
 
 
+def test_the_mounts_are_where_a_path_from_the_working_folder_leads_as_well():
+    cells = ["ROOT = '../input/rows/'", "open(ROOT + 'a.csv')", *body()]
+    assert severities(*cells) == {"KB502": Severity.WARNING}
+    assert severities(*cells, datasets=("ada/rows",)) == {}
+    assert severities(*cells, datasets=("ada/other",)) == {"KB502": Severity.ERROR}
+
+
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "PROMPT = 'Write code that reads /kaggle/input/rows/a.csv'",
+        "import os\nROOT = '/kaggle/input/rows'\nif not os.path.exists(ROOT): ROOT = '.'",
+        "def rows():\n    if PROMPT: return []\n    return open('/kaggle/input/rows/a.csv')\nPROMPT = rows()",
+    ],
+)
+def test_a_dataset_that_may_not_be_needed_stops_no_push(cell):
+    assert severities(cell, *body(), datasets=("ada/other",)) == {"KB502": Severity.WARNING}
+
+
 @pytest.mark.parametrize(
     "cell",
     [
@@ -569,10 +673,25 @@ def test_a_dataset_that_is_attached_is_no_finding():
         "%%sql result <<\nselect 1",
         "globals()['rows'] = 1",
         "get_ipython().user_ns['rows'] = 1",
+        "shell = get_ipython()\nshell.push({'rows': 1})",
+        "get_ipython().run_cell('rows = 1')",
+        "vars()['rows'] = 1",
+        "import sys\nsetattr(sys.modules[__name__], 'rows', 1)",
     ],
 )
 def test_names_are_left_alone_once_a_cell_may_define_anything(cell):
     assert "KB901" not in codes_of(cell, "print(rows)", "%precision 3", *body())
+
+
+@pytest.mark.parametrize("call", ["quiz.run(kbench.llms['a'])", "quiz.evaluate(llm=[kbench.llms['a']])"])
+def test_the_run_advised_instead_of_a_hard_coded_model_is_right(call):
+    (finding,) = findings_of(*run(call))
+    assert codes_of(*run(finding.hint.removeprefix("Write ").partition(";")[0])) == []
+
+
+def test_a_finding_in_a_shell_cell_has_its_line():
+    (finding,) = findings_of("%%bash\nls\npip install -e .", *body())
+    assert (finding.code, finding.line, finding.text) == ("KB504", 3, "pip install -e .")
 
 
 def test_a_finding_shows_the_line_of_the_cell_and_not_that_of_the_file():
@@ -590,6 +709,12 @@ def test_a_finding_shows_the_line_of_the_cell_and_not_that_of_the_file():
         "B = 'https://example.com'\npd.read_csv(B + '/x.csv')\npd.read_csv(f'{B}/a.csv')",
         "OUT = os.path.join('out')\nos.makedirs(OUT)\nopen(f'{OUT}/r.json', 'w')\nopen(f'{OUT}/r.json')",
         "p = 'notes.txt'\nopen(p, 'w').write('x')\nopen(p).read()",
+        "P = 'a.csv'\nif os.path.exists('/kaggle'): P = '/kaggle/working/b.csv'\npd.read_csv(P)",
+        "PATHS = {'there': '/kaggle/working/b.csv', 'here': '/home/ada/c.csv'}\npd.read_csv(PATHS['there'])",
+        "def find():\n    if os.path.exists('/kaggle'): return '/tmp/b.csv'\n    return 'a.csv'\npd.read_csv(find())",
+        "def read_csv(name):\n    return pd.read_csv('/kaggle/working/' + name)\nread_csv('a.csv')",
+        "class Rows:\n    def read_json(self, name): return Path('/tmp', name).read_text()\nRows().read_json('a.json')",
+        "import shelve\nshelve.open('cache.db')['x'] = 1",
     ],
 )
 def test_a_file_that_may_well_be_there_is_no_finding(cell):

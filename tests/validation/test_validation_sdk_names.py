@@ -201,6 +201,8 @@ def test_what_cannot_be_told_stays_unjudged(lines):
     "top",
     [
         "try:\n    from kaggle_benchmarks import brandnew\nexcept ImportError:\n    brandnew = None",
+        "try:\n    from kaggle_benchmarks import brandnew\nexcept Exception:\n    brandnew = None",
+        "try:\n    import kaggle_benchmarks.brandnew\nexcept ModuleNotFoundError: ...",
         "def prompt(llm):\n    return llm.promt('x')\n\nclass Fake:\n    def promt(self, text): ...\nprompt(Fake())",
         "class Model(kbench.LLMChat):\n    def extra(self): ...\nModel().extra()",
         "def wrap(f):\n    return f\nkbench.assertions.assert_it = wrap\nkbench.assertions.assert_it(1)",
@@ -231,6 +233,13 @@ class City:
     tags: list[str]
     country: "str" = ""
     def label(self): return self.name
+    async def later(self): return self.name
+    if True:
+        def now(self): return self.name
+@dataclass
+class Any:
+    name: str
+    def __getattr__(self, name): return name
 class Step(BaseModel):
     text: str
 class Plan(BaseModel):
@@ -267,6 +276,8 @@ def test_an_answer_in_a_schema_has_the_fields_of_the_schema(line, message, hint)
     "line",
     [
         "a = llm.prompt('x', schema=City)\nprint(a.name.strip(), a.tags[0].strip(), a.label(), a.__dict__)",
+        "a = llm.prompt('x', schema=City)\nprint(a.later, a.now())",
+        "llm.prompt('x', schema=Any).anything",
         "a = llm.prompt('x', schema=Step)\nprint(a.text, a.model_dump(), a.dict(), a.json())",
         "llm.prompt('x', schema=More).anything",
         "llm.prompt('x', schema=Own).anything",

@@ -91,6 +91,8 @@ def test_a_task_that_is_never_run_is_found(how):
         "r = await asyncio.to_thread(my_task.run, kbench.llm)",
         "main = lambda: my_task.run(kbench.llm)\nmain()",
         "my_task.partial({}).run(kbench.llm)",
+        "{'a': my_task}.get('a').run(kbench.llm)",
+        "import atexit\n@atexit.register\ndef go():\n    my_task.run(kbench.llm)",
         "class A:\n    go = lambda self: my_task.run(kbench.llm)\nA().go()",
         "(go := lambda: my_task.run(kbench.llm))()",
         "go = lambda: my_task.run(kbench.llm)\nthreading.Thread(target=go).start()",
@@ -325,6 +327,7 @@ def test_a_task_whose_runs_leave_no_file_is_found(task, how):
         (UNRECORDED, "import dataclasses\ndataclasses.replace(my_task, store_run=True).run(kbench.llm)"),
         (UNRECORDED, f"run = {RUN}\nopen('x.run.json', 'w').write(str(run))"),
         (UNRECORDED.replace("False", "True"), RUN),
+        ("from keeping import kept\n" + UNRECORDED.replace("def ", "@kept\ndef "), RUN),
         (UNRECORDED.replace("False", "bool(kbench)"), RUN),
         ("KEEP = False\nKEEP |= True\n" + UNRECORDED.replace("False", "KEEP"), RUN),
         (
@@ -364,7 +367,11 @@ def test_a_task_tried_without_files_and_written_again_is_recorded():
 
 
 def test_the_pushed_task_must_be_defined():
-    assert codes_of(IMPORT, TASK, RUN, task="my-tusk") == ["KB104"]
+    (finding,) = findings_of(IMPORT, TASK, RUN, task="my-tusk")
+    assert (finding.code, finding.message.partition(";")[0]) == (
+        "KB104",
+        "The notebook defines no task my-tusk",
+    )
     for name in ("my-task", "My Task", "my_task", "someone/my-task"):
         assert codes_of(IMPORT, TASK, RUN, task=name) == []
 
@@ -403,6 +410,14 @@ def test_choosing_a_helper_that_is_not_stored_is_an_error():
 def test_choose_must_name_a_task():
     assert codes_of(IMPORT, TASK, RUN, "%choose my_tusk") == ["KB108"]
     assert codes_of(IMPORT, TASK, RUN, "%choose My Task") == []
+    assert (
+        codes_of(IMPORT, TASK, RUN, "%choose 'My Task'")
+        == codes_of(IMPORT, TASK, RUN, "%choose My_Task")
+        == []
+    )
+    assert codes_of(IMPORT, TASK, RUN, "%choose my-task") == ["KB108"]
+    named_elsewhere = "import os\n" + TASK.replace('"My Task"', "os.environ['NAME']")
+    assert codes_of(IMPORT, named_elsewhere, RUN, "%choose my_tusk") == []
 
 
 def test_choose_may_name_a_task_of_a_cell_that_does_not_parse():
@@ -545,7 +560,7 @@ def test_what_only_touches_a_task_that_is_not_pushed_is_a_warning():
     assert {(f.code, f.severity.value) for f in found} == {("KB103", "warning"), ("KB204", "warning")}
     found = findings_of(IMPORT, TASK, RUN, other, task="other")
     assert {(f.code, f.severity.value) for f in found} == {("KB103", "error"), ("KB204", "error")}
-    found = findings_of(IMPORT, TASK, RUN, other, "%choose my_task")
+    found = findings_of(IMPORT, TASK, RUN, other, "%choose my_task", "%psource other")
     assert {f.severity.value for f in found} == {"warning"}
 
 

@@ -58,7 +58,7 @@ class CallValues(Evaluator):
                 return (kinds.HardModel(name),) if isinstance(name, str) else (UNKNOWN,)
             case "llms.get":
                 return self.llm_named(node.args[0], scope) if node.args else (UNKNOWN,)
-        return (kinds.Instance(path=path),)
+        return (kinds.Instance(),)
 
     def _stdlib_call(self, path: str, node: ast.Call, scope: Scope) -> Found:
         if path == "importlib.import_module":
@@ -83,14 +83,10 @@ class CallValues(Evaluator):
                     return made if keyword_of(node, "name", "store_task") is None else [kinds.TaskValue(node)]
                 if name in _TEXT_METHODS and not node.keywords:
                     return self.computed(getattr(str, name), (receiver, *node.args), scope, str)
-                if name in ("get", "pop", "setdefault"):
-                    return (*self.elements(receiver, scope), UNKNOWN)
             case ast.Name(id="__import__"):
                 return self._imported(node, scope)
             case ast.Name(id="next" | "max" | "min") if node.args:
                 return self.elements(node.args[0], scope)
-            case ast.Name(id="str") if len(node.args) == 1:
-                return self.computed(str, node.args, scope, str, int)
         return (UNKNOWN,)
 
     def _returned(self, function: Scope) -> Found:

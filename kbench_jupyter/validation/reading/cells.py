@@ -68,12 +68,16 @@ _PARSE_ERRORS = (SyntaxError, ValueError, RecursionError, MemoryError, OverflowE
 
 @dataclass(frozen=True)
 class Magic:
-    """A magic or a shell escape: its name (``"!"`` for the shell), its argument and its line in the cell."""
+    """A magic or a shell escape: its name (``"!"`` for the shell), its argument and its line in the cell.
+
+    One that is called by name may stand in a branch or a ``try``: then it is not `sure`.
+    """
 
     name: str
     argument: str
     line: int
     cell_magic: bool = False
+    sure: bool = True
 
 
 @dataclass(frozen=True)

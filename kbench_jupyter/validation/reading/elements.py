@@ -74,11 +74,7 @@ class ElementValues(Evaluator):
             case name, _ if name in _ELEMENTWISE:
                 for argument in node.args:
                     yield from self.elements(argument, scope)
-            case (("vars" | "globals"), _):
-                yield UNKNOWN
             case _:
                 own = [v.scope for v in self.of(node.func, scope) if isinstance(v, Func)]
-                for function in own:
-                    for statement in (*function.returns, *function.yields):
-                        given = getattr(statement, "value", None)
-                        yield from self.elements(given, function) if given is not None else ()
+                for function, given in [(f, s.value) for f in own for s in f.returns if s.value is not None]:
+                    yield from self.elements(given, function)

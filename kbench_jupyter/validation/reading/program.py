@@ -60,8 +60,6 @@ class Program(Walked):
         """Whether a scope is surely executed: the notebook's own, a task that is run, a function called."""
         if scope.kind == "module" or scope in self.run_scopes:
             return True
-        if scope.kind == "class" and scope.parent is not None:
-            return scope.certainty == Certainty.SURE and self.surely_entered(scope.parent, depth)
         if scope.kind != "function" or depth > 8 or scope not in self.reached:
             return False
         return any(

@@ -56,7 +56,7 @@ class Scope:
     cell: Cell | None = None
     certainty: int = Certainty.SURE
     bindings: dict[str, list[Binding]] = field(default_factory=lambda: defaultdict(list))
-    globals: set[str] = field(default_factory=set)
+    homes: dict[str, Scope] = field(default_factory=dict)
     returns: list[ast.Return] = field(default_factory=list)
     yields: list[ast.AST] = field(default_factory=list)
     given_name: str = ""

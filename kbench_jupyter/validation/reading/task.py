@@ -146,6 +146,10 @@ class Task:
         """The name as a slug."""
         return slug_of(self.name) if self.name is not None else None
 
+    def is_called(self, wanted: str) -> bool:
+        """Whether ``%choose`` takes a text for the name: it compares what names become in those of files."""
+        return bool(wanted) and self.name is not None and file_name(self.name) == file_name(wanted)
+
 
 @dataclass(frozen=True)
 class BareDecorator:

@@ -103,7 +103,13 @@ class Tasks:
             return named
         # A function's name inside another is no variable of the notebook, unless something unseen makes it one.
         variable = named is not None or self.program.opaque_from < len(self.program.cells)
-        return [task for task in self.all if wanted == task.name or (variable and wanted == task.label)]
+        return [task for task in self.all if task.is_called(wanted) or (variable and wanted == task.label)]
+
+    @cached_property
+    def chosen(self) -> list[Task]:
+        """The tasks whose files are there after the notebook's last ``%choose``."""
+        lines = [magic.argument.strip() for _, magic in self.program.magics if magic.name == "choose"]
+        return self.kept_by(lines[-1]) if lines else []
 
     def around(self, scope: Scope) -> Task | None:
         """Return the task whose function a scope is, or stands in."""
@@ -114,9 +120,7 @@ class Tasks:
 
     def definitions(self) -> list[TaskDefinition]:
         """Return what others may know of the tasks, in order."""
-        lines = [magic.argument.strip() for _, magic in self.program.magics if magic.name == "choose"]
-        kept = self.kept_by(lines[-1]) if lines else []
-        return [self._definition(task, task in kept) for task in self.all]
+        return [self._definition(task, task in self.chosen) for task in self.all]
 
     def _definition(self, task: Task, chosen: bool) -> TaskDefinition:
         function, cell = task.function, task.place.cell

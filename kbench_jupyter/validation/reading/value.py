@@ -74,10 +74,9 @@ class Func:
 
 @dataclass(frozen=True, eq=False)
 class Instance:
-    """An instance of a class of the notebook, or of an SDK class (`path`)."""
+    """An instance of a class of the notebook, or of one of the SDK's."""
 
     scope: Scope | None = None
-    path: str = ""
 
 
 @dataclass(frozen=True)

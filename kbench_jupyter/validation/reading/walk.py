@@ -89,7 +89,7 @@ class _Walker:
         return inner
 
     def bind(self, name: str, kind: str, node: ast.AST, scope: Scope, path: str = "") -> None:
-        home = scope.top() if name in scope.globals else scope
+        home = scope.homes.get(name, scope)
         home.bindings[name].append(Binding(kind, node, scope, path))
 
     def bind_target(self, target: ast.AST, kind: str, value: ast.AST, scope: Scope) -> None:
@@ -271,9 +271,10 @@ class _Walker:
                 self.bind(name, "unknown", node, scope)
         self.push_all(node, scope, certainty | Certainty.CONDITIONAL)
 
-    @_on(ast.Global)
-    def on_global(self, node: ast.Global, scope: Scope, _certainty: int) -> None:
-        scope.globals.update(node.names)
+    @_on(ast.Global, ast.Nonlocal)
+    def on_global(self, node: ast.Global | ast.Nonlocal, scope: Scope, _certainty: int) -> None:
+        home = scope.top() if isinstance(node, ast.Global) else scope.parent or scope
+        scope.homes.update(dict.fromkeys(node.names, home))
 
     @_on(ast.Return, ast.Yield, ast.YieldFrom)
     def on_given(self, node: ast.Return | ast.Yield | ast.YieldFrom, scope: Scope, certainty: int) -> None:

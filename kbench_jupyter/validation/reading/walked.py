@@ -10,11 +10,12 @@ import ast
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cached_property
 
 from kbench_jupyter.validation.reading.cells import HARMLESS_LINE_MAGICS, Cell, Magic
 from kbench_jupyter.validation.reading.names import words
-from kbench_jupyter.validation.reading.scopes import Binding, Scope, SiteIndex
+from kbench_jupyter.validation.reading.scopes import Binding, Certainty, Scope, SiteIndex
 from kbench_jupyter.validation.reading.value import SDK
 from kbench_jupyter.validation.reading.walk import walk_cell
 
@@ -27,7 +28,7 @@ STAR = words("task benchmark llm llms judge_llm assertions chats kaggle last_rea
 _INTERESTING = tuple(
     words(
         "kaggle_benchmarks kbench_jupyter %kbench get_ipython import_module __import__ __future__ .run .evaluate"
-        " .from_path .from_url /kaggle/input input( getpass open( read_ Path( .load imread"
+        " .from_path .from_url /kaggle/input ../input input( getpass open( read_ Path( .load imread"
         " fromfile scan_ genfromtxt"
     )
 )
@@ -36,9 +37,13 @@ _PROMPTS = (".prompt", ".respond", ".reply")
 _PLAIN_PROMPT = re.compile(
     r"""\.(?:prompt|respond)\(\s*(?:[\w.]+|[fFrR]{0,2}(?:"[^"\n\\]*"|'[^'\n\\]*'))\s*\)"""
 )
-_DYNAMIC_WORDS = ("import *", "exec(", "eval(", "globals", "locals", "user_ns", "builtins", "inject_into")
+_DYNAMIC_WORDS = (
+    "import *",
+    *words("exec( eval( globals locals user_ns builtins inject_into vars() sys.modules[ get_ipython()"),
+)
 _DYNAMIC = re.compile(
     r"import \*|(?<![.\w])(?:exec|eval|globals|locals)\(|user_ns|inject_into|\b__builtins__|\bbuiltins\b"
+    r"|(?<![.\w])vars\(\)|sys\.modules\[(?:__name__|['\"]__main__)|get_ipython\(\)[\s\S]*\.(?:push|ex|run_cell)\("
 )
 
 
@@ -126,7 +131,8 @@ class Walked:
                 case ast.Attribute(value=ast.Call(func=ast.Name(id="get_ipython")), attr=method):
                     given = [a.value if isinstance(a, ast.Constant) else None for a in place.node.args]
                     line = place.cell.text_line(place.node.lineno)
-                    found += [(place.cell, magic) for magic in _called_magic(method, given, line)]
+                    called, sure = _called_magic(method, given, line), place.certainty == Certainty.SURE
+                    found += [(place.cell, replace(magic, sure=sure)) for magic in called]
         return sorted(found, key=lambda pair: (pair[0].number, pair[1].line))
 
     @cached_property

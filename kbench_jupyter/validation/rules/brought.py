@@ -13,9 +13,8 @@ from kbench_jupyter.validation.reading.parts import last_name
 from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Place, Scope
 from kbench_jupyter.validation.reading.types_of import dotted
-from kbench_jupyter.validation.reading.value import Func
 from kbench_jupyter.validation.rules.built_paths import Built, built, is_builder
-from kbench_jupyter.validation.rules.paths import is_reader, of_a_path, own_machine
+from kbench_jupyter.validation.rules.paths import is_own_function, is_reader, of_a_path, own_machine
 from kbench_jupyter.validation.rules.shell import brings_files, commands
 
 # Anything of these may bring files that nobody can see here.
@@ -105,7 +104,7 @@ def _written_by_calls(program: Program) -> Iterator[Built]:
     for place in list(program.index.calls):
         if is_reader(place, program):
             read.update(place.node.args)
-        elif not is_builder(place.node, place.scope, program) and not _is_own_function(place, program):
+        elif not is_builder(place.node, place.scope, program) and not is_own_function(place, program):
             yield from _given(place, program)
             if getattr(place.node.func, "attr", "") in ("format", "with_suffix", "with_name"):
                 named.append(place)
@@ -114,12 +113,6 @@ def _written_by_calls(program: Program) -> Iterator[Built]:
             written = _seen(made.node, made.scope, program)
             if not written.complete:
                 yield written
-
-
-def _is_own_function(place: Place[ast.Call], program: Program) -> bool:
-    """Whether a call is of a function of the notebook: what that does with a path is seen inside it."""
-    found = program.values.of(place.node.func, place.scope)
-    return bool(found) and all(isinstance(v, Func) and v.scope.kind == "function" for v in found)
 
 
 def _given(place: Place[ast.Call], program: Program) -> Iterator[Built]:

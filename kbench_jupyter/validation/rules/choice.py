@@ -217,4 +217,6 @@ def _several(check: Check, chosen: bool) -> None:
     if len(set(labels)) < len(labels):  # two made of one function
         labels = [task.name or task.label for task in tasks]
     first = tasks[0].slug or tasks[0].label
-    check.on_task(SEVERAL, tasks[1], many=len(tasks), names=", ".join(labels), first=first)
+    # Of two branches, a notebook goes through one.
+    sure = sum(check.program.sure(task.place) for task in tasks) > 1
+    check.on_task(SEVERAL, tasks[1], sure=sure, many=len(tasks), names=", ".join(labels), first=first)

@@ -6,14 +6,15 @@ import ast
 import re
 import shlex
 
+from kbench_jupyter.notebook.leave_out import SETTING
 from kbench_jupyter.validation.reading.cells import Cell
 from kbench_jupyter.validation.reading.parts import last_name
 from kbench_jupyter.validation.reading.program import Program
-from kbench_jupyter.validation.reading.scopes import Place
+from kbench_jupyter.validation.reading.scopes import Certainty, Place
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.rules.brought import Brought
 from kbench_jupyter.validation.rules.files import imported
-from kbench_jupyter.validation.rules.guards import is_caught
+from kbench_jupyter.validation.rules.guards import is_caught, may_be_spared
 from kbench_jupyter.validation.rules.rule import Check, error, warning
 from kbench_jupyter.validation.rules.secrets import find_secrets
 from kbench_jupyter.validation.rules.shell import commands
@@ -67,7 +68,8 @@ OWN_SETTING = warning(
     "Write {instead}: it is left out of the push. Or tag the cell kbench-skip.",
 )
 
-_SETTING = re.compile(r"(?:(?:set_)?env (KBENCH_\w+)|config KBench\b)")
+_SETTING = re.compile(SETTING)
+_SETS = re.compile(rf"(?:(?:set_)?env ({SETTING})|config KBench\b)")
 
 
 def check(check: Check) -> None:
@@ -78,13 +80,14 @@ def check(check: Check) -> None:
         if magic.name == "kbench" or (
             magic.name in ("load_ext", "reload_ext") and magic.argument.strip() == "kbench_jupyter"
         ):
-            check.on_line(LEFTOVER, cell, magic.line)
-        elif match := _SETTING.match(f"{magic.name} {magic.argument.strip()}"):
+            check.on_line(LEFTOVER, cell, magic.line, sure=magic.sure)
+        elif match := _SETS.match(f"{magic.name} {magic.argument.strip()}"):
             _own_setting(check, cell, magic.line, match[1] or "%config KBench")
     _own_settings(check)
     for cell, node in check.nodes("kbench_jupyter"):
-        if "kbench_jupyter" in imported(node):
-            check.on_line(LEFTOVER, cell, cell.text_line(getattr(node, "lineno", 1)))
+        place = Place(node, cell, check.program.module, Certainty.GUARDED)
+        if "kbench_jupyter" in imported(node) and not is_caught("ModuleNotFoundError", place, check.program):
+            check.at(LEFTOVER, place, sure=node in cell.tree.body)
     _asks(check)
 
 
@@ -154,7 +157,7 @@ def _local_package(command: str) -> str:
         elif part.startswith("-"):
             editable = False
             continue
-        remote = "://" in value or value.startswith(("git+", "/kaggle/"))
+        remote = "://" in value or value.startswith(("git+", "/kaggle/", "../input/"))
         if not remote and (editable or value in (".", "..") or value.startswith(("./", "../", "/", "~"))):
             return value
         editable = False
@@ -162,7 +165,7 @@ def _local_package(command: str) -> str:
 
 
 def _own_settings(check: Check) -> None:
-    """``os.environ`` with a name that begins with ``KBENCH_``: by its key, in a call, or in what it is joined with."""
+    """``os.environ`` with a setting of ours: by its key, in a call, or in what it is joined with."""
     for cell, node in check.nodes("KBENCH_"):
         for name in _set_or_read(node):
             _own_setting(check, cell, cell.text_line(getattr(node, "lineno", 1)), name)
@@ -181,7 +184,7 @@ def _set_or_read(node: ast.AST) -> list[str]:
             found = [*(key for part in node.args for key in _keys(part)), *(k.arg for k in node.keywords)]
         elif (of_environ or last_name(func) in ("putenv", "getenv", "unsetenv")) and node.args:
             found = [getattr(node.args[0], "value", None)]
-    return [name for name in found if isinstance(name, str) and name.startswith("KBENCH_")]
+    return [name for name in found if isinstance(name, str) and _SETTING.fullmatch(name)]
 
 
 def _keys(node: ast.AST) -> list[object]:
@@ -205,7 +208,8 @@ def _asks(check: Check) -> None:
         # What the kernel raises is a NotImplementedError (tried with ipykernel).
         if name and program.executed(place) and not is_caught("NotImplementedError", place, program):
             hint = "Read a key from the environment or a Kaggle secret." if name == "getpass" else ""
-            check.at(INPUT, place, "", hint, sure=program.sure(place), name=name)
+            sure = program.sure(place) and not may_be_spared(place, program)
+            check.at(INPUT, place, "", hint, sure=sure, name=name)
 
 
 def _asking(place: Place[ast.Call], program: Program, *, mentioned: bool) -> str:

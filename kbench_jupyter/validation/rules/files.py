@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from importlib.machinery import PathFinder
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Certainty, Place, SiteIndex
 from kbench_jupyter.validation.rules.brought import Brought
 from kbench_jupyter.validation.rules.built_paths import built, is_builder
-from kbench_jupyter.validation.rules.guards import is_caught
+from kbench_jupyter.validation.rules.guards import is_caught, may_be_spared
 from kbench_jupyter.validation.rules.paths import own_machine, read_paths
 from kbench_jupyter.validation.rules.rule import Check, error
 from kbench_jupyter.validation.rules.shell import commands
@@ -40,10 +40,12 @@ DATASET = error(
 
 _ROOT = "/kaggle/input"
 _MOUNT = re.compile(
-    r"/kaggle/input/(?:datasets/(?P<owner>[\w-]+)/)?(?P<slug>[\w-]+)(?P<ending>\.\w+(?![\w./]))?"
+    r"(?:/kaggle|\.\.)/input/(?:datasets/(?P<owner>[\w-]+)/)?(?P<slug>[\w-]+)(?P<ending>\.\w+(?![\w./]))?"
+    r"(?=(?:/(?P<inside>[\w-]+)(?:/|\Z))?)"
 )
 _VERSION = re.compile(r"/versions/\d+\Z")
 _IMPORT = re.compile(r"^[ \t]*(?:from|import)[ \t]+(.*)", re.MULTILINE)
+_ASKS = re.compile(r"\b(?:exists|is_?dir|is_?file)\(")
 _OTHER_MOUNTS = frozenset({"datasets", "competitions", "models", "notebooks"})
 
 
@@ -60,13 +62,14 @@ def _files(check: Check) -> None:
     # What is brought may be looked for in cells that nobody has walked yet: they add to the index.
     for place in list(program.index.calls):
         for node, path in read_paths(place, program):
-            if path.startswith("/kaggle/"):
+            if path.startswith(("/kaggle/", "../input/")):  # the second leads there from /kaggle/working
                 continue
             own = own_machine(path)
             if is_caught("FileNotFoundError", place, program) or (not own and path in brought):
                 continue
             message = f"{path} exists on this machine only." if own else ""
-            check.at(LOCAL_PATH, place, message, node=node, sure=program.sure(place), path=path)
+            sure = program.sure(place) and not may_be_spared(place, program)
+            check.at(LOCAL_PATH, place, message, node=node, sure=sure, path=path)
 
 
 def _modules(check: Check) -> None:
@@ -89,7 +92,7 @@ def _modules(check: Check) -> None:
                 named = re.search(rf"\b{name}(?:\.py|/)", re.sub(r"#.*", "", program.text))
                 if named or f"{name}.py" in brought or _is_installed(name, check, check.folder):
                     continue
-                if not is_caught("ImportError", place, program):
+                if not is_caught("ModuleNotFoundError", place, program):
                     check.at(LOCAL_PATH, place, *_module_words(name), sure=node in cell.tree.body)
 
 
@@ -142,27 +145,37 @@ def _datasets(check: Check) -> None:
     attached = {_dataset_slug(dataset) for dataset in check.datasets}
     told: set[str] = set()
     for place, match in _mounts(check.program):
-        slug, message, hint = match["slug"], "", ""
+        slug = match["slug"]
         if slug in _OTHER_MOUNTS or slug in told or (slug.lower() in attached and not match["ending"]):
             continue
         told.add(slug)
-        if match["ending"]:
-            message = (
-                f"{match[0]} is used, but no file lies right below {_ROOT}: each dataset is a folder there."
-            )
-            hint = f"Read {_ROOT}/<dataset>/{slug}{match['ending']}, and push with -d owner/dataset."
-        # Without any dataset named, this may be a look before the push that names them.
-        sure = bool(attached) and check.program.sure(place)
-        check.at(
-            DATASET,
-            place,
-            message,
-            hint,
-            sure=sure,
-            folder=match[0],
-            owner=match["owner"] or "OWNER",
-            slug=slug,
+        # Without any dataset named, this may be a look before the push that names them; and a text that only
+        # mentions a folder may be a prompt about it. Who asks whether something is there goes on without it.
+        text = built(place.node, place.scope, check.program).start
+        sure = bool(attached) and _MOUNT.match(text) is not None and not _ASKS.search(check.program.text)
+        sure = sure and check.program.sure(place) and not may_be_spared(place, check.program)
+        words, owner = _mount_words(match, check.datasets), match["owner"] or "OWNER"
+        check.at(DATASET, place, *words, sure=sure, folder=match[0], owner=owner, slug=slug)
+
+
+def _mount_words(match: re.Match[str], datasets: Sequence[str]) -> tuple[str, str]:
+    """What is told of a folder that no dataset can have, or that begins with what may be an owner."""
+    slug, inside = match["slug"], match["inside"]
+    if match["ending"]:
+        return (
+            f"{match[0]} is used, but no file lies right below {_ROOT}: each dataset is a folder there.",
+            f"Read {_ROOT}/<dataset>/{slug}{match['ending']}, and push with -d owner/dataset.",
         )
+    if not inside or match["owner"]:
+        return "", ""
+    whole, read = f"{slug}/{inside}", f"{_ROOT}/{inside}/..."
+    if any(_VERSION.sub("", dataset.strip("/")).lower() == whole.lower() for dataset in datasets):
+        told = f"{match[0]}/{inside} is used, but a dataset's folder has no owner before it."
+        return told, f"Read {read} instead."
+    return (
+        "",
+        f"Push with -d OWNER/{slug}. Or, if {slug} is the owner: read {read}, and push with -d {whole}.",
+    )
 
 
 def _mounts(program: Program) -> Iterator[tuple[Place[ast.AST], re.Match[str]]]:
@@ -170,7 +183,7 @@ def _mounts(program: Program) -> Iterator[tuple[Place[ast.AST], re.Match[str]]]:
     index = program.index
     # A text that stands alone, as a docstring does, is no use of it.
     texts = (place for place in index.strings if place.node not in index.statements)
-    mentions = [place for place in texts if _ROOT in str(place.node.value)]
+    mentions = [place for place in texts if "/input" in str(place.node.value)]
     if not mentions:
         return
     pieces = _pieces(index)
@@ -198,8 +211,6 @@ def _pieces(index: SiteIndex) -> set[ast.AST]:
 
 def _whole(text: str, *, complete: bool) -> Iterator[re.Match[str]]:
     """The dataset folders in a text whose name is there to its end."""
-    if _ROOT not in text:
-        return
     for match in _MOUNT.finditer(text):
         after = text[match.end() : match.end() + 1]
         # `{`, `%`, `*`, `?` and `[`: something else is to be filled in there.

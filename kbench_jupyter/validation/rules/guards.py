@@ -37,6 +37,20 @@ def is_caught(error: str, place: Place[ast.AST], program: Program, depth: int = 
     return bool(calls) and all(is_caught(error, call, program, depth + 1) for call in calls)
 
 
+def may_be_spared(place: Place[ast.AST], program: Program, depth: int = 0) -> bool:
+    """Whether a function may have returned before a place, or before every call that leads to it.
+
+    ``if ON_KAGGLE: return ...`` above what only the author's machine can do.
+    """
+    scope = place.scope
+    if scope.kind != "function" or scope in program.run_scopes or depth > _MAX_DEPTH:
+        return False
+    if any((statement.end_lineno or 0) < getattr(place.node, "lineno", 0) for statement in scope.returns):
+        return True
+    calls = program.calls_of(scope)
+    return bool(calls) and all(may_be_spared(call, program, depth + 1) for call in calls)
+
+
 def guard_around(error: str, place: Place[ast.AST], program: Program, node: ast.AST | None = None) -> Guard:
     """Tell how a ``try`` or ``with suppress(...)`` catches an error that a place, or a node near it, raises."""
     scope, node = place.scope, node or place.node
@@ -74,7 +88,7 @@ def _catches(kind: ast.AST | None, error: str, scope: Scope, program: Program, d
     if bindings:
         # A name for several of them: `ERRORS = (OSError, ValueError)`.
         return depth < _MAX_DEPTH and any(
-            _catches(b.node, error, b.scope, program, depth + 1) for b in bindings if b.kind == "value"
+            _catches(b.node, error, b.scope, program, depth + 1) for b in bindings
         )
     caught, raised = getattr(builtins, kind.id, None), getattr(builtins, error)
     return isinstance(caught, type) and issubclass(raised, caught)

@@ -10,7 +10,7 @@ from kbench_jupyter.validation.reading.parts import last_name
 from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Place
 from kbench_jupyter.validation.reading.types_of import dotted
-from kbench_jupyter.validation.reading.value import Const, keyword_of
+from kbench_jupyter.validation.reading.value import Const, Func, keyword_of
 from kbench_jupyter.validation.rules.built_paths import built
 
 _READERS = words(
@@ -18,6 +18,8 @@ _READERS = words(
     " read_excel read_table read_feather read_pickle read_fwf read_orc read_stata read_xml read_hdf scan_csv"
     " scan_parquet read_ndjson read_ipc"
 )
+# What these open is made where it is not there, or no file.
+_NO_READERS = frozenset({"shelve.open", "dbm.open", "webbrowser.open"})
 _LOADERS = frozenset({"np", "numpy", "torch", "joblib"})
 _OWN_MACHINE = re.compile(r"(?:/Users/|/home/|/content/|/mnt/[a-z]/|/media/|/Volumes/|~/|[A-Za-z]:[\\/])")
 _FILE = re.compile(r"[\w .()+=@,-]+(?:[\\/][\w .()+=@,-]+)*\.[A-Za-z][A-Za-z0-9]{0,7}\Z")
@@ -51,12 +53,18 @@ def is_reader(place: Place[ast.Call], program: Program) -> bool:
     """Whether a call reads a file."""
     func = place.node.func
     name = last_name(func)
-    if name not in _READERS:
+    if name not in _READERS or is_own_function(place, program):
         return False
     # `load` is a word of many libraries; of these it is known to read a file.
     if name == "load":
         return getattr(getattr(func, "value", None), "id", "") in _LOADERS
     return name != "open" or _reads(place.node, func, place, program)
+
+
+def is_own_function(place: Place[ast.Call], program: Program) -> bool:
+    """Whether a call is of a function of the notebook: what that does with a path is seen inside it."""
+    found = program.values.of(place.node.func, place.scope)
+    return bool(found) and all(isinstance(v, Func) and v.scope.kind == "function" for v in found)
 
 
 def of_a_path(func: ast.Attribute, place: Place[ast.Call], program: Program) -> bool:
@@ -67,6 +75,8 @@ def of_a_path(func: ast.Attribute, place: Place[ast.Call], program: Program) -> 
 
 
 def _reads(call: ast.Call, func: ast.AST, place: Place[ast.Call], program: Program) -> bool:
+    if dotted(func, place.scope, program) in _NO_READERS:
+        return False
     index = 0 if isinstance(func, ast.Attribute) and of_a_path(func, place, program) else 1
     mode_node = keyword_of(call, "mode") or (call.args[index] if len(call.args) > index else None)
     mode = "r" if mode_node is None else program.values.const(mode_node, place.scope)
@@ -92,9 +102,9 @@ def _several(node: ast.expr, place: Place[ast.Call], program: Program) -> list[s
     """The files that a parameter may name, where each call of its function shows another."""
     values = program.values.of(node, place.scope)
     texts = [v.value for v in values if isinstance(v, Const) and isinstance(v.value, str)]
-    if len(texts) < 2 or len(texts) != len(values):
-        return []
-    return [text for text in texts if own_machine(text) or looks_like_file(text)]
+    missing = [text for text in texts if own_machine(text) or looks_like_file(text)]
+    # Where one of them is there, as in `"/kaggle/input/..." if ON_KAGGLE else "data.csv"`, the notebook chooses.
+    return missing if 1 < len(missing) == len(values) else []
 
 
 def looks_like_file(path: str) -> bool:

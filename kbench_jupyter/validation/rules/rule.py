@@ -172,13 +172,7 @@ class Check:
         """Whether a task is the one that is pushed, as far as anybody has said."""
         if self.task is not None:
             return task.slug is None or task.slug == slug_of(self.task.rpartition("/")[2])
-        return not self._kept or task in self._kept
-
-    @cached_property
-    def _kept(self) -> list[Task]:
-        """The tasks that the notebook's own ``%choose`` keeps."""
-        lines = {magic.argument.strip() for _, magic in self.program.magics if magic.name == "choose"}
-        return [task for line in lines for task in self.tasks.kept_by(line)]
+        return not self.tasks.chosen or task in self.tasks.chosen
 
 
 def _ignores(text: str, code: str) -> bool:

@@ -67,7 +67,6 @@ def misfits(sdk: Installed, program: Program, thing: Thing, fit: Fit, scope: Sco
             continue
         if isinstance(node, ast.List) and "list" in types:
             yield from _items(program, node, name, annotation, scope)
-            continue
         kind, value = _kind(node, scope, program)
         if not kind or value in values or kind in types or _FITS.get(kind, set()) & types:
             continue

@@ -12,7 +12,7 @@ from kbench_jupyter.validation.reading.sdk.parameters import bind, overridden, s
 from kbench_jupyter.validation.reading.sdk.things import Func, Instance, ModuleThing, Plain, Thing, in_words
 from kbench_jupyter.validation.reading.sdk.typed import Typed
 from kbench_jupyter.validation.reading.value import SDK, written
-from kbench_jupyter.validation.rules.guards import Guard, guard_around
+from kbench_jupyter.validation.rules.guards import Guard, guard_around, is_caught
 from kbench_jupyter.validation.rules.rule import Check, Rule, error
 from kbench_jupyter.validation.rules.sdk_arguments import misfits
 
@@ -110,8 +110,11 @@ class _Look:
                 return
             if self.sdk.lacks(module, part):
                 place = Place(node, cell, self.program.module, Certainty.GUARDED)
-                message, hint = f"{walked} has no {part!r}.", self.meant(module, part)
-                self.tell(NAME, place, message, hint, node, error="ImportError")
+                error = "ImportError" if walked == path else "ModuleNotFoundError"
+                # Who catches a failing import, however broadly, has thought of it.
+                if not is_caught(error, place, self.program):
+                    message, hint = f"{walked} has no {part!r}.", self.meant(module, part)
+                    self.tell(NAME, place, message, hint, node, error=error)
                 return
             module = self.sdk.member(module, part)
             walked = f"{walked}.{part}"

@@ -16,7 +16,7 @@ from kbench_jupyter.validation.reading.sdk.parameters import signature_of
 from kbench_jupyter.validation.reading.sdk.typed import TASK
 from kbench_jupyter.validation.reading.task import RunCall, Task
 from kbench_jupyter.validation.reading.types_of import dotted
-from kbench_jupyter.validation.reading.value import Func, Stdlib, TaskValue, written
+from kbench_jupyter.validation.reading.value import Func, Stdlib, written
 from kbench_jupyter.validation.rules.evaluating import brought
 from kbench_jupyter.validation.rules.returning import returned
 from kbench_jupyter.validation.rules.rule import Check, error, warning
@@ -179,10 +179,7 @@ def _arguments(check: Check, task: Task, run: RunCall, args: ast.arguments) -> N
         return
     if any(isinstance(a, ast.Starred) for a in call.args) or any(k.arg is None for k in call.keywords):
         return
-    values = check.program.values.of(receiver, scope)
-    if len(values) != 1 or not isinstance(values[0], TaskValue):
-        return
-    if not _is_itself(receiver, scope, values[0], check.program):
+    if not _is_itself(receiver, scope, task, check.program):
         return
     own = _own_parameters(run.method)
     rows = brought(call, scope, check.program)
@@ -210,7 +207,7 @@ def _own_parameters(method: str) -> tuple[str, ...] | None:
     return tuple(p.name for p in signature.parameters.values() if p.kind in _NAMED and p.name != "self")
 
 
-def _is_itself(node: ast.AST, scope: Scope, task: TaskValue, program: Program, depth: int = 0) -> bool:
+def _is_itself(node: ast.AST, scope: Scope, task: Task, program: Program, depth: int = 0) -> bool:
     """Whether a receiver is surely the task as defined.
 
     What ``partial`` or ``bind_dataframe`` made of it brings arguments of its own, and stands for the same

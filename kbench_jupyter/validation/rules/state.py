@@ -36,7 +36,7 @@ TOO_EARLY = error(
 _GIVEN = words(
     "get_ipython display In Out exit quit _ __ ___ _i _ii _iii _ih _oh _dh _exit_code __name__ __doc__"
     " __builtins__ __builtin__ __package__ __loader__ __spec__ __annotations__ __session__ __vsc_ipynb_file__"
-    " __debug__ __class__ __module__ __qualname__ WindowsError reveal_type reveal_locals __path__"
+    " __debug__ __IPYTHON__ __class__ __module__ __qualname__ WindowsError reveal_type reveal_locals __path__"
 )
 _HISTORY = re.compile(r"_(?:i?\d+)\Z")
 
@@ -49,8 +49,7 @@ def check(check: Check) -> None:
     # From the first cell on that may define what it likes, nothing is sure any more.
     for cell in program.cells[: program.opaque_from]:
         early = {n for n in cell.names.used if first_defined.get(n, cell.number) > cell.number}
-        missing = {n for n in cell.names.mentioned if n not in first_defined and n not in known}
-        missing = {n for n in missing if not _HISTORY.match(n)} if missing else missing
+        missing = {n for n in cell.names.mentioned if n not in first_defined and not _HISTORY.match(n)}
         if program.opaque_from < len(program.cells):
             # A function may be called after the cell that brings the name.
             missing &= cell.names.used

@@ -121,6 +121,7 @@ def _no_task(check: Check) -> None:
         return
     imports_sdk = any("kaggle_benchmarks" in cell.source.text for cell in check.program.cells)
     unseen = tasks.maybe_tasks or tasks.unresolved_run or check.program.opaque_from < len(check.program.cells)
+    unseen = unseen or "sys.path" in check.program.text  # a module of a dataset may define and run one
     hint = "Put @kbench.task() above the function that asks the model, and run it with NAME.run(kbench.llm)."
     hint += "" if imports_sdk else " Start with: import kaggle_benchmarks as kbench"
     message = "No cell defines a task that can be seen without running the notebook."
@@ -175,7 +176,7 @@ def _same(check: Check, task: Task, other: Task) -> None:
     # run as well: then the later run overwrites the earlier one's file.
     lost = bool(task.runs and other.runs) and not (redefined and _shared_runs(task, other))
     remove = "Remove the earlier definition, or g" if redefined else "G"
-    sure = lost or not redefined
+    sure = (lost or not redefined) and all(check.program.sure(one.place) for one in (task, other))
     check.on_task(SAME_SLUG, task, sure=sure, other=other.label, where=where, slug=task.slug, remove=remove)
 
 

@@ -55,10 +55,9 @@ class Answer:
         """Whether an answer surely has no such field or method."""
         if name.startswith(("_", "model_")) or name in _OF_PYDANTIC:
             return False
-        body = self.node.body if isinstance(self.node, ast.ClassDef) else []
-        own = {part.name for part in body if isinstance(part, ast.FunctionDef | ast.ClassDef)}
-        own |= {t.id for p in body if isinstance(p, ast.Assign) for t in p.targets if isinstance(t, ast.Name)}
-        return name not in self.fields and name not in own
+        # What its class mentions anywhere, it may have by some way; and one way may be to answer to any name.
+        mentioned = {getattr(part, "id", getattr(part, "name", "")) for part in ast.walk(self.node)}
+        return name not in self.fields and mentioned.isdisjoint((name, "__getattr__", "__getattribute__"))
 
     def member(self, name: str, program: Program) -> Thing | Answer | None:
         """Return what a field is."""

@@ -105,8 +105,7 @@ class Typed:
         return found[0] if found and all(thing == found[0] for thing in found) else None
 
     def _name(self, name: str, scope: Scope) -> Found | None:
-        # What is put into a container, or added to a text, does not change what it is.
-        bindings = [b for b in self.program.bindings(name, scope) if b.kind != "part"]
+        bindings = self.program.bindings(name, scope)
         if not bindings and SDK in self.program.index.star_imports:
             return self.sdk.at(f"{SDK}.{name}")
         return self._one([self._bound(binding) for binding in bindings])
