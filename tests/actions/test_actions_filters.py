@@ -8,8 +8,9 @@ from typing import Any
 
 import faults
 import pytest
-from candidates import CandidateApi, add_three
+from candidates import CandidateApi, add_three, model
 from IPython.utils.capture import capture_output
+from loopback_session import add_run
 
 from kbench_jupyter.errors import (
     DownloadError,
@@ -60,6 +61,32 @@ def test_a_command_that_no_run_fits_says_on_what_there_are_runs(kbench: Any, com
     with pytest.raises(KBenchError, match="has no run on zz") as refused:
         kbench(f"{command} quiz -m zz*")
     assert "helper, quick-1, quick-1-high" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "run quiz -m {}",
+        "status quiz -m {}",
+        "log quiz -m {}",
+        "results quiz -m {}",
+        "download quiz -m {}",
+        "cancel quiz -m {}",
+    ],
+)
+def test_a_part_of_a_models_name_is_told_the_whole_wherever_it_is_typed(
+    server: faults.FaultServer, kbench: Any, line: str
+) -> None:
+    name = "smollm2-135m-instruct"
+    server.api.models.append(model(name, 73))
+    server.api.gone = {"smollm2"}
+    add_run(server.api, 9, name)
+    try:
+        with capture_output():
+            said = str(kbench(line.format("smollm2")))
+    except KBenchError as refused:
+        said = str(refused.hint)
+    assert f"Did you mean -m {name}?" in said
 
 
 def test_a_pattern_that_no_model_fits_names_the_models_there_are(kbench: Any) -> None:
