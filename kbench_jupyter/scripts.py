@@ -368,7 +368,7 @@ def compare(
     UsageError
         If a side, a measure or a condition is none that there is.
     RegressionError
-        If `fail_if` holds.
+        If `fail_if` holds; its ``results`` is the comparison.
     """
     from kbench_jupyter.actions import compare as sample_by_sample
     from kbench_jupyter.actions import results
