@@ -75,6 +75,8 @@ def choose_runs(
         get_task(session, client, str(slug))  # says which task might have been meant
         raise
     if runs:
+        if gone := without_run(models, runs):
+            session.reporter.say(f"! {slug} has no run on {' or '.join(gone)}. {runs_hint(gone, there)}")
         return _of(slug, runs, run_ids, version)
     task = get_task(session, client, str(slug))
     if there:
@@ -106,6 +108,11 @@ def _of(slug: TaskSlug, runs: list[Run], run_ids: Collection[int], version: int 
             hint=f"There are runs of version {', '.join(map(str, versions)) or 'unknown'}.",
         )
     return chosen
+
+
+def without_run(models: Sequence[str], runs: Sequence[Run]) -> list[str]:
+    """Return the names and patterns that none of the runs is meant by."""
+    return [name for name in wanted_models(models) if not any(fits(run, name) for run in runs)]
 
 
 def none_of(models: Sequence[str], there: Sequence[Run]) -> str:

@@ -63,6 +63,7 @@ def test_a_command_that_no_run_fits_says_on_what_there_are_runs(kbench: Any, com
     assert "helper, quick-1, quick-1-high" in str(refused.value.hint)
 
 
+@pytest.mark.parametrize("beside", ["", "-m quick-1 "])
 @pytest.mark.parametrize(
     "line",
     [
@@ -75,17 +76,18 @@ def test_a_command_that_no_run_fits_says_on_what_there_are_runs(kbench: Any, com
     ],
 )
 def test_a_part_of_a_models_name_is_told_the_whole_wherever_it_is_typed(
-    server: faults.FaultServer, kbench: Any, line: str
+    server: faults.FaultServer, kbench: Any, line: str, beside: str
 ) -> None:
     name = "smollm2-135m-instruct"
     server.api.models.append(model(name, 73))
     server.api.gone = {"smollm2"}
     add_run(server.api, 9, name)
-    try:
-        with capture_output():
-            said = str(kbench(line.format("smollm2")))
-    except KBenchError as refused:
-        said = str(refused.hint)
+    with capture_output() as printed:
+        try:
+            said = str(kbench(line.replace("-m", f"{beside}-m").format("smollm2")))
+        except KBenchError as refused:
+            said = str(refused.hint)
+    said = " ".join(f"{printed.stdout} {said}".split())
     assert f"Did you mean -m {name}?" in said
 
 
