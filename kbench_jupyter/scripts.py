@@ -239,8 +239,8 @@ def start_local(
     key_from : str, optional
         The environment variable, or the line of ``.env``, that holds the endpoint's key.
     cluster : str, optional
-        Address of a Dask scheduler whose workers run the tasks (``"tcp://10.0.0.5:8786"``), or ``"new:4"`` for four
-        workers on this machine.
+        Address of a Dask scheduler whose workers run the tasks (``"tcp://10.0.0.5:8786"``), or ``"new:4"`` for a
+        worker with four slots on this machine.
 
     Raises
     ------
