@@ -32,7 +32,7 @@ cell is marked failed all the same, so that *Run All* stops.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class KBenchError(Exception):
@@ -186,6 +186,9 @@ class RunsFailedError(KBenchError):
 
 class RegressionError(KBenchError):
     """A candidate is significantly worse than its baseline; the detail names the samples that did it."""
+
+    #: The comparison, as `compare` returns it where nothing is worse.
+    results: Any = None
 
 
 class WatchTimeoutError(KBenchError):

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+#: Most words that are named as what was meant.
+_FEW = 3
+
 
 def did_you_mean(
     typed: str,
@@ -29,8 +32,9 @@ def did_you_mean(
     cutoff : float
         How alike two words must be, from 0 (anything goes) to 1 (the same).
     parts : bool
-        Whether the one word that holds the typed one, or is held by it, goes before the nearest: of the names that
-        programs give things, ``system`` means ``system_instructions``.
+        Whether a word that holds the typed one, or is held by it, is meant, too: of the names that programs give
+        things, ``system`` means ``system_instructions``. The only such word goes before the nearest, and a few are
+        named where none is near.
 
     Returns
     -------
@@ -47,7 +51,8 @@ def did_you_mean(
     long = [word for word in words if parts and min(len(slip), len(word)) > 3]
     holding = [word for word in long if slip in word or word in slip]
     near = holding if len(holding) == 1 else difflib.get_close_matches(slip, words, n=1, cutoff=cutoff)
-    if not near:
+    near = near or holding
+    if not 1 <= len(near) <= _FEW:
         return more[:1].upper() + more[1:]
-    meant = f"Did you mean {form.format(words[near[0]])}?"
+    meant = f"Did you mean {' or '.join(form.format(words[word]) for word in near)}?"
     return f"{meant}   ({more})" if more else meant

@@ -239,8 +239,8 @@ def start_local(
     key_from : str, optional
         The environment variable, or the line of ``.env``, that holds the endpoint's key.
     cluster : str, optional
-        Address of a Dask scheduler whose workers run the tasks (``"tcp://10.0.0.5:8786"``), or ``"new:4"`` for four
-        workers on this machine.
+        Address of a Dask scheduler whose workers run the tasks (``"tcp://10.0.0.5:8786"``), or ``"new:4"`` for a
+        worker with four slots on this machine.
 
     Raises
     ------
@@ -368,7 +368,7 @@ def compare(
     UsageError
         If a side, a measure or a condition is none that there is.
     RegressionError
-        If `fail_if` holds.
+        If `fail_if` holds; its ``results`` is the comparison.
     """
     from kbench_jupyter.actions import compare as sample_by_sample
     from kbench_jupyter.actions import results

@@ -44,6 +44,25 @@ def test_braces_in_what_was_typed_or_meant_are_letters_like_others() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("smollm2", "-m smollm2-135m-instruct"),
+        ("gemini", "-m gemini-2.5-flash or -m gemini-2.5-pro"),
+        ("gemini-2.5-por", "-m gemini-2.5-pro"),
+        ("opus", ""),  # of many none is meant more than another
+    ],
+)
+def test_a_part_of_a_name_means_the_few_that_hold_it(typed: str, meant: str) -> None:
+    names = [
+        "gemini-2.5-flash",
+        "gemini-2.5-pro",
+        "smollm2-135m-instruct",
+        *(f"claude-opus-{n}" for n in "4567"),
+    ]
+    assert did_you_mean(typed, names, form="-m {}", parts=True) == (meant and f"Did you mean {meant}?")
+
+
 def test_nobody_waits_for_it_who_made_no_slip() -> None:
     code = "import sys; import kbench_jupyter.hints; sys.exit('difflib' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)

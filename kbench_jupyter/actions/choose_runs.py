@@ -11,6 +11,7 @@ from kbench_jupyter.actions.wanted_models import is_pattern, wanted_models
 from kbench_jupyter.api import Client, Run, TaskSlug
 from kbench_jupyter.display.view import count
 from kbench_jupyter.errors import ApiError, NotFoundError
+from kbench_jupyter.session.server_settings import models_hint
 from kbench_jupyter.session.session import Session
 
 #: Run ids that are named where one is not there.
@@ -74,10 +75,12 @@ def choose_runs(
         get_task(session, client, str(slug))  # says which task might have been meant
         raise
     if runs:
+        if gone := without_run(models, runs):
+            session.reporter.say(f"! {slug} has no run on {' or '.join(gone)}. {runs_hint(gone, there)}")
         return _of(slug, runs, run_ids, version)
     task = get_task(session, client, str(slug))
     if there:
-        raise NotFoundError(f"{slug} has no run on {none_of(models, there)}.", hint=models_of(there))
+        raise NotFoundError(f"{slug} has no run on {none_of(models, there)}.", hint=runs_hint(models, there))
     if task.creation_state.is_pending:
         refuse_unready(task)
     named = [name for name in wanted_models(models) if not is_pattern(name)]
@@ -107,14 +110,20 @@ def _of(slug: TaskSlug, runs: list[Run], run_ids: Collection[int], version: int 
     return chosen
 
 
+def without_run(models: Sequence[str], runs: Sequence[Run]) -> list[str]:
+    """Return the names and patterns that none of the runs is meant by."""
+    return [name for name in wanted_models(models) if not any(fits(run, name) for run in runs)]
+
+
 def none_of(models: Sequence[str], there: Sequence[Run]) -> str:
     """Say which models none of the runs there are is on."""
     return f"{' or '.join(wanted_models(models))} ({count(len(there), 'run')} on other models)"
 
 
-def models_of(runs: Sequence[Run]) -> str:
-    """Say which candidates there are runs on."""
-    return f"It has runs on: {', '.join(sorted({run.candidate for run in runs}))}"
+def runs_hint(models: Sequence[str], runs: Sequence[Run]) -> str:
+    """Say which candidate there are runs on was meant by the first model named, and all that there are."""
+    there = sorted({run.candidate for run in runs})
+    return models_hint(wanted_models(models)[0], there, more=f"it has runs on: {', '.join(there)}")
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def command(
     key_from : str, optional
         The environment variable, or the line of ``.env``, that holds the endpoint's key.
     cluster : str, optional
-        For a start: the address of a Dask scheduler whose workers run the tasks, or ``"new:4"`` for workers here.
+        For a start: the address of a Dask scheduler whose workers run the tasks, or ``"new:4"`` for one here.
     older_than, keep : str, optional
         For cleaning: the age from which logs and outputs go (``"30d"``), and how much of them may stay (``"2GB"``).
 

@@ -18,7 +18,7 @@ from kbench_jupyter.actions.cards import (
     state_cell,
     who_word,
 )
-from kbench_jupyter.actions.choose_runs import models_of, none_of, runs_on
+from kbench_jupyter.actions.choose_runs import none_of, runs_hint, runs_on, without_run
 from kbench_jupyter.actions.pushed_task import creation_notes, get_task
 from kbench_jupyter.actions.run_errors import NO_SOURCE, RunErrors, errors_of
 from kbench_jupyter.actions.sources import choose_task
@@ -149,9 +149,11 @@ def status(session: Session, slug: str, *, models: Sequence[str] = (), errors: b
     target = session.target()
     client = session.client(target)
     task, (runs, there) = both(lambda: get_task(session, client, slug), lambda: runs_on(client, slug, models))
-    others = [] if runs else there
-    missing = f"No run is on {none_of(models, others)}." if others else ""
-    hint = models_of(others) if others else ""
+    missing = f"No run is on {none_of(models, there)}." if there and not runs else ""
+    gone = without_run(models, runs) if there else []
+    hint = runs_hint(gone, there) if gone else ""
+    if hint and runs:
+        hint = f"No run is on {' or '.join(gone)}. {hint}"
     known = errors_of(session, target, task) if any(run.error_message for run in runs) else NO_SOURCE
     mend = _mend(session, task) if task.creation_state.is_terminal else ""
     return TaskStatus(task, tuple(runs), errors, missing, hint, known, mend, footer=target.label)

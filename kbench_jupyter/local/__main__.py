@@ -132,8 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--cluster",
         metavar="ADDRESS",
-        help="a Dask scheduler whose workers execute the notebooks (tcp://HOST:8786, tls://...), or new:N for N "
-        "workers on this machine (default: KBENCH_CLUSTER)",
+        help="a Dask scheduler whose workers execute the notebooks (tcp://HOST:8786, tls://...), or new:N for one "
+        "with N slots on this machine (default: KBENCH_CLUSTER)",
     )
     parser.add_argument(
         "--no-fork",

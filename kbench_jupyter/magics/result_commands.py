@@ -10,7 +10,7 @@ from typing import Any
 
 from kbench_jupyter import actions, panels
 from kbench_jupyter.actions.sources import resolve_slug
-from kbench_jupyter.errors import UsageError
+from kbench_jupyter.errors import RegressionError, UsageError
 from kbench_jupyter.magics.commands import file_path
 from kbench_jupyter.magics.grammar import Call
 from kbench_jupyter.magics.listing import asked, samples_file
@@ -41,20 +41,16 @@ def _results(session: Session, call: Call, cell: str | None) -> Any:
         clean = report.cleaner(session, [output])
         return exports.listed(found.samples, clean, failed=call.failed, footer=found.footer)
 
-    def deliver(found: Any) -> None:
-        listed = handed_on(found)
+    measuring = Asked(call.measure, call.by, call.baseline or "")
+    try:
+        found = actions.results.results(
+            session, slug, models=call.model, output=output, asked=measuring, fail_if=call.fail_if
+        )
+    except RegressionError as error:  # what is to be written of the comparison is, all the same
+        listed = handed_on(error.results)
         for listing in asked(call):
             listing.deliver(listed, session.reporter.say)
-
-    found = actions.results.results(
-        session,
-        slug,
-        models=call.model,
-        output=output,
-        asked=Asked(call.measure, call.by, call.baseline or ""),
-        fail_if=call.fail_if,
-        before_failing=deliver,
-    )
+        raise
     if (listed := handed_on(found)) is not found:
         return listed
     if call.sample:

@@ -120,6 +120,7 @@ class Panel(Widget):
     root = traitlets.Unicode().tag(sync=True)
 
     def __init__(self, session: Session, part: Part) -> None:
+        self._session = session
         self._outbox: Outbox | None = None
         self._parts: dict[str, Part] = {}
         self._sent = itertools.count(1)
@@ -220,6 +221,7 @@ class Panel(Widget):
     def close(self) -> None:
         """End the panel's threads and connections; its static form takes its place on the page."""
         outbox, self._outbox = self._outbox, None
+        self._session.not_at_close(self.close)
         if outbox is not None:
             outbox.close()
             for message in self.form_news():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kbench_jupyter.results.measured import Measured
+from kbench_jupyter.results.measured import SHARES, Measured
 
 #: What JupyterLab 4 and VS Code know a Vega-Lite 5 specification by.
 MIME_TYPE = "application/vnd.vegalite.v5+json"
@@ -38,7 +38,7 @@ def vega_lite(task: str, sides: Sequence[Measured], label: str, texts: Sequence[
         A Vega-Lite 5 specification, data included.
     """
     several = len({side.version for side in sides}) > 1
-    share = bool(sides) and sides[0].measure in ("passed", "checks")
+    share = bool(sides) and sides[0].measure in SHARES
     scale = {"domain": [0, 1]} if share else {}
     y = {"field": "candidate", "type": "nominal", "title": None, "sort": None}
     offset = {"yOffset": {"field": "version", "type": "nominal"}} if several else {}

@@ -28,6 +28,8 @@ from kbench_jupyter.results.statistics import (
 
 #: Measures of which less is better.
 LESS_IS_BETTER = ("cost", "latency", "tokens")
+#: Measures that lie between 0 and 1.
+SHARES = ("passed", "checks")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +122,10 @@ class Measured:
             return rate(every, clusters)
         if not has_scipy():
             return Estimate(fmean(every), None, None, len(every), "")
-        return mean(every, clusters)
+        found = mean(every, clusters)
+        return (
+            found if self.measure == "score" else found.within(0, 1 if self.measure in SHARES else math.inf)
+        )
 
     @property
     def lacks_scipy(self) -> bool:

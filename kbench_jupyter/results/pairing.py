@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from statistics import fmean, stdev
 
-from kbench_jupyter.results.measured import LESS_IS_BETTER, Measured
+from kbench_jupyter.results.measured import LESS_IS_BETTER, SHARES, Measured
 from kbench_jupyter.results.statistics import (
     Difference,
     detectable,
@@ -98,6 +98,10 @@ class Pair:
     @cached_property
     def difference(self) -> Difference | None:
         """How far the other side lies above the baseline; None where a side has no value, or scipy is missing."""
+        found = self._difference()
+        return found.within(-1, 1) if found and self.base.measure in SHARES else found
+
+    def _difference(self) -> Difference | None:
         passes = self.base.measure == "passed"
         if not self.base.values or not self.other.values or not has_scipy():
             return None
@@ -127,7 +131,7 @@ class Pair:
     @property
     def is_share(self) -> bool:
         """Whether all values lie between 0 and 1, so that points are hundredths."""
-        if self.base.measure in ("passed", "checks"):
+        if self.base.measure in SHARES:
             return True
         every = [one for side in (self.base, self.other) for v in side.values.values() for one in v]
         return self.base.measure == "score" and bool(every) and min(every) >= 0 and max(every) <= 1

@@ -89,6 +89,6 @@ def with_model_notes(session: Session, target: Target, error: _Error) -> _Error:
     return error
 
 
-def models_hint(wanted: str, known: Iterable[str]) -> str:
+def models_hint(wanted: str, known: Iterable[str], more: str = "the list: %kbench models") -> str:
     """Say what to type after a model's name that nobody knows: the nearest one, and where the list is."""
-    return did_you_mean(wanted, known, form="-m {}", more="the list: %kbench models")
+    return did_you_mean(wanted, known, form="-m {}", more=more, parts=True)

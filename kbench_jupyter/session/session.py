@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -248,6 +249,11 @@ class Session:
         self._closers.append(closer)
         if self._closed:  # meanwhile, in another thread
             closer()
+
+    def not_at_close(self, closer: Callable[[], None]) -> None:
+        """Keep it no longer: what it would close is closed."""
+        with suppress(ValueError):  # the session may be about it
+            self._closers.remove(closer)
 
     def close(self) -> None:
         """Close what uses this session and free the client's connections; it speaks to no server any more."""

@@ -167,7 +167,7 @@ SERVER_SETTINGS = (
     Setting("idle_minutes", "minutes without a call after which it stops", "720"),
     Setting("memory_gb", "most GB of memory that each process of a task may take", "0 (any)"),
     Setting("sandbox", "what it keeps tasks in: bwrap", "none"),
-    Setting("cluster", "a Dask cluster whose workers run the tasks, or new: and a number of them", "none"),
+    Setting("cluster", "a Dask cluster whose workers run the tasks, or new: and a number of slots", "none"),
     Setting(
         "prompts",
         "most prompts of a model at once, or a minute, in the cluster (gpt-5=8+60/min,*=32)",

@@ -161,6 +161,7 @@ def test_versions_are_compared_candidate_by_candidate_and_p_values_corrected_for
             "there are: gemini-pro, gemini-flash, v2, v1",
         ),
         ("gemini-pr", "v1", "gemini-pr is neither", "Did you mean gemini-pro?"),
+        ("flash", "v1", "flash is neither", "Did you mean gemini-flash?"),
         ("v1", "v1", "Both sides are v1", "There are: gemini-pro"),
         ("v1", "gemini-pro", "a version and a candidate", "There are: gemini-pro"),
         ("gemini-pro", "v1", "a version and a candidate", "There are: gemini-pro"),

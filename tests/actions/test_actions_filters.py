@@ -8,8 +8,9 @@ from typing import Any
 
 import faults
 import pytest
-from candidates import CandidateApi, add_three
+from candidates import CandidateApi, add_three, model
 from IPython.utils.capture import capture_output
+from loopback_session import add_run
 
 from kbench_jupyter.errors import (
     DownloadError,
@@ -60,6 +61,34 @@ def test_a_command_that_no_run_fits_says_on_what_there_are_runs(kbench: Any, com
     with pytest.raises(KBenchError, match="has no run on zz") as refused:
         kbench(f"{command} quiz -m zz*")
     assert "helper, quick-1, quick-1-high" in str(refused.value.hint)
+
+
+@pytest.mark.parametrize("beside", ["", "-m quick-1 "])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "run quiz -m {}",
+        "status quiz -m {}",
+        "log quiz -m {}",
+        "results quiz -m {}",
+        "download quiz -m {}",
+        "cancel quiz -m {}",
+    ],
+)
+def test_a_part_of_a_models_name_is_told_the_whole_wherever_it_is_typed(
+    server: faults.FaultServer, kbench: Any, line: str, beside: str
+) -> None:
+    name = "smollm2-135m-instruct"
+    server.api.models.append(model(name, 73))
+    server.api.gone = {"smollm2"}
+    add_run(server.api, 9, name)
+    with capture_output() as printed:
+        try:
+            said = str(kbench(line.replace("-m", f"{beside}-m").format("smollm2")))
+        except KBenchError as refused:
+            said = str(refused.hint)
+    said = " ".join(f"{printed.stdout} {said}".split())
+    assert f"Did you mean -m {name}?" in said
 
 
 def test_a_pattern_that_no_model_fits_names_the_models_there_are(kbench: Any) -> None:

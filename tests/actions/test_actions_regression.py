@@ -215,8 +215,10 @@ def test_the_function_for_scripts_does_the_same_and_refuses_what_there_is_not(
     assert isinstance(found, Comparison)
     assert len(found.worse) == 15
     assert (tmp_path / "quiz").exists(), "it takes the folder of the last comparison"
-    with pytest.raises(RegressionError):
+    with pytest.raises(RegressionError) as worse:
         scripts.compare("quiz", fail_if="worse than v1")
+    assert isinstance(worse.value.results, Results)
+    assert len(worse.value.results.pairs.pairs[0].worse) == 15
     with pytest.raises(UsageError, match="There is no measure 'pased'") as caught:
         scripts.compare("quiz", measure="pased")  # type: ignore[call-overload]
     assert "Did you mean passed?" in str(caught.value.hint)

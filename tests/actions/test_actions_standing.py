@@ -52,6 +52,7 @@ def states(found):
 def test_with_nothing_done_init_comes_next_and_every_step_says_what_it_will_do(session):
     found = standing(session)
     assert found.next == "init"
+    assert found.version_words == "none yet"
     assert set(states(found)) == set(STEPS)
     assert all(step.plan for step in found.steps)
     assert "%kbench init" in str(found)
@@ -187,7 +188,13 @@ def test_where_the_embedded_server_does_not_run_it_is_not_started_by_looking(ses
     from kbench_jupyter.session.session import Session
 
     quiet = Session(None, None, {"KBENCH_TARGET": "local", "KBENCH_HOME": str(tmp_path / "nothing")})
-    assert "starts when it is needed" in standing(quiet).place
+    found = standing(quiet)
+    assert "starts when it is needed" in found.place
+    # Nobody was asked, so nothing is said of what is there: neither that it is none, nor that it is the first.
+    (version,) = (line for line in str(found).splitlines() if line.lstrip().startswith("version"))
+    assert version.split(maxsplit=1)[1] == "not known: the embedded server is not running"
+    assert "as a new version of quiz" in step_of(found, "push").plan
+    assert "version 1" not in str(found) + step_of(found, "run").chained
     assert not (tmp_path / "nothing" / "server.json").exists()
 
 

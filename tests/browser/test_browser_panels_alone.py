@@ -49,6 +49,19 @@ def workflow(page):
     return LonePanel(page, "workflow", steps=steps, next="push", unrehearsed=False, **facts)
 
 
+def test_the_head_says_what_is_not_known_and_offers_what_credentials_need(workflow, page, expect):
+    unknown = "not known: the embedded server is not running"
+    workflow.put(version=None, versionWords=unknown, expiry="none yet", expires=None)
+    head = page.locator(".kbp-facts")
+    expect(head).to_contain_text(unknown)
+    expect(head.get_by_role("button", name="Fetch credentials")).to_have_text("Fetch")
+    workflow.put(problem=["No answer."], failed="auth")
+    expect(page.get_by_role("alert")).to_contain_text("Fetch did not work")
+    workflow.put(version=2, versionWords="2", expiry="in 2 h", expires=4e12)
+    expect(head).not_to_contain_text("not known")
+    expect(head.get_by_role("button", name="Renew credentials")).to_have_text("Renew")
+
+
 def test_a_question_before_a_push_goes_to_who_clicked_and_to_nobody_else(workflow, page, expect):
     first = page.get_by_role("button", name="Validate first")
     page.get_by_role("button", name="Push", exact=True).click()

@@ -97,6 +97,14 @@ def test_a_page_gets_the_panel_that_was_opened_last_and_one_is_made_where_there_
     assert kernel.word(page, "panel", lambda ident: ident == newer) == newer
 
 
+def test_a_page_that_is_loaded_again_and_again_leaves_nothing_behind(kernel):
+    for _ in range(12):  # none of them says that it goes
+        kernel.page()
+    there = "[type(o).__name__ for o in gc.get_objects() if type(o).__module__.startswith('kbench_jupyter.panels')]"
+    kernel.cell("import gc; gc.collect()")
+    assert kernel.value(f"{there}.count('Page')") == "8"
+
+
 def test_the_end_of_the_extension_closes_the_line_and_there_is_no_other_to_open(kernel):
     page = kernel.page()
     kernel.cell("%unload_ext kbench_jupyter")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from kbench_jupyter.errors import NotFoundError
 from kbench_jupyter.following.runs import RunChange
 from kbench_jupyter.following.status import Ending, RunStatus
 from kbench_jupyter.panels.log.source import EVERY, log_source
+from kbench_jupyter.panels.panel import Panel
 from kbench_jupyter.panels.results import ResultsPart
 from kbench_jupyter.panels.run_status import RunStatusPart
 from kbench_jupyter.panels.watches import refresh_shown, task_watch
@@ -318,3 +321,23 @@ def test_a_run_that_vanishes_before_it_is_followed_keeps_its_candidate_and_versi
     part.watch._changed(RunChange(RunStatus(11, None, Ending.VANISHED), None))
     [row] = part.rows
     assert (row["word"], row["model"], row["version"]) == ("vanished", "m1", 1)
+
+
+def test_what_was_closed_again_is_kept_no_longer_and_its_logs_neither(
+    session: LoopbackSession, server: faults.FaultServer
+) -> None:
+    add_run(server.api, 1)
+    shown = Clicked(session)
+    panel = Panel(session, shown)
+    seen = []
+    for _ in range(2):
+        shown._open_log(None)
+        assert shown._log is not None
+        seen.append(weakref.ref(shown._log))
+    panel.close()
+    gc.collect()
+    assert [view() for view in seen] == [None, None]
+    seen = [weakref.ref(panel)]
+    del panel, shown
+    gc.collect()
+    assert seen[0]() is None

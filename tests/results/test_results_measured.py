@@ -44,6 +44,31 @@ def test_samples_without_a_value_are_counted_and_are_not_zero() -> None:
     assert side.estimate.value == 1
 
 
+@pytest.mark.parametrize(
+    ("measure", "values", "ends"),
+    [
+        ("latency", [{"latency": 1.0}, {"latency": 2.0}], (0, 7.853)),
+        ("cost", [{"cost": 0.1}, {"cost": 0.3}], (0, 1.471)),
+        ("tokens", [{"input_tokens": 10}, {"input_tokens": 20}], (0, 78.53)),
+        ("checks", [{"held": 1, "checks": 2}, {"held": 2, "checks": 2}], (0, 1)),
+        ("score", [{"score": 1.0}, {"score": 2.0}], (-4.853, 7.853)),  # which may be any number
+    ],
+)
+def test_an_interval_ends_where_its_measure_does(
+    measure: str, values: list[Any], ends: tuple[float, float]
+) -> None:
+    side = one([sample(row, **told) for row, told in enumerate(values)], measure)
+    assert side.estimate is not None
+    assert side.estimate.interval == pytest.approx(ends, rel=1e-3)
+
+
+def test_a_difference_of_shares_is_one_of_a_hundred_points_at_most() -> None:
+    base = one([sample(row, held=row, checks=3) for row in (0, 3)], "checks")
+    other = one([sample(row, held=3, checks=3) for row in (0, 3)], "checks")
+    assert Pair(base, other).difference is not None
+    assert Pair(base, other).difference.interval == (-1, 1)
+
+
 def test_candidates_are_never_pooled_unless_by_model_is_asked_for() -> None:
     samples = [
         *answered([True] * 4, 1, "clever", model="clever"),

@@ -606,6 +606,24 @@ def test_the_run_of_a_task_bound_to_rows_is_told_as_it_takes_it():
     assert "a name, and run that: NAME.run(llm=kbench.llm)" in finding.hint
 
 
+@pytest.mark.parametrize(
+    ("run", "codes"),
+    [
+        ("rows.run(kbench.llm)", ["KB208"]),
+        ("rows.run(llm=kbench.llm)", []),
+        ("other = rows\nother.run(kbench.llm)", ["KB208"]),
+        ("row.bind_dataframe(frame, name='Row').run(kbench.llm)", ["KB208"]),
+        ("for rows in [row]:\n    rows.run(kbench.llm, 'a')", []),  # which one it is nobody sees
+        ("rows = row\nrows.run(kbench.llm, 'a')", []),
+    ],
+)
+def test_a_task_bound_to_rows_takes_its_model_by_name_alone(run, codes):
+    found = findings_of(*BOUND, 'rows = row.bind_dataframe(frame, name="Rows", store_task=True)', run)
+    found = [f for f in found if f.code == "KB208"]
+    assert [f.code for f in found] == codes
+    assert all("gets 1 argument by position" in f.message and ".run(llm=" in f.hint for f in found)
+
+
 def test_several_tasks_made_of_one_function_are_told_apart():
     bind = 'row.bind_dataframe(frame, name="All rows")'
     found = findings_of(*BOUND[:2], ROWS, "row.run(kbench.llm, 'a')", bind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -208,7 +208,6 @@ def results(
     output: Path = Path(),
     asked: Asked = NOTHING_ASKED,
     fail_if: str | None = None,
-    before_failing: Callable[[Results], None] = lambda _: None,
 ) -> Results:
     """Compare the runs of a task, fetching those that have not been downloaded yet.
 
@@ -222,8 +221,6 @@ def results(
         By which measure, put together how, beside which baseline.
     fail_if : str, optional
         A condition such as ``"worse than v1"``, which raises `RegressionError` where it holds.
-    before_failing : callable, optional
-        Called with the comparison before that is raised, so that what is to be written of it is.
 
     Raises
     ------
@@ -234,7 +231,7 @@ def results(
     UsageError
         If the baseline or the condition names nothing that there is.
     RegressionError
-        If a candidate is worse than the baseline of `fail_if` by more than chance.
+        If a candidate is worse than the baseline of `fail_if` by more than chance. It has the comparison.
     """
     asked = watched(asked, fail_if)
     target = session.target()
@@ -280,8 +277,8 @@ def results(
     if fail_if:
         try:
             said = passed_notes(found.pairs, found.samples)
-        except RegressionError:
-            before_failing(found)
+        except RegressionError as error:
+            error.results = found
             raise
         return replace(found, notes=(*said, *found.notes))
     return found

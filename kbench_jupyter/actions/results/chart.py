@@ -11,7 +11,7 @@ from kbench_jupyter.actions.results.wording import label, name_of
 from kbench_jupyter.paths import expanded
 from kbench_jupyter.results.chart import MIME_TYPE, caption, vega_lite
 from kbench_jupyter.results.comparison import Group
-from kbench_jupyter.results.measured import LESS_IS_BETTER, Measured
+from kbench_jupyter.results.measured import LESS_IS_BETTER, SHARES, Measured
 
 _BAR = 30
 
@@ -32,7 +32,7 @@ class Chart:
     @property
     def share(self) -> bool:
         """Whether it is a share, 0 to 1."""
-        return bool(self.sides) and self.sides[0].measure in ("passed", "checks")
+        return bool(self.sides) and self.sides[0].measure in SHARES
 
     @property
     def less_is_better(self) -> bool:

@@ -11,6 +11,7 @@ from kbench_jupyter.actions.results.pairs import Pairs
 from kbench_jupyter.actions.results.wording import difference, name_of, p_value, said, signed
 from kbench_jupyter.display.view import count
 from kbench_jupyter.errors import KBenchError, RegressionError, UsageError
+from kbench_jupyter.results.measured import SHARES
 from kbench_jupyter.results.pairing import SIGNIFICANT, Pair
 from kbench_jupyter.results.samples import Sample
 from kbench_jupyter.results.statistics import has_scipy, holm
@@ -185,6 +186,6 @@ def _passed(one: _Tested) -> str:
         return f"{text} Too few to tell, whatever they come to: {count(len(pair.keys), 'sample')}."
     if pair.seen is None:
         return text
-    unit = " points" if pair.base.measure in ("passed", "checks") else ""
+    unit = " points" if pair.base.measure in SHARES else ""
     least = signed(pair.seen, pair.base.measure).removeprefix("+")
     return f"{text} {count(len(pair.keys), 'sample')} mostly show a difference from about {least}{unit} on."

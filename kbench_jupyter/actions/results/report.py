@@ -14,6 +14,7 @@ from kbench_jupyter.actions.whole_file import whole_file
 from kbench_jupyter.display.view import duration, money
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.results.chart import caption
+from kbench_jupyter.results.measured import SHARES
 from kbench_jupyter.results.report import Cleaner, Content, Drawing, html_pages, markdown_pages
 from kbench_jupyter.results.report.svg import Bar, Dot, bars, dots
 from kbench_jupyter.session.envfile import read
@@ -135,7 +136,7 @@ def _drawings(found: Compared) -> Iterable[Drawing]:
         Bar(name, value, ends, text)
         for name, (value, ends), text in zip(names, chart.bars, texts, strict=True)
     ]
-    most = 1.0 if chart.sides[0].measure in ("passed", "checks") else None
+    most = 1.0 if chart.sides[0].measure in SHARES else None
     yield Drawing(title, bars(title, rows, most=most), str(chart).partition("\n")[2])
     if len(chart.groups) != len(rows):  # candidates put together cost and take what none of them does
         return

@@ -81,7 +81,7 @@ def named_side(task: str, word: str, candidates: Sequence[str], versions: Sequen
     if version in versions and version is not None:
         return version
     there = _There(tuple(candidates), tuple(versions))
-    hint = did_you_mean(word, there.words, more=_all(there)[:1].lower() + _all(there)[1:])
+    hint = did_you_mean(word, there.words, more=_all(there)[:1].lower() + _all(there)[1:], parts=True)
     raise UsageError(f"{word} is neither a candidate nor a version that {task} has results of.", hint=hint)
 
 

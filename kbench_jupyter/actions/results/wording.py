@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from kbench_jupyter.display.numbers import score_text, score_texts
 from kbench_jupyter.display.view import count, duration, money
-from kbench_jupyter.results.measured import LESS_IS_BETTER, Measured
+from kbench_jupyter.results.measured import LESS_IS_BETTER, SHARES, Measured
 from kbench_jupyter.results.pairing import Pair
 from kbench_jupyter.results.samples import Sample
 from kbench_jupyter.results.samples.measures import Measure
@@ -63,7 +63,7 @@ def amount(value: float, measure: Measure) -> str:
 
 def signed(value: float, measure: Measure) -> str:
     """Word a difference, without its unit where an interval follows: "+6.1", "-$0.0012"."""
-    text = _short(100 * abs(value)) if measure in ("passed", "checks") else amount(abs(value), measure)
+    text = _short(100 * abs(value)) if measure in SHARES else amount(abs(value), measure)
     return text if not value else f"{'+' if value > 0 else '-'}{text}"
 
 
@@ -95,7 +95,7 @@ def interval(side: Measured) -> str:
 
 
 def _end(value: float, measure: Measure, wide: bool) -> str:
-    if measure in ("passed", "checks") and wide:
+    if measure in SHARES and wide:
         return f"{value:.0%}"
     return amount(float(f"{value:.3g}") if measure == "score" else value, measure)
 
@@ -105,7 +105,7 @@ def difference(pair: Pair) -> str:
     value, found, measure = pair.value, pair.difference, pair.base.measure
     if value is None:
         return ""
-    unit = " points" if measure in ("passed", "checks") else ""
+    unit = " points" if measure in SHARES else ""
     text = f"{signed(value, measure)}{unit}"
     if found is None or found.interval is None:
         return text
@@ -125,7 +125,7 @@ def needed(pair: Pair) -> str:
     samples, step = pair.needed, pair.step
     if samples is None or step is None:
         return ""
-    if pair.base.measure in ("passed", "checks"):
+    if pair.base.measure in SHARES:
         what = "2 points"
     else:
         what = amount(step, pair.base.measure) if pair.is_share else f"2% ({amount(step, pair.base.measure)})"

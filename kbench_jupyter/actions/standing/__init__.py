@@ -14,7 +14,7 @@ from kbench_jupyter.actions.pushes import digest_of, pushed_digest, source_diges
 from kbench_jupyter.actions.remembered import downloads_folder
 from kbench_jupyter.actions.sources import ChosenTask, choose_task
 from kbench_jupyter.actions.standing.changes import changes_between
-from kbench_jupyter.actions.standing.shown import Standing
+from kbench_jupyter.actions.standing.shown import NO_PLACE, Standing
 from kbench_jupyter.actions.standing.steps import steps_of
 from kbench_jupyter.api import Client, Run, Task
 from kbench_jupyter.errors import ApiError, KBenchError, LocalServerError, NotebookError, ValidationError
@@ -182,10 +182,10 @@ def _target(session: Session, notes: list[str], *, start: bool) -> tuple[Target 
         if not start:
             return None, "the embedded server (not running; it starts when it is needed)"
         notes.append(str(error))
-        return None, "none"
+        return None, NO_PLACE
     except KBenchError as error:
         notes.append(_said(error))
-        return None, "none"
+        return None, NO_PLACE
     return target, target.place
 
 

@@ -13,6 +13,8 @@ from kbench_jupyter.api import Run, Task
 from kbench_jupyter.display.view import Cell, Facts, Shown, Table, View
 from kbench_jupyter.session.target import Target
 
+#: The place of no target, where none could be found.
+NO_PLACE = "none"
 _TONES = {"done": "good", "going": "busy", "next": "", "later": "quiet", "failed": "bad"}
 
 
@@ -75,6 +77,14 @@ class Standing(Shown):
         return None if self.task is None else self.task.version
 
     @property
+    def version_words(self) -> str:
+        """What is known of that version: that there is none only where the server was asked."""
+        if self.target is None:
+            why = ": the embedded server is not running" if self.place != NO_PLACE else ""
+            return f"not known{why}"
+        return str(self.version or "none yet")
+
+    @property
     def is_creating(self) -> bool:
         """Whether the server is still creating that version."""
         return self.task is not None and self.task.creation_state.is_pending
@@ -91,7 +101,7 @@ class Standing(Shown):
                 "target": self.place,
                 "notebook": self.origin,
                 "task": self.slug or "not settled",
-                "version": str(self.version or ""),
+                "version": self.version_words,
                 "page": Cell(self.page, href=self.page),
                 "credentials": self.expiry,
             }

@@ -79,8 +79,10 @@ def _notes(found: Standing, done: Mapping[str, bool]) -> dict[str, str]:
     return notes
 
 
-def _version_to_come(found: Standing, *, sent: bool) -> int:
-    """Return the version that is the newest once this source is pushed."""
+def _version_to_come(found: Standing, *, sent: bool) -> int | None:
+    """Return the version that is the newest once this source is pushed; None where the server was not asked."""
+    if found.target is None:
+        return None
     if sent and not _creation_failed(found):
         return found.version or 1  # it is being created: pushing waits for it and sends nothing
     return (found.version or 0) + 1
@@ -95,7 +97,7 @@ def _run_plan(found: Standing, version: int | None) -> str:
 def _plans(found: Standing, *, sent: bool) -> dict[str, str]:
     slug, place = found.slug or "the task", found.place.partition(" (")[0]
     origin = "the notebook" if found.chosen is None else found.origin
-    following = f"version {(found.version or 0) + 1}"
+    following = "a new version" if found.target is None else f"version {(found.version or 0) + 1}"
     older = found.version is not None and not sent
     unsure = f" It is not known to be what {origin} holds now." if older else ""
     return {

@@ -19,14 +19,14 @@ _CONFIGURED = "kbench.clusters"
 def check(address: str) -> str:
     """Return a cluster's address as it can be used; raises LocalServerError if it can be none, or a package is missing.
 
-    It may be a scheduler's, a number of workers on this machine, or a name (`of_name`).
+    It may be a scheduler's, a number of slots on this machine, or a name (`of_name`).
     """
     text = address.strip()
     name = _NAME.fullmatch(text)
     new = re.fullmatch(r"new:([1-9][0-9]{0,2})", text)
     if not name and not new and not re.fullmatch(r"(tcp|tls|ws|wss)://[^\s/]+:[0-9]{1,5}", text):
         raise LocalServerError(
-            "--cluster takes the address of a Dask scheduler, new: with a number of workers, or a cluster's name, "
+            "--cluster takes the address of a Dask scheduler, new: with a number of slots, or a cluster's name, "
             f"not {text[:80]!r}.",
             hint="%kbench local start --cluster tcp://10.0.0.5:8786\nor on this machine: --cluster new:4",
         )

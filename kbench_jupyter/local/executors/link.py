@@ -260,13 +260,13 @@ class Linking:
             self._own = await self._start_own(int(self.address.removeprefix("new:")))
         return self._own[1:]
 
-    async def _start_own(self, workers: int) -> tuple[asyncio.subprocess.Process, str, Security]:
+    async def _start_own(self, slots: int) -> tuple[asyncio.subprocess.Process, str, Security]:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with (self._folder / "cluster.err").open("wb") as stderr:
             process = await self._children.start("executors.new_cluster", self._folder, stderr)
         assert process.stdin is not None  # noqa: S101 - Children.start asks for it
         assert process.stdout is not None  # noqa: S101
-        process.stdin.write(json.dumps({"workers": workers}).encode() + b"\n")
+        process.stdin.write(json.dumps({"slots": slots}).encode() + b"\n")
         try:
             told = json.loads(await asyncio.wait_for(process.stdout.readline(), _START))
         except (TimeoutError, ValueError) as error:

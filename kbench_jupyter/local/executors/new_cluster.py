@@ -1,8 +1,8 @@
 """A cluster on this machine: ``python -m kbench_jupyter.local.executors.new_cluster``, for ``--cluster new:4``.
 
-A process of its own: neither Dask's scheduler nor what its workers inherit is any of the server's. It is told how many
-workers in one line on stdin, says where the scheduler is and how one is let in, in one line on stdout, and ends
-with stdin. Certificates made for it keep other users of the machine out: whoever reaches a scheduler can run
+A process of its own: neither Dask's scheduler nor what its worker inherits is any of the server's. It is told how many
+slots the worker has in one line on stdin, says where the scheduler is and how one is let in, in one line on stdout, and
+ends with stdin. Certificates made for it keep other users of the machine out: whoever reaches a scheduler can run
 anything as its user.
 """
 
@@ -25,8 +25,9 @@ def main() -> None:
 
     security = Security.temporary()
     cluster = LocalCluster(
-        n_workers=json.loads(line)["workers"],
-        threads_per_worker=1,
+        # One worker for all: what jobs are forked off, and a small model, are each worker's own.
+        n_workers=1,
+        threads_per_worker=json.loads(line)["slots"],
         processes=True,
         host="tls://127.0.0.1",
         security=security,

@@ -161,7 +161,7 @@ OF_A_SERVER = (
             ),
             value(
                 "--cluster",
-                "start with a Dask cluster, whose workers run the tasks, or on N workers of this machine",
+                "start with a Dask cluster, whose workers run the tasks, or a worker with N slots on this machine",
                 "ADDRESS|NAME|new:N",
             ),
             Arg(

@@ -40,13 +40,15 @@ class LogView(Widget):
     task = traitlets.Unicode().tag(sync=True)
     label = traitlets.Unicode().tag(sync=True)
 
-    def __init__(self, source: LogSource) -> None:
+    def __init__(self, session: Session, source: LogSource) -> None:
+        self._session = session
         self._source = source
         self._pump: LogPump | None = None
         super().__init__(task=source.task, label=source.label)
         self._pump = LogPump(source, self.send)
         self.on_msg(self._receive)
         self._pump.start()
+        session.at_close(self.close)
 
     def _receive(self, _widget: Any, content: Any, _buffers: Any) -> None:
         if self._pump is not None:
@@ -58,6 +60,7 @@ class LogView(Widget):
         On the page its static form takes its place.
         """
         pump, self._pump = self._pump, None
+        self._session.not_at_close(self.close)
         if pump is not None:
             pump.close()
             self.send({"t": "closed"})
@@ -109,9 +112,7 @@ def open_log_view(
     source = log_source(session, task, Which(tuple(models), candidate, frozenset(run_ids), version))
     try:
         source.wait_for_ended(_PATIENCE)
-        view = LogView(source)
+        return LogView(session, source)
     except BaseException:  # Ctrl+C while waiting, too: nothing half-done stays behind
         source.release()
         raise
-    session.at_close(view.close)
-    return view

@@ -79,6 +79,7 @@ class Page:
         if self._closed:
             return
         self._closed = True
+        self._session.not_at_close(self.close)
         self._newest.listeners.remove(self._tell_panel)
         self._marking.close()
         self._runs.close()

@@ -16,6 +16,9 @@ function endOf(expires) {
   return h("time", { datetime: moment.toISOString(), title: moment.toUTCString() }, wordsOf(expires));
 }
 
+// What the button beside the credentials does with them, in its word.
+export const authOf = ({ expires }) => (expires ? "Renew" : "Fetch");
+
 export function headOf(store, part) {
   const facts = h("dl", { class: "kbp-facts" });
   const tasks = h("select", {
@@ -23,12 +26,24 @@ export function headOf(store, part) {
     onchange: () => store.tell(part.name, "task", { task: tasks.value }),
   });
   const small = (meant) => ({ class: "kbp-small", "aria-label": meant });
-  const renew = teller(store, part, "Renew", "auth", small("Renew credentials"));
+  const auth = teller(store, part, "", "auth", small(""));
   const look = teller(store, part, "Refresh", "look", small("Refresh the state"));
 
   function draw() {
-    const { busy, place, notebook, task, tasks: known = [], version, page, expiry, expires } = part.state;
-    enable(renew, !busy);
+    const {
+      busy,
+      place,
+      notebook,
+      task,
+      tasks: known = [],
+      versionWords,
+      page,
+      expiry,
+      expires,
+    } = part.state;
+    enable(auth, !busy);
+    say(auth, authOf(part.state));
+    auth.setAttribute("aria-label", `${authOf(part.state)} credentials`);
     enable(look, !busy);
     tasks.disabled = !!busy;
     if (known.length > 1) {
@@ -38,12 +53,12 @@ export function headOf(store, part) {
       );
       tasks.value = task;
     }
-    const key = JSON.stringify([place, notebook, task, known, version, page, expiry]);
+    const key = JSON.stringify([place, notebook, task, known, versionWords, page, expiry]);
     if (facts.dataset.key === key) return;
     facts.dataset.key = key;
-    const link = /^https:\/\//.test(page ?? "")
-      ? h("a", { href: page, target: "_blank", rel: "noopener noreferrer" }, `${version}`)
-      : version;
+    const version = /^https:\/\//.test(page ?? "")
+      ? h("a", { href: page, target: "_blank", rel: "noopener noreferrer" }, versionWords)
+      : versionWords;
     const entry = (name, ...value) => h("div", {}, h("dt", {}, name), h("dd", {}, ...value));
     const focused = document.activeElement; // rebuilding would throw the keyboard out
     fill(
@@ -51,8 +66,8 @@ export function headOf(store, part) {
       entry("Target", place),
       entry("Notebook", notebook),
       entry("Task", known.length > 1 ? tasks : task || "not settled"),
-      entry("Version", link ?? "none yet"),
-      entry("Credentials", expires ? endOf(expires) : expiry, renew),
+      entry("Version", version),
+      entry("Credentials", expires ? endOf(expires) : expiry, auth),
     );
     if (facts.contains(focused)) focused.focus();
   }

@@ -66,6 +66,7 @@ class StandingPart(Part):
                 task=found.slug,
                 tasks=list(found.chosen.stored) if found.chosen else [],
                 version=found.version,
+                versionWords=found.version_words,
                 page=found.page,
                 expiry=found.expiry,
                 expires=found.expires.timestamp() * 1000 if found.expires else None,

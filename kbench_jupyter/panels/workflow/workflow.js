@@ -2,7 +2,7 @@
 import { button, fill, h, plural, say } from "../../widgets/elements.js";
 import { activity, click, enable, ident, notesOf, slot } from "../base.js";
 import { confirmation } from "./confirm.js";
-import { headOf } from "./facts.js";
+import { authOf, headOf } from "./facts.js";
 import { stepLine } from "./steps.js";
 import { changesOf, outcomesOf } from "./told.js";
 
@@ -17,7 +17,6 @@ const VERBS = {
 const TRIED = {
   ...VERBS,
   look: "Refresh",
-  auth: "Renew",
   chain: "Do all steps",
   publish: "Publish",
   "dry-run": "Dry run",
@@ -25,10 +24,8 @@ const TRIED = {
 
 export function workflowPart(store, part, host) {
   const notes = notesOf(part);
-  const busy = activity(
-    store,
-    part,
-    (name) => TRIED[(name === "chain" && part.state.broken) || name] ?? name,
+  const busy = activity(store, part, (name) =>
+    name === "auth" ? authOf(part.state) : (TRIED[(name === "chain" && part.state.broken) || name] ?? name),
   );
   const last = h("div", { class: "kbp-outcome", role: "status" });
   const top = headOf(store, part);

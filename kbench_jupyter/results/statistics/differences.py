@@ -7,27 +7,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import fmean
 
-from kbench_jupyter.results.statistics.intervals import REACH, rate, standard_error, t_quantile
+from kbench_jupyter.results.statistics.intervals import REACH, Interval, rate, standard_error, t_quantile
 from kbench_jupyter.results.statistics.libraries import scipy_special, scipy_stats
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
-    """How far one series lies above another, and how sure that is."""
+class Difference(Interval):
+    """How far one series lies above another (mean of the one minus mean of the other), and how sure that is."""
 
-    value: float  #: mean of the one minus mean of the other
-    #: Ends of the interval; None where it has no width that could be known.
-    low: float | None
-    high: float | None
     p: float | None  #: two-sided p value of no difference; None where there is too little to tell
     n: int  #: pairs; where there are none, values of the smaller series
     spread: float | None  #: standard deviation of the pairs' differences; None where there are no pairs
     method: str  #: what the p value and the interval are of
-
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """Both ends."""
-        return None if self.low is None or self.high is None else (self.low, self.high)
 
 
 def paired(one: Sequence[float], other: Sequence[float], *, passes: bool = False) -> Difference:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist, fmean
-from typing import Literal
+from typing import Literal, Self
 
 from kbench_jupyter.results.statistics.libraries import scipy_special, scipy_stats
 
@@ -24,20 +24,33 @@ _DRAWS, _SEED = 9_999, 20_260
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
-    """A measured number with its interval."""
+class Interval:
+    """A number and how far from it the truth may lie."""
 
     value: float
-    #: Ends of the interval; None where it has no width that could be known: one value, or values that are all equal.
+    #: Ends; None where it has no width that could be known: one value, or values that are all equal.
     low: float | None
     high: float | None
-    n: int  #: values it is of
-    method: str  #: how the interval was made; "" where there is none
 
     @property
     def interval(self) -> tuple[float, float] | None:
         """Both ends."""
         return None if self.low is None or self.high is None else (self.low, self.high)
+
+    def within(self, least: float, most: float) -> Self:
+        """Cut it off where the truth cannot be (a cost is not below zero), so that it holds the truth as often."""
+        if self.low is None or self.high is None:
+            return self
+        low, high = max(self.low, min(least, self.value)), min(self.high, max(most, self.value))
+        return replace(self, low=low, high=high)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate(Interval):
+    """A measured number with its interval."""
+
+    n: int  #: values it is of
+    method: str  #: how the interval was made; "" where there is none
 
 
 def rate(passes: Sequence[float], clusters: Sequence[Hashable] = ()) -> Estimate:

@@ -8,7 +8,7 @@ from collections.abc import Collection
 
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.validation.reading.names import words
-from kbench_jupyter.validation.reading.parts import arguments, default_values
+from kbench_jupyter.validation.reading.parts import arguments, default_values, last_name
 from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Function, Place, Scope
 from kbench_jupyter.validation.reading.sdk.installed import installed
@@ -83,6 +83,8 @@ _FOREIGN = words(
     " numpy.ndarray numpy.array pandas.DataFrame pandas.Series"
 )
 _RUN_OPTIONS = ("_id", "_suppress_raise")
+# What `bind_dataframe` makes of a function takes: the model, as the rows bring the rest.
+_BY_NAME = ast.arguments([], [], None, [], [], ast.arg("kwargs"), [])
 _NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
 
@@ -95,7 +97,12 @@ def check(check: Check) -> None:
     )
     for task in check.tasks.all:
         function = task.function
-        if function is None or task.derived:
+        if function is None:
+            continue
+        if task.derived:
+            if last_name(task.calls[0].func) == "bind_dataframe":
+                for run in task.runs:
+                    _arguments(check, task, run, _BY_NAME)
             continue
         if not own_types:
             _annotation(check, task, function)
@@ -187,6 +194,8 @@ def _arguments(check: Check, task: Task, run: RunCall, args: ast.arguments) -> N
     if problem:
         public = [name for name in own or () if name not in _RUN_OPTIONS]
         hint = f"{task.label} takes: {written(args)}"
+        if args is _BY_NAME:
+            hint = f"It takes arguments by name alone: {task.label}.run(llm=kbench.llm)"
         hint += f"; {run.method} itself: {', '.join(public)}" if public else ""
         if unexpected:
             known = [*(a.arg for a in arguments(args)), *public]
@@ -213,12 +222,13 @@ def _is_itself(node: ast.AST, scope: Scope, task: Task, program: Program, depth:
     What ``partial`` or ``bind_dataframe`` made of it brings arguments of its own, and stands for the same
     task; so only names are believed that are bound to nothing but the definition, or to such a name.
     """
+    if node is task.node:
+        return True
     if not isinstance(node, ast.Name) or depth > 8:
         return False
     bindings = list(program.bindings(node.id, scope))
     return bool(bindings) and all(
-        binding.kind in ("def", "value")
-        and (binding.node is task.node or _is_itself(binding.node, binding.scope, task, program, depth + 1))
+        binding.kind in ("def", "value") and _is_itself(binding.node, binding.scope, task, program, depth + 1)
         for binding in bindings
     )
 
@@ -238,7 +248,8 @@ def _binding_problem(
     given = {*keywords, *(rows or ()), *default_values(args)}
     if method == "run":
         if len(call.args) > len(positional) and args.vararg is None:
-            return f"gets {len(call.args)} arguments by position for {len(positional)}", ""
+            plural = "s" if len(call.args) > 1 else ""
+            return f"gets {len(call.args)} argument{plural} by position for {len(positional)}", ""
         given |= set(positional[: len(call.args)])
     elif call.args or rows is None:
         return "", ""
