@@ -1,5 +1,5 @@
 // The head of the workflow: which task of which notebook, and where it goes.
-import { fill, h, say } from "../../widgets/elements.js";
+import { fill, h, isNews, say } from "../../widgets/elements.js";
 import { enable, span, teller } from "../base.js";
 
 const AGAIN_MS = 10_000; // for a panel that stays open
@@ -53,9 +53,7 @@ export function headOf(store, part) {
       );
       tasks.value = task;
     }
-    const key = JSON.stringify([place, notebook, task, known, versionWords, page, expiry]);
-    if (facts.dataset.key === key) return;
-    facts.dataset.key = key;
+    if (!isNews(facts, place, notebook, task, known, versionWords, page, expiry)) return;
     const version = /^https:\/\//.test(page ?? "")
       ? h("a", { href: page, target: "_blank", rel: "noopener noreferrer" }, versionWords)
       : versionWords;

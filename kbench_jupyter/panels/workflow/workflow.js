@@ -1,5 +1,5 @@
 // The workflow (workflow.py): a task's way from init to publish.
-import { button, fill, h, plural, say } from "../../widgets/elements.js";
+import { button, fill, h, isNews, plural, say } from "../../widgets/elements.js";
 import { activity, click, enable, ident, notesOf, slot } from "../base.js";
 import { confirmation } from "./confirm.js";
 import { authOf, headOf } from "./facts.js";
@@ -141,11 +141,8 @@ export function workflowPart(store, part, host) {
 
   function drawOutcome() {
     const said = Object.entries(part.state.outcome ?? {});
-    const key = JSON.stringify(said);
     last.hidden = !said.length;
-    if (last.dataset.key === key) return;
-    last.dataset.key = key;
-    fill(last, outcomesOf(said));
+    if (isNews(last, said)) fill(last, outcomesOf(said));
   }
 
   function draw() {
