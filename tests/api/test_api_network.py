@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 from api_helpers import QUICK
 from faults import FaultServer, Proxy, SocksProxy
@@ -92,12 +93,20 @@ def test_a_proxy_that_asks_for_a_password_is_asked_once(client: Client) -> None:
     assert "USER:PASSWORD@HOST:PORT" in str(problem.hint)
 
 
-def test_a_proxy_that_does_not_let_through_is_asked_once(client: Client) -> None:
-    with Proxy(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as proxy:
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", f"{HOST}: it answers 403 (Forbidden)"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", f"{HOST}; perhaps it is none"),
+        (b"", f"{HOST}; perhaps it is none"),
+    ],
+)
+def test_a_proxy_that_does_not_let_through_is_asked_once(client: Client, answer: bytes, said: str) -> None:
+    with Proxy(answer) as proxy:
         os.environ["HTTPS_PROXY"] = f"http://{proxy.address}"
         problem, _ = failed(client)
         assert len(proxy.connects) == 1
-    assert f"does not connect to {HOST}: it answers 403 (Forbidden)" in str(problem)
+    assert f"does not connect to {said}" in str(problem)
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
@@ -117,12 +126,14 @@ def test_certificates_that_are_not_there_or_are_none_are_named(variable: str, tm
         assert server.requests == []
 
 
-def test_an_address_in_capitals_is_checked_by_the_same_certificates() -> None:
+@pytest.mark.parametrize("bundle", [__file__, certifi.where()])
+def test_an_address_in_capitals_is_checked_by_the_same_certificates(bundle: str) -> None:
     with FaultServer() as server, Client(server.url.replace("http:", "HTTPS:"), None, limits=QUICK) as client:
-        os.environ["SSL_CERT_FILE"] = __file__  # no certificates: said before anything is sent
+        os.environ["SSL_CERT_FILE"] = bundle
         problem, _ = failed(client)
-        assert "which holds no certificates" in str(problem)
-        assert server.requests == []
+        # Said before anything is sent; and what is no TLS is no fault of certificates that are some.
+        assert ("which holds no certificates" in str(problem)) is (bundle == __file__)
+        assert server.requests == [] or bundle != __file__
 
 
 def test_a_certificate_itself_where_its_file_is_to_be_named_is_told() -> None:
@@ -153,8 +164,8 @@ def test_a_socks_proxy_is_spoken_to(server: FaultServer) -> None:
 def test_a_proxy_that_dies_in_mid_work_is_an_outage_that_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
     from kbench_jupyter.api.network.proxies import Way, network_fault
 
-    way = Way({}, True, "proxy:3128", "HTTPS_PROXY")
+    way = Way(proxy="proxy:3128", named_by="HTTPS_PROXY")
     for worked in (False, True):
-        problem = network_fault([ConnectionRefusedError()], HOST, way, worked)
+        problem = network_fault([ConnectionRefusedError()], HOST, way, worked, True)
         assert problem is not None
         assert problem.retryable is worked
