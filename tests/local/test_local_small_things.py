@@ -10,6 +10,7 @@ import sys
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 
 import pytest
 
@@ -32,6 +33,10 @@ USER = {"role": "user", "parts": [{"text": "Hi"}]}
         {"contents": [{"parts": ["x"]}]},
         {"contents": [USER], "generationConfig": [1]},
         {"contents": [USER], "systemInstruction": {"parts": 5}},
+        {
+            "contents": [USER],
+            "generationConfig": {"responseSchema": reduce(lambda a, _: [a], range(2000), [])},
+        },
     ],
 )
 def test_a_malformed_genai_request_is_refused_as_such(body):
@@ -43,6 +48,13 @@ def test_a_malformed_genai_request_is_refused_as_such(body):
 def test_null_for_parts_or_for_the_configuration_is_none():
     body = {"contents": [USER, {"role": "model", "parts": None}], "generationConfig": None}
     assert [m["content"] for m in _from_genai(body)["messages"]] == ["Hi", ""]
+
+
+def test_a_schema_of_geminis_becomes_one_of_json_schema_whatever_its_properties_are_called():
+    schema = {"type": "OBJECT", "properties": {"type": {"type": "STRING"}}, "propertyOrdering": ["type"]}
+    asked = _from_genai({"contents": [USER], "generationConfig": {"responseSchema": schema}})
+    plain = {"type": "object", "properties": {"type": {"type": "string"}}}
+    assert asked["response_format"]["json_schema"]["schema"] == plain
 
 
 def test_copies_without_the_notebooks_made_at_once_do_not_meet(tmp_path, monkeypatch):
