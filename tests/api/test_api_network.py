@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from api_helpers import QUICK
 from faults import FaultServer, Proxy, SocksProxy
 
 from kbench_jupyter.api import Client, Credentials, TransportFault
+from kbench_jupyter.api.network.proxies import Way, network_fault
 
 SECRET = "s3cr3t-value"
 #: Nobody has this name (RFC 6761), so nothing leaves the machine even if the proxy is passed by.
@@ -161,9 +163,33 @@ def test_a_socks_proxy_is_spoken_to(server: FaultServer) -> None:
         assert len(proxy.connects) == 1
 
 
-def test_a_proxy_that_dies_in_mid_work_is_an_outage_that_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    from kbench_jupyter.api.network.proxies import Way, network_fault
+def test_a_socks_proxy_that_nothing_here_can_speak_to_is_said_to_be_that(client: Client) -> None:
+    os.environ["HTTPS_PROXY"] = "socks5://127.0.0.1:1"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kbench_jupyter.api.network.proxies.find_spec", lambda name: None)
+        problem, _ = failed(client)
+    assert problem.hint == "%pip install pysocks"
 
+
+@pytest.mark.parametrize(
+    ("said", "look_at"),
+    [
+        ("certificate has expired", "clock"),
+        ("certificate is not yet valid", "clock"),
+        ("Hostname mismatch, certificate is not valid for 'x'.", "sign-in page"),
+        ("self-signed certificate in certificate chain", "REQUESTS_CA_BUNDLE"),
+    ],
+)
+def test_a_certificate_that_is_not_trusted_is_told_with_what_to_look_at(said: str, look_at: str) -> None:
+    error = ssl.SSLCertVerificationError()
+    error.verify_message = said
+    problem = network_fault([error], HOST, Way(), False, True)
+    assert problem is not None
+    assert f"({said})" in str(problem)
+    assert look_at in (problem.hint or "")
+
+
+def test_a_proxy_that_dies_in_mid_work_is_an_outage_that_may_pass() -> None:
     way = Way(proxy="proxy:3128", named_by="HTTPS_PROXY")
     for worked in (False, True):
         problem = network_fault([ConnectionRefusedError()], HOST, way, worked, True)
