@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import subprocess
 import sys
@@ -14,11 +15,14 @@ from functools import reduce
 
 import pytest
 
+from kbench_jupyter.execution import Outcome
 from kbench_jupyter.local import archive
 from kbench_jupyter.local.executors.worker_job import WorkerJob
 from kbench_jupyter.local.home import Home
+from kbench_jupyter.local.job import Job
 from kbench_jupyter.local.model_proxy import _from_genai
 from kbench_jupyter.local.models import ModelError
+from kbench_jupyter.local.outcome import judge
 
 USER = {"role": "user", "parts": [{"text": "Hi"}]}
 
@@ -55,6 +59,35 @@ def test_a_schema_of_geminis_becomes_one_of_json_schema_whatever_its_properties_
     asked = _from_genai({"contents": [USER], "generationConfig": {"responseSchema": schema}})
     plain = {"type": "object", "properties": {"type": {"type": "string"}}}
     assert asked["response_format"]["json_schema"]["schema"] == plain
+
+
+@pytest.mark.parametrize(
+    ("last", "verdict"),
+    [
+        (
+            {"state": "X_COMPLETED", "results": [{"booleanResult": True}]},
+            ("COMPLETED", None, {"booleanResult": True}),
+        ),
+        ({"state": "X_COMPLETED", "results": ["x" * 2**20]}, ("COMPLETED", "Its result is larger", None)),
+        ({"state": "X_ERRORED", "errorMessage": "ValueError"}, ("ERRORED", "ValueError", None)),
+        ({"state": "X_ERRORED"}, ("ERRORED", "The task raised.", None)),
+        (
+            {"state": "X_COMPLETED", "modelVersion": {"slug": "other"}},
+            ("ERRORED", "The task ran on 'other'", None),
+        ),
+    ],
+)
+def test_of_several_runs_in_a_notebook_the_last_one_counts(tmp_path, last, verdict):
+    first = {"state": "X_COMPLETED", "results": [{"booleanResult": False}]}
+    for name, ended, said in (("z", 1, first), ("a", 2, last)):  # their names say nothing of their order
+        path = tmp_path / f"quiz-{name}.run.json"
+        path.write_text(json.dumps({"taskVersion": {"name": "Quiz"}, **said}))
+        os.utime(path, (ended, ended))
+    job = Job("run", "quiz", "", "", "", {}, "lab/model", 1, [])
+    found = judge(job, tmp_path, Outcome(None))
+    state, error, result = verdict
+    assert (found.state, found.result) == (state, result)
+    assert (found.error or "").startswith(error or "")
 
 
 def test_copies_without_the_notebooks_made_at_once_do_not_meet(tmp_path, monkeypatch):
