@@ -17,12 +17,16 @@ import pytest
 
 from kbench_jupyter.execution import Outcome
 from kbench_jupyter.local import archive
+from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.executors.processes import Processes
+from kbench_jupyter.local.executors.work import Work
 from kbench_jupyter.local.executors.worker_job import WorkerJob
 from kbench_jupyter.local.home import Home
-from kbench_jupyter.local.job import Job
+from kbench_jupyter.local.job import Job, Verdict
 from kbench_jupyter.local.model_proxy import _from_genai
-from kbench_jupyter.local.models import ModelError
+from kbench_jupyter.local.models import Model, ModelError, Models
 from kbench_jupyter.local.outcome import judge
+from kbench_jupyter.local.rows import Run
 
 USER = {"role": "user", "parts": [{"text": "Hi"}]}
 
@@ -88,6 +92,41 @@ def test_of_several_runs_in_a_notebook_the_last_one_counts(tmp_path, last, verdi
     state, error, result = verdict
     assert (found.state, found.result) == (state, result)
     assert (found.error or "").startswith(error or "")
+
+
+@pytest.mark.parametrize(
+    ("candidate", "said"),
+    [
+        ({"model": "gone", "effort": ""}, "Its model is gone. The endpoint is down."),
+        ({"model": "here", "effort": "", "agent": "gone"}, "Its agent is gone. The endpoint is down."),
+        ({"model": "here", "effort": "high"}, "here takes no reasoning effort 'high' any more."),
+    ],
+)
+def test_a_run_whose_candidate_has_gone_while_it_waited_ends_and_says_so(tmp_path, candidate, said):
+    class Provider:
+        problem = "The endpoint is down."
+
+        async def models(self, *, now=False):
+            return [Model("here", "lab/here", "Here", efforts=("low",))]
+
+    async def carry_out():
+        run = Run(
+            1,
+            1,
+            "quiz",
+            1,
+            state="RUNNING",
+            start_time=0,
+            end_time=None,
+            error=None,
+            result=None,
+            **candidate,
+        )
+        options = {"slots": 1, "timeout": 1, "memory": 0, "ahead": False, "fork": False, "url": str}
+        machine = Processes(tmp_path, None, Models([Provider()]), Children(tmp_path), **options)
+        return await machine.execute(Work("run-1", None, run, tmp_path))
+
+    assert asyncio.run(carry_out()) == Verdict("ERRORED", said)
 
 
 def test_copies_without_the_notebooks_made_at_once_do_not_meet(tmp_path, monkeypatch):
