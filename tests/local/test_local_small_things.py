@@ -129,6 +129,20 @@ def test_a_run_whose_candidate_has_gone_while_it_waited_ends_and_says_so(tmp_pat
     assert asyncio.run(carry_out()) == Verdict("ERRORED", said)
 
 
+def test_an_output_has_the_files_that_fit_no_links_no_caches_and_our_notebooks(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "MOST_BYTES", 10)
+    working = tmp_path / "working"
+    for name in ("a", "deep/b", "deep/c", "__pycache__/d", archive.EXECUTED):
+        (working / name).parent.mkdir(parents=True, exist_ok=True)
+        (working / name).write_text("5 big")
+    (working / "link").symlink_to("a")
+    (working / "elsewhere").symlink_to(tmp_path)
+    assert archive.pack(working, tmp_path / "zip", {archive.EXECUTED: "ours \ud800"}) == ["deep/c"]
+    with zipfile.ZipFile(tmp_path / "zip") as file:
+        assert file.namelist() == [archive.EXECUTED, "a", "deep/b"]
+        assert file.read(archive.EXECUTED) == b"ours \\ud800"
+
+
 def test_copies_without_the_notebooks_made_at_once_do_not_meet(tmp_path, monkeypatch):
     whole = tmp_path / "output.zip"
     with zipfile.ZipFile(whole, "w") as file:
