@@ -16,7 +16,7 @@ from functools import reduce
 import pytest
 
 from kbench_jupyter.execution import Outcome
-from kbench_jupyter.local import archive
+from kbench_jupyter.local import archive, wire
 from kbench_jupyter.local.children import Children
 from kbench_jupyter.local.executors.processes import Processes
 from kbench_jupyter.local.executors.work import Work
@@ -92,6 +92,23 @@ def test_of_several_runs_in_a_notebook_the_last_one_counts(tmp_path, last, verdi
     state, error, result = verdict
     assert (found.state, found.result) == (state, result)
     assert (found.error or "").startswith(error or "")
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [
+        ({"booleanResult": True}, {"booleanResult": True}),
+        ({"booleanResult": False}, {"booleanResult": False}),
+        ({"booleanResult": "yes"}, None),
+        ({"numericResult": {"value": 0.5}}, {"numericResult": 0.5}),
+        ({"numericResult": {"value": "NaN"}}, None),
+        ({"numericResult": {"value": None}, "booleanResult": True}, {"booleanResult": True}),
+        (None, None),
+    ],
+)
+def test_a_run_shows_the_score_or_the_pass_that_its_result_says(kept, shown):
+    run = Run(1, 1, "quiz", 1, "m", "", "COMPLETED", 0, 1, None, kept)
+    assert wire.run(run).get("result") == shown
 
 
 @pytest.mark.parametrize(
