@@ -127,8 +127,8 @@ class RunCalls:
             runs = [run for run in runs if run.agent == agent]
         runs = [run for run in runs if not name or run.model == model]
         runs = [run for run in runs if effort in ("", run.effort)]
-        wanted = [run.id for run in runs if run.state in GOING]
-        queued, active = await self._queue.cancel(wanted, active=body.get("includeActive") is True)
+        numbers = [run.id for run in runs]
+        queued, active = await self._queue.cancel(numbers, active=body.get("includeActive") is True)
         return wire.trim({"queuedCancelledCount": queued, "activeTerminatedCount": active})
 
     def _named(self, body: Json) -> list[Run]:

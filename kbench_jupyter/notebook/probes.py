@@ -104,9 +104,7 @@ def _texts(cells: Sequence[Mapping[str, Any]]) -> list[tuple[str, str, list[str]
 def _resolved(path: str, around: Surroundings) -> Path:
     """Find on disk what the Jupyter server knows by `path`, relative to a folder it does not tell."""
     relative = path.split(":", 1)[-1].lstrip("/")  # "RTC:folder/task.ipynb" names a drive
-    session = around.env.get("JPY_SESSION_NAME")
-    starts = [around.cwd, *([Path(session).parent] if session and Path(session).is_absolute() else [])]
-    for start in starts:
+    for start in (around.cwd, Path(around.env.get("JPY_SESSION_NAME", "")).parent):
         for folder in (start, *start.parents):
             if (folder / relative).is_file():
                 return folder / relative

@@ -46,8 +46,6 @@ _BROKEN = (
     ValueError,
     RuntimeError,  # zipfile's NotImplementedError, for a version or flag it does not know
 )
-# Sources: the zip format's records and their fields (PKWARE APPNOTE 4.3.14 to 4.3.16).
-_END, _END64, _LOCATOR64 = b"PK\x05\x06", b"PK\x06\x06", b"PK\x06\x07"
 
 
 class BrokenArchiveError(DownloadError):
@@ -113,18 +111,34 @@ def unpack(
     """
     limits = limits or Limits()
     try:
-        _check_directory(archive, limits)
-        with zipfile.ZipFile(archive) as opened:
+        with zipfile.ZipFile(_Bounded(archive, limits.directory)) as opened:
             infos = opened.infolist()
             _check_sizes(infos, archive.seek(0, os.SEEK_END), limits)
             places = [(info, _place(info)) for info in infos]
             _check_collisions(places)
-            folder.mkdir(parents=True)
+            folder.mkdir()
             return _extract(opened, places, folder, stopped)
     except _BROKEN as error:
         raise BrokenArchiveError(f"what came is no intact zip archive ({error})") from error
     except OSError as error:
         raise DownloadError(f"it cannot be unpacked to {folder}: {error.strerror or error}") from error
+
+
+class _Bounded:
+    """An archive as zipfile reads it: never more at once than a table of contents may have.
+
+    zipfile holds all of that in memory. Where it is and how large, an archive may say in two places that differ.
+    """
+
+    def __init__(self, stream: IO[bytes], most: int) -> None:
+        self._read, self._most = stream.read, most
+        self.seek, self.tell, self.seekable = stream.seek, stream.tell, stream.seekable
+
+    def read(self, size: int = -1) -> bytes:
+        if size > self._most:
+            said = f"its table of contents is {_mb(size)}, and {_mb(self._most)} is the limit"
+            raise _refusal(said, TooLargeError)
+        return self._read(size)
 
 
 def _extract(
@@ -217,30 +231,6 @@ def _check_sizes(infos: list[zipfile.ZipInfo], packed: int, limits: Limits) -> N
             f"it would unpack from {_mb(packed)} to {_mb(total)}, "
             f"and {limits.ratio:g} times its size is the limit",
             TooLargeError,
-        )
-
-
-def _check_directory(stream: IO[bytes], limits: Limits) -> None:
-    """Refuse a table of contents too large to hold, before zipfile reads all of it."""
-    end = stream.seek(0, os.SEEK_END)
-    stream.seek(max(0, end - 65_557))  # the end record and the longest comment that may follow it
-    tail = stream.read()
-    at = len(tail) - 22
-    if at < 0 or tail[at : at + 4] != _END or tail[-2:] != b"\0\0":
-        at = tail.rfind(_END)
-    if at < 0 or len(tail) - at < 22:
-        raise BrokenArchiveError("what came is no intact zip archive (it has no end)")
-    size: int = struct.unpack_from("<I", tail, at + 12)[0]
-    locator = tail[at - 20 : at] if at >= 20 else b""
-    if locator[:4] == _LOCATOR64:
-        stream.seek(min(end, struct.unpack_from("<Q", locator, 8)[0]))
-        record = stream.read(56)
-        if record[:4] == _END64 and len(record) == 56:
-            size = max(size if size != 0xFFFFFFFF else 0, struct.unpack_from("<Q", record, 40)[0])
-    stream.seek(0)
-    if size > limits.directory:
-        raise _refusal(
-            f"its table of contents is {_mb(size)}, and {_mb(limits.directory)} is the limit", TooLargeError
         )
 
 

@@ -21,7 +21,7 @@ from kbench_jupyter.actions.download import WORKERS, download, fetch
 from kbench_jupyter.actions.download.fetch import fetch_file
 from kbench_jupyter.actions.results import results
 from kbench_jupyter.errors import DownloadError, NotFoundError, UsageError
-from kbench_jupyter.results.downloads import run_folder, stage
+from kbench_jupyter.results.downloads import Staging, run_folder, stage
 from kbench_jupyter.session.interrupted import Interrupted
 
 OUTPUT = "DownloadBenchmarkTaskRunOutput"
@@ -537,14 +537,21 @@ def test_ctrl_c_stops_at_once_keeps_what_came_whole_and_leaves_nothing_else(serv
     assert server.wait_for_connections(0)
 
 
-def test_ctrl_c_need_not_wait_for_a_server_that_does_not_answer(server, tmp_path):
+@pytest.mark.parametrize("fault", [faults.hang, garbled])
+def test_ctrl_c_need_not_wait_for_a_server_that_does_not_answer_nor_for_the_next_try(
+    server, tmp_path, monkeypatch, fault
+):
+    tried = threading.Event()
+    monkeypatch.setattr(Staging, "discard", lambda _staging: tried.set())
+
     class Impatient(Said):
         def progress(self, text, done=None, total=None):
-            if server.calls(OUTPUT):
+            if server.calls(OUTPUT) and (fault is faults.hang or tried.is_set()):
                 raise KeyboardInterrupt
 
     offer(server, 11)
-    server.inject(OUTPUT, faults.hang)
+    server.inject(OUTPUT, fault)
+    monkeypatch.setattr(fetch, "PAUSE", LIMITS.read)
     session = LoopbackSession(server, Impatient())
     began = time.monotonic()
     with pytest.raises(Interrupted, match="0 of 1 run"):

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
+import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import certifi
 import pytest
 from api_helpers import QUICK
 from faults import FaultServer, Proxy, SocksProxy
 
 from kbench_jupyter.api import Client, Credentials, TransportFault
+from kbench_jupyter.api.network.proxies import Way, network_fault
 
 SECRET = "s3cr3t-value"
 #: Nobody has this name (RFC 6761), so nothing leaves the machine even if the proxy is passed by.
@@ -92,12 +95,20 @@ def test_a_proxy_that_asks_for_a_password_is_asked_once(client: Client) -> None:
     assert "USER:PASSWORD@HOST:PORT" in str(problem.hint)
 
 
-def test_a_proxy_that_does_not_let_through_is_asked_once(client: Client) -> None:
-    with Proxy(b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n") as proxy:
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        (b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n", f"{HOST}: it answers 403 (Forbidden)"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", f"{HOST}; perhaps it is none"),
+        (b"", f"{HOST}; perhaps it is none"),
+    ],
+)
+def test_a_proxy_that_does_not_let_through_is_asked_once(client: Client, answer: bytes, said: str) -> None:
+    with Proxy(answer) as proxy:
         os.environ["HTTPS_PROXY"] = f"http://{proxy.address}"
         problem, _ = failed(client)
         assert len(proxy.connects) == 1
-    assert f"does not connect to {HOST}: it answers 403 (Forbidden)" in str(problem)
+    assert f"does not connect to {said}" in str(problem)
 
 
 @pytest.mark.parametrize("variable", ["REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE"])
@@ -117,12 +128,14 @@ def test_certificates_that_are_not_there_or_are_none_are_named(variable: str, tm
         assert server.requests == []
 
 
-def test_an_address_in_capitals_is_checked_by_the_same_certificates() -> None:
+@pytest.mark.parametrize("bundle", [__file__, certifi.where()])
+def test_an_address_in_capitals_is_checked_by_the_same_certificates(bundle: str) -> None:
     with FaultServer() as server, Client(server.url.replace("http:", "HTTPS:"), None, limits=QUICK) as client:
-        os.environ["SSL_CERT_FILE"] = __file__  # no certificates: said before anything is sent
+        os.environ["SSL_CERT_FILE"] = bundle
         problem, _ = failed(client)
-        assert "which holds no certificates" in str(problem)
-        assert server.requests == []
+        # Said before anything is sent; and what is no TLS is no fault of certificates that are some.
+        assert ("which holds no certificates" in str(problem)) is (bundle == __file__)
+        assert server.requests == [] or bundle != __file__
 
 
 def test_a_certificate_itself_where_its_file_is_to_be_named_is_told() -> None:
@@ -150,11 +163,35 @@ def test_a_socks_proxy_is_spoken_to(server: FaultServer) -> None:
         assert len(proxy.connects) == 1
 
 
-def test_a_proxy_that_dies_in_mid_work_is_an_outage_that_may_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    from kbench_jupyter.api.network.proxies import Way, network_fault
+def test_a_socks_proxy_that_nothing_here_can_speak_to_is_said_to_be_that(client: Client) -> None:
+    os.environ["HTTPS_PROXY"] = "socks5://127.0.0.1:1"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("kbench_jupyter.api.network.proxies.find_spec", lambda name: None)
+        problem, _ = failed(client)
+    assert problem.hint == "%pip install pysocks"
 
-    way = Way({}, True, "proxy:3128", "HTTPS_PROXY")
+
+@pytest.mark.parametrize(
+    ("said", "look_at"),
+    [
+        ("certificate has expired", "clock"),
+        ("certificate is not yet valid", "clock"),
+        ("Hostname mismatch, certificate is not valid for 'x'.", "sign-in page"),
+        ("self-signed certificate in certificate chain", "REQUESTS_CA_BUNDLE"),
+    ],
+)
+def test_a_certificate_that_is_not_trusted_is_told_with_what_to_look_at(said: str, look_at: str) -> None:
+    error = ssl.SSLCertVerificationError()
+    error.verify_message = said
+    problem = network_fault([error], HOST, Way(), False, True)
+    assert problem is not None
+    assert f"({said})" in str(problem)
+    assert look_at in (problem.hint or "")
+
+
+def test_a_proxy_that_dies_in_mid_work_is_an_outage_that_may_pass() -> None:
+    way = Way(proxy="proxy:3128", named_by="HTTPS_PROXY")
     for worked in (False, True):
-        problem = network_fault([ConnectionRefusedError()], HOST, way, worked)
+        problem = network_fault([ConnectionRefusedError()], HOST, way, worked, True)
         assert problem is not None
         assert problem.retryable is worked

@@ -393,8 +393,12 @@ def test_every_public_name_can_be_had() -> None:
         room.nonsense  # noqa: B018
 
 
-def test_a_client_that_was_closed_can_be_used_again(server: FaultServer) -> None:
-    client = Client(server.url, Credentials.bearer("good", "x"), limits=QUICK)
+def test_a_client_that_was_closed_can_be_used_again_and_leaves_no_thread(server: FaultServer) -> None:
+    before = set(threading.enumerate())
+    client = Client(server.url, Credentials.bearer("good", "x"), limits=replace(QUICK, deadline=60, read=60))
     client.close()
     assert client.task_quota().allowed == 10
     client.close()
+    for thread in set(threading.enumerate()) - before:
+        thread.join(5)
+        assert not thread.is_alive()

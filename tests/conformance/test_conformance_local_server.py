@@ -375,15 +375,16 @@ def test_tasks_are_put_into_a_benchmark_listed_by_it_and_taken_out(
 ) -> None:
     sdk.created("other")
 
-    def change(call: Any, kind: Any, *names: str, **more: Any) -> Any:
-        slugs = [slug(name) for name in names]
+    def change(call: Any, kind: Any, *names: str, version: int | None = None, **more: Any) -> Any:
+        slugs = [slug(name, version) for name in names]
         return call(made(kind, benchmark_slug="my-bench", task_slugs=slugs, **more))
 
     def add(*names: str, **more: Any) -> Any:
         return change(sdk.boards.add_tasks_to_benchmark, b.ApiAddTasksToBenchmarkRequest, *names, **more)
 
-    def remove(*names: str) -> Any:
-        return change(sdk.boards.remove_tasks_from_benchmark, b.ApiRemoveTasksFromBenchmarkRequest, *names)
+    def remove(*names: str, **more: Any) -> Any:
+        call = sdk.boards.remove_tasks_from_benchmark
+        return change(call, b.ApiRemoveTasksFromBenchmarkRequest, *names, **more)
 
     def listed(**more: Any) -> list[str]:
         found = sdk.tasks.list_benchmark_tasks(made(t.ApiListBenchmarkTasksRequest, **more)).tasks
@@ -411,7 +412,11 @@ def test_tasks_are_put_into_a_benchmark_listed_by_it_and_taken_out(
     status = sdk.tasks.api_get_benchmark_scheduler_status()
     assert "my-bench" in [one.benchmark_name for one in status.benchmark_stats]
 
-    assert [one.task_slug for one in remove(quiz, "other").removed_tasks] == [quiz, "other"]
+    sdk.tasks.create_benchmark_task(made(t.ApiCreateBenchmarkTaskRequest, slug="other", text="no notebook"))
+    done = remove("other", version=2)  # of which it is not
+    assert (done.removed_tasks, [one.task_slug for one in done.skipped_tasks]) == ([], ["other"])
+    done = remove(quiz, "other")
+    assert ([one.task_slug for one in done.removed_tasks], done.skipped_tasks) == ([quiz, "other"], [])
     assert [one.task_slug for one in remove(quiz).skipped_tasks] == [quiz]
     assert listed(benchmark_slug="my-bench") == []
     assert sdk.boards.get_benchmark_leaderboard(board).rows == []

@@ -155,7 +155,7 @@ def wait_for(look, timeout, what):
 
 
 def notebook(*cells):
-    nb = new_notebook(cells=[new_code_cell(source) for source in cells])
+    nb = new_notebook(cells=[new_code_cell(cell) if isinstance(cell, str) else cell for cell in cells])
     nb.metadata["kernelspec"] = {"display_name": "Python 3", "language": "python", "name": "python3"}
     return writes(nb)
 

@@ -61,6 +61,9 @@ def test_the_next_version_keeps_what_the_page_says(server):
     task = server.task("described")
     assert task["slug"]["versionNumber"] == 2
     assert {name: task[name] for name in page} == page
+    third = server.call("CreateBenchmarkTask", {"slug": "described", "text": "no notebook"})
+    assert third["slug"]["versionNumber"] == 3
+    assert third["description"] == page["description"]
     server.created("described", 2)
 
 

@@ -106,7 +106,9 @@ def test_what_is_written_is_a_beginning_and_an_end_of_what_was_said(pieces, most
     finally:
         logs.MOST, logs.LAST = kept
     whole = "".join(text for _, text in pieces)
-    texts = [json.loads(line)["data"] for line in file.getvalue().splitlines()]
+    entries = [json.loads(line) for line in file.getvalue().splitlines()]
+    assert all(0 <= entry["time"] < 60 for entry in entries)
+    texts = [entry["data"] for entry in entries]
     notes = [
         n for n, text in enumerate(texts) if "log keeps the last MB" in text or "are left out here" in text
     ]

@@ -11,6 +11,7 @@ import zipfile
 
 import pytest
 from local_server_process import BENCHMARKS, PROXY_MODEL, plain
+from nbformat.v4 import new_markdown_cell
 
 from kbench_jupyter.execution.scratch import remove_folder
 from kbench_jupyter.local.job import Verdict
@@ -82,7 +83,8 @@ shy, list, open_ = Shy(), [1], open
 class Task: store_task, name = True, "chosen"
 variable = Task()
 """
-    server.push("chosen", plain("chosen", code), plain("other"), "%choose variable")
+    after = new_markdown_cell("Of two.")
+    server.push("chosen", plain("chosen", code), plain("other"), "%choose variable", after)
     assert server.creation("chosen") == ("COMPLETED", "")
 
 

@@ -208,8 +208,18 @@ def test_a_database_of_a_newer_version_is_not_touched(tmp_path):
 
 def test_a_file_that_is_no_database_is_told(tmp_path):
     (tmp_path / "db").write_bytes(os.urandom(4096))
-    with pytest.raises(LocalServerError, match="cannot be used"):
+    with pytest.raises(LocalServerError, match="cannot be used") as caught:
         Store(tmp_path / "db")
+    assert "%kbench local reset" in caught.value.hint
+
+
+def test_a_write_that_fails_half_way_leaves_nothing_and_the_next_one_is_written(tmp_path):
+    store = Store(tmp_path / "db")
+    version = store.add_version("x", "{}", [], "COMPLETED", None)
+    with pytest.raises(KeyError):
+        store.describe(version.id, {"description": "half", "unknown": ""})
+    assert store.add_version("x", "{}", [], "COMPLETED", None).description is None
+    store.close()
 
 
 def test_without_weights_the_server_starts_and_says_how_to_get_them(make_server, tmp_path):

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import os
 import subprocess
 import sys
 import threading
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
+from functools import reduce
 
 import pytest
 
-from kbench_jupyter.local import archive
+from kbench_jupyter.execution import Outcome
+from kbench_jupyter.local import archive, wire
+from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.executors.processes import Processes
+from kbench_jupyter.local.executors.work import Work
 from kbench_jupyter.local.executors.worker_job import WorkerJob
 from kbench_jupyter.local.home import Home
+from kbench_jupyter.local.job import Job, Verdict
 from kbench_jupyter.local.model_proxy import _from_genai
-from kbench_jupyter.local.models import ModelError
+from kbench_jupyter.local.models import Model, ModelError, Models
+from kbench_jupyter.local.outcome import judge
+from kbench_jupyter.local.rows import Run
 
 USER = {"role": "user", "parts": [{"text": "Hi"}]}
 
@@ -32,6 +41,10 @@ USER = {"role": "user", "parts": [{"text": "Hi"}]}
         {"contents": [{"parts": ["x"]}]},
         {"contents": [USER], "generationConfig": [1]},
         {"contents": [USER], "systemInstruction": {"parts": 5}},
+        {
+            "contents": [USER],
+            "generationConfig": {"responseSchema": reduce(lambda a, _: [a], range(2000), [])},
+        },
     ],
 )
 def test_a_malformed_genai_request_is_refused_as_such(body):
@@ -43,6 +56,108 @@ def test_a_malformed_genai_request_is_refused_as_such(body):
 def test_null_for_parts_or_for_the_configuration_is_none():
     body = {"contents": [USER, {"role": "model", "parts": None}], "generationConfig": None}
     assert [m["content"] for m in _from_genai(body)["messages"]] == ["Hi", ""]
+
+
+def test_a_schema_of_geminis_becomes_one_of_json_schema_whatever_its_properties_are_called():
+    schema = {"type": "OBJECT", "properties": {"type": {"type": "STRING"}}, "propertyOrdering": ["type"]}
+    asked = _from_genai({"contents": [USER], "generationConfig": {"responseSchema": schema}})
+    plain = {"type": "object", "properties": {"type": {"type": "string"}}}
+    assert asked["response_format"]["json_schema"]["schema"] == plain
+
+
+@pytest.mark.parametrize(
+    ("last", "verdict"),
+    [
+        (
+            {"state": "X_COMPLETED", "results": [{"booleanResult": True}]},
+            ("COMPLETED", None, {"booleanResult": True}),
+        ),
+        ({"state": "X_COMPLETED", "results": ["x" * 2**20]}, ("COMPLETED", "Its result is larger", None)),
+        ({"state": "X_ERRORED", "errorMessage": "ValueError"}, ("ERRORED", "ValueError", None)),
+        ({"state": "X_ERRORED"}, ("ERRORED", "The task raised.", None)),
+        (
+            {"state": "X_COMPLETED", "modelVersion": {"slug": "other"}},
+            ("ERRORED", "The task ran on 'other'", None),
+        ),
+    ],
+)
+def test_of_several_runs_in_a_notebook_the_last_one_counts(tmp_path, last, verdict):
+    first = {"state": "X_COMPLETED", "results": [{"booleanResult": False}]}
+    for name, ended, said in (("z", 1, first), ("a", 2, last)):  # their names say nothing of their order
+        path = tmp_path / f"quiz-{name}.run.json"
+        path.write_text(json.dumps({"taskVersion": {"name": "Quiz"}, **said}))
+        os.utime(path, (ended, ended))
+    job = Job("run", "quiz", "", "", "", {}, "lab/model", 1, [])
+    found = judge(job, tmp_path, Outcome(None))
+    state, error, result = verdict
+    assert (found.state, found.result) == (state, result)
+    assert (found.error or "").startswith(error or "")
+
+
+@pytest.mark.parametrize(
+    ("kept", "shown"),
+    [
+        ({"booleanResult": True}, {"booleanResult": True}),
+        ({"booleanResult": False}, {"booleanResult": False}),
+        ({"booleanResult": "yes"}, None),
+        ({"numericResult": {"value": 0.5}}, {"numericResult": 0.5}),
+        ({"numericResult": {"value": "NaN"}}, None),
+        ({"numericResult": {"value": None}, "booleanResult": True}, {"booleanResult": True}),
+        (None, None),
+    ],
+)
+def test_a_run_shows_the_score_or_the_pass_that_its_result_says(kept, shown):
+    run = Run(1, 1, "quiz", 1, "m", "", "COMPLETED", 0, 1, None, kept)
+    assert wire.run(run).get("result") == shown
+
+
+@pytest.mark.parametrize(
+    ("candidate", "said"),
+    [
+        ({"model": "gone", "effort": ""}, "Its model is gone. The endpoint is down."),
+        ({"model": "here", "effort": "", "agent": "gone"}, "Its agent is gone. The endpoint is down."),
+        ({"model": "here", "effort": "high"}, "here takes no reasoning effort 'high' any more."),
+    ],
+)
+def test_a_run_whose_candidate_has_gone_while_it_waited_ends_and_says_so(tmp_path, candidate, said):
+    class Provider:
+        problem = "The endpoint is down."
+
+        async def models(self, *, now=False):
+            return [Model("here", "lab/here", "Here", efforts=("low",))]
+
+    async def carry_out():
+        run = Run(
+            1,
+            1,
+            "quiz",
+            1,
+            state="RUNNING",
+            start_time=0,
+            end_time=None,
+            error=None,
+            result=None,
+            **candidate,
+        )
+        options = {"slots": 1, "timeout": 1, "memory": 0, "ahead": False, "fork": False, "url": str}
+        machine = Processes(tmp_path, None, Models([Provider()]), Children(tmp_path), **options)
+        return await machine.execute(Work("run-1", None, run, tmp_path))
+
+    assert asyncio.run(carry_out()) == Verdict("ERRORED", said)
+
+
+def test_an_output_has_the_files_that_fit_no_links_no_caches_and_our_notebooks(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "MOST_BYTES", 10)
+    working = tmp_path / "working"
+    for name in ("a", "deep/b", "deep/c", "__pycache__/d", archive.EXECUTED):
+        (working / name).parent.mkdir(parents=True, exist_ok=True)
+        (working / name).write_text("5 big")
+    (working / "link").symlink_to("a")
+    (working / "elsewhere").symlink_to(tmp_path)
+    assert archive.pack(working, tmp_path / "zip", {archive.EXECUTED: "ours \ud800"}) == ["deep/c"]
+    with zipfile.ZipFile(tmp_path / "zip") as file:
+        assert file.namelist() == [archive.EXECUTED, "a", "deep/b"]
+        assert file.read(archive.EXECUTED) == b"ours \\ud800"
 
 
 def test_copies_without_the_notebooks_made_at_once_do_not_meet(tmp_path, monkeypatch):

@@ -19,7 +19,7 @@ from kbench_jupyter.api import Client, Run, TaskSlug
 from kbench_jupyter.display.view import count, size
 from kbench_jupyter.errors import DownloadError, KBenchError, NotFoundError, UsageError
 from kbench_jupyter.paths import expanded
-from kbench_jupyter.results.archive import Limits, Stopped, TooLargeError
+from kbench_jupyter.results.archive import Limits, TooLargeError
 from kbench_jupyter.results.downloads import Origin, clean, holds, prune, run_folder
 from kbench_jupyter.session.interrupted import Interrupted
 from kbench_jupyter.session.session import Session
@@ -191,8 +191,6 @@ class _Job:
             )
         except KBenchError as error:
             return error
-        except Stopped:
-            return DownloadError("stopped")
         return DownloadedRun(run, folder, unpacked.size)
 
     def _as_they_end(

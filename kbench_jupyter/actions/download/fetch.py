@@ -88,7 +88,7 @@ def fetch_run(
     """Download one run's output to its folder, replacing what is there only when all of it has come.
 
     The folder is then to say that it holds the run of `origin`. `limits` are of what the archive may amount to.
-    Raises KBenchError with why it could not be had (the copy before stands), and Stopped if the meter says stop.
+    Raises KBenchError with why it could not be had, or Stopped, if the meter says stop; the copy before stands.
     """
     with stage(folder) as staging:
         broken = 0
@@ -99,7 +99,6 @@ def fetch_run(
                     unpacked = unpack(archive, staging.files, limits, stopped=meter.stopping.is_set)
                 break
             except (TransportError, BrokenArchiveError) as error:
-                _stop_if_asked(meter)
                 # An archive that came whole and is broken twice will hardly mend.
                 broken += isinstance(error, BrokenArchiveError)
                 hopeless = broken > 1 or not getattr(error, "retryable", True)
@@ -108,8 +107,8 @@ def fetch_run(
                     raise
             staging.discard()
             meter.stopping.wait(PAUSE * 2 ** (tried - 1))
-            _stop_if_asked(meter)
-        _stop_if_asked(meter)
+        if meter.stopping.is_set():
+            raise Stopped
         staging.commit(source=include_source, origin=origin)
     return unpacked
 
@@ -143,7 +142,6 @@ def _receive(
     client: Client, run_id: int, archive: IO[bytes], where: Path, include_source: bool, meter: Meter
 ) -> None:
     """Fetch a run's archive into an empty file; `where` it is going, for what the disk may have against it."""
-    _stop_if_asked(meter)
     download = client.download_output(run_id, include_source=include_source)
     with meter.over(run_id, download):
         for piece in download.iter_bytes():
@@ -151,10 +149,3 @@ def _receive(
                 archive.write(piece)
             except OSError as error:
                 raise DownloadError(f"it cannot be written to {where}: {error.strerror or error}") from error
-            _stop_if_asked(meter)
-    _stop_if_asked(meter)
-
-
-def _stop_if_asked(meter: Meter) -> None:
-    if meter.stopping.is_set():
-        raise Stopped

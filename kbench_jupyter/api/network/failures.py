@@ -88,9 +88,7 @@ def causes_of(error: BaseException | None) -> Iterator[BaseException]:
     queue = [error]
     while queue:
         current = queue.pop()
-        if not isinstance(current, BaseException) or current in found:
-            continue
-        found.append(current)
-        queue += [current.__cause__, current.__context__, getattr(current, "reason", None)]
-        queue += [arg for arg in current.args if isinstance(arg, BaseException)]
+        if current is not None and current not in found:
+            found.append(current)
+            queue += [current.__cause__, current.__context__]
     yield from reversed(found)

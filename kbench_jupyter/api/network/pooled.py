@@ -34,7 +34,8 @@ _RESTED = 50.0
 """Seconds after which a connection that nothing went over is not used again: a router may have forgotten it by then
 (commonly after 60 s or more), or this machine has slept, and what is sent over it is answered by nobody."""
 
-# .cancel: the Cancel of the exchange that this thread is starting; .fresh: as its request says
+# .cancel: the Cancel of the exchange that this thread is starting; .fresh: as its request says;
+# .connecting: whether its connection is being made, proxy and TLS and all, and nothing of it has been sent
 _current = threading.local()
 
 
@@ -43,11 +44,16 @@ class _Watched:
 
     sock: Any
 
+    def connect(self) -> None:
+        _current.connecting = True
+        super().connect()  # type: ignore[misc]  # the mixin's other base has it
+        _current.connecting = False
+
     def request(self, *args: Any, **kwargs: Any) -> None:
         cancel: Cancel | None = getattr(_current, "cancel", None)
         if cancel is not None:
             cancel.attach(lambda: _shut(self.sock))
-        super().request(*args, **kwargs)  # type: ignore[misc]  # the mixin's other base has it
+        super().request(*args, **kwargs)  # type: ignore[misc]  # as above
         if cancel is not None:
             # http.client forgets the socket of a closing response while its body is still being read.
             held = self.sock
@@ -132,10 +138,13 @@ class PooledTransport:
             self._keep_none()
             # Raised here, outside any except block: the error of a header quotes it, and with it
             # the credential, and would hang on as __context__.
-            expired, cancelled, known = expiry.reached, cancel.is_set, None
+            expired, cancelled, connecting, known = expiry.reached, cancel.is_set, _current.connecting, None
             if not expired and not cancelled:
-                known = network_fault(causes_of(problem), host_of(request), way, self._worked)
-            raise known or fault_of(problem, request, expired, cancelled, advice=self._advice)
+                causes = causes_of(problem)
+                known = network_fault(causes, host_of(request), way, self._worked, connecting)
+            fault = known or fault_of(problem, request, expired, cancelled, advice=self._advice)
+            fault.maybe_processed = fault.maybe_processed and not connecting
+            raise fault
         self._worked = self._worked or not is_loopback(request.url)
         if request.total_timeout is None:
             expiry.stop()
@@ -156,7 +165,7 @@ class PooledTransport:
         return Response(answer.status, dict(answer.headers), body, on_close=close)
 
     def _send(self, request: Request, cancel: Cancel, way: Way) -> tuple[Any, Exception | None]:
-        _current.cancel, _current.fresh = cancel, request.fresh
+        _current.cancel, _current.fresh, _current.connecting = cancel, request.fresh, False
         try:
             answer = self._manager(way).urlopen(
                 request.method,

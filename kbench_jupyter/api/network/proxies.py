@@ -12,6 +12,7 @@ import socket
 import ssl
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from http.client import HTTPException
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -126,7 +127,7 @@ def _proxy_advice(named_by: str) -> str:
 
 
 def network_fault(
-    causes: Iterable[BaseException], host: str, way: Way, worked: bool
+    causes: Iterable[BaseException], host: str, way: Way, worked: bool, connecting: bool
 ) -> TransportFault | None:
     """Return what a proxy or a certificate has to do with a failure, None when that is nothing.
 
@@ -137,6 +138,8 @@ def network_fault(
     worked : bool
         Whether anything got through to anybody before: then it is an outage that may pass, and else
         settings that will not mend themselves.
+    connecting : bool
+        Whether it failed before the connection was made, through the proxy and with TLS.
     """
     causes = list(causes)
     for cause in causes:
@@ -147,7 +150,7 @@ def network_fault(
             f"{way.bundle_by} names {way.bundle}, which holds no certificates.",
             _advice(way.bundle_by, _CERTIFICATES),
         )
-    return _by_proxy(causes, host, way, worked) if way.proxy else None
+    return _by_proxy(causes, host, way, worked, connecting) if way.proxy else None
 
 
 def _untrusted(cause: ssl.SSLCertVerificationError, host: str, way: Way) -> TransportFault:
@@ -173,7 +176,10 @@ def _holds(bundle: str) -> bool:
     return True
 
 
-def _by_proxy(causes: list[BaseException], host: str, way: Way, worked: bool) -> TransportFault | None:
+def _by_proxy(
+    causes: list[BaseException], host: str, way: Way, worked: bool, connecting: bool
+) -> TransportFault | None:
+    hung_up = (urllib3.exceptions.ProxyError, *((ConnectionError, HTTPException) if connecting else ()))
     proxy = f"The proxy {way.proxy} ({way.named_by})"
     for cause in causes:
         refused = _TUNNEL.search(str(cause)) if isinstance(cause, OSError) else None
@@ -185,7 +191,7 @@ def _by_proxy(causes: list[BaseException], host: str, way: Way, worked: bool) ->
             said = f"{proxy} does not answer."
         elif isinstance(cause, ConnectionRefusedError):
             said = f"{proxy} refuses connections."
-        elif isinstance(cause, urllib3.exceptions.ProxyError):
+        elif isinstance(cause, hung_up):
             said = f"{proxy} does not connect to {host}; perhaps it is none."
         else:
             continue
