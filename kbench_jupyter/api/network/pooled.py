@@ -11,7 +11,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
@@ -239,7 +239,8 @@ class _Expiry:
 
 
 def _body(answer: Any, request: Request, expiry: _Expiry, cancel: Cancel) -> Iterator[bytes]:
-    next_piece = _reader(answer)
+    # What is compressed may become a thousand times larger in memory at once.
+    size = PIECE >> 4 if "content-encoding" in answer.headers else PIECE
     expected = _plain_length(answer)
     received = stride = 0
     waited = 0.0  # for the server, not for who reads
@@ -248,7 +249,7 @@ def _body(answer: Any, request: Request, expiry: _Expiry, cancel: Cancel) -> Ite
         piece = b""
         began = time.monotonic()
         try:
-            piece = next_piece()
+            piece = answer.read1(size, decode_content=True)
         except (urllib3.exceptions.HTTPError, HTTPException, OSError, ValueError, AttributeError) as error:
             problem = error
         if cancel.is_set or problem is not None:
@@ -272,20 +273,6 @@ def _body(answer: Any, request: Request, expiry: _Expiry, cancel: Cancel) -> Ite
         raise fault_of(None, request, False, False, reading=True)
     _let_go(request, expiry, cancel)
     answer.release_conn()
-
-
-def _reader(answer: Any) -> Callable[[], bytes]:
-    """Return what gives the next bytes as soon as there are any, and none at the end."""
-    if hasattr(answer, "read1"):  # urllib3 2
-        # What is compressed may become a thousand times larger in memory at once.
-        size = PIECE >> 4 if "content-encoding" in answer.headers else PIECE
-        return lambda: bytes(answer.read1(size, decode_content=True))
-    if "content-encoding" in answer.headers:
-        pieces = answer.stream(PIECE, decode_content=True)
-        return lambda: next(pieces, b"")
-    # urllib3 1 would wait until a piece is full: a log stream would stand still.
-    original: Any = answer._original_response
-    return lambda: bytes(original.read1(PIECE))
 
 
 def _plain_length(answer: Any) -> int | None:
