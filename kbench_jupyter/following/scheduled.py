@@ -17,8 +17,6 @@ from kbench_jupyter.session.interrupted import Interrupted
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client, ScheduleResult
 
-__all__ = ["find_scheduled"]
-
 #: Most seconds between two looks.
 INTERVAL = 10.0
 

@@ -16,8 +16,6 @@ from kbench_jupyter.notebook.leave_out import keep, keep_prose
 from kbench_jupyter.notebook.size import refuse_too_large
 from kbench_jupyter.notebook.source import CellRef, LeftOut, SourceCell, TaskSource
 
-__all__ = ["SKIP_TAG", "task_source"]
-
 SKIP_TAG = "kbench-skip"
 _KINDS = ("code", "markdown", "raw")
 

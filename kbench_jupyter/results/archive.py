@@ -22,8 +22,6 @@ from typing import IO
 
 from kbench_jupyter.errors import DownloadError
 
-__all__ = ["BrokenArchiveError", "Limits", "Stopped", "TooLargeError", "Unpacked", "unpack"]
-
 _WINDOWS = os.name == "nt"
 _PIECE = 1 << 18
 # Not LZMA: an archive says itself how much memory that takes to unpack.

@@ -23,20 +23,6 @@ from typing import Any
 
 from kbench_jupyter.errors import DownloadError
 
-__all__ = [
-    "Origin",
-    "Staging",
-    "StoredRun",
-    "clean",
-    "holds",
-    "origin_target",
-    "prune",
-    "run_folder",
-    "stage",
-    "stored_runs",
-    "task_folder",
-]
-
 #: What a download says about itself, inside the run's folder.
 NOTE = ".kbench-download.json"
 #: The notebooks that come only when asked for. Source: the official client (kaggle 2.2.4).

@@ -13,8 +13,6 @@ from kbench_jupyter.results.measured import Measured, Point, default_measure, me
 from kbench_jupyter.results.samples import MEASURES
 from kbench_jupyter.results.samples.measures import Measure
 
-__all__ = ["NOTHING_ASKED", "Asked", "Measuring", "check_words"]
-
 
 @dataclass(frozen=True)
 class Asked:

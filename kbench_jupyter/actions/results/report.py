@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.results.samples import SampleIndex
     from kbench_jupyter.session.session import Session
 
-__all__ = ["cleaner", "refuse_ending", "write_report"]
-
 _PAGES = {".html": html_pages, ".htm": html_pages, ".md": markdown_pages}
 
 

@@ -17,8 +17,6 @@ from kbench_jupyter.session.interrupted import Interrupted
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
-__all__ = ["Repeats"]
-
 
 @dataclass(eq=False)
 class _Candidate:

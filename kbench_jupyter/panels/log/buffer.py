@@ -18,8 +18,6 @@ from typing import IO, NamedTuple
 
 from kbench_jupyter.following.logs.terminal import strip_codes
 
-__all__ = ["LogBuffer", "LogLine"]
-
 #: Bytes of lines a buffer keeps in memory.
 MEMORY = 4_000_000
 #: A block is closed when it has so many lines or bytes.

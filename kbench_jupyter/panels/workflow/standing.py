@@ -18,8 +18,6 @@ from kbench_jupyter.panels.run_status import RunStatusPart
 from kbench_jupyter.panels.watches import TaskWatch, task_watch
 from kbench_jupyter.session.session import Session
 
-__all__ = ["StandingPart"]
-
 #: Seconds without another edit, or another change of a run, after which the steps are looked at again.
 _CALM = 0.3
 

@@ -26,8 +26,6 @@ from kbench_jupyter.panels.watches import TaskWatch
 from kbench_jupyter.panels.workflow.standing import StandingPart
 from kbench_jupyter.session.session import Session
 
-__all__ = ["WorkflowPart"]
-
 #: The steps that the whole chain does. Publishing stays a click of its own: it cannot be taken back.
 CHAIN = ("init", "validate", "push", "run", "watch", "results")
 #: Does a step and says what it came to, as `told` does.

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from pathlib import Path
 
-__all__ = ["Cleaner"]
-
 #: Names of environment variables whose values are secrets.
 _SECRET = re.compile(
     r"(?i)(?:^|_)(?:api_?)?(?:keys?|tokens?|secrets?|passw(?:or)?d|passphrase|pat|credentials?|auth)(?:_|$)"

@@ -23,8 +23,6 @@ from kbench_jupyter.validation.reading.walked import Walked
 if TYPE_CHECKING:
     from kbench_jupyter.notebook.source import SourceCell, TaskSource
 
-__all__ = ["Program", "read_program", "reading"]
-
 BUILTINS = frozenset(dir(builtins))
 
 

@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.cells import Cell
 
-__all__ = ["FUNCTIONS", "Binding", "Certainty", "Function", "Place", "Scope", "SiteIndex"]
-
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SomeNode = TypeVar("_SomeNode", bound=ast.AST, covariant=True)
 Function = ast.FunctionDef | ast.AsyncFunctionDef

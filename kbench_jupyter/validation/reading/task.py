@@ -12,9 +12,6 @@ from kbench_jupyter.validation.reading.scopes import FUNCTIONS, Place, Scope
 if TYPE_CHECKING:
     from kbench_jupyter.notebook.source import CellRef
 
-__all__ = ["BareDecorator", "RunCall", "Task", "TaskDefinition", "file_name", "slug_of"]
-
-
 #: A task's name that IPython leaves alone on a magic's line.
 _PLAIN = re.compile(r"\w(?:[\w .,:/()-]*[\w.)])?")
 

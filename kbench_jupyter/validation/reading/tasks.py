@@ -18,8 +18,6 @@ from kbench_jupyter.validation.reading.value import DERIVING, SDK, UNKNOWN, Foun
 if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.program import Program
 
-__all__ = ["RUN_METHODS", "Tasks"]
-
 RUN_METHODS = ("run", "evaluate")
 _TASK = kinds.Sdk(f"{SDK}.task")
 

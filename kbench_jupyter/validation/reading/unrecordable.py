@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.scopes import Scope
     from kbench_jupyter.validation.reading.sdk.typed import Typed
 
-__all__ = ["Unrecordable"]
-
 # What may be recorded, or cannot be told.
 FINE = frozenset({""})
 _DISPLAYS: dict[type[ast.AST], str] = {

@@ -16,8 +16,6 @@ from kbench_jupyter.validation.reading.scopes import Binding, Certainty, Functio
 if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.cells import Cell
 
-__all__ = ["walk_cell"]
-
 _Node = TypeVar("_Node", bound=ast.AST)
 _Handler = TypeVar("_Handler", bound=Callable[..., None])
 _DECIDED_BY_NAMES = (ast.Name, ast.UnaryOp, ast.BoolOp, ast.Compare)
