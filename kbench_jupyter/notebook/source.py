@@ -64,7 +64,6 @@ class TaskSource:
 
         Parameters
         ----------
-        ref : CellRef or None
         line : int or None
             From 1; None is the cell's first.
         """

@@ -40,10 +40,6 @@ def draws_widgets(session: Session) -> bool:
     people use it names no cell with its requests. nbclassic names none either, but has a heading of its own;
     Voila, which executes as nbclient does, leaves its address in the environment. Colab shows nothing that
     comes from a thread.
-
-    Parameters
-    ----------
-    session : Session
     """
     kernel = getattr(session.shell, "kernel", None)
     if kernel is None or "google.colab" in sys.modules:
@@ -133,7 +129,6 @@ def comparison_panel(
     ----------
     session : Session
         Closing it closes the panel.
-    found : Results
     models : sequence of str
         What the comparison was limited to.
     output : Path
@@ -156,7 +151,6 @@ def show_new_runs(session: Session, task: str) -> None:
 
     Parameters
     ----------
-    session : Session
     task : str
         Slug.
     """

@@ -94,7 +94,6 @@ def unpack(
         Open, and can be read from anywhere.
     folder : Path
         Made here; nothing else may be in it.
-    limits : Limits, optional
     stopped : callable, optional
         Asked between pieces whether to give up.
 

@@ -93,8 +93,6 @@ def holds(folder: Path, *, source: bool, origin: Origin | None = None) -> bool:
 
     Parameters
     ----------
-    folder : Path
-    source : bool
     origin : Origin, optional
         The run it must be of. A folder without a note of ours, made by the official client, counts.
     """

@@ -80,10 +80,6 @@ def tasks_in(source: TaskSource) -> list[TaskDefinition]:
     ----------
     source : TaskSource
         The task source; only its cells are looked at.
-
-    Returns
-    -------
-    list of TaskDefinition
     """
     with reading():
         return Tasks(read_program(source)).definitions()

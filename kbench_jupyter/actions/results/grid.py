@@ -29,7 +29,6 @@ class SampleGrid:
     ----------
     session : Session
         What knows which notebook was pushed.
-    found : Results
     """
 
     def __init__(self, session: Session, found: Results) -> None:

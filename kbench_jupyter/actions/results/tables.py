@@ -38,7 +38,6 @@ def comparison(groups: Sequence[Group], passes: Sequence[Measured], sides: Seque
 
     Parameters
     ----------
-    groups : sequence of Group
     passes, sides : sequence of Measured
         What the samples of each group came to: whether they passed, and by the measure that is compared.
     """

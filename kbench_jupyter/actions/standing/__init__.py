@@ -73,7 +73,6 @@ def standing_after_edit(
 
     Parameters
     ----------
-    before : Standing
     task, output
         As `standing` takes them.
     """
@@ -97,10 +96,8 @@ def standing_after_runs(
 
     Parameters
     ----------
-    before : Standing
-    runs : collection of Run
     over : collection of int
-        Those that a watch waits for no more, whatever their state says: they vanished, or it never became clear.
+        Those of `runs` that a watch waits for no more, whatever their state says: they vanished, or it was never clear.
     output
         As `standing` takes it.
     """

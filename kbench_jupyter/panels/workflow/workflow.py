@@ -207,13 +207,10 @@ class WorkflowPart(StandingPart):
             raise UsageError("Which models? None was chosen.", hint="Choose one in the list, then run.")
         self._refuse_if_edited()
         slug = self._found.slug
-        scheduled = self.picker.run(self.session, slug, lambda _: self._begun(slug))
+        scheduled = self.picker.run(self.session, slug, lambda _: self._follow(slug))
         self.picker.select((), own=False)
         self._follow(slug)
         return lines(*scheduling(scheduled))
-
-    def _begun(self, slug: str) -> None:
-        self._follow(slug)
 
     def _refuse_if_edited(self) -> None:
         """Look again before a run, and refuse it once where the notebook was edited since the panel was drawn.

@@ -153,7 +153,6 @@ class SampleIndex:
 
         Parameters
         ----------
-        where : Filter
         order : str
             One of `conditions.ORDERS`, with ``-`` before it for the largest first; by version (newest first),
             candidate, sub task and row where "". What has no value comes last.

@@ -151,10 +151,6 @@ def read_cell(source: SourceCell, number: int) -> Cell:
         A cell of kind ``"code"``.
     number : int
         Its position among the code cells, from 0.
-
-    Returns
-    -------
-    Cell
     """
     cell = Cell(source, number)
     text = source.text

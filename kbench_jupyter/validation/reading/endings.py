@@ -42,11 +42,6 @@ def falls_off(scope: Scope, program: Program) -> ast.stmt | None:
     ----------
     scope : Scope
         The function's own scope.
-    program : Program
-
-    Returns
-    -------
-    ast.stmt or None
     """
     try:
         return _Endings(program, scope).after(getattr(scope.node, "body", []))

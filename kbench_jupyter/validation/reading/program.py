@@ -95,10 +95,6 @@ def read_program(source: TaskSource) -> Program:
     ----------
     source : TaskSource
         Only its cells are looked at.
-
-    Returns
-    -------
-    Program
     """
     return _read(source.cells)
 

@@ -92,10 +92,8 @@ def constants_of(node: ast.expr, scope: Scope, walked: Walked) -> list[object]:
 
     Parameters
     ----------
-    node : expression
     scope : Scope
         Where it stands.
-    walked : Walked
 
     Returns
     -------

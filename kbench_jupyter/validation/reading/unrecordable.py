@@ -50,9 +50,8 @@ class Unrecordable:
 
         Parameters
         ----------
-        node : expression or None
         scope : Scope
-            Where it stands.
+            Where the expression stands.
         depth : int
             How many expressions have been followed.
 

@@ -29,9 +29,8 @@ class Place:
 
     Parameters
     ----------
-    cell : CellRef
     line : int or None
-        In that cell, from 1.
+        In its cell, from 1.
     file_line : int or None
         The line in the user's file, from 1, where the source is a file with lines.
     """
@@ -49,7 +48,6 @@ class Places:
 
     Parameters
     ----------
-    source : TaskSource
     cells : sequence of notebook cells
         As they were executed. Those that are empty have none in `source`.
     before : bool

@@ -105,7 +105,6 @@ class Rehearsal:
     ----------
     outcome : Outcome
         The execution's own account.
-    failure : Failure or None
     hints : tuple of str
         Things its output gave away, for example a package that is missing.
     """
@@ -130,7 +129,6 @@ def rehearse(
 
     Parameters
     ----------
-    source : TaskSource
     folder : Path
         An empty scratch folder; run files are left in it.
     env : mapping
