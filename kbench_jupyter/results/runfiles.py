@@ -153,7 +153,7 @@ def read_run_files(
             if on_damage is None:
                 raise
             on_damage(path, error)
-    nested = {_identity(sub) for run in raw for sub in _all_subruns(run)}
+    nested = {_identity(sub) for run in raw for sub in all_subruns(run)}
     runs = [run for run in raw if _identity(run) not in nested]
     return sorted(runs, key=lambda run: (run.started is None, run.started or datetime.min, run.task))
 
@@ -261,7 +261,8 @@ def _identity(run: RunResult) -> tuple[object, ...]:
     return run.task, run.model, run.started, run.ended
 
 
-def _all_subruns(run: RunResult) -> Iterator[RunResult]:
+def all_subruns(run: RunResult) -> Iterator[RunResult]:
+    """Yield the subruns of a run, each before its own."""
     for sub in run.subruns:
         yield sub
-        yield from _all_subruns(sub)
+        yield from all_subruns(sub)

@@ -133,11 +133,14 @@ def _drawings(found: Compared) -> Iterable[Drawing]:
         Bar(name, value, ends, text)
         for name, (value, ends), text in zip(names, chart.bars, texts, strict=True)
     ]
-    most = 1.0 if chart.sides[0].measure in ("passed", "checks") else None
+    most = 1.0 if chart.share else None
     yield Drawing(title, bars(title, rows, most=most), str(chart).partition("\n")[2])
     if len(chart.groups) != len(rows):  # candidates put together cost and take what none of them does
         return
-    for what, unit, of in (("cost", "USD a run", _cost), ("latency", "seconds a run", _latency)):
+    for what, unit, of in (
+        ("cost", "USD a run", _cost),
+        ("latency", "seconds a run", lambda group: group.latency),
+    ):
         points = [
             Dot(row.name, x, row.value, f"{row.text}, {money(x) if what == 'cost' else duration(x)}")
             for row, group in zip(rows, chart.groups, strict=True)
@@ -151,7 +154,3 @@ def _drawings(found: Compared) -> Iterable[Drawing]:
 
 def _cost(group: Group) -> float | None:
     return None if group.usage.cost is None else group.usage.cost / len(group.rows)
-
-
-def _latency(group: Group) -> float | None:
-    return group.latency

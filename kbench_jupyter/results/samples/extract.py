@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from kbench_jupyter.display.numbers import score_text
-from kbench_jupyter.results.runfiles import RunResult, as_object, as_objects, parse_run
+from kbench_jupyter.results.runfiles import RunResult, all_subruns, as_object, as_objects, parse_run
 from kbench_jupyter.results.samples.contents import messages, plain
 from kbench_jupyter.results.samples.sample import ERROR, TEXT
 from kbench_jupyter.results.samples.transcript import Media, Role, TranscriptMessage
@@ -93,7 +93,8 @@ def found(run: Json, place: str) -> Found:
 
 def listed(result: RunResult, asked: str, answer: str) -> tuple[Any, ...]:
     """Return what is listed of a run, in the order of `LISTED` and as SQLite takes it."""
-    checks = list(_assertions(result))
+    below = list(all_subruns(result))
+    checks = [made for one in (result, *below) for made in one.assertions]
     failed = [clean(one.expectation or one.definition, TEXT) for one in checks if not one.passed]
     lines = result.error_message.rstrip().splitlines()
     return (
@@ -115,8 +116,8 @@ def listed(result: RunResult, asked: str, answer: str) -> tuple[Any, ...]:
         result.usage.cost,
         result.usage.latency,
         result.elapsed,
-        sum(1 for _ in _below(result)),
-        _isoformat(result.started),
+        len(below),
+        result.started and result.started.isoformat(),
     )
 
 
@@ -193,28 +194,12 @@ def clean(text: str, most: int) -> str:
     return text[:most].encode("utf-8", "replace").decode("utf-8")
 
 
-def _assertions(result: RunResult) -> Iterator[Any]:
-    yield from result.assertions
-    for one in result.subruns:
-        yield from _assertions(one)
-
-
-def _below(result: RunResult) -> Iterator[RunResult]:
-    for one in result.subruns:
-        yield one
-        yield from _below(one)
-
-
 def _result_text(result: RunResult) -> str:
     if result.score is not None:
         return score_text(result.score)
     if result.outcome is not None:
         return str(result.outcome).lower()
     return json.dumps(result.values, ensure_ascii=False) if result.values is not None else ""
-
-
-def _isoformat(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat()
 
 
 def _asked(chats: Sequence[tuple[str, list[TranscriptMessage]]]) -> list[TranscriptMessage]:
