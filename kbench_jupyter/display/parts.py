@@ -116,9 +116,9 @@ def shortened(view: View, most: int) -> View:
     return replace(view, parts=parts)
 
 
-def told(value: Any, write: Callable[[Any], str] = str, tone: str = "") -> Cell:
+def told(value: Any, write: Callable[[Any], str] = str) -> Cell:
     """Return a cell that holds a number, time or truth beside its text; one that says nothing where there is none."""
-    return Cell("" if value is None else write(value), tone, value=value)
+    return Cell("" if value is None else write(value), value=value)
 
 
 def local(time: datetime) -> datetime:

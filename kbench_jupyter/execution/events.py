@@ -50,13 +50,6 @@ class CellFailed(_OfACell):
         """The traceback without ANSI codes."""
         return _ANSI.sub("", self.traceback)
 
-    @property
-    def summary(self) -> str:
-        """One line: ``"ValueError: no such thing (cell 3, line 2)"``."""
-        where = f"cell {self.index + 1}" + (f", line {self.line}" if self.line else "")
-        first = self.evalue.strip().splitlines()[0] if self.evalue.strip() else ""
-        return f"{self.ename}: {first} ({where})" if first else f"{self.ename} ({where})"
-
 
 Event: TypeAlias = CellStarted | CellOutput | CellFailed | CellFinished
 

@@ -59,7 +59,7 @@ def task_source(cells_or_nb: Mapping[str, Any] | Sequence[Mapping[str, Any]], *,
             hint="Put magics into cells of their own, or tag cells that are not part of the task kbench-skip.",
         ) from None
     left_out = sorted([*left_out, *unwritable], key=lambda out: (out.ref.index, out.line or 0))
-    return TaskSource(text, cells, origin, tuple(left_out), percent.line_map(text, cells))
+    return TaskSource(text, cells, origin, tuple(left_out))
 
 
 def _written(

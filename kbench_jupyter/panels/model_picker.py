@@ -219,7 +219,7 @@ class ModelPicker(Part):
         self._follow(task)
         self._take(self._ask())
 
-    def run(self, session: Session, task: str, on_begun: Callable[[Any], None]) -> ScheduledRuns:
+    def run(self, session: Session, task: str, on_begun: Callable[[Any], object]) -> ScheduledRuns:
         """Run a task on what was chosen, as often as was chosen; see `actions.run`."""
         scheduled = run(
             session,

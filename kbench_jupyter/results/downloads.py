@@ -49,9 +49,8 @@ class Origin:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A downloaded run; task and candidate as the folders are named."""
+    """A downloaded run; the candidate as its folder is named."""
 
-    task: str
     version: int | None
     candidate: str
     run_id: int
@@ -82,7 +81,7 @@ def stored_runs(output: Path, task: str) -> list[StoredRun]:
         named = candidate.isprintable() and not candidate.startswith(".")
         if plain and run_id.isdecimal() and named and path.is_dir():
             number = int(version) if version != "unset" else None
-            found.append(StoredRun(_part(task), number, candidate, int(run_id), path))
+            found.append(StoredRun(number, candidate, int(run_id), path))
     return sorted(found, key=lambda run: (run.version or 0, run.candidate, run.run_id))
 
 

@@ -34,13 +34,11 @@ LESS_IS_BETTER = ("cost", "latency", "tokens")
 class Point:
     """The numbers of one sample."""
 
-    id: str
-    #: Pairs it with the same sample elsewhere; its own id where it has no such key.
+    #: Pairs it with the same sample elsewhere; the sample's own id where it has no such key.
     key: str
     version: int | None
     candidate: str
     model: str
-    run_id: int
     errored: bool
     values: tuple[float | None, ...]  #: by each of `MEASURES`
     interval: float | None  #: half-width of its score's interval, where the task told one
@@ -50,12 +48,10 @@ def points(samples: Iterable[Sample]) -> list[Point]:
     """Return the numbers of samples, without their texts."""
     return [
         Point(
-            id=sample.id,
             key=sample.key or sample.id,
             version=sample.version,
             candidate=sample.candidate,
             model=sample.model,
-            run_id=sample.run_id,
             errored=sample.errored,
             values=tuple(_value(sample, measure) for measure in MEASURES),
             interval=sample.interval,

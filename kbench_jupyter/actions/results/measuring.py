@@ -45,7 +45,6 @@ def check_words(measure: str | None, by: str) -> None:
 class Measuring:
     """The samples of a task by one measure; which one is chosen once, when this is made."""
 
-    task: str
     points: tuple[Point, ...]
     asked: Asked = NOTHING_ASKED
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.actions import auth, dry_run, init, publish, push, results, validate
@@ -39,8 +38,8 @@ class WorkflowPart(StandingPart):
 
     kind = "workflow"
 
-    def __init__(self, session: Session, found: Standing, output: Path | None = None) -> None:
-        super().__init__(session, found, output)
+    def __init__(self, session: Session, found: Standing) -> None:
+        super().__init__(session, found)
         self._steps: dict[str, _Work] = {
             "init": self._init,
             "validate": self._validate,
@@ -252,7 +251,7 @@ class WorkflowPart(StandingPart):
         return lines(f"{many} ended, {len(failed)} of them not well." if failed else f"{many} completed.")
 
     def _results(self) -> dict[str, Any]:
-        folder = self._output or downloads_folder(self.session, self._found.slug)
+        folder = downloads_folder(self.session, self._found.slug)
         found = results.results(self.session, self._found.slug, output=folder)
         self.add("results", ResultsPart(self.outer, found, output=folder))
         return told(found)

@@ -51,7 +51,6 @@ class Scope:
     kind: str
     node: ast.AST | None = None
     parent: Scope | None = None
-    cell: Cell | None = None
     certainty: int = Certainty.SURE
     bindings: dict[str, list[Binding]] = field(default_factory=lambda: defaultdict(list))
     globals: set[str] = field(default_factory=set)

@@ -80,7 +80,7 @@ class _Walker:
 
     def enter(self, kind: str, node: Function | ast.Lambda | ast.ClassDef, scope: Scope, sure: int) -> Scope:
         """Return the scope of a function or class, with its parameters bound."""
-        inner = self.index.functions_by_node[node] = Scope(kind, node, scope, self.cell, sure)
+        inner = self.index.functions_by_node[node] = Scope(kind, node, scope, sure)
         if not isinstance(node, ast.ClassDef):
             for argument in arguments(node.args):
                 self.bind(argument.arg, "param", argument, inner)

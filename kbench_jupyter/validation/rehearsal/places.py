@@ -25,19 +25,11 @@ _CHAINED = re.compile(
 
 @dataclass(frozen=True)
 class Place:
-    """A line of the user's notebook.
-
-    Parameters
-    ----------
-    line : int or None
-        In its cell, from 1.
-    file_line : int or None
-        The line in the user's file, from 1, where the source is a file with lines.
-    """
+    """A line of the user's notebook."""
 
     cell: CellRef
-    line: int | None = None
-    file_line: int | None = None
+    line: int | None = None  #: in its cell, from 1
+    file_line: int | None = None  #: in the user's file, from 1, where the source is a file with lines
 
     def __str__(self) -> str:
         return place_in_words(self.cell, self.line, self.file_line)
