@@ -23,10 +23,6 @@ class CellStarted(_OfACell):
     """A cell is about to be executed."""
 
 
-class CellFinished(_OfACell):
-    """A cell ended without raising (or with an exception that its tags allow)."""
-
-
 @dataclass(frozen=True)
 class CellOutput(_OfACell):
     """A piece of text that a cell put out, as it came: not necessarily whole lines."""
@@ -51,7 +47,7 @@ class CellFailed(_OfACell):
         return _ANSI.sub("", self.traceback)
 
 
-Event: TypeAlias = CellStarted | CellOutput | CellFailed | CellFinished
+Event: TypeAlias = CellStarted | CellOutput | CellFailed
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from kbench_jupyter.display.numbers import score_text
 from kbench_jupyter.results.runfiles import RunResult, all_subruns, as_object, as_objects, parse_run
 from kbench_jupyter.results.samples.contents import messages, plain
 from kbench_jupyter.results.samples.sample import ERROR, TEXT
-from kbench_jupyter.results.samples.transcript import Media, Role, TranscriptMessage
+from kbench_jupyter.results.samples.transcript import Media, TranscriptMessage
 
 Json = Mapping[str, Any]
 #: Who a run is: what a file of its own and the run it is nested in say alike.
@@ -213,17 +213,17 @@ def _asked(chats: Sequence[tuple[str, list[TranscriptMessage]]]) -> list[Transcr
 
 def _answer(chats: Sequence[tuple[str, list[TranscriptMessage]]], model: str) -> str:
     """Return the last answer in the run's own chat, or in the last of those it opened; by its model, where it spoke."""
-    spoken = [said for name, said in chats if not name.startswith(_JUDGED) and _by(said, "assistant")]
+    spoken = [said for name, said in chats if not name.startswith(_JUDGED) and _answers(said)]
     if not spoken:
         return ""
-    said = _by(spoken[0] if chats and spoken[0] is chats[0][1] else spoken[-1], "assistant")
+    said = _answers(spoken[0] if spoken[0] is chats[0][1] else spoken[-1])
     own = [one for one in said if one.sender == model]
     texts = [text for one in own or said if (text := plain(one.parts))]
     return texts[-1] if texts else ""
 
 
-def _by(said: Sequence[TranscriptMessage], role: Role) -> list[TranscriptMessage]:
-    return [one for one in said if one.role == role]
+def _answers(said: Sequence[TranscriptMessage]) -> list[TranscriptMessage]:
+    return [one for one in said if one.role == "assistant"]
 
 
 def _digest(asked: Sequence[TranscriptMessage]) -> str:
