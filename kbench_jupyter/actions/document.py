@@ -17,8 +17,6 @@ from kbench_jupyter.session.session import Session
 from kbench_jupyter.validation import check, fixes, too_large
 from kbench_jupyter.validation.findings import Finding
 
-__all__ = ["Mark", "Repair", "listen", "marks", "open_document", "repair", "told"]
-
 #: Without it in a cell, a notebook is no task in the making, and a mark in it would only disturb.
 _SDK = "kaggle_benchmarks"
 

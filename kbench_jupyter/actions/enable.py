@@ -15,8 +15,6 @@ from pathlib import Path
 from kbench_jupyter.display.view import Cell, Shown, Text, View
 from kbench_jupyter.errors import UsageError
 
-__all__ = ["Enabled", "disable", "enable"]
-
 #: Startup files run by their names' order: after what a user has numbered lower.
 _FILE = "60-kbench_jupyter.py"
 _MARK = "# Written by `python -m kbench_jupyter enable`; `python -m kbench_jupyter disable` removes it.\n"

@@ -28,8 +28,6 @@ from kbench_jupyter.results.runfiles import Usage, read_run_files
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
-__all__ = ["Expected", "Forecast", "Lookup", "Past", "candidates_of"]
-
 #: Seconds that answers are waited for once the caller has its own.
 PATIENCE = 0.3
 #: Runs of a candidate that count: the newest ones.

@@ -131,10 +131,6 @@ def new(session: Session, name: str | None = None) -> NewCell | PatternList:
     Front ends put it into a new cell, a terminal into its next prompt; elsewhere (nbclient, nbconvert) the text is
     shown.
 
-    Parameters
-    ----------
-    name : str, optional
-
     Raises
     ------
     UsageError

@@ -14,8 +14,6 @@ from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.session import kept
 from kbench_jupyter.session.session import Session
 
-__all__ = ["downloads_folder", "keep", "recall"]
-
 _FILE = "tasks.json"
 #: Tasks that are remembered, those that were used last.
 _MOST = 500

@@ -12,18 +12,6 @@ from kbench_jupyter.errors import ApiError, KBenchError, NotOfferedError, UsageE
 from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.session.session import Session
 
-__all__ = [
-    "Batch",
-    "batches_of",
-    "check_effort",
-    "configs_of",
-    "errored_runs",
-    "last_time",
-    "schedule_batch",
-    "schedule_each",
-    "settle",
-]
-
 
 @dataclass(frozen=True)
 class Batch:

@@ -13,8 +13,6 @@ from urllib.parse import urljoin, urlsplit
 from kbench_jupyter.api.transport import Request, TransportFault
 from kbench_jupyter.errors import CredentialsError
 
-__all__ = ["check_server", "is_loopback", "redirected"]
-
 _HINT = "Use an address such as https://api.kaggle.com or http://127.0.0.1:8000."
 
 

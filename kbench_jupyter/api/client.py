@@ -11,8 +11,6 @@ from kbench_jupyter.api.calls.discussions import DiscussionCalls
 from kbench_jupyter.api.calls.schedules import ScheduleCalls
 from kbench_jupyter.api.calls.tasks import TaskCalls
 
-__all__ = ["PRODUCTION", "Client"]
-
 PRODUCTION = "https://api.kaggle.com"
 
 

@@ -12,8 +12,6 @@ from kbench_jupyter.api.transport import Cancel, Response, TransportFault
 from kbench_jupyter.api.values.wire import given
 from kbench_jupyter.errors import ApiError, TransportError
 
-__all__ = ["Download"]
-
 METHOD = "DownloadBenchmarkTaskRunOutput"
 
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["normalize_model", "task_slug"]
-
 _SLUG = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 
 

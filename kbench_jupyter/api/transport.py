@@ -14,8 +14,6 @@ from typing import Protocol
 
 from kbench_jupyter.errors import TransportError
 
-__all__ = ["STRIDE", "Cancel", "Headers", "Request", "Response", "Transport", "TransportFault"]
-
 STRIDE = 1 << 18  # bytes: a line that takes two minutes for them moves 2 kB a second
 
 

@@ -9,8 +9,6 @@ from decimal import Decimal
 
 from kbench_jupyter.display.parts import Cell
 
-__all__ = ["score_cells", "score_number", "score_text", "score_texts"]
-
 #: Significant digits that a score has at least, and up to which it is shown as it is.
 _FEWEST, _AS_IT_IS = 4, 7
 #: What differs only in later digits differs by how it was added up.

@@ -116,9 +116,9 @@ def shortened(view: View, most: int) -> View:
     return replace(view, parts=parts)
 
 
-def told(value: Any, write: Callable[[Any], str] = str, tone: str = "") -> Cell:
+def told(value: Any, write: Callable[[Any], str] = str) -> Cell:
     """Return a cell that holds a number, time or truth beside its text; one that says nothing where there is none."""
-    return Cell("" if value is None else write(value), tone, value=value)
+    return Cell("" if value is None else write(value), value=value)
 
 
 def local(time: datetime) -> datetime:
@@ -163,11 +163,13 @@ def duration(seconds: float | None) -> str:
 
 def size(number: float) -> str:
     """Say a number of bytes: "980 B", "1.5 kB", "2.1 MB" (powers of 1000)."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < (999.5 if unit == "B" else 999.95) or unit == "GB":
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+    if number < 999.5:
+        return f"{number:.0f} B"
+    for unit in ("kB", "MB"):
         number /= 1000
-    raise AssertionError("unreachable: the last unit always returns")
+        if number < 999.95:
+            return f"{number:.1f} {unit}"
+    return f"{number / 1000:.1f} GB"
 
 
 def money(usd: float | None) -> str:

@@ -52,13 +52,13 @@ def base_environment(source: Mapping[str, str] | None = None) -> dict[str, str]:
     return kept
 
 
-def server_environment(source: Mapping[str, str] | None = None) -> tuple[dict[str, str], dict[str, str]]:
+def server_environment() -> tuple[dict[str, str], dict[str, str]]:
     """Return what the embedded server is started with, and what it is told by another way.
 
     What a process is started with can be read in ``/proc`` as long as it lives, by every process of the same user: by a
     task, too. So a model endpoint's address and key, and proxies with a password, are no part of it.
     """
-    source = os.environ if source is None else source
+    source = os.environ
     kept = base_environment(source)
     kept |= {n: value for n, value in source.items() if n in _SERVER or n.startswith(("PYTHON", "XDG_"))}
     told = {

@@ -17,8 +17,6 @@ from kbench_jupyter.session.interrupted import Interrupted
 if TYPE_CHECKING:
     from kbench_jupyter.api import Client, ScheduleResult
 
-__all__ = ["find_scheduled"]
-
 #: Most seconds between two looks.
 INTERVAL = 10.0
 
@@ -38,15 +36,12 @@ def find_scheduled(
 
     Parameters
     ----------
-    client : Client
-    slug : str
     results : sequence of ScheduleResult
         What was scheduled just now.
     before : collection of int
         Ids of these candidates' runs before that.
     timeout : float, optional
         Seconds, if those are fewer than `SETTLE`; 0 looks once.
-    clock : Clock, optional
 
     Raises
     ------

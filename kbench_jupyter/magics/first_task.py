@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from kbench_jupyter.session.session import Session
 
-__all__ = ["FirstTask"]
-
 _IMPORTS = re.compile(r"^[ \t]*(import|from)[ \t]+kaggle_benchmarks\b", re.MULTILINE)
 
 

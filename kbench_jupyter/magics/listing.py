@@ -16,8 +16,6 @@ from kbench_jupyter.hints import did_you_mean
 from kbench_jupyter.magics.grammar import Call
 from kbench_jupyter.paths import expanded
 
-__all__ = ["Listing", "asked", "samples_file"]
-
 _FORMS = ("table", "csv", "json")
 #: A form, and the columns that are wanted of it: ``csv``, ``json(model, score)``.
 _GIVEN = re.compile(r"\s*(\w+)\s*(?:\((.*)\))?\s*", re.DOTALL)

@@ -9,8 +9,6 @@ from __future__ import annotations
 import ast
 from typing import Any
 
-__all__ = ["ShowEach", "show"]
-
 _LAST_ONLY = ("last_expr", "last_expr_or_assign")
 
 

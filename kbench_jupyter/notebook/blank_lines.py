@@ -12,8 +12,6 @@ from collections.abc import Sequence
 
 from kbench_jupyter.quick_import import load
 
-__all__ = ["blank_lines_after", "outside_strings"]
-
 # Opened and closed on one line, or inside of a longer string neither opened nor closed in the end.
 _WHOLE_DOCSTRING = re.compile(r'\s*"""[^"\'\\#]*"""$')
 _DEFINITION = ("def ", "class ", "async ")

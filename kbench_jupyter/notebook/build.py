@@ -16,8 +16,6 @@ from kbench_jupyter.notebook.leave_out import keep, keep_prose
 from kbench_jupyter.notebook.size import refuse_too_large
 from kbench_jupyter.notebook.source import CellRef, LeftOut, SourceCell, TaskSource
 
-__all__ = ["SKIP_TAG", "task_source"]
-
 SKIP_TAG = "kbench-skip"
 _KINDS = ("code", "markdown", "raw")
 
@@ -61,7 +59,7 @@ def task_source(cells_or_nb: Mapping[str, Any] | Sequence[Mapping[str, Any]], *,
             hint="Put magics into cells of their own, or tag cells that are not part of the task kbench-skip.",
         ) from None
     left_out = sorted([*left_out, *unwritable], key=lambda out: (out.ref.index, out.line or 0))
-    return TaskSource(text, cells, origin, tuple(left_out), percent.line_map(text, cells))
+    return TaskSource(text, cells, origin, tuple(left_out))
 
 
 def _written(

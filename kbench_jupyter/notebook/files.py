@@ -55,7 +55,7 @@ def _percent_source(text: str, origin: str) -> tuple[TaskSource, Any]:
     if source.left_out or not percent.holds(notebook, source.cells):
         return source, notebook
     # Nothing of it is ours, so it is pushed to the letter, cell titles and all, as the official client does.
-    return replace(source, text=text, lines=_aligned(text.split("\n"), source.cells)), notebook
+    return replace(source, text=text), notebook
 
 
 def file_task_source(path: str | Path) -> TaskSource:

@@ -28,7 +28,7 @@ from kbench_jupyter.notebook.ipython_syntax import (
 )
 from kbench_jupyter.notebook.leave_out import foreign_body, keep_prose, trimmed
 from kbench_jupyter.notebook.size import MOST_LINES
-from kbench_jupyter.notebook.source import CellRef, LeftOut, SourceCell
+from kbench_jupyter.notebook.source import LeftOut, SourceCell
 from kbench_jupyter.quick_import import load
 
 _FORMAT = {
@@ -122,24 +122,6 @@ def holds(notebook: Any, cells: Sequence[SourceCell]) -> bool:
     """Whether a notebook has exactly these cells, empty ones and blank lines around their text aside."""
     back = [(cell.cell_type, keep_prose(cell.source).text) for cell in notebook.cells]
     return [(kind, text) for kind, text in back if text] == [(cell.kind, cell.text) for cell in cells]
-
-
-def line_map(text: str, cells: Sequence[SourceCell]) -> tuple[tuple[CellRef, int] | None, ...]:
-    """Map each line of a text made by `write` to the cell and the line of that cell it came from."""
-    lines = text.split("\n")
-    out: list[tuple[CellRef, int] | None] = [None] * len(lines)
-    at = 0
-    for cell in cells:
-        while not lines[at].strip():
-            at += 1
-        numbers = cell.lines
-        if " language=" in lines[at]:  # `%%bash` itself became this marker's option
-            out[at] = (cell.ref, numbers[0])
-            numbers = numbers[1:]
-        for offset, number in enumerate(numbers, 1):
-            out[at + offset] = (cell.ref, number)
-        at += 1 + len(numbers)
-    return tuple(out)
 
 
 def _written(cells: Sequence[tuple[str, str]]) -> str:

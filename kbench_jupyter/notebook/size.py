@@ -13,8 +13,6 @@ from pathlib import Path
 
 from kbench_jupyter.errors import NotebookError
 
-__all__ = ["MOST_CELLS", "MOST_LINES", "refuse_irregular", "refuse_too_large"]
-
 MOST_CELLS = 5_000
 MOST_LINES = 200_000
 MOST_CHARACTERS = 4 * 2**20

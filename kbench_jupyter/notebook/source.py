@@ -47,16 +47,14 @@ class LeftOut:
 
 @dataclass(frozen=True)
 class TaskSource:
-    """What is pushed, with the way back from each line to the cell it came from."""
+    """What is pushed; each of its cells knows the lines of the notebook's cell that it came from."""
 
     text: str  # in percent format; the same cells always give the same text
     cells: tuple[SourceCell, ...]  # of `text`, in order
     origin: str  # as a person would name it: a path, or "the %%kbench cell"
     left_out: tuple[LeftOut, ...] = ()
-    #: For each line of `text` (index 0 is line 1), the cell and the line in that cell, or None for lines that
-    #: percent format itself adds.
-    lines: tuple[tuple[CellRef, int] | None, ...] = ()
-    #: The same for each line of the text file that it was read from, if it was: its lines are what the user knows.
+    #: For each line (index 0 is line 1) of the text file that it was read from, if it was, the cell and the line in
+    #: that cell, or None for lines of no cell: the file's lines are what the user knows.
     file: tuple[tuple[CellRef, int] | None, ...] = ()
 
     def file_line(self, ref: CellRef | None, line: int | None) -> int | None:
@@ -64,7 +62,6 @@ class TaskSource:
 
         Parameters
         ----------
-        ref : CellRef or None
         line : int or None
             From 1; None is the cell's first.
         """

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kbench_jupyter.actions.results import Results
     from kbench_jupyter.actions.results.sample import ShownSample
     from kbench_jupyter.actions.standing import Standing
+    from kbench_jupyter.panels.panel import Panel
     from kbench_jupyter.session.session import Session
 
 __all__ = [
@@ -40,10 +41,6 @@ def draws_widgets(session: Session) -> bool:
     people use it names no cell with its requests. nbclassic names none either, but has a heading of its own;
     Voila, which executes as nbclient does, leaves its address in the environment. Colab shows nothing that
     comes from a thread.
-
-    Parameters
-    ----------
-    session : Session
     """
     kernel = getattr(session.shell, "kernel", None)
     if kernel is None or "google.colab" in sys.modules:
@@ -58,7 +55,7 @@ def draws_widgets(session: Session) -> bool:
     return all(header.get(name) == value for name, value in _CLASSIC.items())
 
 
-def picker_panel(session: Session, task: str | None = None, *, repeat: int = 1) -> Any:
+def picker_panel(session: Session, task: str | None = None, *, repeat: int = 1) -> Panel:
     """Choose models, and run a task on them.
 
     Parameters
@@ -89,7 +86,7 @@ def picker_panel(session: Session, task: str | None = None, *, repeat: int = 1) 
     return Panel(session, part)
 
 
-def status_panel(session: Session, task: str, *, models: Sequence[str] = ()) -> Any:
+def status_panel(session: Session, task: str, *, models: Sequence[str] = ()) -> Panel:
     """Show a task's runs, a row a run, for as long as they go on.
 
     Parameters
@@ -100,10 +97,6 @@ def status_panel(session: Session, task: str, *, models: Sequence[str] = ()) -> 
         Slug.
     models : sequence of str
         Only runs on these models or other candidates; all where empty.
-
-    Returns
-    -------
-    Panel
 
     Raises
     ------
@@ -126,24 +119,19 @@ def comparison_panel(
     models: Sequence[str] = (),
     output: Path = Path(),
     sample: ShownSample | None = None,
-) -> Any:
+) -> Panel:
     """Show a comparison, down to each message of each sample.
 
     Parameters
     ----------
     session : Session
         Closing it closes the panel.
-    found : Results
     models : sequence of str
         What the comparison was limited to.
     output : Path
         Where its downloads lie.
     sample : ShownSample, optional
         What is opened first.
-
-    Returns
-    -------
-    Panel
     """
     from kbench_jupyter.panels.panel import Panel
     from kbench_jupyter.panels.results import ResultsPart
@@ -156,7 +144,6 @@ def show_new_runs(session: Session, task: str) -> None:
 
     Parameters
     ----------
-    session : Session
     task : str
         Slug.
     """
@@ -164,7 +151,7 @@ def show_new_runs(session: Session, task: str) -> None:
         watches.refresh_shown(session, task)
 
 
-def workflow_panel(session: Session, found: Standing) -> Any:
+def workflow_panel(session: Session, found: Standing) -> Panel:
     """Take the current notebook's task from init to publish by clicks.
 
     Parameters
@@ -173,10 +160,6 @@ def workflow_panel(session: Session, found: Standing) -> Any:
         Closing it closes the panel.
     found : Standing
         Where the task stands.
-
-    Returns
-    -------
-    Panel
     """
     from kbench_jupyter.panels.newest import newest
     from kbench_jupyter.panels.panel import Panel

@@ -10,8 +10,6 @@ from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.following.creation import watch_creation
 from kbench_jupyter.panels.session import PartClock, PartReporter
 
-__all__ = ["CreationWatch"]
-
 
 class CreationWatch:
     """Says how far a version's creation has come; `text` is "" while none is followed."""

@@ -19,8 +19,6 @@ from kbench_jupyter.panels.told import scheduling
 from kbench_jupyter.panels.watches import task_watch
 from kbench_jupyter.session.session import Session
 
-__all__ = ["ModelPicker"]
-
 _OnSelect = Callable[[tuple[str, ...]], None]
 #: Most runs of a candidate by one click: a slip of the pen in a field of numbers should not cost a thousand.
 _MOST = 100
@@ -221,7 +219,7 @@ class ModelPicker(Part):
         self._follow(task)
         self._take(self._ask())
 
-    def run(self, session: Session, task: str, on_begun: Callable[[Any], None]) -> ScheduledRuns:
+    def run(self, session: Session, task: str, on_begun: Callable[[Any], object]) -> ScheduledRuns:
         """Run a task on what was chosen, as often as was chosen; see `actions.run`."""
         scheduled = run(
             session,

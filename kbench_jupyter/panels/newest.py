@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.panels.panel import Panel
     from kbench_jupyter.session.session import Session
 
-__all__ = ["Newest", "newest"]
-
 
 class Newest:
     """The newest workflow panel of a session, and who wants to know of a newer one."""

@@ -15,8 +15,6 @@ from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.session import PartSession
 from kbench_jupyter.session.session import Session, SilentReporter
 
-__all__ = ["Outcomes", "outcomes_of"]
-
 #: A run's verdict in a word and its tone, with its result value where it has one.
 Outcome = tuple[str, str]
 

@@ -44,8 +44,6 @@ from kbench_jupyter.widgets.widget import Widget
 if TYPE_CHECKING:
     from kbench_jupyter.session.session import Session
 
-__all__ = ["Panel"]
-
 #: Seconds between two messages of a panel: ten a second at most.
 GAP = 0.1
 #: Seconds without a change after which the static form is sent, and the most it may be behind.

@@ -20,8 +20,6 @@ from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.session import PartReporter, PartSession
 from kbench_jupyter.session.session import Session
 
-__all__ = ["Part"]
-
 _Row = dict[str, Any]
 #: Rows in one message: well below 64 KiB.
 _ROWS = 200

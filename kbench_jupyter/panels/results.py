@@ -21,8 +21,6 @@ from kbench_jupyter.panels.samples.desk import Desk
 from kbench_jupyter.panels.samples.questions import SampleQuestions
 from kbench_jupyter.session.session import Session
 
-__all__ = ["ResultsPart"]
-
 
 class ResultsPart(Part):
     """Shows a comparison, with what it was limited to and where its downloads lie, for asking again."""

@@ -24,8 +24,6 @@ from kbench_jupyter.panels.told import scheduling, told
 from kbench_jupyter.panels.watches import TaskWatch
 from kbench_jupyter.session.session import Session
 
-__all__ = ["RunStatusPart"]
-
 
 class RunStatusPart(Part):
     """Shows where a task's runs stand, all or those on some models, by a watch that was asked once already."""

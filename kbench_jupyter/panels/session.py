@@ -9,8 +9,6 @@ from typing import Any
 from kbench_jupyter.following.rounds import Clock
 from kbench_jupyter.session.session import Reporter, Session, SilentReporter
 
-__all__ = ["PartClock", "PartReporter", "PartSession", "Stopped"]
-
 #: What is kept of the lines an action says, and of the characters it passes on.
 _SAID, _WRITTEN = 50, 20_000
 

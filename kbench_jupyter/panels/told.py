@@ -6,8 +6,6 @@ from typing import Any
 
 from kbench_jupyter.display.view import Cell, Facts, Part, Shown, Table, Text, Value
 
-__all__ = ["lines", "scheduling", "told"]
-
 #: What a panel has room for; the typed command shows all of it.
 _ROWS, _TEXT = 50, 2_000
 

@@ -25,8 +25,6 @@ from kbench_jupyter.panels.outcomes import Outcome, Outcomes
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
-__all__ = ["TaskWatch", "at_watch", "refresh_shown", "task_watch"]
-
 #: Most seconds between two looks while runs are going; the end of a run's log makes it look at once.
 _INTERVAL = 10.0
 

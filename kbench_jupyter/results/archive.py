@@ -22,8 +22,6 @@ from typing import IO
 
 from kbench_jupyter.errors import DownloadError
 
-__all__ = ["BrokenArchiveError", "Limits", "Stopped", "TooLargeError", "Unpacked", "unpack"]
-
 _WINDOWS = os.name == "nt"
 _PIECE = 1 << 18
 # Not LZMA: an archive says itself how much memory that takes to unpack.
@@ -94,7 +92,6 @@ def unpack(
         Open, and can be read from anywhere.
     folder : Path
         Made here; nothing else may be in it.
-    limits : Limits, optional
     stopped : callable, optional
         Asked between pieces whether to give up.
 

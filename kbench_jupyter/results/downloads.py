@@ -23,20 +23,6 @@ from typing import Any
 
 from kbench_jupyter.errors import DownloadError
 
-__all__ = [
-    "Origin",
-    "Staging",
-    "StoredRun",
-    "clean",
-    "holds",
-    "origin_target",
-    "prune",
-    "run_folder",
-    "stage",
-    "stored_runs",
-    "task_folder",
-]
-
 #: What a download says about itself, inside the run's folder.
 NOTE = ".kbench-download.json"
 #: The notebooks that come only when asked for. Source: the official client (kaggle 2.2.4).
@@ -63,9 +49,8 @@ class Origin:
 
 @dataclass(frozen=True)
 class StoredRun:
-    """A downloaded run; task and candidate as the folders are named."""
+    """A downloaded run; the candidate as its folder is named."""
 
-    task: str
     version: int | None
     candidate: str
     run_id: int
@@ -96,7 +81,7 @@ def stored_runs(output: Path, task: str) -> list[StoredRun]:
         named = candidate.isprintable() and not candidate.startswith(".")
         if plain and run_id.isdecimal() and named and path.is_dir():
             number = int(version) if version != "unset" else None
-            found.append(StoredRun(_part(task), number, candidate, int(run_id), path))
+            found.append(StoredRun(number, candidate, int(run_id), path))
     return sorted(found, key=lambda run: (run.version or 0, run.candidate, run.run_id))
 
 
@@ -107,8 +92,6 @@ def holds(folder: Path, *, source: bool, origin: Origin | None = None) -> bool:
 
     Parameters
     ----------
-    folder : Path
-    source : bool
     origin : Origin, optional
         The run it must be of. A folder without a note of ours, made by the official client, counts.
     """

@@ -36,13 +36,11 @@ SHARES = ("passed", "checks")
 class Point:
     """The numbers of one sample."""
 
-    id: str
-    #: Pairs it with the same sample elsewhere; its own id where it has no such key.
+    #: Pairs it with the same sample elsewhere; the sample's own id where it has no such key.
     key: str
     version: int | None
     candidate: str
     model: str
-    run_id: int
     errored: bool
     values: tuple[float | None, ...]  #: by each of `MEASURES`
     interval: float | None  #: half-width of its score's interval, where the task told one
@@ -52,12 +50,10 @@ def points(samples: Iterable[Sample]) -> list[Point]:
     """Return the numbers of samples, without their texts."""
     return [
         Point(
-            id=sample.id,
             key=sample.key or sample.id,
             version=sample.version,
             candidate=sample.candidate,
             model=sample.model,
-            run_id=sample.run_id,
             errored=sample.errored,
             values=tuple(_value(sample, measure) for measure in MEASURES),
             interval=sample.interval,

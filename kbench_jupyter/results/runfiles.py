@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -71,7 +71,6 @@ class RunResult:
     error_message: str = ""  #: the traceback of an errored run
     started: datetime | None = None
     ended: datetime | None = None
-    definition: str = ""  #: source of the task function
     path: Path | None = None  #: the file it was read from
     #: Of subruns that were read and are not held here: whether none of them failed, and whether one asked a model; or
     #: whether something was said in the run itself.
@@ -125,35 +124,18 @@ def read_run_file(path: Path) -> RunResult:
         raise ValueError(f"{path.name} does not hold a run: {error}") from error
 
 
-def read_run_files(
-    folder: Path, on_damage: Callable[[Path, ValueError], None] | None = None
-) -> list[RunResult]:
+def read_run_files(folder: Path) -> list[RunResult]:
     """Read all runs that stand for themselves in a folder, oldest first.
 
     A run that another run of the folder holds as a subrun is part of that one and is left out.
-
-    Parameters
-    ----------
-    folder : Path
-        Where ``*.run.json`` files lie.
-    on_damage : callable, optional
-        Called with the path of a file that is not a run file and why, instead of raising; the others are
-        then read.
 
     Raises
     ------
     ValueError
         If one of the files is not a run file.
     """
-    raw = []
-    for path in sorted(folder.glob("*.run.json")):
-        try:
-            raw.append(read_run_file(path))
-        except ValueError as error:
-            if on_damage is None:
-                raise
-            on_damage(path, error)
-    nested = {_identity(sub) for run in raw for sub in _all_subruns(run)}
+    raw = [read_run_file(path) for path in sorted(folder.glob("*.run.json"))]
+    nested = {_identity(sub) for run in raw for sub in all_subruns(run)}
     runs = [run for run in raw if _identity(run) not in nested]
     return sorted(runs, key=lambda run: (run.started is None, run.started or datetime.min, run.task))
 
@@ -187,7 +169,6 @@ def parse_run(data: Mapping[str, Any], path: Path | None = None, *, said: bool =
         error_message=str(data.get("errorMessage") or ""),
         started=_time(data.get("startTime")),
         ended=_time(data.get("endTime")),
-        definition=str(task.get("definition") or ""),
         path=path,
     )
 
@@ -261,7 +242,8 @@ def _identity(run: RunResult) -> tuple[object, ...]:
     return run.task, run.model, run.started, run.ended
 
 
-def _all_subruns(run: RunResult) -> Iterator[RunResult]:
+def all_subruns(run: RunResult) -> Iterator[RunResult]:
+    """Yield the subruns of a run, each before its own."""
     for sub in run.subruns:
         yield sub
-        yield from _all_subruns(sub)
+        yield from all_subruns(sub)

@@ -84,7 +84,7 @@ def refuse_read_only(path: Path) -> None:
         )
 
 
-def upsert(path: Path, values: Mapping[str, str]) -> list[str]:
+def upsert(path: Path, values: Mapping[str, str]) -> None:
     """Set `values` in the file, keeping its other lines and comments, and make it mode 0600.
 
     Of a name that stands in the file several times (earlier tools appended), the last line is updated and
@@ -98,11 +98,6 @@ def upsert(path: Path, values: Mapping[str, str]) -> list[str]:
     values : mapping
         Values of one line each.
 
-    Returns
-    -------
-    list of str
-        The names whose value changed.
-
     Raises
     ------
     UsageError
@@ -110,7 +105,6 @@ def upsert(path: Path, values: Mapping[str, str]) -> list[str]:
     """
     try:
         refuse_read_only(path)
-        before = read(path)
         target = path.resolve()
         # With the line ends it has, and without the mark that some editors put first: dotenv takes it for a letter.
         text = target.read_bytes().decode("utf-8-sig") if target.exists() else ""
@@ -120,7 +114,6 @@ def upsert(path: Path, values: Mapping[str, str]) -> list[str]:
             f"Cannot write {path}: {getattr(error, 'strerror', None) or error}.",
             hint=f"Name {_ANOTHER}",
         ) from error
-    return [name for name, value in values.items() if before.get(name) != value]
 
 
 def _updated(text: str, values: Mapping[str, str]) -> str:

@@ -8,8 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-__all__ = ["read", "write"]
-
 
 def read(folder: Path, name: str) -> dict[str, Any]:
     """Return what a file holds, nothing where it is missing or damaged."""

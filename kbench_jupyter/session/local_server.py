@@ -51,7 +51,6 @@ class LocalStatus:
     """What a running embedded server is doing."""
 
     server: LocalServer
-    version: str  #: The kbench_jupyter it runs.
     models: tuple[str, ...]  #: Canonical slugs, the default one first.
     problem: str  #: Why models are missing, and what to do; mostly empty.
     #: How many jobs may go at once, do go, and wait.
@@ -214,7 +213,6 @@ def status(home: str | Path | None = None, *, models: bool = True) -> LocalStatu
     server, said = found
     return LocalStatus(
         server=server,
-        version=str(said.get("version", "")),
         models=tuple(said.get("models", ())),
         problem=str(said.get("problem", "")),
         workers=int(said.get("workers", 0)),

@@ -10,7 +10,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kbench_jupyter.validation.checker import RULES, check, rule, tasks_in, too_large
+    from kbench_jupyter.validation.checker import RULES, check, tasks_in, too_large
     from kbench_jupyter.validation.findings import Finding, Severity
     from kbench_jupyter.validation.reading.sdk.installed import installed
     from kbench_jupyter.validation.reading.task import TaskDefinition
@@ -27,14 +27,13 @@ __all__ = [
     "check",
     "fixes",
     "installed",
-    "rule",
     "tasks_in",
     "too_large",
 ]
 
 # Read when first asked for: `%load_ext` must not pay for rules nobody has run yet.
 _HOMES = {
-    "checker": ("RULES", "check", "rule", "tasks_in", "too_large"),
+    "checker": ("RULES", "check", "tasks_in", "too_large"),
     "findings": ("Finding", "Severity"),
     "rules.repairs": ("Fix", "fixes"),
     "rules.rule": ("Rule",),

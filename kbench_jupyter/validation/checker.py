@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 
-from kbench_jupyter.errors import UsageError
 from kbench_jupyter.notebook.source import TaskSource
 from kbench_jupyter.validation import rules
 from kbench_jupyter.validation.findings import Finding
@@ -80,31 +79,9 @@ def tasks_in(source: TaskSource) -> list[TaskDefinition]:
     ----------
     source : TaskSource
         The task source; only its cells are looked at.
-
-    Returns
-    -------
-    list of TaskDefinition
     """
     with reading():
         return Tasks(read_program(source)).definitions()
-
-
-def rule(code: str) -> Rule:
-    """Return a rule by its code (``"KB103"``) or its name (``"task-never-run"``).
-
-    Raises
-    ------
-    UsageError
-        When there is no such rule.
-    """
-    wanted = code.strip()
-    for known in RULES.values():
-        if wanted.upper() == known.code or wanted.lower() == known.name:
-            return known
-    raise UsageError(
-        f"There is no rule {code!r}.",
-        hint="Rules are: " + ", ".join(f"{r.code} {r.name}" for r in RULES.values()),
-    )
 
 
 def _order(finding: Finding) -> tuple[int, int, str, str]:

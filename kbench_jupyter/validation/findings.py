@@ -17,36 +17,18 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True)
 class Finding:
-    """What a rule says about one place of a task source.
+    """What a rule says about one place of a task source."""
 
-    Parameters
-    ----------
-    code : str
-        The rule's code, for example ``"KB101"``.
-    severity : Severity
-        Whether it stops a push.
-    message : str
-        What is wrong, in one sentence.
-    hint : str
-        What to write instead.
-    cell : CellRef or None
-        The cell, or None when it concerns the notebook as a whole.
-    line : int or None
-        Line in that cell, from 1.
-    text : str
-        The line itself.
-    file_line : int or None
-        Its line in the file it stands in, from 1, where the source is a file with lines.
-    """
-
-    code: str
+    code: str  #: the rule's, for example ``"KB101"``
     severity: Severity
-    message: str
-    hint: str = ""
-    cell: CellRef | None = None
-    line: int | None = None
-    text: str = ""
-    file_line: int | None = None
+    message: str  #: what is wrong, in one sentence
+    hint: str = ""  #: what to write instead
+    cell: CellRef | None = None  #: None when it concerns the notebook as a whole
+    line: int | None = None  #: in that cell, from 1
+    text: str = ""  #: the line itself
+    file_line: int | None = (
+        None  #: its line in the file it stands in, from 1, where the source is a file with lines
+    )
 
     @property
     def where(self) -> str:

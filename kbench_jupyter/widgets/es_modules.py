@@ -10,8 +10,6 @@ import json
 import re
 from pathlib import Path
 
-__all__ = ["joined", "styles"]
-
 _IMPORT = re.compile(r'^import \{[^}]*\} from "([^"]+)";\n', re.MULTILINE)
 _EXPORT = re.compile(r"^export (?!default)", re.MULTILINE)
 

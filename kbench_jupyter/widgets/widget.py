@@ -8,8 +8,6 @@ from uuid import uuid4
 import anywidget
 import traitlets
 
-__all__ = ["Widget"]
-
 
 class Widget(anywidget.AnyWidget):
     """A widget of which a save keeps text and HTML alone.

@@ -206,7 +206,7 @@ def test_repeats_of_a_sample_are_one_observation() -> None:
     [side] = compare_samples("capitals", "v1", "v2", [*before, *after]).sides
     assert side.p == pytest.approx(2 / 2**5)
     assert side.pair.difference is not None
-    assert side.pair.difference.n == 5
+    assert len(side.pair.keys) == 5
 
 
 def test_runs_that_share_no_sample_are_compared_without_pairs_and_that_is_said() -> None:

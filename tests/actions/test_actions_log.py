@@ -75,7 +75,7 @@ def test_a_log_that_comes_faster_than_it_is_shown_waits_and_is_not_heaped_up():
 
 def test_a_run_that_ended_before_its_log_had_its_turn_is_not_waited_for():
     client = FakeClient([])
-    readers = log_readers.LogReaders(client, on_end=lambda *_: None, most=1)
+    readers = log_readers.LogReaders(client, on_entry=lambda *_: None, on_end=lambda *_: None, most=1)
     readers.open(1)
     assert client.opened.wait(5)
     client.opened.clear()

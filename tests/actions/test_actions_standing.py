@@ -153,9 +153,12 @@ def test_a_run_of_before_a_reset_is_not_taken_for_the_new_one_of_its_id(session,
     download(session, "quiz")
     known = run_on(server, 1, start="2026-01-01T00:00:00+00:00", end="2026-01-01T00:01:00+00:00")
     assert states(standing(session))["results"] == "done"
-    assert states(standing(session, output=tmp_path / "elsewhere"))["results"] == "next"
+    elsewhere = session.folders["quiz"] = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    assert states(standing(session))["results"] == "next"
     session.compared.add(known)
-    assert states(standing(session, output=tmp_path / "elsewhere"))["results"] == "done"
+    assert states(standing(session))["results"] == "done"
+    del session.folders["quiz"]
     server.api.runs[0] |= {"startTime": "2026-02-02T00:00:00Z", "endTime": "2026-02-02T00:01:00Z"}
     assert states(standing(session))["results"] == "next"
     download(session, "quiz")

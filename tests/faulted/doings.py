@@ -223,7 +223,9 @@ def _opened(place: Place, part: Any) -> Any:
 
 def workflow(verb: str, **more: Any) -> Doing:
     def prepare(place: Place) -> Callable[[], Seen]:
-        part = _opened(place, WorkflowPart(place.session, standing(place.session), place.folder / "out"))
+        output = place.session.folders["quiz"] = place.folder / "out"
+        output.mkdir(exist_ok=True)
+        part = _opened(place, WorkflowPart(place.session, standing(place.session)))
         place.api.pace = 3 if verb == "chain" else None
         part.picker.load()
         part.picker.select(["m4"] if verb == "chain" or more.get("step") == "run" else [])
@@ -294,7 +296,7 @@ def log_view(place: Place) -> Callable[[], Seen]:
             if log.problem:
                 raise Problem(log.problem)
         each = [log for log in source.runs.values() if log.run_id != EVERY]
-        return Seen("\n".join(line for log in each for _, line in log.buffer.texts(0)))
+        return Seen("\n".join(line for log in each for _, line in log.buffer.texts()))
 
     return do
 

@@ -43,14 +43,6 @@ def test_an_invisible_character_is_named_with_the_line_of_the_cell_it_is_in():
         source_of("x = 1", "%kbench push\n\ny = 2\nz = '\x0c'")
 
 
-def test_a_cell_in_another_language_is_told_by_the_lines_of_the_cell():
-    source = source_of("x = 1", "%%bash\nls\npwd")
-    where = {
-        line: place and place[1] for line, place in zip(source.text.split("\n"), source.lines, strict=True)
-    }
-    assert (where['# %% language="bash"'], where["# ls"], where["# pwd"]) == (1, 2, 3)
-
-
 def texts(source):
     return [cell.text for cell in source.cells]
 
@@ -193,16 +185,16 @@ def test_each_line_leads_back_to_the_users_cell_and_line():
     ]
     source = task_source(cells, origin="nb")
     where = {
-        line: (place[0].number, place[1])
-        for line, place in zip(source.text.split("\n"), source.lines, strict=True)
-        if place and line
+        line: (cell.ref.number, number)
+        for cell in source.cells
+        for line, number in zip(cell.text.split("\n"), cell.lines, strict=True)
     }
-    assert where["# # Title"] == (1, 1)
-    assert where["# text"] == (1, 3)
+    assert where["# Title"] == (1, 1)
+    assert where["text"] == (1, 3)
     assert where["import os"] == (3, 3)
     assert where["def f():"] == (3, 6)
     assert where["    pass"] == (3, 7)
-    assert where["# echo"] == (4, 3)
+    assert where["echo"] == (4, 3)
     assert source.cells[1].ref.id == "c1"
     assert source.cells[1].lines == (3, 4, 6, 7)
 

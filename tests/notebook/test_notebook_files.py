@@ -188,7 +188,7 @@ def test_a_percent_file_is_pushed_to_the_letter_as_the_official_client_pushes_it
         cell.pop("id")
     assert ours == theirs
     lines = TASK_FILE.split("\n")
-    where = {lines[i]: (p[0].number, p[1]) for i, p in enumerate(source.lines) if p and lines[i].strip("# ")}
+    where = {lines[i]: (p[0].number, p[1]) for i, p in enumerate(source.file) if p and lines[i].strip("# ")}
     assert where["# # What is Kaggle?"] == (1, 1)
     assert where["# A question."] == (1, 3)
     assert where["# %matplotlib inline"] == (2, 2)

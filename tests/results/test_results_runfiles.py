@@ -103,22 +103,11 @@ def test_a_subrun_that_has_a_file_of_its_own_is_counted_once(tmp_path: Path) -> 
     assert [run.task for run in read_run_files(tmp_path)] == ["main"]
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "\x00"])
+@pytest.mark.parametrize("text", ["{", "", "[]", "\x00", '{"startTime": "soon"}', '{"startTime": 5}'])
 def test_a_file_that_is_no_run_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / "x.run.json").write_text(text)
     with pytest.raises(ValueError, match=r"x\.run\.json"):
         read_run_files(tmp_path)
-
-
-@pytest.mark.parametrize("text", ["{", "", '{"startTime": "soon"}', '{"startTime": 5}'])
-def test_one_damaged_file_does_not_take_the_others_with_it(tmp_path: Path, text: str) -> None:
-    (tmp_path / "x.run.json").write_text(text)
-    (tmp_path / "y.run.json").write_text(json.dumps(run_json("good")))
-    damaged: list[str] = []
-    runs = read_run_files(tmp_path, lambda path, why: damaged.append(f"{path.name} {why}"))
-    assert [run.task for run in runs] == ["good"]
-    assert len(damaged) == 1
-    assert damaged[0].startswith("x.run.json")
 
 
 @pytest.mark.parametrize(
@@ -140,7 +129,7 @@ def test_null_or_something_else_where_a_list_or_an_object_belongs_is_none(fields
 def test_null_where_a_text_belongs_says_nothing() -> None:
     made = {"expectation": None, "definition": None, "lineNumber": "<b>4</b>"}
     run = parse_run(run_json(taskVersion={"name": None, "definition": None}, assertions=[made], state=None))
-    assert (run.task, run.definition, run.state) == ("", "", "UNSPECIFIED")
+    assert (run.task, run.state) == ("", "UNSPECIFIED")
     assert (run.assertions[0].expectation, run.assertions[0].line) == ("", None)
 
 

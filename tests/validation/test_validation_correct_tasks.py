@@ -15,10 +15,8 @@ def test_a_correct_task_gets_no_error(name):
 
 
 @pytest.mark.parametrize("name", CORRECT)
-def test_a_correct_task_is_seen_and_seen_to_run(name):
-    stored = [task for task in tasks_in(source_of(*CORRECT[name])) if task.stored]
-    assert stored
-    assert any(task.runs for task in stored) or name == "top-level await"
+def test_a_correct_task_is_seen(name):
+    assert any(task.stored for task in tasks_in(source_of(*CORRECT[name])))
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kbench_jupyter.notebook.build import task_source
-from kbench_jupyter.notebook.files import percent_task_source
+from kbench_jupyter.notebook.files import file_task_source, percent_task_source
 from kbench_jupyter.notebook.pushed import push_notebook
 from kbench_jupyter.validation.rehearsal.places import Places
 
@@ -96,15 +96,17 @@ def test_an_error_in_a_timed_cell_has_the_line_that_raised_and_what_called_it(ra
 
 @settings(deadline=None)
 @given(st.lists(st.sampled_from(["", "# %%\n", "# %% [markdown]\n# words\n", "# %%\nx = 1\n"]), max_size=6))
-def test_the_lines_of_a_percent_file_are_the_files_own_with_empty_cells_anywhere(pieces):
+def test_the_lines_of_a_percent_file_are_the_files_own_with_empty_cells_anywhere(tmp_path_factory, pieces):
     text = "# %%\nfirst = 1\n" + "".join(pieces) + "# %%\nboom()\n# %%\n"
-    source = percent_task_source(text, origin="task.py")
+    path = tmp_path_factory.getbasetemp() / "task.py"
+    path.write_text(text)
+    source = file_task_source(path)
     ran = executed(source)
     places = Places(source, ran)
     index = next(n for n, cell in enumerate(ran) if cell.source.strip() == "boom()")
     place = places.place(index, 1)
     [line] = [n for n, line in enumerate(text.splitlines(), 1) if line == "boom()"]
-    assert source.lines[line - 1] == (place.cell, place.line)
+    assert place.file_line == line
 
 
 def test_a_cell_that_was_put_before_the_source_is_none_of_it():

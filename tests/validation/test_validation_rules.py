@@ -7,8 +7,7 @@ from textwrap import indent
 import pytest
 from validation_helpers import IMPORT, codes_of, findings_of, source_of
 
-from kbench_jupyter.errors import UsageError
-from kbench_jupyter.validation import RULES, Severity, rule
+from kbench_jupyter.validation import RULES, Severity
 
 TASK = '@kbench.task()\ndef quiz(llm):\n    kbench.assertions.assert_true(True, expectation="x")\n'
 RUN = "quiz.run(kbench.llm)"
@@ -532,12 +531,6 @@ def test_every_rule_has_a_page():
         assert known.example != known.fix
         assert known.name == known.name.lower()
     assert len({known.name for known in RULES.values()}) == len(RULES)
-
-
-def test_a_rule_is_found_by_code_and_by_name():
-    assert rule("kb103") is rule("task-never-run") is RULES["KB103"]
-    with pytest.raises(UsageError, match="KB999"):
-        rule("KB999")
 
 
 def severities(*cells: str, **options: object) -> dict[str, Severity]:

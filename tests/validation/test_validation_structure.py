@@ -539,12 +539,7 @@ def test_names_are_computed_from_constants():
         "f.run(kb.llm)",
     ]
     (task,) = tasks_in(source_of(*cells))
-    assert (task.name, task.slug, task.runs, task.stored) == (
-        "spatial v3 HARD",
-        "spatial-v3-hard",
-        True,
-        True,
-    )
+    assert (task.name, task.slug, task.stored) == ("spatial v3 HARD", "spatial-v3-hard", True)
 
 
 def test_a_name_that_only_running_tells_is_none():

@@ -22,7 +22,7 @@ from kbench_jupyter.results.statistics import has_scipy, holm
 from kbench_jupyter.results.statistics.libraries import INSTALL
 from kbench_jupyter.session.session import Session
 
-__all__ = ["Compared", "Comparison", "compare", "compare_samples"]
+__all__ = ["Comparison", "compare", "compare_samples"]
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-__all__ = ["Pieces", "marked"]
-
 #: A text in pieces: each with "gone" (in the first alone), "new" (in the second alone), or "".
 Pieces = tuple[tuple[str, str], ...]
 

@@ -19,8 +19,6 @@ from kbench_jupyter.display.view import Cell, Facts, Part, Table, Text, Value, c
 from kbench_jupyter.results.pairing import Pair
 from kbench_jupyter.results.samples import Sample
 
-__all__ = ["facts", "listed"]
-
 #: Samples of a kind that are listed; all of them are in the data frame and in files.
 _LISTED = 20
 #: Characters of an input.

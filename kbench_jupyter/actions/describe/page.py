@@ -16,8 +16,6 @@ from kbench_jupyter.api import Citation, Task
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 
-__all__ = ["CLEARED", "PROVENANCE_ROOM", "Page", "page_of_task", "read_page", "write_page"]
-
 _FENCE = "+++"
 _FIELDS = ("description", "tags", "provenance", "citations")
 #: What clears a description; it stands below otherwise.

@@ -67,7 +67,7 @@ class Results(Shown):
     @cached_property
     def measuring(self) -> Measuring:
         """The numbers of all samples, by the measure that is compared."""
-        return Measuring(self.task, tuple(points(self.index.samples())), self.asked)
+        return Measuring(tuple(points(self.index.samples())), self.asked)
 
     @cached_property
     def groups(self) -> Groups:

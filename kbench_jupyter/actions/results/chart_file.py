@@ -10,8 +10,6 @@ from typing import Any
 from kbench_jupyter.actions.whole_file import whole_file
 from kbench_jupyter.errors import KBenchError, UsageError
 
-__all__ = ["refuse_chart", "save_chart"]
-
 #: Pixels of a PNG for each of the chart's.
 _SCALE = 2.0
 

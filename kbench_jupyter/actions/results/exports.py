@@ -12,8 +12,6 @@ from kbench_jupyter.results.samples import Sample, Transcript
 from kbench_jupyter.results.samples.contents import plain
 from kbench_jupyter.results.samples.sample import TEXT
 
-__all__ = ["SampleListing", "listed"]
-
 #: Rows that are shown; all of them are in what is written.
 _SHOWN = 50
 #: Characters of a text in the table.

@@ -18,8 +18,6 @@ from kbench_jupyter.results.samples import Column, Filter, GridRow, Sample, Tran
 from kbench_jupyter.results.samples.extract import listed, values_of
 from kbench_jupyter.session.session import Session
 
-__all__ = ["SampleGrid"]
-
 #: Rows looked at to tell whether a column has scores.
 _LOOKED_AT = 50
 
@@ -31,7 +29,6 @@ class SampleGrid:
     ----------
     session : Session
         What knows which notebook was pushed.
-    found : Results
     """
 
     def __init__(self, session: Session, found: Results) -> None:

@@ -26,7 +26,6 @@ class Groups(list[Group]):
 
     Parameters
     ----------
-    groups : iterable of Group
     passes, sides : sequence of Measured
         What the samples of each group came to: whether they passed, and by the measure that is compared.
     """

@@ -13,8 +13,6 @@ from kbench_jupyter.results.measured import Measured, Point, default_measure, me
 from kbench_jupyter.results.samples import MEASURES
 from kbench_jupyter.results.samples.measures import Measure
 
-__all__ = ["NOTHING_ASKED", "Asked", "Measuring", "check_words"]
-
 
 @dataclass(frozen=True)
 class Asked:
@@ -47,7 +45,6 @@ def check_words(measure: str | None, by: str) -> None:
 class Measuring:
     """The samples of a task by one measure; which one is chosen once, when this is made."""
 
-    task: str
     points: tuple[Point, ...]
     asked: Asked = NOTHING_ASKED
 

@@ -22,8 +22,6 @@ from kbench_jupyter.results.pairing import Pair
 from kbench_jupyter.results.statistics import has_scipy, holm
 from kbench_jupyter.results.statistics.libraries import INSTALL
 
-__all__ = ["Pairs"]
-
 
 @dataclass(frozen=True)
 class Pairs(Shown):

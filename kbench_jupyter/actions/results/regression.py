@@ -17,8 +17,6 @@ from kbench_jupyter.results.samples import Sample
 from kbench_jupyter.results.statistics import has_scipy, holm
 from kbench_jupyter.results.statistics.libraries import INSTALL
 
-__all__ = ["passed_notes", "watched"]
-
 _CONDITION = re.compile(r"\s*worse\s+than\s+(\S+)\s*", re.IGNORECASE)
 #: From so many samples on, an exact McNemar test can come below 5 %: if all of six change to the same side, 2 / 2**6.
 _ENOUGH = 6

@@ -14,7 +14,6 @@ from kbench_jupyter.actions.whole_file import whole_file
 from kbench_jupyter.display.view import duration, money
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.results.chart import caption
-from kbench_jupyter.results.measured import SHARES
 from kbench_jupyter.results.report import Cleaner, Content, Drawing, html_pages, markdown_pages
 from kbench_jupyter.results.report.svg import Bar, Dot, bars, dots
 from kbench_jupyter.session.envfile import read
@@ -26,8 +25,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.results.comparison import Group
     from kbench_jupyter.results.samples import SampleIndex
     from kbench_jupyter.session.session import Session
-
-__all__ = ["cleaner", "refuse_ending", "write_report"]
 
 _PAGES = {".html": html_pages, ".htm": html_pages, ".md": markdown_pages}
 
@@ -136,11 +133,14 @@ def _drawings(found: Compared) -> Iterable[Drawing]:
         Bar(name, value, ends, text)
         for name, (value, ends), text in zip(names, chart.bars, texts, strict=True)
     ]
-    most = 1.0 if chart.sides[0].measure in SHARES else None
+    most = 1.0 if chart.share else None
     yield Drawing(title, bars(title, rows, most=most), str(chart).partition("\n")[2])
     if len(chart.groups) != len(rows):  # candidates put together cost and take what none of them does
         return
-    for what, unit, of in (("cost", "USD a run", _cost), ("latency", "seconds a run", _latency)):
+    for what, unit, of in (
+        ("cost", "USD a run", _cost),
+        ("latency", "seconds a run", lambda group: group.latency),
+    ):
         points = [
             Dot(row.name, x, row.value, f"{row.text}, {money(x) if what == 'cost' else duration(x)}")
             for row, group in zip(rows, chart.groups, strict=True)
@@ -154,7 +154,3 @@ def _drawings(found: Compared) -> Iterable[Drawing]:
 
 def _cost(group: Group) -> float | None:
     return None if group.usage.cost is None else group.usage.cost / len(group.rows)
-
-
-def _latency(group: Group) -> float | None:
-    return group.latency

@@ -15,8 +15,6 @@ from kbench_jupyter.results.samples import Reasoning, ToolCall, ToolResult, Tran
 from kbench_jupyter.results.samples.contents import plain
 from kbench_jupyter.session.session import Session
 
-__all__ = ["ShownSample", "sample"]
-
 
 @dataclass(frozen=True)
 class ShownSample(Shown):

@@ -9,8 +9,6 @@ from dataclasses import dataclass
 from kbench_jupyter.errors import UsageError
 from kbench_jupyter.hints import did_you_mean
 
-__all__ = ["Ran", "named_side", "pairs_of", "two_of"]
-
 _VERSION = re.compile(r"v(\d+)", re.IGNORECASE)
 
 #: A version, and a candidate that ran on it (or a model, where its candidates are put together).

@@ -13,20 +13,6 @@ from kbench_jupyter.results.comparison import Group, Row, assertion_counts
 from kbench_jupyter.results.measured import Measured
 from kbench_jupyter.results.statistics.libraries import INSTALL
 
-__all__ = [
-    "assertion_parts",
-    "comparison",
-    "costs",
-    "error_parts",
-    "errored_note",
-    "few_note",
-    "repeat_parts",
-    "scipy_note",
-    "scores_of",
-    "texts_of",
-    "unmeasured_note",
-]
-
 _COLUMNS = (
     *WHO_COLUMNS,
     "version>",
@@ -52,7 +38,6 @@ def comparison(groups: Sequence[Group], passes: Sequence[Measured], sides: Seque
 
     Parameters
     ----------
-    groups : sequence of Group
     passes, sides : sequence of Measured
         What the samples of each group came to: whether they passed, and by the measure that is compared.
     """

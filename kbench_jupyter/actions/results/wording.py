@@ -12,20 +12,6 @@ from kbench_jupyter.results.pairing import Pair
 from kbench_jupyter.results.samples import Sample
 from kbench_jupyter.results.samples.measures import Measure
 
-__all__ = [
-    "amount",
-    "amounts",
-    "difference",
-    "interval",
-    "label",
-    "measure_note",
-    "name_of",
-    "needed",
-    "p_value",
-    "said",
-    "signed",
-]
-
 #: An interval of a share from this width on is told in whole percent.
 _WIDE = 0.05
 #: What one value of a measure is.

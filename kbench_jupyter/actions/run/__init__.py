@@ -117,7 +117,7 @@ def run(
     wait: float | None = None,
     poll_interval: float | None = None,
     configs: Mapping[str, str] | None = None,
-    on_begun: Callable[[Sequence[ScheduleResult]], None] = lambda _: None,
+    on_begun: Callable[[Sequence[ScheduleResult]], object] = lambda _: None,
 ) -> ScheduledRuns:
     """Schedule a task's newest version on models, or with agents.
 

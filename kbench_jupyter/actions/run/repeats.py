@@ -17,8 +17,6 @@ from kbench_jupyter.session.interrupted import Interrupted
 from kbench_jupyter.session.session import Session
 from kbench_jupyter.session.target import Target
 
-__all__ = ["Repeats"]
-
 
 @dataclass(eq=False)
 class _Candidate:
@@ -58,10 +56,10 @@ class Repeats:
     #: Ids of the task's runs that are known.
     known: set[int]
     #: Seconds that all of it may take; None is as long as it takes.
-    wait: float | None = None
-    poll_interval: float | None = None
+    wait: float | None
+    poll_interval: float | None
     #: Called with what was scheduled, each time something was.
-    on_begun: Callable[[Sequence[ScheduleResult]], None] = lambda _: None
+    on_begun: Callable[[Sequence[ScheduleResult]], object]
     results: list[ScheduleResult] = field(default_factory=list)
     #: Ids of runs whose end has been said.
     told: set[int] = field(default_factory=set)

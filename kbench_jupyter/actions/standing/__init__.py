@@ -30,7 +30,6 @@ def standing(
     session: Session,
     task: str | None = None,
     *,
-    output: Path | None = None,
     start: bool = False,
 ) -> Standing:
     """Find out how far the current notebook's task has come. Changes nothing.
@@ -39,8 +38,6 @@ def standing(
     ----------
     task : str, optional
         The task meant, where the notebook stores several.
-    output : Path, optional
-        Where downloads lie; see `remembered.downloads_folder`.
     start : bool
         Whether the embedded server may be started.
 
@@ -61,26 +58,23 @@ def standing(
     if target is not None and found.slug:
         server_task, runs = _asked(session.client(target), found.slug)
         found = replace(found, task=server_task, runs=runs)
-    return _judged(session, found, output)
+    return _judged(session, found)
 
 
-def standing_after_edit(
-    session: Session, before: Standing, task: str | None = None, *, output: Path | None = None
-) -> Standing:
+def standing_after_edit(session: Session, before: Standing, task: str | None = None) -> Standing:
     """Find out how far the task has come by what the server said `before` and what the notebook holds now.
 
     It asks no server, so it may follow every edit. Of another task than before nothing is known until one asks.
 
     Parameters
     ----------
-    before : Standing
-    task, output
-        As `standing` takes them.
+    task
+        As `standing` takes it.
     """
     found = _read(session, replace(before, notes=()), task)
     if found.slug != before.slug:
         return before
-    return _judged(session, found, output)
+    return _judged(session, found)
 
 
 def standing_after_runs(
@@ -89,7 +83,6 @@ def standing_after_runs(
     runs: Collection[Run],
     *,
     over: Collection[int] = (),
-    output: Path | None = None,
 ) -> Standing:
     """Find out how far the task has come by what is known of it and where its newest version's runs stand now.
 
@@ -97,14 +90,10 @@ def standing_after_runs(
 
     Parameters
     ----------
-    before : Standing
-    runs : collection of Run
     over : collection of int
-        Those that a watch waits for no more, whatever their state says: they vanished, or it never became clear.
-    output
-        As `standing` takes it.
+        Those of `runs` that a watch waits for no more, whatever their state says: they vanished, or it was never clear.
     """
-    return _judged(session, replace(before, runs=tuple(runs), over=frozenset(over)), output)
+    return _judged(session, replace(before, runs=tuple(runs), over=frozenset(over)))
 
 
 def _read(session: Session, found: Standing, task: str | None) -> Standing:
@@ -114,7 +103,7 @@ def _read(session: Session, found: Standing, task: str | None) -> Standing:
     return replace(found, chosen=chosen, slug=slug, origin=origin, notes=tuple(notes))
 
 
-def _judged(session: Session, found: Standing, output: Path | None) -> Standing:
+def _judged(session: Session, found: Standing) -> Standing:
     """Say of each step what it has come to, by what is known of notebook and server."""
     chosen, server_task, runs = found.chosen, found.task, found.runs
     values = envfile.read(session.env_file)
@@ -142,9 +131,7 @@ def _judged(session: Session, found: Standing, output: Path | None) -> Standing:
         "run": pushed and bool(runs),
         "watch": pushed and bool(runs) and all(map(found.is_over, runs)),
         "results": pushed
-        and _compared(
-            found, session.compared, output or downloads_folder(session, found.slug, place=found.place)
-        ),
+        and _compared(found, session.compared, downloads_folder(session, found.slug, place=found.place)),
         "publish": bool(server_task and server_task.is_public),
     }
     found = replace(found, changes=changes)

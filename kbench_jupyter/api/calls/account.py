@@ -12,8 +12,6 @@ from kbench_jupyter.errors import ApiError, CredentialsError, TransportError
 if TYPE_CHECKING:
     from kbench_jupyter.api.values.account import ModelProxyToken, QuotaBalance, TaskQuota, TokenInfo
 
-__all__ = ["AccountCalls"]
-
 PROXY = "models.ModelProxyApiService"
 
 

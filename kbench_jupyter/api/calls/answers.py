@@ -28,8 +28,6 @@ from kbench_jupyter.errors import (
 )
 from kbench_jupyter.retry_after import retry_after
 
-__all__ = ["Answer", "error_of", "json_object", "refusal"]
-
 _LONGEST = 10_000_000  # bytes of a refusal that are read
 _SHOWN = 400  # characters of a server's message or page worth showing
 

@@ -16,8 +16,6 @@ from kbench_jupyter.errors import UsageError
 if TYPE_CHECKING:
     from kbench_jupyter.api.values.leaderboard import Leaderboard
 
-__all__ = ["BenchmarkCalls"]
-
 SERVICE = "benchmarks.BenchmarksApiService"
 
 

@@ -27,8 +27,6 @@ from kbench_jupyter.api.limits import Limits
 from kbench_jupyter.api.transport import Cancel, Request, Response, Transport, TransportFault
 from kbench_jupyter.errors import AmbiguousWriteError, KBenchError
 
-__all__ = ["TASKS", "Caller"]
-
 TASKS = "benchmarks.BenchmarkTasksApiService"
 T = TypeVar("T")
 _TRANSIENT = frozenset({429, 500, 502, 503, 504})

@@ -12,8 +12,6 @@ from kbench_jupyter.api.values.wire import given
 if TYPE_CHECKING:
     from kbench_jupyter.api.values.discussions import Comment, Topic
 
-__all__ = ["DiscussionCalls"]
-
 SERVICE = "discussions.DiscussionApiService"
 
 

@@ -14,8 +14,6 @@ from kbench_jupyter.api.calls.caller import TASKS, Caller
 from kbench_jupyter.api.values.tasks import TaskSlug
 from kbench_jupyter.errors import ApiError, NotFoundError, NotOfferedError, TransportError
 
-__all__ = ["call_if_offered"]
-
 
 def call_if_offered(
     caller: Caller, service: str, method: str, body: Mapping[str, Any], tasks: Iterable[TaskSlug] = ()

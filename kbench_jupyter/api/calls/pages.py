@@ -15,8 +15,6 @@ from typing import Any
 from kbench_jupyter.api.values import parse
 from kbench_jupyter.errors import ApiError, TransportError
 
-__all__ = ["items_of_pages"]
-
 #: Pages with nothing new on them that are asked for in a row; a filter may well leave a few empty.
 _FRUITLESS = 20
 #: Pages of one list. Of fifty items each, that is half a million.

@@ -16,8 +16,6 @@ if TYPE_CHECKING:  # what most commands do without is imported when it is called
     from kbench_jupyter.api.downloads import Download
     from kbench_jupyter.api.logs.stream import LogStream
 
-__all__ = ["RunCalls", "canonical", "distinct"]
-
 
 class RunCalls(Caller):
     """What can be asked about runs."""

@@ -18,8 +18,6 @@ from kbench_jupyter.api.values.tasks import TaskSlug
 from kbench_jupyter.api.values.wire import given
 from kbench_jupyter.errors import AmbiguousWriteError, UsageError
 
-__all__ = ["ScheduleCalls"]
-
 
 class ScheduleCalls(RunCalls):
     """What can be asked of runs."""

@@ -16,8 +16,6 @@ from kbench_jupyter.api.values.tasks import Citation, Task, TaskSlug, UpdatedTas
 from kbench_jupyter.api.values.wire import given
 from kbench_jupyter.errors import AmbiguousWriteError, NotFoundError, TransportError, UsageError
 
-__all__ = ["TaskCalls"]
-
 
 class TaskCalls(Caller):
     """What can be asked about tasks."""

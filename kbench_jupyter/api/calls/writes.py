@@ -19,8 +19,6 @@ from typing import TypeVar
 from kbench_jupyter.api.calls.caller import Caller
 from kbench_jupyter.errors import AmbiguousWriteError, ApiError, CredentialsError, KBenchError, TransportError
 
-__all__ = ["NO_ANSWER", "SKEW", "look_again", "unconfirmed", "unseen"]
-
 T = TypeVar("T")
 #: How far the server's clock may be off ours.
 SKEW = timedelta(minutes=5)

@@ -17,8 +17,6 @@ from typing import Any
 
 from kbench_jupyter.errors import CredentialsError
 
-__all__ = ["SETTINGS", "KeyFile", "exists", "read_key_file"]
-
 SETTINGS = "https://www.kaggle.com/settings/api"
 _MOST = 1 << 20  # bytes; a credential takes a few hundred
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))

@@ -16,8 +16,6 @@ from kbench_jupyter.api.credentials.files import SETTINGS, exists, read_key_file
 from kbench_jupyter.api.credentials.kinds import Credentials, OAuthCredentials
 from kbench_jupyter.errors import CredentialsError
 
-__all__ = ["find_credentials"]
-
 _PATH = re.compile(r"~|\.{0,2}[\\/]|[A-Za-z]:[\\/]")  # what begins so is no token
 
 

@@ -20,8 +20,6 @@ from kbench_jupyter.api.credentials.files import SETTINGS, read_key_file
 from kbench_jupyter.api.values import parse
 from kbench_jupyter.errors import ApiError, CredentialsError
 
-__all__ = ["Credentials", "OAuthCredentials", "RefreshCall"]
-
 MARGIN = timedelta(minutes=2)
 LIFETIME = "43200s"  # twelve hours, what the official client asks for (kagglesdk 0.1.37)
 _SOURCE = "~/.kaggle/credentials.json (kaggle auth login)"

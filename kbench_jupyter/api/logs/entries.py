@@ -16,8 +16,6 @@ from kbench_jupyter.api.values import parse
 from kbench_jupyter.api.values.runs import LogEntry
 from kbench_jupyter.api.values.wire import given
 
-__all__ = ["entries_of", "joined", "open_log", "persisted_items"]
-
 METHOD = "GetBenchmarkTaskRunLogs"
 END_OF_LOG = "END_OF_LOG"
 _CUT_OFF = f"{METHOD}: the server's JSON is cut off or garbled."

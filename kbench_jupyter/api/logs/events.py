@@ -13,8 +13,6 @@ from dataclasses import dataclass
 
 from kbench_jupyter.api.transport import TransportFault
 
-__all__ = ["Event", "EventParser"]
-
 _LARGEST = 64_000_000  # characters of one event
 
 

@@ -23,8 +23,6 @@ from dataclasses import replace
 
 from kbench_jupyter.api.values.runs import LogEntry
 
-__all__ = ["Ledger", "Stream", "encoded"]
-
 #: Entries of a stream, all of which ended a line, after which it is trusted to write whole lines only.
 _TRUSTED = 8
 #: Characters of an entry that hardly come twice within a second.

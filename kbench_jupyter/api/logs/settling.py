@@ -11,8 +11,6 @@ from dataclasses import replace
 from kbench_jupyter.api.logs.replay import Ledger, Stream, encoded
 from kbench_jupyter.api.values.runs import LogEntry
 
-__all__ = ["Settling"]
-
 
 class Settling:
     """Compares the persisted log, entry by entry, with what was handed out.

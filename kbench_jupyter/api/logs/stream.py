@@ -28,8 +28,6 @@ from kbench_jupyter.errors import (
     may_pass,
 )
 
-__all__ = ["LogStream"]
-
 _KEEPALIVES = frozenset({"ping", "keepalive", "heartbeat"})
 
 

@@ -11,8 +11,6 @@ import time
 from collections.abc import Callable
 from itertools import count
 
-__all__ = ["Alarm", "Alarms"]
-
 #: Seconds after which it is seen that all alarms were stopped, and the thread ends.
 _LOOK = 1.0
 

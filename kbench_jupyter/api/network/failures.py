@@ -10,8 +10,6 @@ import urllib3
 
 from kbench_jupyter.api.transport import Request, TransportFault
 
-__all__ = ["causes_of", "fault_of", "host_of", "patience"]
-
 
 def patience(request: Request) -> float | None:
     """Return the seconds for the whole answer, or for its header where the body may take longer."""

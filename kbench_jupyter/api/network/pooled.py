@@ -26,8 +26,6 @@ from kbench_jupyter.api.network.failures import causes_of, fault_of, host_of, pa
 from kbench_jupyter.api.network.proxies import Way, manager_for, network_fault, way_to
 from kbench_jupyter.api.transport import STRIDE, Cancel, Request, Response, TransportFault
 
-__all__ = ["PooledTransport"]
-
 PIECE = 1 << 18  # bytes asked for at a time: large enough for downloads, and read1 returns what is there
 _IDLE = 32  # connections that are kept for each host
 _RESTED = 50.0

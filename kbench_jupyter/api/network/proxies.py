@@ -26,8 +26,6 @@ from urllib3.util.ssl_ import create_urllib3_context
 from kbench_jupyter.api.addresses import is_loopback
 from kbench_jupyter.api.transport import TransportFault
 
-__all__ = ["Way", "manager_for", "network_fault", "way_to"]
-
 _PROXIES = ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "http_proxy", "HTTP_PROXY")
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 _CERTIFICATES = "/PATH/TO/CERTIFICATES.pem"

@@ -32,7 +32,7 @@ class LogReaders:
         self,
         client: Client,
         *,
-        on_entry: Callable[[int, LogEntry], None] | None = None,
+        on_entry: Callable[[int, LogEntry], object],
         on_end: Callable[[int, KBenchError | None], None],
         has_ended: Callable[[int], bool] | None = None,
         most: int = MOST,
@@ -103,7 +103,7 @@ class LogReaders:
             if ended:
                 stream.wind_up()
             for entry in stream:
-                if self._on_entry is not None and not self._closed:
+                if not self._closed:
                     self._on_entry(run_id, entry)
         except KBenchError as caught:
             error = caught

@@ -36,7 +36,6 @@ class Line:
     """A line of a run's log."""
 
     stream: str  # which of the run's streams wrote it
-    time: float | None  # seconds, when it was begun
     text: str  # without line end; may hold colours
     late: bool = False  # whether it belongs before lines that came earlier
 
@@ -54,12 +53,11 @@ class Terminal:
         *whole, rest = entry.data.split("\n")
         done = []
         for text in whole:
-            begun = entry.time if half is None else half.begun
             raw = text if half is None else half.text + text
             half = None
-            done.append(Line(entry.stream, begun, _shown(raw.removesuffix("\r")), entry.late))
+            done.append(Line(entry.stream, _shown(raw.removesuffix("\r")), entry.late))
         if rest:
-            half = half or _HalfLine(entry.time)
+            half = half or _HalfLine()
             half.add(rest)
         if half is None:
             self._open.pop(key, None)
@@ -71,7 +69,7 @@ class Terminal:
     def unfinished(self) -> list[Line]:
         """The half lines there are now, at most one a stream; they may still be drawn over."""
         return [
-            Line(stream, half.begun, _shown(half.text.removesuffix("\r")), late)
+            Line(stream, _shown(half.text.removesuffix("\r")), late)
             for (stream, late), half in self._open.items()
         ]
 
@@ -85,8 +83,7 @@ class Terminal:
 class _HalfLine:
     """A line in the making; what was drawn over is let go, so that a progress bar stays small."""
 
-    def __init__(self, begun: float | None) -> None:
-        self.begun = begun
+    def __init__(self) -> None:
         self._pieces: list[str] = []
         self._drawn = 0  # characters since the last time
         self._size = 0

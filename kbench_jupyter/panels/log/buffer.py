@@ -18,8 +18,6 @@ from typing import IO, NamedTuple
 
 from kbench_jupyter.following.logs.terminal import strip_codes
 
-__all__ = ["LogBuffer", "LogLine"]
-
 #: Bytes of lines a buffer keeps in memory.
 MEMORY = 4_000_000
 #: A block is closed when it has so many lines or bytes.
@@ -93,9 +91,9 @@ class LogBuffer:
                 yield LogLine(raw[:1].decode("ascii"), raw[1:].decode("utf-8"))
             start += len(lines)
 
-    def texts(self, start: int = 0) -> Iterator[tuple[int, str]]:
-        """Yield from `start` on each block's first line number and its lines as plain text."""
-        for first, _, text in self.blocks(start):
+    def texts(self) -> Iterator[tuple[int, str]]:
+        """Yield each block's first line number and its lines as plain text."""
+        for first, _, text in self.blocks():
             yield first, text
 
     def blocks(self, start: int = 0) -> Iterator[tuple[int, list[bytes], str]]:

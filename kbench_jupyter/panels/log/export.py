@@ -10,8 +10,6 @@ from typing import Any
 
 from kbench_jupyter.panels.log.buffer import LogBuffer
 
-__all__ = ["COPY_MOST", "save", "text_in_parts"]
-
 #: Characters of plain text for the clipboard.
 COPY_MOST = 1_000_000
 

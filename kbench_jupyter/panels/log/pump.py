@@ -31,8 +31,6 @@ from kbench_jupyter.panels.log.search import Search
 from kbench_jupyter.panels.log.source import LogSource, RunLog
 from kbench_jupyter.panels.log.wire import CLIP, batch, open_lines, size_of
 
-__all__ = ["LogPump"]
-
 #: Seconds between two ticks, and while nobody acknowledges them.
 TICK, SLOW_TICK = 0.15, 2.0
 #: Ticks sent without acknowledgement before they become rare.

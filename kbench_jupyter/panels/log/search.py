@@ -7,8 +7,6 @@ from bisect import bisect_left, bisect_right
 
 from kbench_jupyter.panels.log.buffer import LogBuffer
 
-__all__ = ["Search"]
-
 
 class Search:
     """The numbers of the lines that hold a text, in either case; grows with the buffer.

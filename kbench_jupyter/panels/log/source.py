@@ -19,8 +19,6 @@ from kbench_jupyter.panels.log.tracebacks import Tracebacks
 from kbench_jupyter.panels.watches import task_watch
 from kbench_jupyter.session.session import Session
 
-__all__ = ["EVERY", "LogSource", "RunLog", "log_source"]
-
 #: The id under which the lines of all runs stand together.
 EVERY = 0
 #: Lines of an ended run up to which they are put there, too.

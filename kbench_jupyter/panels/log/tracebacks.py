@@ -6,8 +6,6 @@ import re
 
 from kbench_jupyter.following.logs.terminal import strip_codes
 
-__all__ = ["Tracebacks"]
-
 _HEAD = "Traceback (most recent call last)"
 #: The line that ends one: the error's name, alone or with what it says. A frame's line is indented, or names a file or
 #: a cell (IPython's form), which is a word and then a blank.

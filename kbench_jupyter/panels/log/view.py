@@ -23,8 +23,6 @@ from kbench_jupyter.session.session import Session
 from kbench_jupyter.widgets.es_modules import joined, styles
 from kbench_jupyter.widgets.widget import Widget
 
-__all__ = ["LogView", "open_log_view"]
-
 #: Seconds given to the logs of ended runs, so that the static form has something to show.
 _PATIENCE = 3.0
 #: What the static form shows of a run, and of how many runs.

@@ -9,8 +9,6 @@ from typing import Any
 
 from kbench_jupyter.panels.log.buffer import LogLine
 
-__all__ = ["CLIP", "batch", "open_lines", "size_of"]
-
 #: Characters of a line that the browser gets; copying and saving have the whole line.
 CLIP = 2000
 _HALF_CODE = re.compile(r"\x1b(\[[0-9;:]*)?$")

@@ -86,7 +86,6 @@ def install(shell: Any, session_of: Callable[[], Session]) -> None:
 
     Parameters
     ----------
-    shell : InteractiveShell
     session_of : callable
         Returns the session of ``%kbench``, which is made when it is first asked for.
     """

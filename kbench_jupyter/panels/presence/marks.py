@@ -12,8 +12,6 @@ from typing import Any
 from kbench_jupyter.actions import document
 from kbench_jupyter.session.session import Session
 
-__all__ = ["Marking"]
-
 log = logging.getLogger(__name__)
 #: How long to rest after a check, in times of what it took: the kernel has other things to do.
 _REST = 0.5

@@ -21,8 +21,6 @@ from kbench_jupyter.panels.presence.runs import Runs
 from kbench_jupyter.panels.session import PartSession
 from kbench_jupyter.session.session import Session, SilentReporter
 
-__all__ = ["Page"]
-
 #: What a page must understand; counted up when messages change their meaning.
 PROTOCOL = 1
 #: Seconds to wait for the page's document: the notebook mirror may have been created with the same request.

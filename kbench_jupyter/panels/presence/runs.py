@@ -12,8 +12,6 @@ from kbench_jupyter.errors import KBenchError
 from kbench_jupyter.panels.watches import TaskWatch, at_watch, task_watch
 from kbench_jupyter.session.session import Session
 
-__all__ = ["Runs"]
-
 
 class Runs:
     """Follows the runs of the task that the notebook stores, or else was pushed last, and sends what changed.

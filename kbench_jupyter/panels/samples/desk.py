@@ -6,8 +6,6 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-__all__ = ["Desk"]
-
 
 class Desk:
     """Does work off the kernel's own thread, in the order it was asked for."""

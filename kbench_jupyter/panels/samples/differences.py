@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-__all__ = ["pairs"]
-
 #: Words of a text up to which differences are looked for: their number is what it takes, squared.
 _WORDS = 2_000
 _WORD = re.compile(r"\w+|[^\w\s]")

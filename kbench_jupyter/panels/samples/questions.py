@@ -10,8 +10,6 @@ from kbench_jupyter.actions.results.grid import SampleGrid
 from kbench_jupyter.panels.samples.differences import pairs
 from kbench_jupyter.panels.samples.shapes import found_in, row_shape, sample_name, transcript_shape
 
-__all__ = ["SampleQuestions"]
-
 #: Rows that are answered at most, and characters of the rest of a text: an answer stays well below 256 KiB, since
 #: what the kernel prints waits behind it.
 _ROWS, _REST = 200, 180_000

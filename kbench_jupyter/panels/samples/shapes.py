@@ -10,8 +10,6 @@ from typing import Any
 from kbench_jupyter.display.numbers import score_texts
 from kbench_jupyter.display.view import duration, money
 
-__all__ = ["clipper", "found_in", "row_shape", "sample_name", "transcript_shape"]
-
 #: Characters of a text that are sent at once, and of all texts of a transcript together.
 TEXT, TRANSCRIPT = 20_000, 300_000
 #: Messages of a transcript that are sent at most.

@@ -7,7 +7,6 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict, replace
-from pathlib import Path
 
 from kbench_jupyter.actions.remembered import keep, recall
 from kbench_jupyter.actions.standing import Standing, standing, standing_after_edit, standing_after_runs
@@ -18,22 +17,16 @@ from kbench_jupyter.panels.run_status import RunStatusPart
 from kbench_jupyter.panels.watches import TaskWatch, task_watch
 from kbench_jupyter.session.session import Session
 
-__all__ = ["StandingPart"]
-
 #: Seconds without another edit, or another change of a run, after which the steps are looked at again.
 _CALM = 0.3
 
 
 class StandingPart(Part):
-    """Knows how far the current notebook's task has come.
+    """Knows how far the current notebook's task has come."""
 
-    Results are downloaded to `output`, without it where this task's downloads were last.
-    """
-
-    def __init__(self, session: Session, found: Standing, output: Path | None) -> None:
+    def __init__(self, session: Session, found: Standing) -> None:
         super().__init__(session)
         self._found = found
-        self._output = output
         self._task: str | None = None
         self._watch: TaskWatch | None = None
         self._moved = threading.Event()
@@ -114,7 +107,7 @@ class StandingPart(Part):
         runs = [status.run for status in newest if status.run is not None]
         over = {status.run_id for status in newest if status.ended and not status.state.is_terminal}
         if tuple(runs) != found.runs or over != found.over:
-            now = standing_after_runs(self.session, found, runs, over=over, output=self._output)
+            now = standing_after_runs(self.session, found, runs, over=over)
             self._take_unless_looked(found, now)
 
     def _edited(self) -> None:
@@ -122,7 +115,7 @@ class StandingPart(Part):
             return
         with suppress(KBenchError):
             before = self._found
-            found = standing_after_edit(self.session, before, self._task, output=self._output)
+            found = standing_after_edit(self.session, before, self._task)
             if not self.get("busy"):
                 self._take_unless_looked(before, found)
 
@@ -133,7 +126,7 @@ class StandingPart(Part):
 
     def _look(self, *, start: bool = False) -> Standing:
         """Read where the task stands now."""
-        found = standing(self.session, self._task, output=self._output, start=start)
+        found = standing(self.session, self._task, start=start)
         before = self._found
         self._take(found)
         if found.slug != before.slug:

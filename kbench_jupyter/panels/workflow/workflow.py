@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.actions import auth, dry_run, init, publish, push, results, validate
@@ -26,8 +25,6 @@ from kbench_jupyter.panels.watches import TaskWatch
 from kbench_jupyter.panels.workflow.standing import StandingPart
 from kbench_jupyter.session.session import Session
 
-__all__ = ["WorkflowPart"]
-
 #: The steps that the whole chain does. Publishing stays a click of its own: it cannot be taken back.
 CHAIN = ("init", "validate", "push", "run", "watch", "results")
 #: Does a step and says what it came to, as `told` does.
@@ -41,8 +38,8 @@ class WorkflowPart(StandingPart):
 
     kind = "workflow"
 
-    def __init__(self, session: Session, found: Standing, output: Path | None = None) -> None:
-        super().__init__(session, found, output)
+    def __init__(self, session: Session, found: Standing) -> None:
+        super().__init__(session, found)
         self._steps: dict[str, _Work] = {
             "init": self._init,
             "validate": self._validate,
@@ -209,13 +206,10 @@ class WorkflowPart(StandingPart):
             raise UsageError("Which models? None was chosen.", hint="Choose one in the list, then run.")
         self._refuse_if_edited()
         slug = self._found.slug
-        scheduled = self.picker.run(self.session, slug, lambda _: self._begun(slug))
+        scheduled = self.picker.run(self.session, slug, lambda _: self._follow(slug))
         self.picker.select((), own=False)
         self._follow(slug)
         return lines(*scheduling(scheduled))
-
-    def _begun(self, slug: str) -> None:
-        self._follow(slug)
 
     def _refuse_if_edited(self) -> None:
         """Look again before a run, and refuse it once where the notebook was edited since the panel was drawn.
@@ -257,7 +251,7 @@ class WorkflowPart(StandingPart):
         return lines(f"{many} ended, {len(failed)} of them not well." if failed else f"{many} completed.")
 
     def _results(self) -> dict[str, Any]:
-        folder = self._output or downloads_folder(self.session, self._found.slug)
+        folder = downloads_folder(self.session, self._found.slug)
         found = results.results(self.session, self._found.slug, output=folder)
         self.add("results", ResultsPart(self.outer, found, output=folder))
         return told(found)

@@ -11,8 +11,6 @@ from collections.abc import Callable, Iterable, Mapping
 from html import escape
 from pathlib import Path
 
-__all__ = ["Cleaner"]
-
 #: Names of environment variables whose values are secrets.
 _SECRET = re.compile(
     r"(?i)(?:^|_)(?:api_?)?(?:keys?|tokens?|secrets?|passw(?:or)?d|passphrase|pat|credentials?|auth)(?:_|$)"
@@ -34,11 +32,9 @@ class Cleaner:
     ----------
     environ : mapping
         Environment variables; the values of those whose name says that they are secret are taken out.
-    secrets : iterable of str
-        Other secrets that are known.
     folders : iterable of Path
         Folders whose paths are taken out, beside the home, the working directory and Python's own.
-    mask : callable, optional
+    mask : callable
         Takes out of a text what looks like a secret.
     """
 
@@ -46,13 +42,12 @@ class Cleaner:
         self,
         environ: Mapping[str, str],
         *,
-        secrets: Iterable[str] = (),
         folders: Iterable[Path] = (),
-        mask: Callable[[str], str] | None = None,
+        mask: Callable[[str], str] = str,
     ) -> None:
         self._mask = mask
-        known = [value for name, value in environ.items() if _SECRET.search(name)]
-        hidden = {text: "***" for text in {*known, *secrets} if len(text.strip()) >= _LEAST}
+        known = (value for name, value in environ.items() if _SECRET.search(name))
+        hidden = {text: "***" for text in known if len(text.strip()) >= _LEAST}
         places = [(folder, "…") for folder in (*folders, Path(tempfile.gettempdir()))]
         places += [(Path(sys.prefix), "python"), (Path(sys.base_prefix), "python")]
         # The last ones win: a folder that is both is called by the word that says more.
@@ -67,14 +62,12 @@ class Cleaner:
         self._words = {form: word for text, word in hidden.items() for form in _forms(text)}
         longest = sorted(self._words, key=len, reverse=True)
         patterns = (_ALONE.format(re.escape(form)) if form in short else re.escape(form) for form in longest)
-        self._known = re.compile("|".join(patterns)) if longest else None
+        self._known = re.compile("|".join(patterns))  # never of nothing: Python lies somewhere
 
     def __call__(self, text: str) -> str:
         """Return a text without what must not be handed on."""
-        if self._known is not None:
-            text = self._known.sub(lambda found: self._words[found[0]], text)
-        text = _FRAME.sub(lambda found: found[1], text)
-        return self._mask(text) if self._mask is not None else text
+        text = self._known.sub(lambda found: self._words[found[0]], text)
+        return self._mask(_FRAME.sub(lambda found: found[1], text))
 
 
 def _forms(text: str) -> set[str]:

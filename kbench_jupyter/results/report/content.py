@@ -10,18 +10,6 @@ from kbench_jupyter.display.text import visible
 from kbench_jupyter.display.view import View
 from kbench_jupyter.results.samples import Column, Filter, GridRow, Sample, SampleIndex
 
-__all__ = [
-    "LONGEST",
-    "Content",
-    "Drawing",
-    "clipped",
-    "column_names",
-    "in_a_line",
-    "row_name",
-    "summary",
-    "verdict",
-]
-
 #: Characters of one text that are shown.
 LONGEST = 100_000
 

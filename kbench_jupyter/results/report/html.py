@@ -13,8 +13,6 @@ from kbench_jupyter.results.report.content import Content, column_names, in_a_li
 from kbench_jupyter.results.report.transcript import Raw, plain, transcript_html
 from kbench_jupyter.results.samples import Column, GridCell, GridRow, Sample
 
-__all__ = ["html_pages"]
-
 #: Nothing is fetched and nothing runs, whatever stands in a text. Styles of elements are the package's own.
 _POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; media-src data:; "

@@ -31,8 +31,6 @@ from kbench_jupyter.results.samples import (
 )
 from kbench_jupyter.results.samples import Text as Written
 
-__all__ = ["markdown_pages"]
-
 #: What Markdown, or HTML in it, would act on.
 _MARKS = re.compile(r"([\\`*_{}\[\]()#+!|<>~&@:^$-])")
 

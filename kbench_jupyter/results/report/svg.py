@@ -9,8 +9,6 @@ from html import escape
 
 from kbench_jupyter.display.text import visible
 
-__all__ = ["Bar", "Dot", "bars", "dots"]
-
 _WIDTH, _ROW, _LEFT, _RIGHT = 720, 30, 210, 150
 _HEIGHT, _EDGE = 300, 60
 _NAME = 28

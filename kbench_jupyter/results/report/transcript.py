@@ -21,8 +21,6 @@ from kbench_jupyter.results.samples import (
     TreeNode,
 )
 
-__all__ = ["Raw", "plain", "transcript_html"]
-
 _ELEMENTS = {"image": "img", "audio": "audio", "video": "video"}
 _MIME = re.compile(r"(image|audio|video)/[\w.+-]{1,60}")
 _BASE64 = re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*")

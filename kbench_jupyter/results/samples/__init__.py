@@ -15,7 +15,6 @@ from kbench_jupyter.results.samples.index import SampleIndex
 from kbench_jupyter.results.samples.measures import MEASURES, value
 from kbench_jupyter.results.samples.sample import EVERY, Filter, Sample
 from kbench_jupyter.results.samples.transcript import (
-    Chat,
     Media,
     Part,
     Reasoning,
@@ -31,7 +30,6 @@ from kbench_jupyter.results.samples.transcript import (
 __all__ = [
     "EVERY",
     "MEASURES",
-    "Chat",
     "Column",
     "Filter",
     "GridCell",

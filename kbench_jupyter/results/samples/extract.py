@@ -12,10 +12,10 @@ from datetime import datetime
 from typing import Any
 
 from kbench_jupyter.display.numbers import score_text
-from kbench_jupyter.results.runfiles import RunResult, as_object, as_objects, parse_run
+from kbench_jupyter.results.runfiles import RunResult, all_subruns, as_object, as_objects, parse_run
 from kbench_jupyter.results.samples.contents import messages, plain
 from kbench_jupyter.results.samples.sample import ERROR, TEXT
-from kbench_jupyter.results.samples.transcript import Media, Role, TranscriptMessage
+from kbench_jupyter.results.samples.transcript import Media, TranscriptMessage
 
 Json = Mapping[str, Any]
 #: Who a run is: what a file of its own and the run it is nested in say alike.
@@ -93,7 +93,8 @@ def found(run: Json, place: str) -> Found:
 
 def listed(result: RunResult, asked: str, answer: str) -> tuple[Any, ...]:
     """Return what is listed of a run, in the order of `LISTED` and as SQLite takes it."""
-    checks = list(_assertions(result))
+    below = list(all_subruns(result))
+    checks = [made for one in (result, *below) for made in one.assertions]
     failed = [clean(one.expectation or one.definition, TEXT) for one in checks if not one.passed]
     lines = result.error_message.rstrip().splitlines()
     return (
@@ -115,8 +116,8 @@ def listed(result: RunResult, asked: str, answer: str) -> tuple[Any, ...]:
         result.usage.cost,
         result.usage.latency,
         result.elapsed,
-        sum(1 for _ in _below(result)),
-        _isoformat(result.started),
+        len(below),
+        result.started and result.started.isoformat(),
     )
 
 
@@ -193,28 +194,12 @@ def clean(text: str, most: int) -> str:
     return text[:most].encode("utf-8", "replace").decode("utf-8")
 
 
-def _assertions(result: RunResult) -> Iterator[Any]:
-    yield from result.assertions
-    for one in result.subruns:
-        yield from _assertions(one)
-
-
-def _below(result: RunResult) -> Iterator[RunResult]:
-    for one in result.subruns:
-        yield one
-        yield from _below(one)
-
-
 def _result_text(result: RunResult) -> str:
     if result.score is not None:
         return score_text(result.score)
     if result.outcome is not None:
         return str(result.outcome).lower()
     return json.dumps(result.values, ensure_ascii=False) if result.values is not None else ""
-
-
-def _isoformat(time: datetime | None) -> str | None:
-    return None if time is None else time.isoformat()
 
 
 def _asked(chats: Sequence[tuple[str, list[TranscriptMessage]]]) -> list[TranscriptMessage]:
@@ -228,17 +213,17 @@ def _asked(chats: Sequence[tuple[str, list[TranscriptMessage]]]) -> list[Transcr
 
 def _answer(chats: Sequence[tuple[str, list[TranscriptMessage]]], model: str) -> str:
     """Return the last answer in the run's own chat, or in the last of those it opened; by its model, where it spoke."""
-    spoken = [said for name, said in chats if not name.startswith(_JUDGED) and _by(said, "assistant")]
+    spoken = [said for name, said in chats if not name.startswith(_JUDGED) and _answers(said)]
     if not spoken:
         return ""
-    said = _by(spoken[0] if chats and spoken[0] is chats[0][1] else spoken[-1], "assistant")
+    said = _answers(spoken[0] if spoken[0] is chats[0][1] else spoken[-1])
     own = [one for one in said if one.sender == model]
     texts = [text for one in own or said if (text := plain(one.parts))]
     return texts[-1] if texts else ""
 
 
-def _by(said: Sequence[TranscriptMessage], role: Role) -> list[TranscriptMessage]:
-    return [one for one in said if one.role == role]
+def _answers(said: Sequence[TranscriptMessage]) -> list[TranscriptMessage]:
+    return [one for one in said if one.role == "assistant"]
 
 
 def _digest(asked: Sequence[TranscriptMessage]) -> str:

@@ -129,7 +129,6 @@ class Folder:
             usage=own.usage + total.usage,
             others_held=total.held,
             others_called=total.called or asked,
-            definition="",
         )
         self._nested |= inside
         return Top(path.name, identity(head), result, evaluates(head), asked, known, label)

@@ -22,7 +22,6 @@ class GridCell:
     passed: int  #: how many of them passed
     errored: int  #: how many of them errored
     score: float | None  #: mean of the scores; None where none has one
-    result: str  #: of the newest sample
     failed: tuple[str, ...]  #: expectations that failed, of the newest sample
 
 

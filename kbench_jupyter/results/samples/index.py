@@ -146,19 +146,15 @@ class SampleIndex:
         self,
         where: Filter = EVERY,
         order: str = "",
-        offset: int = 0,
         limit: int | None = None,
     ) -> Iterator[Sample]:
         """Yield samples, read as they are asked for.
 
         Parameters
         ----------
-        where : Filter
         order : str
             One of `conditions.ORDERS`, with ``-`` before it for the largest first; by version (newest first),
             candidate, sub task and row where "". What has no value comes last.
-        offset : int
-            How many to pass over.
         limit : int, optional
             How many at the most.
 
@@ -167,7 +163,7 @@ class SampleIndex:
         UsageError
             If there is no such order.
         """
-        return self._asked().samples(where, order, offset, limit)
+        return self._asked().samples(where, order, limit)
 
     def count_keys(self, where: Filter = EVERY) -> int:
         """Return how many rows the grid has."""
@@ -186,8 +182,10 @@ class SampleIndex:
 
         Parameters
         ----------
-        where, order, offset, limit
+        where, order, limit
             As `samples` takes them; an order by a number takes the mean of the row's samples.
+        offset : int
+            How many to pass over.
         column : Column, optional
             Whose values the order looks at; all where None.
         """

@@ -9,7 +9,7 @@ from typing import Any
 
 from kbench_jupyter.results.runfiles import Assertion, RunResult, Usage
 
-_KEPT = [one.name for one in fields(RunResult) if one.name not in ("subruns", "definition", "path")]
+_KEPT = [one.name for one in fields(RunResult) if one.name not in ("subruns", "path")]
 
 
 def as_plain(result: RunResult) -> dict[str, Any]:

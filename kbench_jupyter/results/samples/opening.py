@@ -51,7 +51,7 @@ def open_transcript(folder: Path, sample_id: str, stored: Stored, sample: Sample
     elif (clean(result.task, TEXT), result.started) != (sample.task, sample.started):
         raise ValueError(f"{stored.file} changed since its samples were listed; list them again")
     chats = [
-        Chat(str(one.get("id") or ""), _title(str(one.get("id") or "")), tuple(messages(one)))
+        Chat(_title(str(one.get("id") or "")), tuple(messages(one)))
         for one in as_objects(run.get("conversations"))
     ]
     return Transcript(

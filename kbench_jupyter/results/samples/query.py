@@ -77,9 +77,9 @@ class Query:
 
         return self._once(("samples", where, order), ask)
 
-    def samples(self, where: Filter, order: str, offset: int, limit: int | None) -> Iterator[Sample]:
+    def samples(self, where: Filter, order: str, limit: int | None) -> Iterator[Sample]:
         """Yield samples in order."""
-        numbers = self.numbers(where, order)[offset:][:limit]
+        numbers = self.numbers(where, order)[:limit]
         return (one for page in _pages(numbers) for one in self._read(page))
 
     def keys(self, where: Filter, order: str, column: Column | None) -> list[str]:
@@ -273,6 +273,5 @@ def _cell(samples: Sequence[Sample]) -> GridCell:
         passed=sum(one.passed is True for one in samples),
         errored=sum(one.errored for one in samples),
         score=sum(scores) / len(scores) if scores else None,
-        result=samples[0].result,
         failed=samples[0].failed,
     )

@@ -76,7 +76,6 @@ class TranscriptMessage:
 class Chat:
     """The messages of one chat, in order."""
 
-    id: str
     title: str  #: what to call it; "" where it has no name
     messages: tuple[TranscriptMessage, ...]
 

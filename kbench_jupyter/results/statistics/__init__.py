@@ -17,14 +17,13 @@ Which method is used when, and why, stands in the docstring of each function:
 """
 
 from kbench_jupyter.results.statistics.differences import Difference, mcnemar, paired, unpaired
-from kbench_jupyter.results.statistics.intervals import CONFIDENCE, Estimate, mean, rate
+from kbench_jupyter.results.statistics.intervals import Estimate, mean, rate
 from kbench_jupyter.results.statistics.libraries import has_scipy
 from kbench_jupyter.results.statistics.many import holm
 from kbench_jupyter.results.statistics.power import detectable, pairs_needed, samples_needed
 from kbench_jupyter.results.statistics.repeats import pass_at_k, pass_hat_k, within_spread
 
 __all__ = [
-    "CONFIDENCE",
     "Difference",
     "Estimate",
     "detectable",

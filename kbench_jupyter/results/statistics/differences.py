@@ -16,8 +16,6 @@ class Difference(Interval):
     """How far one series lies above another (mean of the one minus mean of the other), and how sure that is."""
 
     p: float | None  #: two-sided p value of no difference; None where there is too little to tell
-    n: int  #: pairs; where there are none, values of the smaller series
-    spread: float | None  #: standard deviation of the pairs' differences; None where there are no pairs
     method: str  #: what the p value and the interval are of
 
 
@@ -50,20 +48,19 @@ def paired(one: Sequence[float], other: Sequence[float], *, passes: bool = False
     """
     gaps = [a - b for a, b in zip(one, other, strict=True)]
     n, value = len(gaps), fmean(gaps)
-    spread = standard_error(gaps) * math.sqrt(n) if n > 1 else None
     if passes:
         better, worse = sum(gap > 0 for gap in gaps), sum(gap < 0 for gap in gaps)
         low, high = _agresti_min(better, worse, n)
-        return Difference(value, low, high, mcnemar(better, worse), n, spread, "exact McNemar test")
+        return Difference(value, low, high, mcnemar(better, worse), "exact McNemar test")
     if n < 2:
-        return Difference(value, None, None, None, n, spread, "")
+        return Difference(value, None, None, None, "")
     if min(gaps) == max(gaps):  # no spread to measure by: all that is known is that each went the same way
         p = mcnemar(n, 0) if value else 1.0
-        return Difference(value, None, None, p, n, spread, "sign test")
+        return Difference(value, None, None, p, "sign test")
     error = standard_error(gaps)
     half = t_quantile(n - 1) * error
     p = t_tails(value / error, n - 1)
-    return Difference(value, value - half, value + half, p, n, spread, "paired t test")
+    return Difference(value, value - half, value + half, p, "paired t test")
 
 
 def unpaired(one: Sequence[float], other: Sequence[float], *, passes: bool = False) -> Difference:
@@ -90,17 +87,17 @@ def unpaired(one: Sequence[float], other: Sequence[float], *, passes: bool = Fal
         held, more = round(sum(one)), round(sum(other))
         table = [[held, len(one) - held], [more, len(other) - more]]
         p = float(scipy_stats("Fisher's exact test").fisher_exact(table).pvalue)
-        return Difference(value, low, high, p, n, None, "Fisher's exact test")
+        return Difference(value, low, high, p, "Fisher's exact test")
     if n < 2:
-        return Difference(value, None, None, None, n, None, "")
+        return Difference(value, None, None, None, "")
     left, right = standard_error(one), standard_error(other)
     error = math.hypot(left, right)
     if not error:
-        return Difference(value, None, None, None if value else 1.0, n, None, "")
+        return Difference(value, None, None, None if value else 1.0, "")
     freedom = 1 / ((left / error) ** 4 / (len(one) - 1) + (right / error) ** 4 / (len(other) - 1))
     half = t_quantile(freedom) * error
     p = t_tails(value / error, freedom)
-    return Difference(value, value - half, value + half, p, n, None, "Welch's t test")
+    return Difference(value, value - half, value + half, p, "Welch's t test")
 
 
 def mcnemar(better: int, worse: int) -> float:

@@ -102,7 +102,6 @@ def mean(
     clusters : sequence of hashable, optional
         Which sample each value is of. Where samples repeat, the standard error is the cluster-robust one and t has a
         degree of freedom less than there are samples.
-    method : {"auto", "t"}
 
     Raises
     ------

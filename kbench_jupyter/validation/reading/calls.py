@@ -11,8 +11,6 @@ from kbench_jupyter.validation.reading.names import words
 from kbench_jupyter.validation.reading.scopes import Scope
 from kbench_jupyter.validation.reading.value import SDK, UNKNOWN, Found, Value, imported, keyword_of
 
-__all__ = ["CallValues"]
-
 _TEXT_METHODS = words("upper lower title strip lstrip rstrip capitalize replace removeprefix format")
 
 

@@ -21,8 +21,6 @@ from kbench_jupyter.validation.reading.names import NameTable, read_names, words
 if TYPE_CHECKING:
     from kbench_jupyter.notebook.source import SourceCell
 
-__all__ = ["Cell", "Magic", "SyntaxProblem", "read_cell", "read_cells"]
-
 # Cell magics whose body is Python that runs in the notebook's own namespace, and those whose body is
 # Python or anything else that leaves no names behind. Every other cell magic may do what it likes.
 PYTHON_CELL_MAGICS = words("time capture prun memit mprun lprun debug")
@@ -157,10 +155,6 @@ def read_cell(source: SourceCell, number: int) -> Cell:
         A cell of kind ``"code"``.
     number : int
         Its position among the code cells, from 0.
-
-    Returns
-    -------
-    Cell
     """
     cell = Cell(source, number)
     text = source.text

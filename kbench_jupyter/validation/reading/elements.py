@@ -11,8 +11,6 @@ from kbench_jupyter.validation.reading.parts import last_name
 from kbench_jupyter.validation.reading.scopes import Binding, Scope
 from kbench_jupyter.validation.reading.value import UNKNOWN, Found, Func, HardModel, Value
 
-__all__ = ["ElementValues"]
-
 _ELEMENTWISE = words("list tuple set frozenset sorted reversed enumerate zip iter filter chain dict")
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.program import Program
     from kbench_jupyter.validation.reading.scopes import Scope
 
-__all__ = ["falls_off"]
-
 _EXITS = words("sys.exit os._exit os.abort typing.assert_never")
 _EXIT_NAMES = frozenset({"exit", "quit"})
 # What a helper that raises tends to be called, where its own lines cannot be seen.
@@ -44,11 +42,6 @@ def falls_off(scope: Scope, program: Program) -> ast.stmt | None:
     ----------
     scope : Scope
         The function's own scope.
-    program : Program
-
-    Returns
-    -------
-    ast.stmt or None
     """
     try:
         return _Endings(program, scope).after(getattr(scope.node, "body", []))

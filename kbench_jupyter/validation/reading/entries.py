@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.program import Program
     from kbench_jupyter.validation.reading.scopes import Scope
 
-__all__ = ["Entries", "bound_once", "entries_of"]
-
 Entries: TypeAlias = dict[str, tuple["ast.expr", "Scope"]]
 _MAX_DEPTH = 8
 # What gives a dict other keys, or a table other columns.

@@ -17,8 +17,6 @@ from kbench_jupyter.validation.reading.scopes import Place, Scope
 from kbench_jupyter.validation.reading.value import SDK, UNKNOWN, Const, Found, Func, Sdk, Value, argument_of
 from kbench_jupyter.validation.reading.walked import Walked
 
-__all__ = ["Evaluator"]
-
 # An answer that takes longer than this to find is not one a reader would be sure of either.
 _MAX_DEPTH = 24
 _MAX_STEPS = 2000

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.scopes import Place, Scope
     from kbench_jupyter.validation.reading.task import Task
 
-__all__ = ["note_handed_on", "only_looks"]
-
 # Calling these with a task does not run it.
 _LOOKERS = words(
     "print display repr str type isinstance issubclass len id vars dir help hasattr getattr callable hash bool format"

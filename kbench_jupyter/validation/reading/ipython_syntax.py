@@ -12,8 +12,6 @@ from functools import lru_cache
 from kbench_jupyter.notebook.ipython_syntax import limited, spend
 from kbench_jupyter.notebook.ipython_syntax import transformed as by_ipython
 
-__all__ = ["line_by_line", "transformed"]
-
 _LINE_AT_MARGIN = re.compile(r"%(?!%)|!|[A-Za-z_]\w*[ \t]*=[ \t]*[%!]")
 # What makes a line depend on those around it: an indented first line, strings of several lines, continued lines,
 # prompts that IPython takes off, line ends that only some know. And help, which may begin above its question mark.

@@ -14,8 +14,6 @@ from typing import Any
 
 from kbench_jupyter.notebook.ipython_syntax import parse
 
-__all__ = ["NameTable", "read_names", "words"]
-
 
 @dataclass
 class NameTable:

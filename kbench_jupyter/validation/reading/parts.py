@@ -6,8 +6,6 @@ import ast
 
 from kbench_jupyter.validation.reading.scopes import Certainty
 
-__all__ = ["arguments", "base_name", "branches", "default_values", "last_name", "managers"]
-
 
 def arguments(args: ast.arguments) -> list[ast.arg]:
     """Return every parameter of a signature."""

@@ -23,8 +23,6 @@ from kbench_jupyter.validation.reading.walked import Walked
 if TYPE_CHECKING:
     from kbench_jupyter.notebook.source import SourceCell, TaskSource
 
-__all__ = ["Program", "read_program", "reading"]
-
 BUILTINS = frozenset(dir(builtins))
 
 
@@ -95,10 +93,6 @@ def read_program(source: TaskSource) -> Program:
     ----------
     source : TaskSource
         Only its cells are looked at.
-
-    Returns
-    -------
-    Program
     """
     return _read(source.cells)
 

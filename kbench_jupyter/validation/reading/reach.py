@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.values import Values
     from kbench_jupyter.validation.reading.walked import Walked
 
-__all__ = ["reached_scopes"]
-
 # What a text may call when something executes it: `getattr(suite, "run_all")()`, tables of names, `exec("main()")`.
 _CALLED_IN_TEXT = re.compile(r"\s*(?:await\s+)?([^\W\d]\w*)\s*(?:\(|\Z)")
 _WORD = re.compile(r"[^\W\d]\w*")

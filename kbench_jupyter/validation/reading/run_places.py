@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.program import Program
     from kbench_jupyter.validation.reading.task import Task
 
-__all__ = ["place_for_run"]
-
 _ENDING_WORDS = ("raise", "exit", "quit")
 
 

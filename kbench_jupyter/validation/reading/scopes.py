@@ -11,8 +11,6 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.cells import Cell
 
-__all__ = ["FUNCTIONS", "Binding", "Certainty", "Function", "Place", "Scope", "SiteIndex"]
-
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 _SomeNode = TypeVar("_SomeNode", bound=ast.AST, covariant=True)
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -53,7 +51,6 @@ class Scope:
     kind: str
     node: ast.AST | None = None
     parent: Scope | None = None
-    cell: Cell | None = None
     certainty: int = Certainty.SURE
     bindings: dict[str, list[Binding]] = field(default_factory=lambda: defaultdict(list))
     homes: dict[str, Scope] = field(default_factory=dict)

@@ -16,8 +16,6 @@ from kbench_jupyter.validation.reading.scopes import Certainty, Scope
 if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.walked import Walked
 
-__all__ = ["Switch", "constants_of", "switch_off"]
-
 _COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], object]] = {
     ast.Eq: operator.eq,
     ast.NotEq: operator.ne,
@@ -94,10 +92,8 @@ def constants_of(node: ast.expr, scope: Scope, walked: Walked) -> list[object]:
 
     Parameters
     ----------
-    node : expression
     scope : Scope
         Where it stands.
-    walked : Walked
 
     Returns
     -------

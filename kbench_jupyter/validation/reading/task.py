@@ -12,56 +12,21 @@ from kbench_jupyter.validation.reading.scopes import FUNCTIONS, Place, Scope
 if TYPE_CHECKING:
     from kbench_jupyter.notebook.source import CellRef
 
-__all__ = ["BareDecorator", "RunCall", "Task", "TaskDefinition", "file_name", "slug_of"]
-
-
 #: A task's name that IPython leaves alone on a magic's line.
 _PLAIN = re.compile(r"\w(?:[\w .,:/()-]*[\w.)])?")
 
 
 @dataclass(frozen=True)
 class TaskDefinition:
-    """A task that a task source defines.
+    """A task that a task source defines."""
 
-    Parameters
-    ----------
-    name : str or None
-        The task's name as the SDK gives it, or None when only running the notebook could tell.
-    slug : str or None
-        The name as a slug, or None like the name.
-    function : str
-        The name of the decorated function.
-    stored : bool
-        Whether the SDK writes a task file for it (no ``store_task=False``).
-    cell : CellRef
-        The cell that defines it.
-    line : int
-        The line of its ``def`` (or of the call that wraps a function) in that cell, from 1.
-    runs : bool
-        Whether a ``.run`` or ``.evaluate`` of it is executed.
-    parameters : tuple of str
-        The function's parameters, in order.
-    returns : str or None
-        The return annotation as written, or None without one.
-    chosen : bool
-        Whether the notebook's own ``%choose`` keeps it.
-    variable : str
-        The notebook's variable that surely stands for it, or "".
-    shadowed : bool
-        Whether the notebook has a variable that is called as the task is named, and is something else.
-    """
-
-    name: str | None
-    slug: str | None
-    function: str
-    stored: bool
-    cell: CellRef
-    line: int
-    runs: bool
-    parameters: tuple[str, ...] = ()
-    returns: str | None = None
-    chosen: bool = False
-    variable: str = ""
+    name: str | None  #: as the SDK gives it, or None when only running the notebook could tell
+    slug: str | None  #: the name as a slug, or None like the name
+    stored: bool  #: whether the SDK writes a task file for it (no ``store_task=False``)
+    cell: CellRef  #: the cell that defines it
+    chosen: bool = False  #: whether the notebook's own ``%choose`` keeps it
+    variable: str = ""  #: the notebook's variable that surely stands for it, or ""
+    #: Whether the notebook has a variable that is called as the task is named, and is something else.
     shadowed: bool = False
 
     @property

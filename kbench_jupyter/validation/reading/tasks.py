@@ -18,8 +18,6 @@ from kbench_jupyter.validation.reading.value import DERIVING, SDK, UNKNOWN, Foun
 if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.program import Program
 
-__all__ = ["RUN_METHODS", "Tasks"]
-
 RUN_METHODS = ("run", "evaluate")
 _TASK = kinds.Sdk(f"{SDK}.task")
 
@@ -123,19 +121,11 @@ class Tasks:
         return [self._definition(task, task in self.chosen) for task in self.all]
 
     def _definition(self, task: Task, chosen: bool) -> TaskDefinition:
-        function, cell = task.function, task.place.cell
-        args = getattr(task.scope.node, "args", None) if task.scope is not None else None
-        names = [a.arg for a in (*args.posonlyargs, *args.args, *args.kwonlyargs)] if args is not None else []
         return TaskDefinition(
             name=task.name,
             slug=task.slug,
-            function=function.name if function is not None else "",
             stored=task.stored,
-            cell=cell.source.ref,
-            line=cell.original_line(cell.text_line(_line(task.node))),
-            runs=bool(task.runs),
-            parameters=tuple(names),
-            returns=written(function.returns) if function is not None and function.returns else None,
+            cell=task.place.cell.source.ref,
             chosen=chosen,
             variable=self.variable_of(task),
             shadowed=self.shadowed(task),

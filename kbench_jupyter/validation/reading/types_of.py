@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.program import Program
     from kbench_jupyter.validation.reading.scopes import Scope
 
-__all__ = ["dotted", "is_model", "says_model"]
-
 
 def dotted(node: ast.AST, scope: Scope, program: Program) -> str:
     """Return the full dotted name of something imported (``numpy.float64`` for ``np.float64``), or ``""``."""

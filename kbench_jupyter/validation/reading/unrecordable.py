@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.scopes import Scope
     from kbench_jupyter.validation.reading.sdk.typed import Typed
 
-__all__ = ["Unrecordable"]
-
 # What may be recorded, or cannot be told.
 FINE = frozenset({""})
 _DISPLAYS: dict[type[ast.AST], str] = {
@@ -52,9 +50,8 @@ class Unrecordable:
 
         Parameters
         ----------
-        node : expression or None
         scope : Scope
-            Where it stands.
+            Where the expression stands.
         depth : int
             How many expressions have been followed.
 

@@ -17,8 +17,6 @@ from kbench_jupyter.validation.reading.scopes import FUNCTIONS, Binding, Scope
 from kbench_jupyter.validation.reading.value import SDK, UNKNOWN, Found, Value, imported, is_self
 from kbench_jupyter.validation.reading.walked import STAR, Walked
 
-__all__ = ["Values"]
-
 _MAX_BASES = 24
 # What `+` and `%` make of constant texts.
 _OPERATORS = {ast.Add: str.__add__, ast.Mod: str.__mod__}

@@ -16,8 +16,6 @@ from kbench_jupyter.validation.reading.scopes import Binding, Certainty, Functio
 if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.cells import Cell
 
-__all__ = ["walk_cell"]
-
 _Node = TypeVar("_Node", bound=ast.AST)
 _Handler = TypeVar("_Handler", bound=Callable[..., None])
 _DECIDED_BY_NAMES = (ast.Name, ast.UnaryOp, ast.BoolOp, ast.Compare)
@@ -82,7 +80,7 @@ class _Walker:
 
     def enter(self, kind: str, node: Function | ast.Lambda | ast.ClassDef, scope: Scope, sure: int) -> Scope:
         """Return the scope of a function or class, with its parameters bound."""
-        inner = self.index.functions_by_node[node] = Scope(kind, node, scope, self.cell, sure)
+        inner = self.index.functions_by_node[node] = Scope(kind, node, scope, sure)
         if not isinstance(node, ast.ClassDef):
             for argument in arguments(node.args):
                 self.bind(argument.arg, "param", argument, inner)

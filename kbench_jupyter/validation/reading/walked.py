@@ -19,8 +19,6 @@ from kbench_jupyter.validation.reading.scopes import Binding, Certainty, Scope, 
 from kbench_jupyter.validation.reading.value import SDK
 from kbench_jupyter.validation.reading.walk import walk_cell
 
-__all__ = ["STAR", "Walked"]
-
 # What `from kaggle_benchmarks import *` brings that rules ask about.
 STAR = words("task benchmark llm llms judge_llm assertions chats kaggle last_reasoning_traces ChatRoom tasks")
 # A cell with none of these texts, that uses nothing such a cell defines, concerns no rule but those about

@@ -34,31 +34,17 @@ _TOOL_RAISED = re.compile(r"Error invoking tool '[^'\n]+': .+")
 
 @dataclass(frozen=True)
 class Calls:
-    """What the stand-in was asked.
+    """What the stand-in was asked."""
 
-    Parameters
-    ----------
-    calls : int
-        Answers given.
-    input_tokens, output_tokens : int
-        About as many as a real model would count: a quarter of the characters.
-    unfit : int
-        Answers that do not fit the schema that was asked for.
-    models : frozenset of str
-        Names that it was asked under.
-    tool_errors : frozenset of str
-        What tools raised when they were called, one line each.
-    rows, kept : int
-        Rows that were to be evaluated, and those that were, as far as only the first of them are; below 0 where the
-        installed task SDK's rows cannot be chosen.
-    """
-
-    calls: int = 0
+    calls: int = 0  #: answers given
+    #: Tokens, about as many as a real model would count: a quarter of the characters.
     input_tokens: int = 0
     output_tokens: int = 0
-    unfit: int = 0
-    models: frozenset[str] = frozenset()
-    tool_errors: frozenset[str] = frozenset()
+    unfit: int = 0  #: answers that do not fit the schema that was asked for
+    models: frozenset[str] = frozenset()  #: names that it was asked under
+    tool_errors: frozenset[str] = frozenset()  #: what tools raised when they were called, one line each
+    #: Rows that were to be evaluated, and those that were, as far as only the first of them are; below 0 where the
+    #: installed task SDK's rows cannot be chosen.
     rows: int = 0
     kept: int = 0
 

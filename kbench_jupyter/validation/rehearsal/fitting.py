@@ -11,8 +11,6 @@ from typing import Any
 
 from kbench_jupyter.quick_import import load
 
-__all__ = ["fits", "value_for"]
-
 #: How deep a value nests before what may be left out is: schemas may name themselves.
 _DEEP = 6
 _WORDS = ("amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "heath", "islet", "jade")

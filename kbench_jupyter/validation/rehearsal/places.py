@@ -25,20 +25,11 @@ _CHAINED = re.compile(
 
 @dataclass(frozen=True)
 class Place:
-    """A line of the user's notebook.
-
-    Parameters
-    ----------
-    cell : CellRef
-    line : int or None
-        In that cell, from 1.
-    file_line : int or None
-        The line in the user's file, from 1, where the source is a file with lines.
-    """
+    """A line of the user's notebook."""
 
     cell: CellRef
-    line: int | None = None
-    file_line: int | None = None
+    line: int | None = None  #: in its cell, from 1
+    file_line: int | None = None  #: in the user's file, from 1, where the source is a file with lines
 
     def __str__(self) -> str:
         return place_in_words(self.cell, self.line, self.file_line)
@@ -49,7 +40,6 @@ class Places:
 
     Parameters
     ----------
-    source : TaskSource
     cells : sequence of notebook cells
         As they were executed. Those that are empty have none in `source`.
     before : bool

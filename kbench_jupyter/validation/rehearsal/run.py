@@ -38,58 +38,30 @@ _MISSING = {
 
 @dataclass(frozen=True)
 class Progress:
-    """One step of a rehearsal.
+    """One step of a rehearsal."""
 
-    Parameters
-    ----------
-    cell : CellRef
-        The notebook's cell.
-    position, total : int
-        Which of how many cells is at it, from 1.
-    text : str
-        Output that just came, or "" when the cell has just started.
-    stream : str
-        ``"stdout"`` or ``"stderr"``.
-    """
-
-    cell: CellRef
-    position: int
+    cell: CellRef  #: the notebook's cell
+    position: int  #: which of how many cells is at it, from 1
     total: int
-    text: str = ""
-    stream: str = "stdout"
+    text: str = ""  #: output that just came, or "" when the cell has just started
+    stream: str = "stdout"  #: ``"stdout"`` or ``"stderr"``
 
 
 @dataclass(frozen=True)
 class Failure:
-    """Why a rehearsal stopped early.
+    """Why a rehearsal stopped early."""
 
-    Parameters
-    ----------
-    message : str
-        One line.
-    place : Place or None
-        The line of the executed cell.
-    also : str
-        The other place there is to name: where the exception was raised, or where the code that raised it was
-        called; "" where there is none.
-    traceback : str
-        The kernel's traceback without ANSI codes and most frames of libraries, with the notebook's places;
-        possibly empty.
-    hint : str or None
-        What to type next, where that is known.
-    endpoint : bool
-        Whether it was the model's endpoint that failed, and not the cell.
-    displaying : bool
-        Whether all had run, and showing what the cell ends in failed.
-    """
-
-    message: str
-    place: Place | None = None
+    message: str  #: one line
+    place: Place | None = None  #: the line of the executed cell
+    #: The other place there is to name: where the exception was raised, or where the code that raised it was
+    #: called; "" where there is none.
     also: str = ""
+    #: The kernel's traceback without ANSI codes and most frames of libraries, with the notebook's places;
+    #: possibly empty.
     traceback: str = ""
-    hint: str | None = None
-    endpoint: bool = False
-    displaying: bool = False
+    hint: str | None = None  #: what to type next, where that is known
+    endpoint: bool = False  #: whether it was the model's endpoint that failed, and not the cell
+    displaying: bool = False  #: whether all had run, and showing what the cell ends in failed
 
     @property
     def where(self) -> str:
@@ -99,20 +71,11 @@ class Failure:
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """How a rehearsal went.
+    """How a rehearsal went."""
 
-    Parameters
-    ----------
-    outcome : Outcome
-        The execution's own account.
-    failure : Failure or None
-    hints : tuple of str
-        Things its output gave away, for example a package that is missing.
-    """
-
-    outcome: Outcome
+    outcome: Outcome  #: the execution's own account
     failure: Failure | None = None
-    hints: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()  #: things its output gave away, for example a package that is missing
 
 
 def rehearse(
@@ -130,7 +93,6 @@ def rehearse(
 
     Parameters
     ----------
-    source : TaskSource
     folder : Path
         An empty scratch folder; run files are left in it.
     env : mapping

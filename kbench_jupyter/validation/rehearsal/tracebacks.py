@@ -48,21 +48,11 @@ class _Piece:
 
 @dataclass(frozen=True)
 class Told:
-    """An exception as the user is told of it.
+    """An exception as the user is told of it."""
 
-    Parameters
-    ----------
-    message : str
-        One line.
-    traceback : str
-        The short one.
-    endpoint : bool
-        Whether a model's endpoint is to blame.
-    """
-
-    message: str
-    traceback: str
-    endpoint: bool = False
+    message: str  #: one line
+    traceback: str  #: the short one
+    endpoint: bool = False  #: whether a model's endpoint is to blame
 
 
 def tell(traceback: str, name: str, text: str) -> Told:

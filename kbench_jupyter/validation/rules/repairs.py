@@ -28,21 +28,11 @@ from kbench_jupyter.validation.rules.structure import BARE
 
 @dataclass(frozen=True)
 class Fix:
-    """A change of one cell that puts findings right without changing what a task does.
-
-    Parameters
-    ----------
-    cell : CellRef
-        The cell to change.
-    title : str
-        What the change does, in a few words.
-    new_text : str
-        The cell's whole new text, with the lines that a push leaves out still in it.
-    """
+    """A change of one cell that puts findings right without changing what a task does."""
 
     cell: CellRef
-    title: str
-    new_text: str
+    title: str  #: what the change does, in a few words
+    new_text: str  #: the cell's whole new text, with the lines that a push leaves out still in it
 
 
 @dataclass(frozen=True)

@@ -26,35 +26,16 @@ _IGNORE = re.compile(r"#\s*kbench:\s*ignore\[([^\]]*)\]")
 
 @dataclass(frozen=True)
 class Rule:
-    """A rule, with the page that ``%kbench rule CODE`` shows.
+    """A rule, with the page that ``%kbench rule CODE`` shows."""
 
-    Parameters
-    ----------
-    code : str
-        ``KB`` and three digits; the first is the group.
-    name : str
-        A short name in kebab case.
-    severity : Severity
-        How bad a finding of it is. Where a rule cannot be sure, its finding is a warning.
-    summary : str
-        What it finds, in one sentence.
-    why : str
-        What happens when it is not heeded.
-    example : str
-        Code it objects to.
-    fix : str
-        The same code put right.
-    message, hint : str
-        What its findings say, with ``{names}`` that a report fills in. Empty where each finding says it anew.
-    """
-
-    code: str
-    name: str
-    severity: Severity
-    summary: str
-    why: str
-    example: str
-    fix: str
+    code: str  #: ``KB`` and three digits; the first is the group
+    name: str  #: short, in kebab case
+    severity: Severity  #: how bad a finding of it is; where a rule cannot be sure, its finding is a warning
+    summary: str  #: what it finds, in one sentence
+    why: str  #: what happens when it is not heeded
+    example: str  #: code it objects to
+    fix: str  #: the same code put right
+    #: What its findings say, with ``{names}`` that a report fills in. Empty where each finding says it anew.
     message: str = ""
     hint: str = ""
 

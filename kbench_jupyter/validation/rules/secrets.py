@@ -93,10 +93,6 @@ def find_secrets(text: str, *, prose: bool = False) -> Iterator[Secret]:
         Any text.
     prose : bool
         Whether it is no code: then a name alone makes no secret of what stands behind it.
-
-    Yields
-    ------
-    Secret
     """
     found: list[Secret] = []
 

@@ -24,10 +24,10 @@ def test_half_lines_are_joined_stream_by_stream() -> None:
         LogEntry("stdout", 3.0, "ing\nnext"),
         LogEntry("stderr", 4.0, "old\n"),
     ]
-    assert [(line.stream, line.time, line.text) for line in lines_of(entries)] == [
-        ("stdout", 1.0, "Loading"),
-        ("stderr", 2.0, "warning: old"),
-        ("stdout", 3.0, "next"),
+    assert [(line.stream, line.text) for line in lines_of(entries)] == [
+        ("stdout", "Loading"),
+        ("stderr", "warning: old"),
+        ("stdout", "next"),
     ]
 
 

@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.scopes import Scope
     from kbench_jupyter.validation.reading.sdk.things import Thing
 
-__all__ = ["Answer", "answer_in"]
-
 _PYTHON = {"str": str, "int": int, "float": float, "bool": bool}
 _CONTAINERS = {"list": list, "dict": dict, "set": set, "tuple": tuple, "List": list, "Dict": dict}
 _OF_PYDANTIC = words(

@@ -21,8 +21,6 @@ from kbench_jupyter.validation.reading.sdk.things import (
 )
 from kbench_jupyter.validation.reading.value import SDK
 
-__all__ = ["NEUTRAL", "Evaluator", "is_type_of", "parsed"]
-
 _DISPLAYS: dict[type[ast.AST], type] = {ast.Dict: dict, ast.List: list, ast.Set: set}
 _ITERATORS = ("Iterator", "Iterable", "Generator", "Sequence")
 _PROPERTIES = frozenset({"property", "cached_property", "abstractproperty"})

@@ -25,8 +25,6 @@ from kbench_jupyter.validation.reading.sdk.things import (
 )
 from kbench_jupyter.validation.reading.value import SDK
 
-__all__ = ["Installed", "installed"]
-
 
 def installed() -> Installed | None:
     """Return the SDK of this interpreter, or None where it is not installed."""

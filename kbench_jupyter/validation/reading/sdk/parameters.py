@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.sdk.installed import Installed
     from kbench_jupyter.validation.reading.sdk.sources import Module
 
-__all__ = ["Fit", "Signature", "accepted", "bind", "home_of", "overridden", "signature_of"]
-
 _Kind = inspect._ParameterKind
 _PLAIN_TYPES = words("str int float bool list dict tuple set bytes Pattern DataFrame")
 _UNTOLD = ("Enum", "StrEnum", "Protocol")

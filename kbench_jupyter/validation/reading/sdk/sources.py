@@ -12,8 +12,6 @@ from typing import TypeAlias
 
 from kbench_jupyter.validation.reading.value import SDK
 
-__all__ = ["Bound", "Imported", "Module", "Sources", "bindings"]
-
 
 @dataclass(frozen=True)
 class Imported:

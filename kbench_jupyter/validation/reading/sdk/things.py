@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.scopes import Function
     from kbench_jupyter.validation.reading.sdk.sources import Module
 
-__all__ = ["Class", "Func", "Instance", "Manager", "ModuleThing", "Outside", "Plain", "Thing", "in_words"]
-
 
 @dataclass(frozen=True)
 class ModuleThing:

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from kbench_jupyter.validation.reading.sdk.installed import Installed
     from kbench_jupyter.validation.reading.tasks import Tasks
 
-__all__ = ["MODEL", "TASK", "Typed"]
-
 MODEL = f"{SDK}.actors.LLMChat"
 TASK = f"{SDK}.tasks.Task"
 #: What an expression may surely be.
