@@ -258,8 +258,12 @@ class Session:
     def close(self) -> None:
         """Close what uses this session and free the client's connections; it speaks to no server any more."""
         self._closed = True
-        while self._closers:
-            self._closers.pop()()
+        while True:
+            try:
+                closer = self._closers.pop()
+            except IndexError:  # a panel that is closed in another thread may have taken itself out
+                break
+            closer()
         with self._lock:
             if self._client is not None:
                 self._client.close()
