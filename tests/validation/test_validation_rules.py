@@ -621,7 +621,11 @@ def severities(*cells: str, **options: object) -> dict[str, Severity]:
             ["try:\n    print(rows)\nexcept NameError: ...", "rows = 1", *body()],
         ),
         ("KB102", ["x = 1"], ["from my_tasks import quiz\nquiz.run(1)"]),
-        ("KB102", ["import tasks"], ["import sys\nsys.path.append('/kaggle/input/quiz')\nimport tasks"]),
+        (
+            "KB102",
+            ["import sys\nsys.path.append('/kaggle/input/quiz')\nimport requests"],
+            ["import sys\nsys.path.append('/kaggle/input/quiz')\nimport quiz_tasks"],
+        ),
     ],
 )
 def test_what_is_not_sure_is_a_warning(code, sure, unsure):

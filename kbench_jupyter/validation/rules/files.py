@@ -90,7 +90,7 @@ def _modules(check: Check) -> None:
                 place: Place[ast.AST] = Place(node, cell, program.module, Certainty.GUARDED)
                 # Whoever names the file as well (%%writefile, a download) brings it.
                 named = re.search(rf"\b{name}(?:\.py|/)", re.sub(r"#.*", "", program.text))
-                if named or f"{name}.py" in brought or _is_installed(name, check, check.folder):
+                if named or f"{name}.py" in brought or is_installed(name, check, check.folder):
                     continue
                 if not is_caught("ModuleNotFoundError", place, program):
                     check.at(LOCAL_PATH, place, *_module_words(name), sure=node in cell.tree.body)
@@ -133,8 +133,8 @@ def _may_be_in(folder: Path, name: str, node: ast.AST) -> bool:
     return name in paths or (folder / name / "__init__.py").is_file()
 
 
-def _is_installed(name: str, check: Check, folder: Path) -> bool:
-    """Whether a module is there without the notebook's folder as well, or a command installs something of its name."""
+def is_installed(name: str, check: Check, folder: Path) -> bool:
+    """Return whether a module is there without the notebook's folder, or a command installs what is called so."""
     if any(name.replace("_", "-") in c.text.replace("_", "-") for c in commands(check.program)):
         return True
     elsewhere = [p for p in sys.path if p and Path(p).resolve() != folder.resolve()]

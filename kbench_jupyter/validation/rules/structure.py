@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 import unicodedata
 from collections import defaultdict
+from pathlib import Path
 from typing import Any
 
 from kbench_jupyter.validation.reading.task import Task, file_name
 from kbench_jupyter.validation.reading.value import written
+from kbench_jupyter.validation.rules.files import imported, is_installed
 from kbench_jupyter.validation.rules.rule import Check, error, warning
 
 SYNTAX = error(
@@ -121,11 +124,20 @@ def _no_task(check: Check) -> None:
         return
     imports_sdk = any("kaggle_benchmarks" in cell.source.text for cell in check.program.cells)
     unseen = tasks.maybe_tasks or tasks.unresolved_run or check.program.opaque_from < len(check.program.cells)
-    unseen = unseen or "sys.path" in check.program.text  # a module of a dataset may define and run one
+    unseen = unseen or _imports_unknown(check)
     hint = "Put @kbench.task() above the function that asks the model, and run it with NAME.run(kbench.llm)."
     hint += "" if imports_sdk else " Start with: import kaggle_benchmarks as kbench"
     message = "No cell defines a task that can be seen without running the notebook."
     check.on_notebook(NO_TASK, message if unseen else "No cell defines a task.", hint, sure=not unseen)
+
+
+def _imports_unknown(check: Check) -> bool:
+    """Whether a folder is put on the path, and a module not known here imported: it may define and run a task."""
+    if "sys.path" not in check.program.text:
+        return False
+    names = {name for cell in check.program.cells for node in ast.walk(cell.tree) for name in imported(node)}
+    names -= sys.stdlib_module_names | {"kaggle_benchmarks"}
+    return not all(is_installed(name, check, check.folder or Path.cwd()) for name in names)
 
 
 def _names(check: Check) -> None:
