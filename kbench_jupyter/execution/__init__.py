@@ -10,6 +10,7 @@ from kbench_jupyter.execution.ahead import WARM_UP as WARM_UP
 from kbench_jupyter.execution.ahead import NextKernel as NextKernel
 from kbench_jupyter.execution.ahead import free_memory as free_memory
 from kbench_jupyter.execution.events import CellFailed as CellFailed
+from kbench_jupyter.execution.events import CellFinished as CellFinished
 from kbench_jupyter.execution.events import CellOutput as CellOutput
 from kbench_jupyter.execution.events import CellStarted as CellStarted
 from kbench_jupyter.execution.events import Event as Event

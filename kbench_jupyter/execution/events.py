@@ -23,6 +23,10 @@ class CellStarted(_OfACell):
     """A cell is about to be executed."""
 
 
+class CellFinished(_OfACell):
+    """A cell ended without raising (or with an exception that its tags allow)."""
+
+
 @dataclass(frozen=True)
 class CellOutput(_OfACell):
     """A piece of text that a cell put out, as it came: not necessarily whole lines."""
@@ -46,8 +50,15 @@ class CellFailed(_OfACell):
         """The traceback without ANSI codes."""
         return _ANSI.sub("", self.traceback)
 
+    @property
+    def summary(self) -> str:
+        """One line: ``"ValueError: no such thing (cell 3, line 2)"``."""
+        where = f"cell {self.index + 1}" + (f", line {self.line}" if self.line else "")
+        first = self.evalue.strip().splitlines()[0] if self.evalue.strip() else ""
+        return f"{self.ename}: {first} ({where})" if first else f"{self.ename} ({where})"
 
-Event: TypeAlias = CellStarted | CellOutput | CellFailed
+
+Event: TypeAlias = CellStarted | CellOutput | CellFailed | CellFinished
 
 
 @dataclass(frozen=True)

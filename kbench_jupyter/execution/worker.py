@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kbench_jupyter.errors import ExecutionError
-from kbench_jupyter.execution.events import CellFailed, CellStarted, Event, Outcome
+from kbench_jupyter.execution.events import CellFailed, CellFinished, CellStarted, Event, Outcome
 from kbench_jupyter.execution.kernel import FreshKernel, ToBe, check_installed
 from kbench_jupyter.quick_import import load
 
@@ -243,4 +243,5 @@ class KernelAhead:
                 return False
             except DeadKernelError:
                 return True
+            self._events.put(CellFinished(index))
         return False
