@@ -200,16 +200,12 @@ def test_every_line_of_the_text_leads_back_to_the_line_it_came_from(cells):
         source = task_source(cells, origin="any")
     except NotebookError:
         return
-    placed = [
-        (line, c.ref, row)
-        for c in source.cells
-        for line, row in zip(c.text.split("\n"), c.lines, strict=True)
-    ]
-    for line, ref, row in placed:
-        original = cells[ref.index]["source"].replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    placed = [(c, pair) for c in source.cells for pair in zip(c.text.split("\n"), c.lines, strict=True)]
+    for c, (line, row) in placed:
+        original = cells[c.ref.index]["source"].replace("\r\n", "\n").replace("\r", "\n").split("\n")
         assert 1 <= row <= len(original)
         # Not where a line was rewritten: a fence closed, a comment doubled, a magic written out,
-        rewritten = ("\\", "get_ipython", "%% ", "# ```", "# ~~~")
+        rewritten = ("\\", "get_ipython", "%% ", "```", "~~~")
         # ... a pasted prompt taken off, quotes put around what stands behind `;` or `,`.
         if original[row - 1].lstrip().startswith(("In [", ">>>", ";", ",")):
             continue
