@@ -59,6 +59,8 @@ export class KernelLine {
     this.onStatus = (_, status) => this.statusIs(status);
     this.session.kernelChanged.connect(this.onKernel);
     this.session.statusChanged.connect(this.onStatus);
+    this.onMessage = (_, { header }) => this.heard(header.session);
+    this.session.iopubMessage.connect(this.onMessage);
     // A document that is closed takes its connection along before its notebook says so.
     this.session.disposed.connect(() => this.drop());
     // Until then it is not said that there is none; one that was shut down later is none.
@@ -71,6 +73,7 @@ export class KernelLine {
   dispose() {
     this.session.kernelChanged.disconnect(this.onKernel);
     this.session.statusChanged.disconnect(this.onStatus);
+    this.session.iopubMessage.disconnect(this.onMessage);
     this.drop();
     this.disposed = true;
   }
@@ -78,6 +81,7 @@ export class KernelLine {
   // What was known of a kernel is not known of another.
   reset() {
     this.state = this.kernel ? "idle" : "none";
+    this.signed = ""; // the session of its messages
     this.panel = null; // the workflow panel's model id
     this.problem = null; // why there is none
     this.runs = null;
@@ -141,9 +145,15 @@ export class KernelLine {
       this.reset();
       this.turn("gone");
     } else if (this.state === "gone" || (this.state === "none" && this.kernel)) this.begin();
-    else if (status === "starting" && this.isOpen)
-      this.begin(); // another page has restarted it
     else if (this.state === "asking") this.changed(this);
+  }
+
+  // A kernel that another page has restarted says so before this page hears it again; but each process of a kernel
+  // signs what it says with a session of its own.
+  heard(session) {
+    const before = this.signed;
+    this.signed = session;
+    if (before && session !== before) this.begin();
   }
 
   // Finds out whether the kernel answers, and opens the line; with `load`, it is loaded where it only is installed.
