@@ -24,7 +24,7 @@ from dask_cluster import ALL_HOSTS, DaskCluster, has_slots, status
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(0 if "CLUSTER_FAULTS" in os.environ else 900)]
 
-FAULTS = int(os.environ.get("CLUSTER_FAULTS", "20"))
+FAULTS = int(os.environ.get("CLUSTER_FAULTS", "12"))
 SEED = int(os.environ.get("CLUSTER_SEED", "1"))
 TTL = 6.0
 """Seconds without a word after which the scheduler takes a worker for lost."""
