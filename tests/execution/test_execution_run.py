@@ -23,6 +23,7 @@ from traitlets.config import Application
 from kbench_jupyter.errors import ExecutionError
 from kbench_jupyter.execution import (
     CellFailed,
+    CellFinished,
     CellOutput,
     CellStarted,
     KernelAhead,
@@ -52,6 +53,7 @@ def test_events_come_in_order_with_every_kind_of_text(scratch, no_kernel_left):
 
     assert outcome.ok
     assert [e.index for e in events if isinstance(e, CellStarted)] == [1, 2, 3]
+    assert [e.index for e in events if isinstance(e, CellFinished)] == [1, 2, 3]
     *first, a, b = text_of(events).splitlines()
     assert first == ["out", "42", "'shown'"]
     assert {a, b} == {"child", "0"}  # what a child process writes, ipykernel reads in a thread of its own
@@ -87,6 +89,7 @@ def test_a_failure_names_the_cell_and_its_line_and_stops_there(scratch, no_kerne
     assert outcome.error == events[-1]
     assert (outcome.error.index, outcome.error.line, outcome.error.ename) == (1, 3, "ZeroDivisionError")
     assert "return 1 / 0" in outcome.error.plain_traceback
+    assert outcome.error.summary == "ZeroDivisionError: division by zero (cell 2, line 3)"
     assert "never" not in text_of(events)
 
 
