@@ -26,9 +26,8 @@ class Finding:
     cell: CellRef | None = None  #: None when it concerns the notebook as a whole
     line: int | None = None  #: in that cell, from 1
     text: str = ""  #: the line itself
-    file_line: int | None = (
-        None  #: its line in the file it stands in, from 1, where the source is a file with lines
-    )
+    #: Its line in the file it stands in, from 1, where the source is a file with lines.
+    file_line: int | None = None
 
     @property
     def where(self) -> str:

@@ -1,6 +1,6 @@
 // The samples of a comparison (questions.py): filters, the grid, and beside it the transcript of one or of two.
 import { toClipboard } from "../../widgets/clipboard.js";
-import { fill, h, say } from "../../widgets/elements.js";
+import { fill, h, isNews, say } from "../../widgets/elements.js";
 import { Filters } from "./filters.js";
 import { isPlainKey, SampleGrid } from "./grid.js";
 import { jumpTo } from "./jump.js";
@@ -13,7 +13,7 @@ const ASK_MS = 15_000;
 
 export class SamplesView {
   constructor(store, part) {
-    Object.assign(this, { store, part, version: "", serial: 0, known: "" });
+    Object.assign(this, { store, part, version: "", serial: 0 });
     const look = part.state.look ?? {};
     this.more = { chart: look.chart }; // what others keep there
     this.filters = new Filters(() => this.again());
@@ -87,9 +87,7 @@ export class SamplesView {
 
   update() {
     const { samples } = this.part.state;
-    const known = JSON.stringify([samples, this.version]);
-    if (known === this.known) return;
-    this.known = known;
+    if (!isNews(this.el, samples, this.version)) return;
     const columns = (samples?.columns ?? []).map(([version, name]) => ({ version, name }));
     const moved = this.rename(this.grid.columns, columns);
     const shown = columns.flatMap(({ version }, index) =>

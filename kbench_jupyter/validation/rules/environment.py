@@ -14,7 +14,7 @@ from kbench_jupyter.validation.reading.scopes import Certainty, Place
 from kbench_jupyter.validation.reading.types_of import dotted
 from kbench_jupyter.validation.rules.brought import Brought
 from kbench_jupyter.validation.rules.files import imported
-from kbench_jupyter.validation.rules.guards import is_caught, may_be_spared
+from kbench_jupyter.validation.rules.guards import is_caught, surely_reached
 from kbench_jupyter.validation.rules.rule import Check, error, warning
 from kbench_jupyter.validation.rules.secrets import find_secrets
 from kbench_jupyter.validation.rules.shell import commands
@@ -208,8 +208,7 @@ def _asks(check: Check) -> None:
         # What the kernel raises is a NotImplementedError (tried with ipykernel).
         if name and program.executed(place) and not is_caught("NotImplementedError", place, program):
             hint = "Read a key from the environment or a Kaggle secret." if name == "getpass" else ""
-            sure = program.sure(place) and not may_be_spared(place, program)
-            check.at(INPUT, place, "", hint, sure=sure, name=name)
+            check.at(INPUT, place, "", hint, sure=surely_reached(place, program), name=name)
 
 
 def _asking(place: Place[ast.Call], program: Program, *, mentioned: bool) -> str:

@@ -13,7 +13,7 @@ from kbench_jupyter.validation.reading.program import Program
 from kbench_jupyter.validation.reading.scopes import Certainty, Place, SiteIndex
 from kbench_jupyter.validation.rules.brought import Brought
 from kbench_jupyter.validation.rules.built_paths import built, is_builder
-from kbench_jupyter.validation.rules.guards import is_caught, may_be_spared
+from kbench_jupyter.validation.rules.guards import is_caught, surely_reached
 from kbench_jupyter.validation.rules.paths import own_machine, read_paths
 from kbench_jupyter.validation.rules.rule import Check, error
 from kbench_jupyter.validation.rules.shell import commands
@@ -68,8 +68,7 @@ def _files(check: Check) -> None:
             if is_caught("FileNotFoundError", place, program) or (not own and path in brought):
                 continue
             message = f"{path} exists on this machine only." if own else ""
-            sure = program.sure(place) and not may_be_spared(place, program)
-            check.at(LOCAL_PATH, place, message, node=node, sure=sure, path=path)
+            check.at(LOCAL_PATH, place, message, node=node, sure=surely_reached(place, program), path=path)
 
 
 def _modules(check: Check) -> None:
@@ -153,7 +152,7 @@ def _datasets(check: Check) -> None:
         # mentions a folder may be a prompt about it. Who asks whether something is there goes on without it.
         text = built(place.node, place.scope, check.program).start
         sure = bool(attached) and _MOUNT.match(text) is not None and not _ASKS.search(check.program.text)
-        sure = sure and check.program.sure(place) and not may_be_spared(place, check.program)
+        sure = sure and surely_reached(place, check.program)
         words, owner = _mount_words(match, check.datasets), match["owner"] or "OWNER"
         check.at(DATASET, place, *words, sure=sure, folder=match[0], owner=owner, slug=slug)
 

@@ -37,7 +37,12 @@ def is_caught(error: str, place: Place[ast.AST], program: Program, depth: int = 
     return bool(calls) and all(is_caught(error, call, program, depth + 1) for call in calls)
 
 
-def may_be_spared(place: Place[ast.AST], program: Program, depth: int = 0) -> bool:
+def surely_reached(place: Place[ast.AST], program: Program) -> bool:
+    """Return whether the notebook surely comes to a place: no function may have returned before."""
+    return program.sure(place) and not _may_be_spared(place, program)
+
+
+def _may_be_spared(place: Place[ast.AST], program: Program, depth: int = 0) -> bool:
     """Whether a function may have returned before a place, or before every call that leads to it.
 
     ``if ON_KAGGLE: return ...`` above what only the author's machine can do.
@@ -48,7 +53,7 @@ def may_be_spared(place: Place[ast.AST], program: Program, depth: int = 0) -> bo
     if any((statement.end_lineno or 0) < getattr(place.node, "lineno", 0) for statement in scope.returns):
         return True
     calls = program.calls_of(scope)
-    return bool(calls) and all(may_be_spared(call, program, depth + 1) for call in calls)
+    return bool(calls) and all(_may_be_spared(call, program, depth + 1) for call in calls)
 
 
 def guard_around(error: str, place: Place[ast.AST], program: Program, node: ast.AST | None = None) -> Guard:
