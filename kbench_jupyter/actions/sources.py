@@ -218,7 +218,9 @@ def _settle(found: ChosenTask, task: str | None) -> str:
             _refuse_other_choice(found, slug)
             return slug
         hint = "Decorate a function with @kbench.task(name=...)."
-        if stored:
+        if Path(task).suffix in {".py", ".ipynb"} and found.given is None:
+            hint = f"A file is named with -f: -f {shlex.quote(task)}"
+        elif stored:
             hint = did_you_mean(slug, stored, more=f"it stores: {there}")
         raise ValidationError(f"{origin} stores no task {slug!r}.", hint=hint)
     if evident := _evident(found):

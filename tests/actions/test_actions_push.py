@@ -117,6 +117,17 @@ def test_a_task_that_is_named_must_be_there_also_where_none_is_needed(kbench: An
         kbench("show other")
 
 
+def test_a_file_given_where_a_task_belongs_is_told_how_a_file_is_given(
+    shell: InteractiveShell, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "several.py").write_text(SEVERAL, encoding="utf-8")
+    monkeypatch.setenv("KBENCH_NOTEBOOK", "several.py")
+    for command in ("push", "validate", "show"):
+        with pytest.raises(ValidationError) as caught:
+            shell.run_line_magic("kbench", f"{command} 'my tasks/quiz.py'")
+        assert caught.value.hint == "A file is named with -f: -f 'my tasks/quiz.py'"
+
+
 def test_a_source_without_a_task_says_so_whatever_else_is_wrong_with_it(kbench: Any) -> None:
     with pytest.raises(ValidationError, match="stores no task"):
         kbench("push", "# %%\nimport kaggle_benchmarks as kbench\nkey = open('/home/me/key.txt').read()\n")
