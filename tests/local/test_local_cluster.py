@@ -259,6 +259,34 @@ def test_ended_and_cancelled_jobs_leave_nothing_on_the_workers(two, cluster, tmp
     wait_for(lambda: not left(), 20, "everything to be tidied up")
 
 
+#: As `sitecustomize`: an interpreter without this package.
+WITHOUT_US = """
+import sys
+
+class Nowhere:
+    def find_spec(name, path=None, target=None):
+        if name == "kbench_jupyter":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Nowhere)
+"""
+
+
+def test_a_worker_without_this_package_stays_for_others_and_the_run_says_what_to_install(
+    server, cluster, tmp_path
+):
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_US)
+    cluster.settle(0)
+    cluster.env = {"PYTHONPATH": str(tmp_path)}
+    cluster.add()
+    cluster.env = {}
+    has_slots(server, 1)
+    server.push("homeless", plain("homeless"))
+    state, error = server.creation("homeless")
+    assert (state, "has no kbench_jupyter" in error) == ("ERRORED", True)
+    assert cluster.workers[0].poll() is None
+
+
 @pytest.mark.parametrize(
     "wrong", ["10.0.0.5", "http://10.0.0.5:8786", "new:", "new:0", "tcp://host", "tcp://a b:1"]
 )
