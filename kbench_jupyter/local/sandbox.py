@@ -45,13 +45,18 @@ class Sandbox:
             self._command += ["--ro-bind-try", path, path]
         self._command += ["--tmpfs", str(hidden)]
         self._hidden = str(hidden)
+        # Whether Python is found in there, too: it is not where its folder is in the one that is hidden.
         tried = subprocess.run(
-            [*self._command, "--", "/bin/true"], capture_output=True, text=True, check=False
+            [*self._command, "--", sys.executable, "-S", "-E", "-c", ""],
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if tried.returncode:
+            apart = "Have Python and the server's folder (KBENCH_HOME) in folders apart"
             raise _unusable(
                 f"bubblewrap cannot make a sandbox here: {tried.stderr.strip()[:300]}",
-                "Allow user namespaces",
+                apart if "execvp" in tried.stderr else "Allow user namespaces",
             )
         self._noted_in = noted_in
         self._folder = make_temporary(noted_in)

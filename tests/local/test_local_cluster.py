@@ -10,6 +10,7 @@ from collections import Counter
 import own_loop
 import psutil
 import pytest
+import requests
 from json_endpoint import listening
 from local_server_process import MODEL, Server, plain, wait_for
 from test_local_executors import quick_at_first, text_of
@@ -21,7 +22,7 @@ from kbench_jupyter.local.models import Model
 
 pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
 from dask_cluster import DaskCluster, has_slots, status
-from distributed import Scheduler, Worker
+from distributed import Client, Scheduler, Worker
 
 from kbench_jupyter.local.executors.worker_proxy import _Limited as limited
 
@@ -63,6 +64,7 @@ def cluster(tmp_path_factory):
 def server(cluster, endpoint, tmp_path_factory):
     url = f"http://127.0.0.1:{endpoint.server_port}/v1"
     env = {"KBENCH_UPSTREAM_URL": url, "KBENCH_UPSTREAM_API_KEY": KEY, "KBENCH_PROMPTS": "big-one-7b=1"}
+    env["KBENCH_UPSTREAM_EFFORTS"] = "high"
     running = Server(tmp_path_factory.mktemp("server") / "home", "--cluster", cluster.address, env=env)
     has_slots(running, 2)
     yield running
@@ -131,10 +133,19 @@ print("last")"""
     assert two.run(going, "steady")["state"] == "RUNNING"
     two.kill()
     go.touch()  # it ends while no server is there
+    ticket = json.loads((two.home / "runs" / str(going) / "cluster.json").read_text())
+    prefix = ticket["key"].partition("-run-")[0]
+    with Client(cluster.address, set_as_default=False) as client:  # as of a server killed in between
+        client.publish_dataset(None, name=f"{prefix}-run-{going}-00000000")
+        client.publish_dataset(None, name="another's")
     two.start()
     for run in (going, also):
         assert two.ended(run, "steady")["state"] == "COMPLETED"
         assert log_of(two, run) == "first\nlast\n"
+    with Client(cluster.address, set_as_default=False) as client:
+        wait_for(
+            lambda: client.list_datasets() == ("another's",), 20, "what nobody waits for to be forgotten"
+        )
     assert begun.read_text() == "xx"
 
 
@@ -199,7 +210,9 @@ while not os.path.exists({str(go)!r}):
         body["skipPolicy"] = "BENCHMARK_ENQUEUE_SKIP_POLICY_ALL"
         runs = [server.call("BatchScheduleBenchmarkTaskRuns", body)["results"][0]["runId"] for _ in range(6)]
         wait_for(lambda: begun.exists() and begun.read_text() == "xxxx", 90, "as many as there is memory for")
-        assert status(server)["going"] == 6, "the others are with the scheduler"
+        told = status(server)
+        assert told["going"] == 6, "the others are with the scheduler"
+        assert sum(len(worker["jobs"]) for worker in told["cluster"]["workers"]) == 4
         go.touch()
         assert [server.ended(run, "large")["state"] for run in runs] == ["COMPLETED"] * 6
     finally:
@@ -223,12 +236,18 @@ request = urllib.request.Request(
     {"Authorization": "Bearer " + os.environ["MODEL_PROXY_API_KEY"]},
 )
 print("ANSWER", urllib.request.urlopen(request).read().decode())
+print("ASKED", request.full_url, request.headers["Authorization"])
 """
 
 
 def test_a_job_asks_the_endpoint_by_a_proxy_beside_it_and_no_environment_has_the_key(two, endpoint, tmp_path):
     pushed(two, "asks", tmp_path, LOOK)
-    run = two.schedule("asks", "lab/Big-One:7b")[0]["runId"]
+    body = {
+        "taskSlugs": [{"taskSlug": "asks"}],
+        "modelVersionSlugs": ["lab/Big-One:7b"],
+        "reasoningEffort": "high",
+    }
+    run = two.call("BatchScheduleBenchmarkTaskRuns", body)["results"][0]["runId"]
     assert two.ended(run, "asks")["state"] == "COMPLETED", log_of(two, run)
     log = log_of(two, run)
     assert "FOUND []" in log
@@ -236,9 +255,16 @@ def test_a_job_asks_the_endpoint_by_a_proxy_beside_it_and_no_environment_has_the
     assert reply["usage"]["cost"]["output_tokens_cost_nanodollars"] == 2_000_000
     path, headers, body = endpoint.seen[-1]
     assert (path, body["model"]) == ("/v1/chat/completions", "lab/Big-One:7b")
+    assert body["reasoning_effort"] == "high"
     assert headers["Authorization"] == f"Bearer {KEY}"
     texts = [path.read_bytes() for path in two.home.parent.rglob("*") if path.is_file()]
     assert not [text for text in texts if KEY.encode() in text]
+    url, token = log.partition("ASKED ")[2].splitlines()[0].split(" ", 1)
+
+    def refused():
+        return requests.post(url, json=body, headers={"Authorization": token}, timeout=10).status_code == 401
+
+    wait_for(refused, 20, "the job's token to end with it")
 
 
 def test_ended_and_cancelled_jobs_leave_nothing_on_the_workers(two, cluster, tmp_path):
@@ -257,6 +283,34 @@ def test_ended_and_cancelled_jobs_leave_nothing_on_the_workers(two, cluster, tmp
         return lost or [p for family in alive for p in family if "runner" in " ".join(p.cmdline())]
 
     wait_for(lambda: not left(), 20, "everything to be tidied up")
+
+
+#: As `sitecustomize`: an interpreter without this package.
+WITHOUT_US = """
+import sys
+
+class Nowhere:
+    def find_spec(name, path=None, target=None):
+        if name == "kbench_jupyter":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Nowhere)
+"""
+
+
+def test_a_worker_without_this_package_stays_for_others_and_the_run_says_what_to_install(
+    server, cluster, tmp_path
+):
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT_US)
+    cluster.settle(0)
+    cluster.env = {"PYTHONPATH": str(tmp_path)}
+    cluster.add()
+    cluster.env = {}
+    has_slots(server, 1)
+    server.push("homeless", plain("homeless"))
+    state, error = server.creation("homeless")
+    assert (state, "has no kbench_jupyter" in error) == ("ERRORED", True)
+    assert cluster.workers[0].poll() is None
 
 
 @pytest.mark.parametrize(

@@ -22,11 +22,11 @@ pytestmark = [pytest.mark.slow, forks]
 
 SECRET = "a-worker-s-secret"
 
-#: Names itself, and leaves a daemon that nothing names; then it waits.
+#: Names itself, and leaves a daemon with an environment; then it waits.
 WAITS = f"""
 import os, time
 print("kernel", os.getpid(), flush=True)
-{DAEMON % "{}"}
+{DAEMON}
 while not os.path.exists(%r):
     time.sleep(0.05)
 """
@@ -87,9 +87,12 @@ def templates(cluster):
     return [p for p in alive if not p.name().startswith("kbench-") and command in p.cmdline()]
 
 
-def waiting(server, slug, tmp_path):
-    """Have a job wait; return its template, keeper, runner and kernel, and the daemon that it has left."""
-    server.push(slug, plain(slug, WAITS % str(tmp_path / "go")))
+def waiting(server, slug, tmp_path, environment="{}"):
+    """Have a job wait; return its template, keeper, runner and kernel, and the daemon that it has left.
+
+    Nothing names that, unless it has the job's environment.
+    """
+    server.push(slug, plain(slug, WAITS % (environment, str(tmp_path / "go"))))
     wait_for(lambda: server.task(slug)["creationState"].endswith("RUNNING"), 60, "it to begin")
     folder = max((server.home / "creations").iterdir(), key=lambda path: int(path.name))
 
@@ -160,11 +163,19 @@ def test_once_packages_have_changed_a_new_template_imports_them(forked, cluster,
     assert templates(cluster) == [second], "one serves many"
 
 
-def test_of_a_started_job_whose_runner_is_killed_nothing_is_left(started, tmp_path):
-    _worker, keeper, runner, kernel, daemon = waiting(started, "killed", tmp_path)
+@pytest.mark.parametrize(
+    ("killed", "environment", "code"), [("runner", "{}", 137), ("keeper and runner", "os.environ", -9)]
+)
+def test_of_a_started_job_whose_processes_are_killed_nothing_is_left(
+    started, tmp_path, killed, environment, code
+):
+    slug = f"started-{killed.replace(' ', '-')}"
+    _worker, keeper, runner, kernel, daemon = waiting(started, slug, tmp_path, environment)
+    if killed != "runner":
+        keeper.kill()
     runner.kill()
     all_end(keeper, runner, kernel, daemon)
-    assert "ended unexpectedly (exit code 137)" in started.creation("killed")[1]
+    assert f"ended unexpectedly (exit code {code})" in started.creation(slug)[1]
 
 
 @pytest.mark.parametrize("killed", ["keeper", "keeper and runner", "runner"])

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 import requests
 from json_endpoint import JsonHandler, listening
 from local_server_process import MODEL, PROXY_MODEL, plain, wait_for
 
 from kbench_jupyter.local.models import canonical
-from kbench_jupyter.local.smollm import find_weights
+from kbench_jupyter.local.smollm import _tailor, find_weights
 
 pytestmark = pytest.mark.slow
 
@@ -127,6 +128,21 @@ def test_a_model_process_that_dies_is_started_again(proxy):
     assert len(engines) == 1
     engines[0].kill()
     assert proxy.chat()["choices"]
+
+
+def test_the_engine_listens_on_this_machine_alone_and_answers_the_server_alone(proxy):
+    proxy.chat()
+    [engine] = [p for p in proxy.server.family() if "kbench_jupyter.local.engine" in " ".join(p.cmdline())]
+    [place] = [one.laddr for one in engine.net_connections("inet") if one.status == psutil.CONN_LISTEN]
+    assert place.ip == "127.0.0.1"
+    body = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+    answer = requests.post(f"http://127.0.0.1:{place.port}/v1/chat/completions", json=body, timeout=60)
+    assert answer.status_code == 401
+
+
+def test_what_a_prompt_asks_of_the_small_model_is_what_it_is_asked():
+    asked = {"messages": [], "seed": 5, "temperature": 1, "top_p": 0.5, "stop": ["x"], "max_tokens": 7}
+    assert _tailor(asked) == asked
 
 
 def test_weights_are_found_without_importing_their_package():

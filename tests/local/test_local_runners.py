@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import sys
+from asyncio.subprocess import PIPE
+
+import own_loop
 import psutil
 import pytest
 from local_server_process import PROXY, plain, wait_for
 
 from kbench_jupyter.execution import ROOM, free_memory
+from kbench_jupyter.local.children import Children
+from kbench_jupyter.local.executors import runners
 
 pytestmark = pytest.mark.slow
 
@@ -88,3 +95,37 @@ def test_a_server_that_is_told_not_to_starts_no_kernel_and_no_model_ahead(make_s
     assert one.creation("plain") == ("COMPLETED", "")
     assert not [folder for folder in (one.home / "work").iterdir() if folder.name.startswith("ahead-")]
     assert engines(one) == []
+
+
+def test_a_runner_that_nobody_needs_goes_after_a_while_and_none_is_started_ahead_without_memory(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(runners, "IDLE", 0.0)
+    monkeypatch.setattr(runners, "free_memory", lambda: ROOM)
+    started = []
+
+    class Noting(Children):
+        async def start(self, *_what):
+            command = [sys.executable, "-S", "-c", "input()"]
+            started.append(
+                await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, stderr=PIPE)
+            )
+            return started[-1]
+
+    async def use():
+        some = runners.Runners(tmp_path, Noting(tmp_path, alone=False), ahead=True, fork=False)
+        some.expect()
+        await asyncio.wait_for(_gone(), 20)
+        assert started[0].returncode is not None
+        monkeypatch.setattr(runners, "free_memory", lambda: ROOM - 1)
+        some.expect()
+        runner, early = await some.take("run-1")
+        assert (early, len(started)) == (False, 2)
+        await some.end(runner)
+        await some.close()
+
+    async def _gone():
+        while not started or list(tmp_path.iterdir()):
+            await asyncio.sleep(0.01)
+
+    own_loop.run(use())

@@ -7,12 +7,14 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from local_server_process import plain
 
 from kbench_jupyter.errors import LocalServerError
+from kbench_jupyter.local.sandbox import Sandbox
 from kbench_jupyter.session import local_server
 
 pytestmark = pytest.mark.slow
@@ -55,6 +57,7 @@ def writable(path):
         return False
 
 open("mine.txt", "w").write("x")
+os.system("(mount -o remount,rw,bind /usr; mount -o remount,rw /) 2> /dev/null")  # as root might
 print("LOOKED", j.dumps({
     "read": [p for p in PATHS if readable(p)],
     "written": [p for p in ("/", "/usr", "/etc", *PATHS) if writable(p)],
@@ -159,6 +162,13 @@ def test_a_sandbox_that_cannot_be_had_is_said_as_the_server_is_started(tmp_path,
     assert f"The embedded server does not start: KBENCH_SANDBOX={value}: " in caught.value.message
     assert said in caught.value.message
     assert "%env KBENCH_SANDBOX=" in caught.value.hint
+
+
+@pytest.mark.usefixtures("bwrap")
+def test_a_sandbox_that_would_hide_python_is_refused_before_any_task_is_run_in_it(tmp_path):
+    with pytest.raises(LocalServerError, match="execvp") as caught:
+        Sandbox(1, tmp_path, Path(sys.prefix))
+    assert "KBENCH_HOME" in caught.value.hint
 
 
 @pytest.mark.usefixtures("bwrap")

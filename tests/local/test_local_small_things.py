@@ -19,7 +19,7 @@ from kbench_jupyter.execution import Outcome
 from kbench_jupyter.local import archive, wire
 from kbench_jupyter.local.children import Children
 from kbench_jupyter.local.executors.processes import Processes
-from kbench_jupyter.local.executors.work import Work
+from kbench_jupyter.local.executors.work import SLACK, Work
 from kbench_jupyter.local.executors.worker_job import WorkerJob
 from kbench_jupyter.local.home import Home
 from kbench_jupyter.local.job import Job, Verdict
@@ -223,3 +223,12 @@ def test_a_job_that_ends_in_an_error_nobody_thought_of_has_a_result_that_says_so
     result = asyncio.run(carried_out())
     assert result is not None, "the server would ask for it for ever"
     assert "RuntimeError: no such thing" in result["verdict"]["error"]
+
+
+def test_a_job_that_its_server_never_supplies_ends_and_says_so(tmp_path):
+    async def carried_out():
+        job = WorkerJob("key", tmp_path, asyncio.get_running_loop())
+        await asyncio.to_thread(job.carry_out, 0.01 - SLACK)
+        return (await job.look(0, 0.0))["result"]
+
+    assert "did not say what is to be done" in asyncio.run(carried_out())["verdict"]["error"]

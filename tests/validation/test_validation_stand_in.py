@@ -21,6 +21,11 @@ SCHEMAS = [
     {"type": "integer", "multipleOf": 7, "minimum": 8, "maximum": 20},
     {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
     {"type": "number", "multipleOf": 0.5, "exclusiveMinimum": 1},
+    {"type": "number", "exclusiveMaximum": -1000},
+    {
+        "type": "object",
+        "properties": {"results": {"type": "array", "items": {"type": "number", "maximum": 1}}},
+    },
     {"type": "string", "minLength": 40},
     {"type": "string", "maxLength": 2},
     {"type": "string", "pattern": "^[A-D]$"},
@@ -67,6 +72,7 @@ SCHEMAS = [
 def test_a_value_fits_its_schema(schema, seed):
     value = value_for(schema, seed)
     assert fits(value, schema), value
+    assert answer(Request([seed], schema)).fits
     assert value == value_for(schema, seed)
 
 
@@ -102,6 +108,12 @@ def test_a_value_fits_whatever_schemas_are_made_of(schema):
 def test_an_answer_that_does_not_fit_says_so(schema):
     made = answer(Request(["a"], {"type": "string", "pattern": r"(a)(?=b)\1{3}", "x": schema}))
     assert not made.fits
+
+
+def test_a_dictionary_whose_keys_are_numbers_is_one():
+    pydantic = pytest.importorskip("pydantic")
+    form = pydantic.TypeAdapter(dict[int, str])
+    assert form.validate_python(value_for(form.json_schema(), "a"))
 
 
 def test_answers_vary_between_prompts_and_stay_the_same():
@@ -157,6 +169,13 @@ def test_both_ways_to_ask_are_answered_and_counted_and_nothing_is_left():
     assert set(threading.enumerate()) == before
     with pytest.raises(urllib.error.URLError):
         ask(stand_in, "/openapi/chat/completions", {})
+
+
+def test_a_schema_that_is_none_is_refused_in_words():
+    form = {"type": "json_schema", "json_schema": {"schema": {"enum": 5}}}
+    with StandIn() as stand_in, pytest.raises(urllib.error.HTTPError, match="400") as refused:
+        ask(stand_in, "/openapi/chat/completions", {"messages": [], "response_format": form})
+    refused.value.close()
 
 
 def test_what_a_tool_raised_is_told_although_only_the_model_hears_of_it():

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 import os
+import pickle
 import secrets
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import asdict, dataclass, field
@@ -162,13 +163,14 @@ class Pursuit:
         # First of all: a server that is killed now finds the task, or knows that there is none.
         await asyncio.to_thread(self._ticket.write, self._work.folder)
         key, client = self._ticket.key, self._link.client
-        arguments = (key, self._prefix, self._timeout)
+        # In a pickle of its own, which it opens in a thread: a worker that cannot read what it is handed closes.
+        call = pickle.dumps(_Call((key, self._prefix, self._timeout)))
         priority = 0 if self._work.run else 1
         # Workers that say how much memory they have take no more jobs than that is enough for.
         resources = {MEMORY: self._memory} if self._memory and self._link.counts_memory else None
         self._future = client.submit(
-            workplace.carry_out,
-            *arguments,
+            pickle.loads,
+            call,
             key=key,
             pure=False,
             priority=priority,
@@ -252,6 +254,15 @@ class Pursuit:
                 if not data:
                     raise WorkerGone(place)
                 await asyncio.to_thread(file.write, data)
+
+
+class _Call(tuple[Any, ...]):
+    """The arguments of `workplace.carry_out`, which is called when this is unpickled."""
+
+    __slots__ = ()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return workplace.carry_out, tuple(self)
 
 
 @contextlib.contextmanager

@@ -168,9 +168,9 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._reply(200, {})
             openai = self.path.endswith("/chat/completions")
             request = from_openai(asked) if openai else from_genai(asked)
-        except (ValueError, AttributeError, TypeError, KeyError) as error:
+            said = answer(request)
+        except (ValueError, AttributeError, TypeError, LookupError, RecursionError) as error:
             return self._refuse(400, f"The stand-in cannot read this: {error}")
-        said = answer(request)
         named = (
             asked.get("model") if openai else unquote(self.path).rpartition("models/")[2].rpartition(":")[0]
         )

@@ -121,7 +121,8 @@ class _Maker:
         made = {name: self.value(properties[name], depth + 1) for name in names}
         more = schema.get("additionalProperties", True)
         wanted = max(schema.get("minProperties", 0), 1 if isinstance(more, Mapping) and depth < _DEEP else 0)
-        for name in (*needed, *_WORDS):
+        # Any dictionary may have such keys: its schema says nothing of their type.
+        for name in (*needed, *map(str, range(1, 11))):
             if name not in made and (name in needed or (more is not False and len(made) < wanted)):
                 made[name] = self.value(more if isinstance(more, Mapping) else {}, depth + 1)
         return made
@@ -187,7 +188,8 @@ def _bounds(schema: Mapping[str, Any], margin: int) -> tuple[float, float]:
         low = above + margin
     if (below := schema.get("exclusiveMaximum")) is not None and below is not True:
         high = below - margin
-    low = low if low is not None else min(1, high if high is not None else 1)
+    if low is None:
+        low = 1 if high is None else next((n for n in (1, 0, high - 8) if n < high), high)
     return low, max(high if high is not None else low + 8, low)
 
 

@@ -73,7 +73,9 @@ def answer(request: Request) -> Answer:
 def _each_criterion(value: Any, prompt: str) -> Any:
     """Give a judge's verdict an entry for each criterion of its prompt, which is where the task SDK numbers them."""
     results = value.get("results") if isinstance(value, dict) else None
-    if not (isinstance(results, list) and results and all("criterion" in one for one in results)):
+    if not (isinstance(results, list) and results):
+        return value
+    if not all(isinstance(one, dict) and "criterion" in one for one in results):
         return value
     listed = re.findall(r"(?m)^\s*\d+\. (.+)$", prompt.rpartition("Criteria:")[2].partition("###")[0])
     entries = [{**results[n % len(results)], "criterion": text.strip()} for n, text in enumerate(listed)]
