@@ -194,11 +194,21 @@ def test_workers_that_join_are_used_at_once_and_status_says_what_each_runs(two, 
 def test_workers_that_say_how_much_memory_they_have_take_no_more_runs_than_that_is_enough_for(tmp_path):
     (tmp_path / "cluster").mkdir()
     cluster = DaskCluster(tmp_path / "cluster")
-    cluster.add(2, "--resources", "memory=3e9")
-    cluster.add(1, "--nthreads", "4", "--resources", "memory=5e9")
+    cluster.add(1, "--resources", "memory=2e9")
     server = Server(tmp_path / "home", "--cluster", cluster.address, "--memory-gb", "2")
     try:
-        has_slots(server, 6)
+        has_slots(server, 1)
+        server.push("waits", plain("waits"))
+        said = "KBENCH_MEMORY_GB=2 is memory=2147483648, and the largest was started with memory=2000000000"
+        wait_for(lambda: said in status(server)["cluster"]["problem"], 60, "what it waits for to be said")
+        wait_for(
+            lambda: any(said in log.read_text() for log in server.home.rglob("log.jsonl")), 60, "its log"
+        )
+        cluster.add(2, "--resources", "memory=3e9")
+        cluster.add(1, "--nthreads", "4", "--resources", "memory=5e9")
+        assert server.creation("waits") == ("COMPLETED", "")
+        assert status(server)["cluster"]["problem"] == ""
+        has_slots(server, 7)
         begun, go = tmp_path / "begun", tmp_path / "go"
         code = f"""
 with pathlib.Path({str(begun)!r}).open("a") as file:

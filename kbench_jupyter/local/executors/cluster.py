@@ -93,7 +93,8 @@ class Cluster:
         ]
         dashboard = str(link.client.dashboard_link) if link else ""
         found = {"address": self._linking.address, "dashboard": dashboard, "workers": workers}
-        return {"cluster": {**found, "problem": self._linking.problem}}
+        problem = self._linking.problem or (link.too_small(self._memory) if link else "")
+        return {"cluster": {**found, "problem": problem}}
 
     async def execute(self, work: Work) -> Verdict:
         """Carry a job out, on however many links it takes."""

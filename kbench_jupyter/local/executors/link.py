@@ -54,7 +54,7 @@ class Link:
     def __init__(self, client: Client, changed: Callable[[], Awaitable[None]]) -> None:
         self.client = client
         self.workers: dict[str, int] = {}  # threads by address
-        self.counts_memory = False
+        self.memory = 0.0  # most bytes that a worker says to have for jobs; 0 where none says it
         self.lost = asyncio.Event()
         self._changed = changed
         self._comm = client.scheduler_comm
@@ -124,6 +124,16 @@ class Link:
             patience = min(2 * patience, _LONGEST_LOOK)
         return None
 
+    def too_small(self, memory: int) -> str:
+        """Say that no worker has the bytes that a job may take, or nothing: such a job waits for one that has."""
+        if not 0 < self.memory < memory:
+            return ""
+        return (
+            "No worker has the memory that each job may take, and jobs wait for one that has it: "
+            f"KBENCH_MEMORY_GB={memory / 2**30:g} is memory={memory}, and the largest was started with "
+            f"memory={self.memory:.0f}."
+        )
+
     def begun(self, key: str) -> dict[str, str]:
         """Return the attempts at a job that were heard of, the oldest first, each with its place."""
         return dict(self._begun.get(key, {}))
@@ -165,7 +175,7 @@ class Link:
         except LinkError:
             return  # `watch` sees it
         self.workers = {address: worker["nthreads"] for address, worker in found.items()}
-        self.counts_memory = any(MEMORY in worker["resources"] for worker in found.values())
+        self.memory = max((worker["resources"].get(MEMORY, 0.0) for worker in found.values()), default=0.0)
         for worker in self._gone.keys() - self.workers.keys():
             self._gone.pop(worker).set_result(None)
         for worker in self.workers.keys() - self._gone.keys():

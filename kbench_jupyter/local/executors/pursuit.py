@@ -167,7 +167,9 @@ class Pursuit:
         call = pickle.dumps(_Call((key, self._prefix, self._timeout)))
         priority = 0 if self._work.run else 1
         # Workers that say how much memory they have take no more jobs than that is enough for.
-        resources = {MEMORY: self._memory} if self._memory and self._link.counts_memory else None
+        resources = {MEMORY: self._memory} if self._memory and self._link.memory else None
+        if too_small := self._link.too_small(self._memory):
+            await self._work.log.note(too_small)
         self._future = client.submit(
             pickle.loads,
             call,
