@@ -10,7 +10,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from local_server_process import plain
+from local_server_process import FEW_PACKAGES, plain
 
 from kbench_jupyter.errors import LocalServerError
 from kbench_jupyter.session import local_server
@@ -139,7 +139,7 @@ def test_a_task_in_a_sandbox_is_interrupted_cancelled_and_gone_as_any(make_serve
 
 @pytest.mark.usefixtures("bwrap")
 def test_a_kernel_kept_ready_is_in_a_sandbox_too(make_server, tmp_path):
-    one = make_server(env={"KBENCH_SANDBOX": "bwrap"}, ahead=True)
+    one = make_server(env={"KBENCH_SANDBOX": "bwrap", **FEW_PACKAGES}, ahead=True)
     look = f"PATHS = {[str(tmp_path / 'home' / 'token')]!r}\nPORTS = []\n{LOOK}"
     for number in range(1, 3):
         one.push(f"ahead-{number}", plain(f"ahead-{number}", look))
