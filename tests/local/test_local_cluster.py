@@ -11,7 +11,7 @@ import own_loop
 import psutil
 import pytest
 from json_endpoint import listening
-from local_server_process import MODEL, Server, plain, wait_for
+from local_server_process import FEW_PACKAGES, MODEL, Server, plain, wait_for
 from test_local_executors import quick_at_first, text_of
 from test_local_models import Endpoint
 
@@ -182,10 +182,10 @@ def test_workers_that_join_are_used_at_once_and_status_says_what_each_runs(two, 
 
 def test_workers_that_say_how_much_memory_they_have_take_no_more_runs_than_that_is_enough_for(tmp_path):
     (tmp_path / "cluster").mkdir()
-    cluster = DaskCluster(tmp_path / "cluster")
+    cluster = DaskCluster(tmp_path / "cluster", env=FEW_PACKAGES)
     cluster.add(2, "--resources", "memory=3e9")
     cluster.add(1, "--nthreads", "4", "--resources", "memory=5e9")
-    server = Server(tmp_path / "home", "--cluster", cluster.address, "--memory-gb", "2")
+    server = Server(tmp_path / "home", "--cluster", cluster.address, "--memory-gb", "2", ahead=True)
     try:
         has_slots(server, 6)
         begun, go = tmp_path / "begun", tmp_path / "go"

@@ -122,9 +122,9 @@ def ticket_of(server, run):
 class TestAWorkerThatIsCutOff:
     def test_for_a_moment_goes_on_as_if_nothing_had_been(self, setting, tmp_path):
         cluster, serve = setting
-        cluster.add(3)
+        cluster.add(2)
         server = serve()
-        has_slots(server, 3)
+        has_slots(server, 2)
         pushed(server, "moment", tmp_path, "time.sleep(3)")
         run = scheduled(server, "moment")
         worker = busy(cluster, server, run)
@@ -139,9 +139,9 @@ class TestAWorkerThatIsCutOff:
         self, setting, tmp_path
     ):
         cluster, serve = setting
-        cluster.add(3)
+        cluster.add(2)
         server = serve()
-        has_slots(server, 3)
+        has_slots(server, 2)
         go = tmp_path / "go"
         go.touch()
         pushed(server, "long", tmp_path, f"while not os.path.exists({str(go)!r}):\n    time.sleep(0.05)")
