@@ -26,6 +26,16 @@ def inside(llm) -> bool:
 
 inside.run(kbench.llm)
 """
+# Asks the model as the SDK does, without the seconds of importing it.
+ASK = """
+import json, os, urllib.request
+asked = {"model": os.environ["LLM_DEFAULT"], "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 5}
+request = urllib.request.Request(
+    os.environ["MODEL_PROXY_URL"] + "/openapi/chat/completions", json.dumps(asked).encode(),
+    {"Authorization": "Bearer " + os.environ["MODEL_PROXY_API_KEY"]},
+)
+assert json.load(urllib.request.urlopen(request))["choices"][0]["message"]["content"]
+"""
 # What can be read, reached and seen; each as a list of what should not have been.
 LOOK = """
 import json as j, os, socket, urllib.request
@@ -174,7 +184,7 @@ def test_on_a_clusters_workers_a_task_is_in_a_sandbox_too_and_its_model_answers(
     interpreter = [p for p in found["read"] if Path(os.path.realpath(os.sys.executable)).is_relative_to(p)]
     assert [*found["ports"], *(p for p in found["read"] if p not in interpreter)] == []
     assert (found["written"], found["proxy"], found["processes"] < 8) == ([], True, True)
-    one.push("inside", TASK)
+    one.push("inside", plain("inside", ASK))
     assert one.creation("inside") == ("COMPLETED", "")
 
 
