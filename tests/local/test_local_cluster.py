@@ -199,7 +199,9 @@ while not os.path.exists({str(go)!r}):
         body["skipPolicy"] = "BENCHMARK_ENQUEUE_SKIP_POLICY_ALL"
         runs = [server.call("BatchScheduleBenchmarkTaskRuns", body)["results"][0]["runId"] for _ in range(6)]
         wait_for(lambda: begun.exists() and begun.read_text() == "xxxx", 90, "as many as there is memory for")
-        assert status(server)["going"] == 6, "the others are with the scheduler"
+        about = status(server)
+        assert about["going"] == 6, "the others are with the scheduler"
+        assert sorted(len(worker["jobs"]) for worker in about["cluster"]["workers"]) == [1, 1, 2]
         go.touch()
         assert [server.ended(run, "large")["state"] for run in runs] == ["COMPLETED"] * 6
     finally:

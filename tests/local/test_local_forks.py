@@ -445,6 +445,7 @@ def test_nobody_s_template_goes_after_a_while_and_none_is_started_without_memory
         await asyncio.wait_for(_gone(), 60)
         monkeypatch.setattr(templates, "free_memory", lambda: 0)
         assert await some.fork(lambda ask: ask(tmp_path, ())) is None
+        assert len(started) == 1
         await some.close()
 
     async def _gone():

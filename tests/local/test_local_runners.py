@@ -53,7 +53,7 @@ def test_a_runner_that_died_while_it_waited_costs_nobody_a_job(make_server):
     ready(one).kill()
     one.push("after", plain("after"))
     assert one.creation("after") == ("COMPLETED", "")
-    for process in one.kernels():
+    for process in wait_for(one.kernels, 60, "the next one"):
         process.parent().kill()
     one.push("again", plain("again"))
     assert one.creation("again") == ("COMPLETED", "")
