@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from local_server_process import Server
+from local_server_process import FEW_PACKAGES, Server
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
-    """A server for tests that leave it as they find it, but for tasks of their own."""
-    running = Server(tmp_path_factory.mktemp("local") / "home", ahead=True)
+    """A server for tests that leave it as they find it, but for tasks of their own, which do without the SDK."""
+    running = Server(tmp_path_factory.mktemp("local") / "home", env=FEW_PACKAGES, ahead=True)
     yield running
     running.stop()
 

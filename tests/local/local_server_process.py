@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import psutil
 import requests
@@ -27,6 +28,13 @@ if created.exists():
     time.sleep(600)
 created.touch()
 """
+
+#: The environment of a server, or of a cluster's workers, whose tasks do without the SDK: ``few_packages`` says more.
+FEW_PACKAGES = {
+    "PYTHONPATH": os.pathsep.join(
+        [str(Path(__file__).parents[1] / "few_packages"), os.environ.get("PYTHONPATH", "")]
+    )
+}
 
 
 class Server:

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import requests
 from json_endpoint import listening
-from local_server_process import MODEL, Server, plain, wait_for
+from local_server_process import FEW_PACKAGES, MODEL, Server, plain, wait_for
 from test_local_executors import quick_at_first, text_of
 from test_local_models import Endpoint
 
@@ -193,9 +193,9 @@ def test_workers_that_join_are_used_at_once_and_status_says_what_each_runs(two, 
 
 def test_workers_that_say_how_much_memory_they_have_take_no_more_runs_than_that_is_enough_for(tmp_path):
     (tmp_path / "cluster").mkdir()
-    cluster = DaskCluster(tmp_path / "cluster")
+    cluster = DaskCluster(tmp_path / "cluster", env=FEW_PACKAGES)
     cluster.add(1, "--resources", "memory=2e9")
-    server = Server(tmp_path / "home", "--cluster", cluster.address, "--memory-gb", "2")
+    server = Server(tmp_path / "home", "--cluster", cluster.address, "--memory-gb", "2", ahead=True)
     try:
         has_slots(server, 1)
         server.push("waits", plain("waits"))
@@ -220,9 +220,9 @@ while not os.path.exists({str(go)!r}):
         body["skipPolicy"] = "BENCHMARK_ENQUEUE_SKIP_POLICY_ALL"
         runs = [server.call("BatchScheduleBenchmarkTaskRuns", body)["results"][0]["runId"] for _ in range(6)]
         wait_for(lambda: begun.exists() and begun.read_text() == "xxxx", 90, "as many as there is memory for")
-        told = status(server)
-        assert told["going"] == 6, "the others are with the scheduler"
-        assert sum(len(worker["jobs"]) for worker in told["cluster"]["workers"]) == 4
+        about = status(server)
+        assert about["going"] == 6, "the others are with the scheduler"
+        assert sorted(len(worker["jobs"]) for worker in about["cluster"]["workers"]) == [0, 1, 1, 2]
         go.touch()
         assert [server.ended(run, "large")["state"] for run in runs] == ["COMPLETED"] * 6
     finally:

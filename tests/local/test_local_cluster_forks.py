@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from contextlib import ExitStack
 
 import psutil
 import pytest
-from local_server_process import Server, plain, wait_for
+from local_server_process import FEW_PACKAGES, Server, plain, wait_for
 from test_local_forks import DRAW, LOOK, SPOIL, SURROUNDINGS, forks, found
 from test_local_processes import DAEMON, SECONDS, there
 
@@ -39,36 +40,65 @@ def packages(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory, packages):
-    """One worker that has a secret, and room for two jobs."""
-    path = os.pathsep.join([os.environ["PYTHONPATH"], str(packages)])
-    env = {"WORKER_SECRET": SECRET, "PYTHONPATH": path}
-    running = DaskCluster(tmp_path_factory.mktemp("cluster"), env=env)
-    running.add(1, "--nthreads", "2")
-    yield running
-    running.stop()
+def clusters(tmp_path_factory):
+    """Make clusters of one worker, which has a secret and room for two jobs."""
+    with ExitStack() as stack:
+
+        def make(env):
+            running = DaskCluster(tmp_path_factory.mktemp("cluster"), env={"WORKER_SECRET": SECRET, **env})
+            stack.callback(running.stop)
+            running.add(1, "--nthreads", "2")
+            return running
+
+        yield make
 
 
 @pytest.fixture(scope="module")
-def started(cluster, tmp_path_factory):
-    """A server of that worker's that wants no forks."""
-    running = Server(
-        tmp_path_factory.mktemp("started") / "home", "--cluster", cluster.address, "--no-fork", ahead=True
-    )
-    yield running
-    running.stop()
+def servers(tmp_path_factory):
+    """Make servers of a cluster."""
+    with ExitStack() as stack:
+
+        def make(cluster, *options):
+            home = tmp_path_factory.mktemp("server") / "home"
+            running = Server(home, "--cluster", cluster.address, *options, ahead=True)
+            stack.callback(running.stop)
+            return running
+
+        yield make
 
 
 @pytest.fixture(scope="module")
-def running(cluster, tmp_path_factory):
-    one = Server(tmp_path_factory.mktemp("forked") / "home", "--cluster", cluster.address, ahead=True)
-    yield one
-    one.stop()
+def whole(clusters):
+    """A cluster on whose worker all is imported that the SDK imports: no test ends what did that, for 5 s of a core."""
+    return clusters({})
+
+
+@pytest.fixture(scope="module")
+def cluster(clusters, packages):
+    """One where a template is there in a moment, for tests that end it."""
+    return clusters({"PYTHONPATH": os.pathsep.join([FEW_PACKAGES["PYTHONPATH"], str(packages)])})
+
+
+@pytest.fixture(scope="module")
+def started(whole, servers):
+    """A server that wants no forks."""
+    return servers(whole, "--no-fork")
+
+
+@pytest.fixture(scope="module")
+def forked(whole, servers):
+    """A server that forks."""
+    return servers(whole)
+
+
+@pytest.fixture(scope="module")
+def running(cluster, servers):
+    return servers(cluster)
 
 
 @pytest.fixture
-def forked(running, cluster):
-    """A server of that worker's that forks there, whatever a test before has done to the worker."""
+def light(running, cluster):
+    """A server that forks where a template is there in a moment, whatever a test before has done to the worker."""
     if cluster.workers[0].poll() is not None:
         cluster.workers.clear()
         cluster.add(1, "--nthreads", "2")
@@ -110,10 +140,10 @@ def all_end(*processes):
     wait_for(lambda: not any(map(there, processes)), SECONDS, f"all of {processes} to end")
 
 
-def test_a_run_finds_nothing_of_the_one_before_it_which_spoiled_all_it_could_and_died(forked, cluster):
+def test_a_run_finds_nothing_of_the_one_before_it_which_spoiled_all_it_could_and_died(forked, whole):
     forked.push("spoils", plain("spoils", SPOIL))
     assert "kernel died" in forked.creation("spoils")[1]
-    assert not [p for p in family(cluster) if "time.sleep(600)" in " ".join(p.cmdline())]
+    assert not [p for p in family(whole) if "time.sleep(600)" in " ".join(p.cmdline())]
     seen = found(forked, "looks", LOOK)
     assert seen.pop("mask") != 0
     assert seen == {
@@ -151,15 +181,15 @@ print("FOUND", json.dumps([knowing, len(ours), {SECRET!r} in str(os.environ)]))"
     assert found(forked, "asks", look) == [[], 4, False]
 
 
-def test_once_packages_have_changed_a_new_template_imports_them(forked, cluster, packages):
-    forked.push("first", plain("first"))
-    assert forked.creation("first") == ("COMPLETED", "")
+def test_once_packages_have_changed_a_new_template_imports_them(light, cluster, packages):
+    light.push("first", plain("first"))
+    assert light.creation("first") == ("COMPLETED", "")
     [first] = templates(cluster)
     (packages / "brand_new.py").write_text("")
-    assert forked.run_now("first")["state"] == "COMPLETED"
+    assert light.run_now("first")["state"] == "COMPLETED"
     [second] = templates(cluster)
     assert first != second
-    assert forked.run_now("first")["state"] == "COMPLETED"
+    assert light.run_now("first")["state"] == "COMPLETED"
     assert templates(cluster) == [second], "one serves many"
 
 
@@ -180,34 +210,34 @@ def test_of_a_started_job_whose_processes_are_killed_nothing_is_left(
 
 @pytest.mark.parametrize("killed", ["keeper", "keeper and runner", "runner"])
 def test_of_a_forked_job_whose_processes_are_killed_nothing_is_left_and_the_template_serves_the_next(
-    forked, cluster, tmp_path, killed
+    light, cluster, tmp_path, killed
 ):
     slug = killed.replace(" ", "-")
-    template, keeper, runner, kernel, daemon = waiting(forked, slug, tmp_path)
+    template, keeper, runner, kernel, daemon = waiting(light, slug, tmp_path)
     for name, process in (("keeper", keeper), ("runner", runner)):
         if name in killed:
             process.kill()
     all_end(keeper, runner, kernel, daemon)
-    state, error = forked.creation(slug)
+    state, error = light.creation(slug)
     assert (state, "ended unexpectedly" in error) == ("ERRORED", True)
-    forked.push("after", plain("after"))
-    assert forked.creation("after") == ("COMPLETED", "")
+    light.push("after", plain("after"))
+    assert light.creation("after") == ("COMPLETED", "")
     assert templates(cluster) == [template]
 
 
 def test_a_template_that_is_killed_costs_no_run_and_what_it_forked_still_ends_with_the_worker(
-    forked, cluster, tmp_path
+    light, cluster, tmp_path
 ):
-    template, *goes_on = waiting(forked, "goes-on", tmp_path)
+    template, *goes_on = waiting(light, "goes-on", tmp_path)
     template.kill()
-    forked.push("next", plain("next"))
-    assert forked.creation("next") == ("COMPLETED", "")
+    light.push("next", plain("next"))
+    assert light.creation("next") == ("COMPLETED", "")
     assert all(map(there, goes_on))
     (tmp_path / "go").touch()
-    assert forked.creation("goes-on") == ("COMPLETED", "")
+    assert light.creation("goes-on") == ("COMPLETED", "")
     all_end(template, *goes_on)
     (tmp_path / "go").unlink()
-    template, *left = waiting(forked, "left", tmp_path)
+    template, *left = waiting(light, "left", tmp_path)
     template.kill()
     cluster.workers[0].kill()
     all_end(template, *left)
@@ -215,8 +245,8 @@ def test_a_template_that_is_killed_costs_no_run_and_what_it_forked_still_ends_wi
 
 
 @pytest.mark.parametrize("how", ["is killed, its job stopped", "closes"])
-def test_everything_ends_with_a_worker_that(forked, cluster, tmp_path, how):
-    everything = waiting(forked, how.split()[0], tmp_path)
+def test_everything_ends_with_a_worker_that(light, cluster, tmp_path, how):
+    everything = waiting(light, how.split()[0], tmp_path)
     if how == "closes":
         cluster.workers[0].terminate()
     else:

@@ -9,7 +9,7 @@ import zipfile
 
 import psutil
 import pytest
-from local_server_process import LOCAL, Server, plain, wait_for
+from local_server_process import FEW_PACKAGES, LOCAL, Server, plain, wait_for
 
 pytestmark = pytest.mark.slow
 
@@ -25,7 +25,9 @@ def server(request, tmp_path_factory):
         pytest.importorskip("distributed", reason="the extra [cluster] is not installed")
         options += ["--cluster", "new:2"]
     # On a worker jobs are forked here, where they can be; those of `test_local_cluster` are started.
-    running = Server(tmp_path_factory.mktemp(request.param) / "home", *options, ahead=clustered)
+    running = Server(
+        tmp_path_factory.mktemp(request.param) / "home", *options, env=FEW_PACKAGES, ahead=clustered
+    )
     running.clustered = clustered
     wait_for(lambda: running.call("GetStatus", {"brief": True}, LOCAL)["workers"] == 2, 60, "two slots")
     yield running

@@ -23,7 +23,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
-from local_server_process import PROXY, Server, plain, wait_for
+from local_server_process import FEW_PACKAGES, PROXY, Server, plain, wait_for
 
 from kbench_jupyter.execution import ROOM, free_memory
 from kbench_jupyter.local.children import Children
@@ -235,23 +235,28 @@ def packages(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def started(tmp_path_factory, packages):
+def started(tmp_path_factory):
     """A server that starts each run's processes."""
-    running = Server(tmp_path_factory.mktemp("started") / "home", "--no-fork", env=path_with(packages))
+    running = Server(tmp_path_factory.mktemp("started") / "home", "--no-fork")
     yield running
     running.stop()
 
 
 @pytest.fixture(scope="module")
-def forked(tmp_path_factory, packages):
-    """A server that forks them: one for all tests, since a template imports for 3 s of a core."""
-    running = Server(tmp_path_factory.mktemp("forked") / "home", ahead=True, env=path_with(packages))
+def forked(tmp_path_factory):
+    """A server that forks them: no test ends its template, which imports for 5 s of a core what the SDK does."""
+    running = Server(tmp_path_factory.mktemp("forked") / "home", ahead=True)
     yield running
     running.stop()
 
 
-def path_with(folder):
-    return {"PYTHONPATH": os.pathsep.join([os.environ["PYTHONPATH"], str(folder)])}
+@pytest.fixture(scope="module")
+def light(tmp_path_factory, packages):
+    """A server that forks them off templates which are there in a moment, for tests that end those."""
+    path = os.pathsep.join([FEW_PACKAGES["PYTHONPATH"], str(packages)])
+    running = Server(tmp_path_factory.mktemp("light") / "home", ahead=True, env={"PYTHONPATH": path})
+    yield running
+    running.stop()
 
 
 @pytest.fixture(params=["started", "forked"])
@@ -357,8 +362,8 @@ def test_a_forked_kernel_remembers_nothing_of_the_templates_home(forked):
     assert found(forked, "remembers", REMEMBER) == []
 
 
-def test_a_template_that_is_killed_costs_no_run(forked):
-    one = forked
+def test_a_template_that_is_killed_costs_no_run(light):
+    one = light
     first = ready(one)
     first.kill()
     assert one.run_now("first")["state"] == "COMPLETED"
@@ -370,8 +375,8 @@ def test_a_template_that_is_killed_costs_no_run(forked):
     assert one.creation("long") == ("COMPLETED", ""), "what it has forked goes on"
 
 
-def test_once_packages_have_changed_a_new_template_imports_them(forked, packages):
-    one = forked
+def test_once_packages_have_changed_a_new_template_imports_them(light, packages):
+    one = light
     first = ready(one)
     (packages / "brand_new.py").write_text("")
     assert one.run_now("first")["state"] == "COMPLETED"
@@ -387,11 +392,12 @@ def test_a_notebook_that_installs_packages_gets_a_kernel_that_has_imported_none(
 
 
 def test_after_a_restart_what_waits_is_forked_off_one_template_as_what_is_new(make_server):
-    one = make_server("--workers", "2", ahead=True)
+    one = make_server("--workers", "2", env=FEW_PACKAGES, ahead=True)
     first = ready(one)
-    code = "import os, sys, time\nprint('FOUND', 'pandas' in sys.modules)\n"
+    # What no kernel imports, and a template for its runners.
+    code = "import os, sys, time\nprint('FOUND', 'nbclient' in sys.modules)\n"
     stopped = code + f"while not os.path.exists({str(one.home / 'on')!r}):\n    time.sleep(0.05)"
-    waiting = [f"waits-{number}" for number in range(8)]
+    waiting = [f"waits-{number}" for number in range(5)]
     for slug in waiting:
         one.push(slug, plain(slug, stopped))
     one.kill()
@@ -406,8 +412,8 @@ def test_after_a_restart_what_waits_is_forked_off_one_template_as_what_is_new(ma
     assert sum("FOUND True" in text for text in logs) == len(waiting)
 
 
-def test_everything_ends_with_a_server_that_is_killed(forked):
-    one = forked
+def test_everything_ends_with_a_server_that_is_killed(light):
+    one = light
     ready(one)
     begun = one.home / "begun"
     code = f"import pathlib, time\nbegun = pathlib.Path({str(begun)!r})\n"
@@ -425,6 +431,7 @@ def test_everything_ends_with_a_server_that_is_killed(forked):
 
 def test_nobody_s_template_goes_after_a_while_and_none_is_started_without_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(templates, "IDLE", 0.0)
+    monkeypatch.setenv("PYTHONPATH", FEW_PACKAGES["PYTHONPATH"])
     started = []
 
     class Noting(Children):
@@ -438,6 +445,7 @@ def test_nobody_s_template_goes_after_a_while_and_none_is_started_without_memory
         await asyncio.wait_for(_gone(), 60)
         monkeypatch.setattr(templates, "free_memory", lambda: 0)
         assert await some.fork(lambda ask: ask(tmp_path, ())) is None
+        assert len(started) == 1
         await some.close()
 
     async def _gone():
@@ -447,7 +455,8 @@ def test_nobody_s_template_goes_after_a_while_and_none_is_started_without_memory
     own_loop.run(use())
 
 
-def test_who_asks_a_template_after_one_that_gave_up_gets_a_process_of_its_own(tmp_path):
+def test_who_asks_a_template_after_one_that_gave_up_gets_a_process_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", FEW_PACKAGES["PYTHONPATH"])
     first, second = (tmp_path / name for name in ("first", "second"))
 
     async def use():

@@ -10,7 +10,8 @@ import zipfile
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from local_server_process import plain
+from local_server_process import Server, plain
+from test_local_executors import quick_at_first
 
 from kbench_jupyter.local import logs
 
@@ -29,17 +30,25 @@ while True:
 """
 
 
+@pytest.fixture(scope="module")
+def one(tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("limits") / "home")
+    yield running
+    running.stop()
+
+
 def said(path):
     return "".join(json.loads(line)["data"] for line in path.read_text().splitlines())
 
 
-def test_a_log_of_one_line_without_end_keeps_its_beginning_and_its_end_and_says_what_is_missing(make_server):
-    one = make_server()
-    one.push("long", plain("long", LONG))
+def test_a_log_of_one_line_without_end_keeps_its_beginning_and_its_end_and_says_what_is_missing(
+    one, tmp_path
+):
+    one.push("long", plain("long", quick_at_first(tmp_path, LONG)))
     assert one.creation("long") == ("COMPLETED", "")
     [run] = [one.run_now("long")]
     assert run["state"] == "COMPLETED"
-    text = said(one.home / "runs" / "1" / "log.jsonl")
+    text = said(one.home / "runs" / str(run["id"]) / "log.jsonl")
     assert text.startswith("BEGINNINGxxx")
     assert text.endswith("THE END")
     whole = len("BEGINNING" + "THE END") + 30 * 2**20
@@ -71,8 +80,7 @@ def test_output_that_never_ends_is_stopped_with_its_task_and_its_last_words_are_
     assert last > first + 10
 
 
-def test_an_error_without_measure_keeps_its_beginning_and_its_end(make_server):
-    one = make_server()
+def test_an_error_without_measure_keeps_its_beginning_and_its_end(one):
     one.push("error", 'raise ValueError("BEGINNING" + "x" * 5_000_000 + "THE END")')
     state, error = one.creation("error")
     assert state == "ERRORED"
@@ -82,8 +90,7 @@ def test_an_error_without_measure_keeps_its_beginning_and_its_end(make_server):
     assert len(error) < 60_000
 
 
-def test_a_result_without_measure_stays_in_its_run_file(make_server):
-    one = make_server()
+def test_a_result_without_measure_stays_in_its_run_file(one):
     one.push("big", plain("big", result='{"booleanResult": True, "x": "x" * 2**21}'))
     assert one.creation("big") == ("COMPLETED", "")
     run = one.run_now("big")

@@ -12,6 +12,7 @@ import zipfile
 import pytest
 from local_server_process import BENCHMARKS, PROXY_MODEL, plain
 from nbformat.v4 import new_markdown_cell
+from test_local_executors import quick_at_first
 
 from kbench_jupyter.execution.scratch import remove_folder
 from kbench_jupyter.local.job import Verdict
@@ -96,14 +97,17 @@ def test_a_long_error_is_cut_before_the_server_reads_it(tmp_path):
     assert error.endswith("THE END")
 
 
-def test_what_a_notebook_shows_without_measure_is_cut_and_said_and_what_it_clears_counts_no_more(server):
+def test_what_a_notebook_shows_without_measure_is_cut_and_said_and_what_it_clears_counts_no_more(
+    server, tmp_path
+):
     show = 'from IPython.display import HTML, clear_output, display\nbig = HTML("y" * 2**20)\n'
-    endless = plain("shows", show + "for _ in range(130): display(big)")
-    animated = plain("moves", show + "for _ in range(130):\n    clear_output(wait=True)\n    display(big)")
-    server.push("shows", endless)
-    server.push("moves", animated)
+    shown = {"shows": "display(big)", "moves": "clear_output(wait=True); display(big)"}
+    for name, code in shown.items():
+        code = f"{show}for _ in range(130):\n    {code}"
+        (tmp_path / name).mkdir()
+        server.push(name, plain(name, quick_at_first(tmp_path / name, code)))
     sizes, texts = {}, {}
-    for name in ("shows", "moves"):
+    for name in shown:
         assert server.creation(name) == ("COMPLETED", "")
         run = server.run_now(name)
         body = {"runId": run["id"], "includeSource": True}

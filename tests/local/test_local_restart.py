@@ -89,11 +89,11 @@ def test_what_was_queued_before_a_restart_is_created_as_fast_as_what_is_new(make
         return time.monotonic() - began
 
     server = make_server("--workers", "2")
-    fresh = [f"fresh-{number}" for number in range(8)]
+    fresh = [f"fresh-{number}" for number in range(5)]
     for name in fresh:
         server.push(name, plain(name))
     new = seconds(fresh)
-    old = [f"old-{number}" for number in range(8)]
+    old = [f"old-{number}" for number in range(5)]
     for name in old:
         server.push(name, plain(name))
     server.kill()

@@ -9,7 +9,7 @@ from asyncio.subprocess import PIPE
 import own_loop
 import psutil
 import pytest
-from local_server_process import PROXY, plain, wait_for
+from local_server_process import FEW_PACKAGES, PROXY, plain, wait_for
 
 from kbench_jupyter.execution import ROOM, free_memory
 from kbench_jupyter.local.children import Children
@@ -56,11 +56,11 @@ def test_a_job_gets_the_kernel_that_waits_with_the_sdk_s_packages_loaded(make_se
 
 @needs_memory
 def test_a_runner_that_died_while_it_waited_costs_nobody_a_job(make_server):
-    one = make_server("--no-fork", ahead=True)
+    one = make_server("--no-fork", env=FEW_PACKAGES, ahead=True)
     ready(one).kill()
     one.push("after", plain("after"))
     assert one.creation("after") == ("COMPLETED", "")
-    for process in one.kernels():
+    for process in wait_for(one.kernels, 60, "the next one"):
         process.parent().kill()
     one.push("again", plain("again"))
     assert one.creation("again") == ("COMPLETED", "")
@@ -68,7 +68,7 @@ def test_a_runner_that_died_while_it_waited_costs_nobody_a_job(make_server):
 
 @needs_memory
 def test_what_waits_ends_with_the_server(make_server):
-    one = make_server("--no-fork", ahead=True)
+    one = make_server("--no-fork", env=FEW_PACKAGES, ahead=True)
     ready(one)
     family = one.family()
     one.kill()
@@ -80,7 +80,7 @@ def test_what_waits_ends_with_the_server(make_server):
 
 @needs_memory
 def test_the_small_model_is_loaded_for_whoever_asks_for_a_token_and_ends_with_the_server(make_server):
-    one = make_server("--no-fork", ahead=True)
+    one = make_server("--no-fork", env=FEW_PACKAGES, ahead=True)
     assert engines(one) == []
     one.proxy_token()
     [engine] = wait_for(lambda: engines(one), 30, "its engine")

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from local_server_process import plain
+from local_server_process import FEW_PACKAGES, plain
 
 from kbench_jupyter.errors import LocalServerError
 from kbench_jupyter.local.sandbox import Sandbox
@@ -27,6 +27,16 @@ def inside(llm) -> bool:
     return bool(llm.prompt("Say hello."))
 
 inside.run(kbench.llm)
+"""
+# Asks the model as the SDK does, without the seconds of importing it.
+ASK = """
+import json, os, urllib.request
+asked = {"model": os.environ["LLM_DEFAULT"], "messages": [{"role": "user", "content": "Say hello."}], "max_tokens": 5}
+request = urllib.request.Request(
+    os.environ["MODEL_PROXY_URL"] + "/openapi/chat/completions", json.dumps(asked).encode(),
+    {"Authorization": "Bearer " + os.environ["MODEL_PROXY_API_KEY"]},
+)
+assert json.load(urllib.request.urlopen(request))["choices"][0]["message"]["content"]
 """
 # What can be read, reached and seen; each as a list of what should not have been.
 LOOK = """
@@ -142,7 +152,7 @@ def test_a_task_in_a_sandbox_is_interrupted_cancelled_and_gone_as_any(make_serve
 
 @pytest.mark.usefixtures("bwrap")
 def test_a_kernel_kept_ready_is_in_a_sandbox_too(make_server, tmp_path):
-    one = make_server(env={"KBENCH_SANDBOX": "bwrap"}, ahead=True)
+    one = make_server(env={"KBENCH_SANDBOX": "bwrap", **FEW_PACKAGES}, ahead=True)
     look = f"PATHS = {[str(tmp_path / 'home' / 'token')]!r}\nPORTS = []\n{LOOK}"
     for number in range(1, 3):
         one.push(f"ahead-{number}", plain(f"ahead-{number}", look))
@@ -184,7 +194,7 @@ def test_on_a_clusters_workers_a_task_is_in_a_sandbox_too_and_its_model_answers(
     interpreter = [p for p in found["read"] if Path(os.path.realpath(os.sys.executable)).is_relative_to(p)]
     assert [*found["ports"], *(p for p in found["read"] if p not in interpreter)] == []
     assert (found["written"], found["proxy"], found["processes"] < 8) == ([], True, True)
-    one.push("inside", TASK)
+    one.push("inside", plain("inside", ASK))
     assert one.creation("inside") == ("COMPLETED", "")
 
 
