@@ -30,6 +30,13 @@ _STRAY = ("PYTHONSTARTUP", "IPYTHONDIR", "JUPYTER_CONFIG_PATH", "JPY_SESSION_NAM
 SETTINGS = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 _LEAVING = Path(__file__).with_name("leaving.py")
+# Output that is written faster than it is read waits. ZeroMQ would drop it, from the thousandth message on.
+_LOSE_NOTHING = """
+import zmq
+from ipykernel.kernelapp import IPKernelApp
+output = IPKernelApp.instance().iopub_thread
+output.schedule(lambda: output.socket.setsockopt(zmq.XPUB_NODROP, 1))
+"""
 _CHANGE = """
 import os
 for name, value in changes.items():
@@ -105,9 +112,9 @@ class FreshKernel:
             async with asyncio.timeout(_STARTUP):
                 await self.outlive(self._answers())
             self.client.allow_stdin = False
-            if self._to_be is None:  # a forked one leaves so by itself
-                text = _LEAVING.read_text(encoding="utf-8") + "\nleave_early()"
-                await self.quietly(f"exec({text!r}, {{'__name__': 'leaving'}})")
+            # A forked one leaves early by itself.
+            leaving = "" if self._to_be else _LEAVING.read_text(encoding="utf-8") + "\nleave_early()\n"
+            await self.quietly(f"exec({leaving + _LOSE_NOTHING!r}, {{'__name__': 'leaving'}})")
         except Exception as error:
             why = f"no answer within {_STARTUP:g} s" if isinstance(error, TimeoutError) else error
             raise ExecutionError(

@@ -20,6 +20,8 @@ _WIDGET = "application/vnd.jupyter.widget-view+json"
 _MOST_TEXT = 20 * 2**20
 #: Characters of what a notebook shows (pictures, tables, widgets' views) that its copy keeps at a time.
 _MOST_SHOWN = 100 * 2**20
+#: Seconds after a cell has ended in which what it wrote is read to its end: much of it takes long on a busy machine.
+_READING = 600
 _DISPLAYED = ("execute_result", "display_data", "update_display_data")
 
 #: Where nbclient's own words go: nowhere. It logs through the running application (IPython, a kernel), which
@@ -33,7 +35,14 @@ class StreamingClient(NotebookClient):
     """Executes cells on a kernel that somebody else started, and calls `emit` with each `CellOutput`."""
 
     def __init__(self, nb: NotebookNode, kernel: FreshKernel, emit: Callable[[Event], None]) -> None:
-        super().__init__(nb, km=kernel.manager, store_widget_state=False, timeout=None, log=_UNHEARD)
+        super().__init__(
+            nb,
+            km=kernel.manager,
+            store_widget_state=False,
+            timeout=None,
+            iopub_timeout=_READING,
+            log=_UNHEARD,
+        )
         self.kc = kernel.client
         self._emit = emit
         #: The last cell that raised.

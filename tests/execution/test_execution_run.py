@@ -31,6 +31,7 @@ from kbench_jupyter.execution import (
     execute_notebook,
     scratch_folder,
 )
+from kbench_jupyter.execution.streaming import StreamingClient
 
 pytestmark = pytest.mark.slow
 
@@ -39,6 +40,50 @@ def execute(nb, *, cwd, events=None, env=None, timeout=60.0, **options) -> Outco
     heard = events if events is not None else []
     environment = {"PATH": os.environ["PATH"], "HOME": str(cwd)} if env is None else env
     return execute_notebook(nb, cwd=cwd, env=environment, timeout=timeout, on_event=heard.append, **options)
+
+
+def test_nothing_is_lost_of_what_is_shown_faster_than_it_is_read(scratch, monkeypatch, no_kernel_left):
+    shown, most = scratch / "shown", 2_500
+    shown.write_text("")
+    take, busy = StreamingClient.process_message, threading.Event()
+
+    def take_late(self, message, *place):
+        if message["msg_type"] == "display_data" and not busy.is_set():
+            busy.set()
+            before = -1
+            # Until all is shown, or no more can be: then it waits for its reader.
+            while before < len(shown.read_text()) < most:
+                before = len(shown.read_text())
+                time.sleep(1)
+        return take(self, message, *place)
+
+    monkeypatch.setattr(StreamingClient, "process_message", take_late)
+    code = f"""
+with open({str(shown)!r}, "a") as file:
+    for number in range({most}):
+        display(number)
+        file.write("."); file.flush()"""
+    outcome = execute(notebook(code), cwd=scratch)
+    assert len(outcome.notebook.cells[0].outputs) == most
+
+
+def test_what_comes_long_after_a_cell_s_end_is_waited_for(scratch, no_kernel_left):
+    late = """
+import time
+kernel = get_ipython().kernel
+send = kernel.session.send
+def slow(stream, kind, *others, **more):
+    sent = send(stream, kind, *others, **more)
+    if kind == "execute_reply":
+        kernel.session.send = send
+        kernel.iopub_thread.schedule(lambda: time.sleep(5))
+        display("late")
+    return sent
+kernel.session.send = slow
+"""
+    events = []
+    assert execute(notebook(late, "1 + 1"), cwd=scratch, events=events).ok
+    assert text_of(events) == "'late'\n2\n"
 
 
 def test_events_come_in_order_with_every_kind_of_text(scratch, no_kernel_left):
