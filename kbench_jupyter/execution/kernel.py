@@ -30,7 +30,7 @@ _STRAY = ("PYTHONSTARTUP", "IPYTHONDIR", "JUPYTER_CONFIG_PATH", "JPY_SESSION_NAM
 SETTINGS = {"PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
 _LEAVING = Path(__file__).with_name("leaving.py")
-# Output that is written faster than it is read waits. ZeroMQ would drop it, from the thousandth message on.
+# Output that is written faster than it is read waits. ZeroMQ would drop it: beyond a thousand messages on either side.
 _LOSE_NOTHING = """
 import zmq
 from ipykernel.kernelapp import IPKernelApp
